@@ -1,0 +1,96 @@
+/**
+ * The door to the world. Whatever reads or changes files, runs programs or asks the time does it through a `Host`:
+ * `node.ts` on the workstation, `quickjs.ts` on the node, `memory.ts` in tests. One suite of cases runs over all three.
+ *
+ * File calls are synchronous, because neither QuickJS nor a boot has anything better to do meanwhile; `exec` is not,
+ * so that programs can run side by side. Failures of the operating system are thrown as `HostError`.
+ */
+export interface Host {
+  /** The environment of this process. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+
+  /** The whole file. Works for `/proc` and `/sys`, whose sizes are 0. */
+  read(path: string): Uint8Array;
+  /** The whole file as UTF-8. */
+  readText(path: string): string;
+  /**
+   * Replaces a file as a whole: a reader, and a machine that loses power, sees the old content or the new one.
+   * Written beside the target, synced, renamed. A new file has mode 0644 unless told otherwise, and never more
+   * than that, not even for a moment; an existing one keeps its mode. Parent directories must exist.
+   */
+  write(path: string, data: string | Uint8Array, options?: { readonly mode?: number }): void;
+  /** Writes into an existing file without replacing it: for `/proc`, `/sys` and devices. */
+  poke(path: string, text: string): void;
+  /** Appends to a file, creating it with mode 0644. Not atomic: for logs only. */
+  append(path: string, text: string): void;
+  /** What is at `path`, links not followed; `undefined` if there is nothing. */
+  stat(path: string): FileStat | undefined;
+  /** Names in a directory, sorted, without `.` and `..`. */
+  list(path: string): string[];
+  /** Makes a directory and its parents; nothing happens if it exists. `mode` is that of the last one, 0755 if not given. */
+  mkdir(path: string, options?: { readonly mode?: number }): void;
+  /** Removes a file, link or whole tree; nothing happens if there is none. */
+  remove(path: string): void;
+  rename(from: string, to: string): void;
+  /** Makes or atomically replaces a symbolic link. */
+  symlink(target: string, path: string): void;
+  readLink(path: string): string;
+  chmod(path: string, mode: number): void;
+  /** `owner` as chown(1) takes it: `user`, `user:group`, numbers. */
+  chown(path: string, owner: string): void;
+
+  /**
+   * Runs a program to its end. `argv[0]` is looked up in PATH. A status other than 0 is no error here (see `run`);
+   * a program that cannot be started has status 127. On a timeout it is killed and the status is 124.
+   */
+  exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds of a clock that never jumps, from an arbitrary start. */
+  monotonic(): number;
+  sleep(milliseconds: number): Promise<void>;
+}
+
+export interface FileStat {
+  readonly type: "file" | "directory" | "link" | "other";
+  readonly size: number;
+  /** Permission bits only, such as 0o644. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Milliseconds since 1970. */
+  readonly mtime: number;
+}
+
+export interface ExecOptions {
+  readonly input?: string | Uint8Array;
+  /** Added to the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly timeoutMs?: number;
+  /** Let the program write to this process's own stdout and stderr; both are empty in the result. */
+  readonly inherit?: boolean;
+}
+
+export interface ExecResult {
+  /** 0–255; 128 + n if signal n ended the program. */
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export type HostErrorCode = "ENOENT" | "EEXIST" | "EACCES" | "ENOTDIR" | "EISDIR" | "ENOSPC" | "EROFS" | "EIO";
+
+/** A refused operation on a file. */
+export class HostError extends Error {
+  readonly code: HostErrorCode;
+  readonly path: string;
+
+  constructor(code: HostErrorCode, operation: string, path: string) {
+    super(`${operation} ${path}: ${code}`);
+    this.name = "HostError";
+    this.code = code;
+    this.path = path;
+  }
+}
