@@ -1,0 +1,208 @@
+import type { ExecOptions, ExecResult, FileStat, Host, HostErrorCode } from "./host.ts";
+import { HostError } from "./host.ts";
+
+type Handler = (argv: readonly string[], options: ExecOptions) => Partial<ExecResult> | Promise<Partial<ExecResult>>;
+
+export interface MemoryHostOptions {
+  /** Files by path; their directories are made. A text becomes a file of mode 0644. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** What `exec` does, by the name of the program. One that is missing here does not exist: status 127. */
+  readonly programs?: Readonly<Record<string, Handler>>;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where the clock starts, in milliseconds since 1970. It moves only by `sleep`. */
+  readonly now?: number;
+}
+
+export interface MemoryHost extends Host {
+  /** Every program that was run, in order. */
+  readonly ran: readonly (readonly string[])[];
+  /** All files as text, by path: what a test compares. */
+  texts(): Record<string, string>;
+}
+
+interface Entry {
+  type: FileStat["type"];
+  data: Uint8Array;
+  target: string;
+  mode: number;
+  uid: number;
+  gid: number;
+  mtime: number;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A host without a machine: files in a map, programs as functions, a clock that only sleeping moves. */
+export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
+  const entries = new Map<string, Entry>();
+  const ran: (readonly string[])[] = [];
+  let clock = options.now ?? 0;
+
+  const fresh = (type: Entry["type"], mode: number, data: Uint8Array = new Uint8Array(), target = ""): Entry => ({
+    type,
+    data,
+    target,
+    mode,
+    uid: 0,
+    gid: 0,
+    mtime: clock,
+  });
+  entries.set("/", fresh("directory", 0o755));
+
+  /** The path with all links of its parents followed, and its own when `follow`. */
+  function resolve(path: string, follow: boolean, depth = 0): string {
+    let at = "/";
+    const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+    for (const [index, part] of parts.entries()) {
+      if (part === "..") {
+        at = parentOf(at);
+        continue;
+      }
+      const next = at === "/" ? `/${part}` : `${at}/${part}`;
+      const entry = entries.get(next);
+      if (entry?.type === "link" && (follow || index < parts.length - 1) && depth < 40) {
+        at = resolve(entry.target.startsWith("/") ? entry.target : `${at}/${entry.target}`, true, depth + 1);
+      } else at = next;
+    }
+    return at;
+  }
+
+  function fail(code: HostErrorCode, operation: string, path: string): never {
+    throw new HostError(code, operation, path);
+  }
+
+  function need(path: string, operation: string, follow = true): Entry {
+    return entries.get(resolve(path, follow)) ?? fail("ENOENT", operation, path);
+  }
+
+  function needFile(path: string, operation: string): Entry {
+    const entry = need(path, operation);
+    return entry.type === "directory" ? fail("EISDIR", operation, path) : entry;
+  }
+
+  function needParent(path: string, operation: string): void {
+    const parent = entries.get(parentOf(path));
+    if (!parent) fail("ENOENT", operation, path);
+    if (parent.type !== "directory") fail("ENOTDIR", operation, path);
+  }
+
+  const below = (path: string) => [...entries.keys()].filter((key) => key.startsWith(path === "/" ? "/" : `${path}/`));
+  const bytes = (data: string | Uint8Array) => (typeof data === "string" ? encoder.encode(data) : data.slice());
+
+  const host: MemoryHost = {
+    env: options.env ?? {},
+    ran,
+    texts: () =>
+      Object.fromEntries(
+        [...entries]
+          .filter(([, entry]) => entry.type === "file")
+          .map(([path, { data }]) => [path, decoder.decode(data)]),
+      ),
+
+    read: (path) => needFile(path, "read").data.slice(),
+    readText: (path) => decoder.decode(needFile(path, "read").data),
+    write(path, data, { mode = 0o644 } = {}) {
+      const at = resolve(path, false);
+      needParent(at, "write");
+      const existing = entries.get(at);
+      if (existing?.type === "directory") fail("EISDIR", "write", path);
+      entries.set(at, fresh("file", existing?.type === "file" ? existing.mode : mode, bytes(data)));
+    },
+    poke(path, text) {
+      needFile(path, "write").data = bytes(text);
+    },
+    append(path, text) {
+      const at = resolve(path, true);
+      needParent(at, "append");
+      const entry = entries.get(at) ?? fresh("file", 0o644);
+      if (entry.type === "directory") fail("EISDIR", "append", path);
+      entries.set(at, { ...entry, data: bytes(decoder.decode(entry.data) + text), mtime: clock });
+    },
+    stat(path) {
+      const entry = entries.get(resolve(path, false));
+      if (!entry) return undefined;
+      const { type, data, target, mode, uid, gid, mtime } = entry;
+      return { type, size: type === "link" ? target.length : data.length, mode, uid, gid, mtime };
+    },
+    list(path) {
+      if (need(path, "list").type !== "directory") fail("ENOTDIR", "list", path);
+      const at = resolve(path, true);
+      const names = below(at).map((key) => key.slice(at === "/" ? 1 : at.length + 1));
+      return names.filter((name) => name !== "" && !name.includes("/")).sort();
+    },
+    mkdir(path, { mode = 0o755 } = {}) {
+      const at = resolve(path, true);
+      const existing = entries.get(at);
+      if (existing?.type === "directory") return;
+      if (existing) fail("EEXIST", "mkdir", path);
+      if (at !== "/") host.mkdir(parentOf(at));
+      entries.set(at, fresh("directory", mode));
+    },
+    remove(path) {
+      const at = resolve(path, false);
+      for (const key of below(at)) entries.delete(key);
+      entries.delete(at);
+    },
+    rename(from, to) {
+      const source = resolve(from, false);
+      const target = resolve(to, false);
+      const moved = need(from, "rename", false);
+      needParent(target, "rename");
+      for (const key of below(source)) {
+        const entry = entries.get(key);
+        if (entry) entries.set(target + key.slice(source.length), entry);
+        entries.delete(key);
+      }
+      entries.delete(source);
+      entries.set(target, moved);
+    },
+    symlink(target, path) {
+      const at = resolve(path, false);
+      needParent(at, "symlink");
+      if (entries.get(at)?.type === "directory") fail("EISDIR", "symlink", path);
+      entries.set(at, fresh("link", 0o777, undefined, target));
+    },
+    readLink(path) {
+      const entry = need(path, "readlink", false);
+      return entry.type === "link" ? entry.target : fail("EIO", "readlink", path);
+    },
+    chmod(path, mode) {
+      need(path, "chmod").mode = mode;
+    },
+    chown(path, owner) {
+      const entry = need(path, "chown", false);
+      const [user = "", group] = owner.split(":");
+      entry.uid = accountNumber(user);
+      if (group !== undefined) entry.gid = accountNumber(group || user);
+    },
+
+    async exec(argv, execOptions = {}) {
+      ran.push([...argv]);
+      const handler = options.programs?.[argv[0] ?? ""];
+      if (!handler) return { status: 127, stdout: "", stderr: `${argv[0]}: not found` };
+      return { status: 0, stdout: "", stderr: "", ...(await handler(argv, execOptions)) };
+    },
+    now: () => clock,
+    monotonic: () => clock,
+    async sleep(milliseconds) {
+      clock += milliseconds;
+    },
+  };
+
+  for (const [path, data] of Object.entries(options.files ?? {})) {
+    host.mkdir(parentOf(path));
+    host.write(path, data);
+  }
+  return host;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+/** Numbers as they are; `root` is 0 and every other name the first ordinary account. */
+function accountNumber(name: string): number {
+  if (/^\d+$/.test(name)) return Number(name);
+  return name === "root" ? 0 : 1000;
+}

@@ -1,0 +1,167 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { constants } from "node:os";
+import { dirname } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ExecOptions, ExecResult, FileStat, Host, HostErrorCode } from "./host.ts";
+import { HostError } from "./host.ts";
+
+/** The host of the workstation and of tests on real files. */
+export const nodeHost: Host = {
+  env: process.env,
+
+  read: (path) => guard("read", path, () => new Uint8Array(fs.readFileSync(path))),
+  readText: (path) => guard("read", path, () => fs.readFileSync(path, "utf8")),
+  write: (path, data, options) => guard("write", path, () => replaceFile(path, data, options?.mode ?? 0o644)),
+  poke: (path, text) => guard("write", path, () => fs.writeFileSync(path, text, { flag: "r+" })),
+  append: (path, text) => guard("append", path, () => fs.appendFileSync(path, text, { mode: 0o644 })),
+  stat: (path) => guard("stat", path, () => statOf(path)),
+  list: (path) => guard("list", path, () => fs.readdirSync(path).sort()),
+  mkdir: (path, options) => guard("mkdir", path, () => makeDirectory(path, options?.mode ?? 0o755)),
+  remove: (path) => guard("remove", path, () => fs.rmSync(path, { recursive: true, force: true })),
+  rename: (from, to) => guard("rename", from, () => fs.renameSync(from, to)),
+  symlink: (target, path) => guard("symlink", path, () => replaceLink(target, path)),
+  readLink: (path) => guard("readlink", path, () => fs.readlinkSync(path)),
+  chmod: (path, mode) => guard("chmod", path, () => fs.chmodSync(path, mode)),
+  chown: (path, owner) => guard("chown", path, () => changeOwner(path, owner)),
+
+  exec,
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (milliseconds) => delay(milliseconds),
+};
+
+const knownCodes = new Set<string>(["ENOENT", "EEXIST", "EACCES", "ENOTDIR", "EISDIR", "ENOSPC", "EROFS", "EIO"]);
+const likeCodes: Record<string, HostErrorCode> = { EPERM: "EACCES", ENOTEMPTY: "EEXIST", ELOOP: "ENOENT" };
+
+function guard<T>(operation: string, path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    const code = (error as NodeJS.ErrnoException).code ?? "EIO";
+    throw new HostError(knownCodes.has(code) ? (code as HostErrorCode) : (likeCodes[code] ?? "EIO"), operation, path);
+  }
+}
+
+function beside(path: string): string {
+  return `${path}.${randomBytes(4).toString("hex")}.new`;
+}
+
+function replaceFile(path: string, data: string | Uint8Array, mode: number): void {
+  const existing = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (existing?.isDirectory()) throw new HostError("EISDIR", "write", path);
+  const temporary = beside(path);
+  const file = fs.openSync(temporary, "wx", 0o600);
+  try {
+    fs.writeFileSync(file, data);
+    fs.fchmodSync(file, existing?.isFile() ? existing.mode & 0o7777 : mode);
+    fs.fsyncSync(file);
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    fs.closeSync(file);
+  }
+  syncDirectory(dirname(path));
+}
+
+function syncDirectory(path: string): void {
+  const directory = fs.openSync(path, "r");
+  try {
+    fs.fsyncSync(directory);
+  } finally {
+    fs.closeSync(directory);
+  }
+}
+
+function statOf(path: string): FileStat | undefined {
+  let stat: fs.Stats | undefined;
+  try {
+    stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOTDIR") throw error;
+  }
+  if (!stat) return undefined;
+  const type = stat.isFile() ? "file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "link" : "other";
+  return { type, size: stat.size, mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, mtime: stat.mtimeMs };
+}
+
+function makeDirectory(path: string, mode: number): void {
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  fs.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  fs.mkdirSync(path, { mode });
+  fs.chmodSync(path, mode);
+}
+
+function replaceLink(target: string, path: string): void {
+  const temporary = beside(path);
+  fs.symlinkSync(target, temporary);
+  try {
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function changeOwner(path: string, owner: string): void {
+  const [user = "", group] = owner.split(":");
+  const account = /^\d+$/.test(user) ? undefined : lookUp("/etc/passwd", user);
+  const uid = account ? Number(account[2]) : Number(user);
+  const gid =
+    group === undefined
+      ? fs.lstatSync(path).gid
+      : group === ""
+        ? Number(account?.[3] ?? uid)
+        : Number(/^\d+$/.test(group) ? group : lookUp("/etc/group", group)[2]);
+  fs.lchownSync(path, uid, gid);
+}
+
+function lookUp(database: string, name: string): string[] {
+  const line = fs
+    .readFileSync(database, "utf8")
+    .split("\n")
+    .find((entry) => entry.startsWith(`${name}:`));
+  if (!line) throw new HostError("ENOENT", `look up ${name} in`, database);
+  return line.split(":");
+}
+
+function exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+  return new Promise((resolve) => {
+    const [program = "", ...args] = argv;
+    const child = spawn(program, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: options.inherit ? ["pipe", "inherit", "inherit"] : "pipe",
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    const end = (status: number, note = "") => {
+      clearTimeout(timer);
+      const text = (parts: Buffer[]) => Buffer.concat(parts).toString("utf8");
+      resolve({ status, stdout: text(stdout), stderr: text(stderr) + note });
+    };
+    let timedOut = false;
+    const timer =
+      options.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            timedOut = true;
+            child.kill("SIGKILL");
+          }, options.timeoutMs);
+    child.stdout?.on("data", (part: Buffer) => stdout.push(part));
+    child.stderr?.on("data", (part: Buffer) => stderr.push(part));
+    child.once("error", (error) => end(127, error.message));
+    // A grandchild may keep the pipes open: after a timeout nobody waits for them.
+    child.once("exit", () => timedOut && end(124));
+    child.once("close", (code, signal) =>
+      end(timedOut ? 124 : (code ?? 128 + (signal ? constants.signals[signal] : 0))),
+    );
+    // A program need not read its input.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(options.input ?? "");
+  });
+}
