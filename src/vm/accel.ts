@@ -1,0 +1,105 @@
+import { spawn } from "node:child_process";
+import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { K3osError } from "../errors.ts";
+import { cacheDir } from "./paths.ts";
+import { bootId } from "./process.ts";
+import type { Accel } from "./qemu.ts";
+import type { Tools } from "./tools.ts";
+
+export interface AccelChoice {
+  readonly accel: Accel;
+  /** For the user: why not the fast one. */
+  readonly note?: string;
+}
+
+export interface AccelOptions {
+  readonly tools: Tools;
+  /** Any kernel; it is booted without a root, and its panic is the proof that it ran. */
+  readonly kernel: string;
+  readonly device?: string;
+  readonly cacheFile?: string;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Hardware virtualisation if it works. `/dev/kvm` may exist and yet hang an ordinary kernel (nested virtualisation), so a
+ * kernel is booted once; the answer holds until this host boots again.
+ */
+export async function chooseAccel(options: AccelOptions): Promise<AccelChoice> {
+  const device = options.device ?? "/dev/kvm";
+  const cacheFile = options.cacheFile ?? join(cacheDir(), "accel.json");
+  if (!usable(device)) return { accel: "tcg", note: `no access to ${device}` };
+  const known = remembered(cacheFile);
+  if (known !== undefined) return known;
+  const choice: AccelChoice = (await probe(options))
+    ? { accel: "kvm" }
+    : { accel: "tcg", note: `${device} does not boot a kernel here` };
+  remember(cacheFile, choice);
+  return choice;
+}
+
+/** For a user who asked for it: no probe, but no riddle either. */
+export function requireKvm(device = "/dev/kvm"): AccelChoice {
+  if (usable(device)) return { accel: "kvm" };
+  throw new K3osError("host", `Hardware virtualisation was asked for, but ${device} cannot be used.`, {
+    hint: `Leave --accel away, or give yourself access: "sudo usermod -aG kvm $USER", and log in again.`,
+  });
+}
+
+function usable(device: string): boolean {
+  try {
+    accessSync(device, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function remembered(file: string): AccelChoice | undefined {
+  try {
+    const { boot, ...choice } = JSON.parse(readFileSync(file, "utf8")) as AccelChoice & { boot: string };
+    return boot === bootId() ? choice : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function remember(file: string, choice: AccelChoice): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const next = `${file}.${process.pid}`;
+  writeFileSync(next, JSON.stringify({ boot: bootId(), ...choice }));
+  renameSync(next, file);
+}
+
+/** Boots a kernel without a root under KVM: it works if the kernel comes as far as missing it. */
+function probe({ tools, kernel, timeoutMs = 4000, signal }: AccelOptions): Promise<boolean> {
+  const { argv, env } = tools.command([
+    ...["qemu-system-x86_64", "-L", tools.path("usr/share/qemu"), "-L", tools.path("usr/share/seabios")],
+    ...["-machine", "q35", "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "256"],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"],
+    ...["-kernel", kernel, "-append", "console=ttyS0 quiet panic=-1"],
+  ]);
+  const [program = "", ...rest] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, rest, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "ignore"] });
+    let console = "";
+    const end = (works: boolean) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      child.kill("SIGKILL");
+      if (signal?.aborted) reject(signal.reason as Error);
+      else resolve(works);
+    };
+    const abort = () => end(false);
+    const timer = setTimeout(() => end(false), timeoutMs);
+    signal?.addEventListener("abort", abort);
+    child.once("error", () => end(false));
+    child.once("close", () => end(console.includes("Kernel panic")));
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      console += text;
+      if (console.includes("Kernel panic")) end(true);
+    });
+  });
+}

@@ -1,0 +1,67 @@
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { K3osError } from "../errors.ts";
+import { identify, isAlive, type ProcessId } from "./process.ts";
+
+/** The right of one process to change a machine. */
+export interface Claim {
+  release(): void;
+}
+
+/**
+ * Claims a machine for this process. A claim ends with its holder, however that ends, so nothing has to be cleaned up
+ * after a crash. Throws `busy` when another process holds it.
+ */
+export function claim(path: string, name: string): Claim {
+  const own = `${path}.${process.pid}`;
+  writeFileSync(own, JSON.stringify(identify(process.pid)), { mode: 0o600 });
+  try {
+    while (!link(own, path)) {
+      const holder = read(path);
+      if (holder !== undefined && isAlive(holder)) {
+        throw new K3osError(
+          "busy",
+          `Another command (process ${holder.pid}) is starting or stopping the machine "${name}".`,
+          {
+            hint: "Wait for it, or give yours another --name.",
+          },
+        );
+      }
+      discard(path);
+    }
+  } finally {
+    rmSync(own, { force: true });
+  }
+  return { release: () => rmSync(path, { force: true }) };
+}
+
+/** A link appears with its content, and to one of several only. */
+function link(own: string, path: string): boolean {
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Removes a dead claim, and only that: one that was taken over meanwhile is put back. */
+function discard(path: string): void {
+  const aside = `${path}.stale.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return; // somebody else was faster
+  }
+  const holder = read(aside);
+  if (holder !== undefined && isAlive(holder)) link(aside, path);
+  rmSync(aside, { force: true });
+}
+
+function read(path: string): ProcessId | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as ProcessId;
+  } catch {
+    return undefined;
+  }
+}

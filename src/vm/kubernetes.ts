@@ -1,0 +1,106 @@
+import { request } from "node:https";
+import { parse } from "yaml";
+import { K3osError } from "../errors.ts";
+
+/** Points the node's own kubeconfig to the port of the workstation that leads to its API. */
+export function rewriteKubeconfig(text: string, apiPort: number): string {
+  return text.replace(/^(\s*server:\s*)\S+$/m, `$1https://127.0.0.1:${apiPort}`);
+}
+
+interface Credentials {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+interface Kubeconfig {
+  readonly clusters?: readonly { readonly cluster: Readonly<Record<string, string>> }[];
+  readonly users?: readonly { readonly user: Readonly<Record<string, string>> }[];
+}
+
+function credentials(kubeconfig: string): Credentials {
+  const parsed = parse(kubeconfig) as Kubeconfig;
+  const bytes = (value: string | undefined, field: string) => {
+    if (value === undefined) throw new K3osError("machine", `The node's kubeconfig has no ${field}.`);
+    return Buffer.from(value, "base64");
+  };
+  const cluster = parsed.clusters?.[0]?.cluster;
+  const user = parsed.users?.[0]?.user;
+  return {
+    ca: bytes(cluster?.["certificate-authority-data"], "certificate-authority-data"),
+    cert: bytes(user?.["client-certificate-data"], "client-certificate-data"),
+    key: bytes(user?.["client-key-data"], "client-key-data"),
+  };
+}
+
+/** Whether something answers with TLS and HTTP on that port, whatever it says. */
+export async function apiAnswers(port: number, signal?: AbortSignal): Promise<boolean> {
+  try {
+    await get(port, "/readyz", { rejectUnauthorized: false }, 3000, signal);
+    return true;
+  } catch {
+    signal?.throwIfAborted();
+    return false;
+  }
+}
+
+export interface NodeStatus {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly version: string;
+}
+
+/** The cluster's nodes, asked for with the credentials of the kubeconfig. `undefined` when the API does not answer. */
+export async function nodes(port: number, kubeconfig: string, signal?: AbortSignal): Promise<NodeStatus[] | undefined> {
+  const access = credentials(kubeconfig);
+  try {
+    const { status, body } = await get(port, "/api/v1/nodes", { ...access }, 5000, signal);
+    return status === 200 ? (JSON.parse(body) as NodeList).items.map(nodeStatus) : undefined;
+  } catch {
+    signal?.throwIfAborted();
+    return undefined;
+  }
+}
+
+interface NodeList {
+  readonly items: readonly NodeObject[];
+}
+
+interface NodeObject {
+  readonly metadata: { readonly name: string };
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly nodeInfo?: { readonly kubeletVersion?: string };
+  };
+}
+
+function nodeStatus(node: NodeObject): NodeStatus {
+  return {
+    name: node.metadata.name,
+    ready: node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false,
+    version: node.status?.nodeInfo?.kubeletVersion ?? "unknown",
+  };
+}
+
+function get(
+  port: number,
+  path: string,
+  tls: Partial<Credentials> & { rejectUnauthorized?: boolean },
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const limits = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])];
+    const asked = request(
+      { host: "127.0.0.1", port, path, ...tls, agent: false, signal: AbortSignal.any(limits) },
+      (response) => {
+        let body = "";
+        response.setEncoding("utf8").on("data", (text: string) => (body += text));
+        response.on("error", reject);
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+      },
+    );
+    asked.on("error", reject);
+    asked.end();
+  });
+}

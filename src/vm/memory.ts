@@ -1,0 +1,44 @@
+import { K3osError } from "../errors.ts";
+
+/** Less than this and Kubernetes is killed for lack of memory before the node is Ready. */
+export const leastMemoryMiB = 768;
+
+/** Reads an amount of memory: `1G`, `1024M`, `1.5GiB`, or MiB as a bare number. Refuses what cannot work. */
+export function parseMemory(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim());
+  if (match === null) {
+    throw new K3osError("usage", `"${text}" is no amount of memory.`, {
+      hint: "Write it like 1G, 1536M or 2048 (MiB).",
+    });
+  }
+  const factor = { K: 1 / 1024, M: 1, G: 1024, T: 1024 * 1024 }[(match[2] || "M").toUpperCase()] ?? 1;
+  const mebibytes = Math.floor(Number(match[1]) * factor);
+  if (mebibytes < leastMemoryMiB) {
+    throw new K3osError(
+      "usage",
+      `${text} of memory is too little for a Kubernetes node: ${leastMemoryMiB}M is the least.`,
+      {
+        hint: "Leave --memory away, or ask for 1G.",
+      },
+    );
+  }
+  return mebibytes;
+}
+
+/** Reads MemTotal and MemAvailable from the text of /proc/meminfo, in MiB. */
+export function hostMemory(meminfo: string): { readonly totalMiB: number; readonly availableMiB: number } {
+  const field = (name: string) =>
+    Math.floor(Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(meminfo)?.[1] ?? 0) / 1024);
+  return { totalMiB: field("MemTotal"), availableMiB: field("MemAvailable") };
+}
+
+/** Refuses a machine that this host cannot hold, before anything is started. */
+export function checkHostMemory(wantedMiB: number, meminfo: string): void {
+  const host = hostMemory(meminfo);
+  if (wantedMiB <= host.availableMiB || host.totalMiB === 0) return;
+  throw new K3osError(
+    "host",
+    `The machine is to have ${wantedMiB} MiB of memory, but this host has only ${host.availableMiB} MiB free (of ${host.totalMiB}).`,
+    { hint: "Ask for less with --memory, or stop another machine: ./k3os list" },
+  );
+}

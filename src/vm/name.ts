@@ -1,0 +1,11 @@
+import { K3osError } from "../errors.ts";
+
+export const defaultName = "k3os";
+
+/** Checks the name of a machine. It becomes the node's host name and Kubernetes' node name, so their rules hold. */
+export function checkName(name: string): string {
+  if (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return name;
+  throw new K3osError("usage", `"${name}" cannot be the name of a machine.`, {
+    hint: "Use up to 63 lower-case letters, digits and hyphens; the first and last one no hyphen.",
+  });
+}

@@ -1,0 +1,57 @@
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+
+/** Where machines are kept: `$XDG_STATE_HOME/k3os/machines`, by default below `~/.local/state`. */
+export function machinesDir(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  return join(xdg(env.XDG_STATE_HOME, ".local/state"), "k3os", "machines");
+}
+
+/** Where answers are kept that can be found again: `$XDG_CACHE_HOME/k3os`, by default below `~/.cache`. */
+export function cacheDir(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  return join(xdg(env.XDG_CACHE_HOME, ".cache"), "k3os");
+}
+
+/** The specification says that a relative path is to be ignored. */
+function xdg(value: string | undefined, fallback: string): string {
+  return value !== undefined && isAbsolute(value) ? value : join(homedir(), fallback);
+}
+
+/** The files of one machine. */
+export interface MachinePaths {
+  readonly dir: string;
+  /** `MachineRecord` as JSON; written last, so a directory without it is half-made. */
+  readonly record: string;
+  /** Held by the command that starts or stops the machine. */
+  readonly claim: string;
+  readonly serialLog: string;
+  /** What QEMU itself printed. */
+  readonly qemuLog: string;
+  /** The NoCloud volume. */
+  readonly seed: string;
+  readonly sshKey: string;
+  readonly knownHosts: string;
+  readonly kubeconfig: string;
+  /** The machine's own UEFI variables. */
+  readonly uefiVars: string;
+  /** Its Unix sockets; a name of its own, because their paths may not be longer than 107 bytes. */
+  readonly qmpSocket: string;
+  readonly serialSocket: string;
+}
+
+export function machinePaths(home: string, name: string): MachinePaths {
+  const dir = join(home, name);
+  return {
+    dir,
+    record: join(dir, "machine.json"),
+    claim: join(dir, "claim"),
+    serialLog: join(dir, "serial.log"),
+    qemuLog: join(dir, "qemu.log"),
+    seed: join(dir, "cidata.iso"),
+    sshKey: join(dir, "id_ed25519"),
+    knownHosts: join(dir, "known_hosts"),
+    kubeconfig: join(dir, "kubeconfig"),
+    uefiVars: join(dir, "uefi-vars.fd"),
+    qmpSocket: join(dir, "qmp.sock"),
+    serialSocket: join(dir, "serial.sock"),
+  };
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from "node:fs";
+
+/** A process that can be told from a later one with the same number: by its start time and the host's boot. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Clock ticks between the host's boot and the start of the process. */
+  readonly start: number;
+  readonly boot: string;
+}
+
+/** The identity of a living process; `undefined` when there is none. A zombie counts as gone. */
+export function identify(pid: number, proc = "/proc"): ProcessId | undefined {
+  try {
+    const stat = readFileSync(`${proc}/${pid}/stat`, "utf8");
+    // The second field is the program's name in brackets and may itself hold spaces and brackets.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state, start] = [fields[0], fields[19]];
+    if (state === undefined || start === undefined || state === "Z" || state === "X") return undefined;
+    return { pid, start: Number(start), boot: bootId(proc) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether that very process still runs. A recycled number, or a number from before a reboot, does not count. */
+export function isAlive(id: ProcessId, proc = "/proc"): boolean {
+  const now = identify(id.pid, proc);
+  return now !== undefined && now.start === id.start && now.boot === id.boot;
+}
+
+/** Changes with every boot of the host. */
+export function bootId(proc = "/proc"): string {
+  return readFileSync(`${proc}/sys/kernel/random/boot_id`, "utf8").trim();
+}
+
+/** Sends a signal to that very process; nothing happens if it is gone. */
+export function signalProcess(id: ProcessId, signal: NodeJS.Signals): void {
+  if (!isAlive(id)) return;
+  try {
+    process.kill(id.pid, signal);
+  } catch {
+    // It ended between the look and the signal.
+  }
+}

@@ -1,0 +1,58 @@
+import type { Socket } from "node:net";
+import { createInterface } from "node:readline";
+import { K3osError } from "../errors.ts";
+import { connectUnix } from "./socket.ts";
+
+/** A connection to QEMU's control socket. QEMU serves one at a time: close it when done. */
+export interface Qmp {
+  /** Runs a command and returns its result; a refusal by QEMU is thrown. */
+  execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Resolves when QEMU hangs up, which it does when it ends. */
+  readonly closed: Promise<void>;
+  close(): void;
+}
+
+/** Connects and negotiates. Rejects with the socket's error when no QEMU listens. */
+export async function connectQmp(path: string): Promise<Qmp> {
+  const qmp = speak(await connectUnix(path));
+  await qmp.execute("qmp_capabilities");
+  return qmp;
+}
+
+interface Reply {
+  readonly id?: number;
+  readonly return?: unknown;
+  readonly error?: { readonly desc: string };
+}
+
+function speak(socket: Socket): Qmp {
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  let next = 0;
+  createInterface(socket).on("line", (line) => {
+    const reply = JSON.parse(line) as Reply;
+    if (reply.id === undefined) return; // the greeting, or an event
+    const request = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if (reply.error === undefined) request?.resolve(reply.return);
+    else request?.reject(new K3osError("machine", `QEMU refused: ${reply.error.desc}`));
+  });
+  socket.on("error", () => {}); // "close" follows and tells everybody who waits
+  const closed = new Promise<void>((resolve) => {
+    socket.once("close", () => {
+      for (const request of waiting.values())
+        request.reject(new K3osError("machine", "QEMU closed its control socket."));
+      waiting.clear();
+      resolve();
+    });
+  });
+  return {
+    closed,
+    execute: (command, args) =>
+      new Promise((resolve, reject) => {
+        const id = next++;
+        waiting.set(id, { resolve, reject });
+        socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+      }),
+    close: () => socket.destroy(),
+  };
+}

@@ -1,0 +1,52 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { isAlive, type ProcessId } from "./process.ts";
+import type { Accel, Boot } from "./qemu.ts";
+
+/** What is remembered of a machine (`machine.json`). */
+export interface MachineRecord {
+  readonly format: 1;
+  readonly name: string;
+  /** How far the last `start` or `stop` came. Whether the machine runs is told by `process`. */
+  readonly phase: "starting" | "ready" | "stopped" | "failed";
+  readonly process: ProcessId;
+  /** When it was powered on, as ISO 8601. */
+  readonly started: string;
+  readonly boot: Boot;
+  readonly accel: Accel;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly ports: { readonly ssh: number; readonly api: number };
+  /** The version of the image it runs, and the program that serves as kubectl for it, where known. */
+  readonly version?: string;
+  readonly k3s?: string;
+  /** Seconds from power-on to Ready. */
+  readonly readySeconds?: number;
+}
+
+/**
+ * `running`: powered on (Ready or still on its way). `stopped`: by `down`. `failed`: never became Ready and was stopped.
+ * `crashed`: it is gone and nobody stopped it.
+ */
+export type MachineState = "running" | "stopped" | "failed" | "crashed";
+
+export function stateOf(record: MachineRecord, alive: (id: ProcessId) => boolean = isAlive): MachineState {
+  if (alive(record.process)) return "running";
+  return record.phase === "stopped" || record.phase === "failed" ? record.phase : "crashed";
+}
+
+/** `undefined` when there is none, or none that this version understands. */
+export function readRecord(path: string): MachineRecord | undefined {
+  try {
+    const record = JSON.parse(readFileSync(path, "utf8")) as MachineRecord;
+    return record.format === 1 ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replaces the record as a whole: a reader sees the old or the new one. */
+export function writeRecord(path: string, record: MachineRecord): void {
+  const next = `${path}.${process.pid}`;
+  writeFileSync(next, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });
+  renameSync(next, path);
+}

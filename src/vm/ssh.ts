@@ -1,0 +1,84 @@
+import { type StdioOptions, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { K3osError } from "../errors.ts";
+import type { MachinePaths } from "./paths.ts";
+import { endOf, outputOf } from "./spawn.ts";
+import type { Tools } from "./tools.ts";
+
+export const user = "rancher";
+
+export interface SshOptions {
+  /** What the remote command reads; nothing by default. */
+  readonly input?: string | Uint8Array | Readable;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SshResult {
+  /** The remote command's; 255 when there was no connection, 124 after a timeout. */
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A machine as ssh sees it. */
+export interface SshTarget {
+  readonly tools: Tools;
+  readonly paths: MachinePaths;
+  readonly port: number;
+}
+
+/** Makes the machine's key pair unless it has one, and returns the public key. */
+export async function ensureSshKey(tools: Tools, paths: MachinePaths, name: string): Promise<string> {
+  if (!existsSync(paths.sshKey)) {
+    const made = await outputOf(
+      tools.command(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", `k3os-${name}`, "-f", paths.sshKey]),
+    );
+    if (made.status !== 0) throw new K3osError("host", `The ssh key could not be made: ${made.stderr.trim()}`);
+  }
+  return readFileSync(`${paths.sshKey}.pub`, "utf8").trim();
+}
+
+/** The command line that reaches a machine. A node in live mode has new host keys after every boot, see `startMachine`. */
+export function sshArguments(
+  target: Omit<SshTarget, "tools">,
+  options: readonly string[],
+  command: readonly string[],
+): string[] {
+  const set = (option: string) => ["-o", option];
+  return [
+    ...["ssh", "-F", "none", "-p", String(target.port), "-i", target.paths.sshKey],
+    ...set("IdentitiesOnly=yes"),
+    ...set(`UserKnownHostsFile="${target.paths.knownHosts}"`),
+    ...set("GlobalKnownHostsFile=none"),
+    ...set("StrictHostKeyChecking=accept-new"),
+    ...set("BatchMode=yes"),
+    ...set("ConnectTimeout=10"),
+    ...set("ServerAliveInterval=15"),
+    ...set("LogLevel=ERROR"),
+    ...options,
+    `${user}@127.0.0.1`,
+    ...command,
+  ];
+}
+
+/** Runs a command on the machine and collects what it prints. `command` is one line for the remote shell. */
+export async function sshRun(target: SshTarget, command: string, options: SshOptions = {}): Promise<SshResult> {
+  return outputOf(target.tools.command(sshArguments(target, ["-T"], ["--", command])), options);
+}
+
+/** Gives the terminal (or the pipes) of this process to the machine; returns the exit status. */
+export async function sshInteractive(
+  target: SshTarget,
+  command: readonly string[],
+  terminal: boolean,
+): Promise<number> {
+  const options = command.length === 0 || terminal ? ["-t"] : ["-T"];
+  const { argv, env } = target.tools.command(
+    sshArguments(target, options, command.length === 0 ? [] : ["--", ...command]),
+  );
+  const stdio: StdioOptions = "inherit";
+  const [program = "", ...rest] = argv;
+  return endOf(spawn(program, rest, { stdio, env: { ...process.env, ...env } }));
+}

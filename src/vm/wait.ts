@@ -1,0 +1,40 @@
+import { setTimeout as sleepFor } from "node:timers/promises";
+import { K3osError } from "../errors.ts";
+
+/** Sleeps; an aborted signal ends it at once with the signal's reason. */
+export async function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  try {
+    await sleepFor(milliseconds, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+export interface PollOptions {
+  readonly timeoutMs: number;
+  readonly everyMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Asks until there is an answer; `undefined` when the time is over. Always asks at least once. */
+export async function poll<T>(
+  ask: () => Promise<T | undefined> | T | undefined,
+  options: PollOptions,
+): Promise<T | undefined> {
+  const end = performance.now() + options.timeoutMs;
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    const left = end - performance.now();
+    if (left <= 0) return undefined;
+    await sleep(Math.min(options.everyMs, left), options.signal);
+  }
+}
+
+/** The reason to abort with when the user presses Ctrl-C. */
+export function interrupted(): K3osError {
+  return new K3osError("interrupted", "Interrupted.");
+}
