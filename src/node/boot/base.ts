@@ -1,0 +1,80 @@
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { coldplug } from "../init/coldplug.ts";
+import { mount } from "../init/mount.ts";
+
+/** The kernel's remaining file systems, and mount propagation as the kubelet needs it. */
+export async function mountApiFileSystems(host: Host): Promise<void> {
+  const safe = "nosuid,nodev,noexec";
+  await Promise.all([
+    mount(host, {
+      type: "devpts",
+      source: "devpts",
+      target: "/dev/pts",
+      options: "nosuid,noexec,gid=5,mode=620,ptmxmode=666",
+    }),
+    mount(host, { type: "tmpfs", source: "shm", target: "/dev/shm", options: "nosuid,nodev,mode=1777" }),
+    mount(host, { type: "mqueue", source: "mqueue", target: "/dev/mqueue", options: safe }),
+    mount(host, { type: "cgroup2", source: "cgroup2", target: "/sys/fs/cgroup", options: `${safe},nsdelegate` }),
+    mount(host, { type: "bpf", source: "bpf", target: "/sys/fs/bpf", options: `${safe},mode=700` }),
+    run(host, ["mount", "--make-rshared", "/"]),
+  ]);
+  for (const [link, target] of [
+    ["fd", "/proc/self/fd"],
+    ["stdin", "/proc/self/fd/0"],
+    ["stdout", "/proc/self/fd/1"],
+    ["stderr", "/proc/self/fd/2"],
+  ]) {
+    host.symlink(`${target}`, `/dev/${link}`);
+  }
+}
+
+/** Drivers of everything that the initrd did not need, and the modules of the image's own list. */
+export async function loadModules(host: Host): Promise<void> {
+  const directory = "/etc/modules-load.d";
+  const listed = host.list(directory).flatMap((name) => meaningfulLines(host.readText(`${directory}/${name}`)));
+  await Promise.all([coldplug(host), host.exec(["modprobe", "-a", "-q", ...listed])]);
+}
+
+/** Applies `/etc/sysctl.d/*.conf`, in name order. Keys that this kernel does not have are passed over, as `sysctl -e` does. */
+export function setSysctls(host: Host): void {
+  const directory = "/etc/sysctl.d";
+  for (const name of host.list(directory)) {
+    for (const line of meaningfulLines(host.readText(`${directory}/${name}`))) {
+      const equals = line.indexOf("=");
+      const path = sysctlPath(line.slice(0, equals).trim());
+      if (host.stat(path)) host.poke(path, line.slice(equals + 1).trim());
+    }
+  }
+}
+
+/** The file of a sysctl key; dots and slashes change places, as sysctl(8) has it (`net.ipv4.conf.eth0/1.forwarding`). */
+export function sysctlPath(key: string): string {
+  return `/proc/sys/${key.replace(/[./]/g, (separator) => (separator === "." ? "/" : "."))}`;
+}
+
+/** Gives the machine an identity (machine-id(5)) if it has none. */
+export function ensureMachineId(host: Host): void {
+  const existing = host.stat("/etc/machine-id");
+  if (existing !== undefined && existing.size > 0) return;
+  const id = host.readText("/proc/sys/kernel/random/uuid").replace(/[-\n]/g, "");
+  host.write("/etc/machine-id", `${id}\n`, { mode: 0o444 });
+}
+
+/** A login on each console of the kernel's (`console=`, /sys/class/tty/console/active), and on the first virtual one. */
+export function linkConsoles(host: Host): void {
+  const active = "/sys/class/tty/console/active";
+  const consoles = host.stat(active) ? host.readText(active).trim().split(/\s+/) : [];
+  const ports = new Set(consoles.map((name) => (name === "tty0" ? "tty1" : name)).filter((name) => name !== ""));
+  for (const port of ports) {
+    host.symlink("/etc/init.d/console", `/etc/init.d/console.${port}`);
+    host.symlink(`/etc/init.d/console.${port}`, `/etc/runlevels/default/console.${port}`);
+  }
+}
+
+function meaningfulLines(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !/^[#;]/.test(line));
+}

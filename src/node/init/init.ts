@@ -1,0 +1,60 @@
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { Stages } from "../stages.ts";
+import { bootArguments } from "./boot-arguments.ts";
+import { type FoundRoot, findRoot } from "./find-root.ts";
+import { mount } from "./mount.ts";
+import { enterRescueShell } from "./rescue.ts";
+import { layOutWritablePlaces } from "./writable.ts";
+
+/** Where the root is put together before it becomes `/`. */
+export const SYSROOT = "/sysroot";
+/** Where the volume that carries the image stays mounted, before and after the change of root. */
+export const MEDIUM = "/run/k3os/medium";
+
+/** Process 1's first half, in the initrd: from the kernel's hands to a root that OpenRC can run in. */
+export async function init(host: Host): Promise<void> {
+  await mountKernelFileSystems(host);
+  const boot = bootArguments(host.readText("/proc/cmdline"));
+  const stages = new Stages(host, boot.debug);
+  stages.reached("init");
+  if (boot.mode === "shell") await enterRescueShell(host);
+
+  const root = await findRoot(host, boot);
+  await mountRoot(host, root);
+  await layOutWritablePlaces(host, SYSROOT);
+  host.mkdir("/run/k3os");
+  host.write("/run/k3os/mode", `${boot.mode}\n`);
+  stages.reached("root");
+  stages.save();
+  await moveKernelFileSystems(host);
+}
+
+async function mountKernelFileSystems(host: Host): Promise<void> {
+  await mount(host, { type: "proc", source: "proc", target: "/proc", options: "nosuid,nodev,noexec" });
+  await Promise.all([
+    mount(host, { type: "sysfs", source: "sys", target: "/sys", options: "nosuid,nodev,noexec" }),
+    mount(host, { type: "devtmpfs", source: "dev", target: "/dev", options: "nosuid" }),
+    mount(host, { type: "tmpfs", source: "run", target: "/run", options: "nosuid,nodev,mode=755" }),
+  ]);
+}
+
+async function mountRoot(host: Host, { device, source }: FoundRoot): Promise<void> {
+  if (source.kind === "serial" && device) {
+    await mount(host, { type: "squashfs", source: device, target: SYSROOT, options: "ro" });
+    return;
+  }
+  let file = source.kind === "initrd" ? source.path : "";
+  if (source.kind === "label" && device) {
+    await mount(host, { type: "auto", source: device, target: MEDIUM, options: "ro" });
+    file = `${MEDIUM}${source.path}`;
+  }
+  await run(host, ["modprobe", "loop"]);
+  await mount(host, { type: "squashfs", source: file, target: SYSROOT, options: "ro,loop" });
+}
+
+async function moveKernelFileSystems(host: Host): Promise<void> {
+  for (const place of ["proc", "sys", "dev", "run"]) {
+    await run(host, ["mount", "--move", `/${place}`, `${SYSROOT}/${place}`]);
+  }
+}
