@@ -95,22 +95,24 @@ export function quickjsHost(): Host {
  */
 class Reaper {
   readonly #waiting = new Map<number, (status: number) => void>();
+  #timer: unknown;
 
   wait(pid: number): Promise<number> {
     return new Promise((resolve) => {
-      const idle = this.#waiting.size === 0;
-      this.#waiting.set(pid, resolve);
-      if (idle) {
+      if (this.#waiting.size === 0) {
         os.signal(os.SIGCHLD, () => this.#reap());
-        this.#watch();
+        this.#tick();
       }
+      this.#waiting.set(pid, resolve);
+      this.#reap();
     });
   }
 
-  #watch(): void {
-    this.#reap();
-    if (this.#waiting.size > 0) os.setTimeout(() => this.#watch(), 50);
-    else os.signal(os.SIGCHLD, null);
+  #tick(): void {
+    this.#timer = os.setTimeout(() => {
+      this.#tick();
+      this.#reap();
+    }, 50);
   }
 
   #reap(): void {
@@ -120,6 +122,9 @@ class Reaper {
       this.#waiting.delete(pid);
       resolve((raw & 0x7f) === 0 ? (raw >> 8) & 0xff : 128 + (raw & 0x7f));
     }
+    if (this.#waiting.size > 0) return;
+    os.signal(os.SIGCHLD, null);
+    os.clearTimeout(this.#timer);
   }
 }
 

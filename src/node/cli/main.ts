@@ -14,7 +14,10 @@ export async function main(host: Host, args: readonly string[]): Promise<number>
   try {
     return command === undefined ? 2 : await command(host, args.slice(1));
   } catch (error) {
-    host.poke("/dev/stderr", `k3os: ${error instanceof K3osError ? error.message : `${error}\n${(error as Error).stack}`}\n`);
+    host.poke(
+      "/dev/stderr",
+      `k3os: ${error instanceof K3osError ? error.message : `${error}\n${(error as Error).stack}`}\n`,
+    );
     return 1;
   }
 }
