@@ -1,0 +1,214 @@
+import { adviceFor } from "./foreign.ts";
+import type { Check, Complaint, Kind, ListOf, MapOf, StructOf, Text } from "./kinds.ts";
+import type { Finding, Weight } from "./problem.ts";
+import { canonical, elsewhere, nearest, squash } from "./spelling.ts";
+import { type Dict, isNothing, type Span, type Tree } from "./tree.ts";
+
+/** The values of one layer, with canonical keys. `null` takes back what lower layers say about a key. */
+export type Patch = { readonly [key: string]: unknown };
+
+export interface Checked {
+  readonly patch: Patch;
+  readonly findings: readonly Finding[];
+  /** Where each key was set, by canonical path. */
+  readonly places: ReadonlyMap<string, Span>;
+  /** Where secret values are in the text. */
+  readonly secrets: readonly Span[];
+}
+
+/**
+ * Reads a tree by the schema: respells keys, coerces values, checks everything. A value with an error is left out of the
+ * patch, so that a caller who takes errors for warnings (the kernel command line) can use the rest.
+ */
+export function check(tree: Tree | undefined, schema: StructOf): Checked {
+  const checker = new Checker(schema);
+  let patch: Patch = {};
+  if (tree?.type === "dict") patch = checker.struct(tree, schema, "") ?? {};
+  else if (tree !== undefined && !isNothing(tree)) {
+    const hint = "a config begins like `hostname: node-1`";
+    checker.find("error", tree.span, "", `expected keys with values, got ${nameOf(tree, true)}`, hint);
+  }
+  return { patch, findings: checker.findings, places: checker.places, secrets: checker.secrets };
+}
+
+class Checker {
+  readonly findings: Finding[] = [];
+  readonly places = new Map<string, Span>();
+  readonly secrets: Span[] = [];
+  private readonly root: StructOf;
+
+  constructor(root: StructOf) {
+    this.root = root;
+  }
+
+  find(weight: Weight, span: Span, path: string, message: string, hint?: string): undefined {
+    this.findings.push({ weight, span, path, message, hint });
+  }
+
+  /** The checked value, or `undefined` if it is not usable. */
+  private value(tree: Tree, kind: Kind, path: string): unknown {
+    if (kind.secret) this.secrets.push(tree.span);
+    switch (kind.kind) {
+      case "text":
+        return this.text(tree, kind, path);
+      case "flag":
+        return this.flag(tree, path);
+      case "list":
+        return this.list(tree, kind, path);
+      case "map":
+        return this.map(tree, kind, path);
+      case "struct":
+        return tree.type === "dict"
+          ? this.struct(tree, kind, path)
+          : this.mismatch(tree, "keys with values", path, true);
+      case "later":
+        return undefined;
+    }
+  }
+
+  private text(tree: Tree, kind: Text, path: string): string | undefined {
+    if (tree.type !== "scalar" || isNothing(tree)) return this.mismatch(tree, "a string", path, kind.secret);
+    return this.passes(tree.text, tree.span, kind.check, path, kind.secret) ? tree.text : undefined;
+  }
+
+  private flag(tree: Tree, path: string): boolean | undefined {
+    if (tree.type === "scalar") {
+      // YAML 1.1, which old k3OS read, has yes and on; in quotes only true and false were taken.
+      if (/^(true|True|TRUE)$/.test(tree.text)) return true;
+      if (/^(false|False|FALSE)$/.test(tree.text)) return false;
+      if (tree.plain && /^(yes|on)$/i.test(tree.text)) return true;
+      if (tree.plain && /^(no|off)$/i.test(tree.text)) return false;
+    }
+    return this.mismatch(tree, "true or false", path);
+  }
+
+  private list(tree: Tree, kind: ListOf, path: string): unknown[] {
+    const items = tree.type === "list" ? tree.items : [tree];
+    const values = items.map((item, index) => this.value(item, kind.item, `${path}[${index}]`));
+    return values.filter((value) => value !== undefined);
+  }
+
+  private map(tree: Tree, kind: MapOf, path: string): Record<string, string> | undefined {
+    if (tree.type !== "dict") return this.mismatch(tree, "names with values", path, true);
+    const values: Record<string, string> = Object.create(null);
+    for (const { key, keySpan, value } of tree.entries) {
+      const at = `${path}${/^[\w-]+$/.test(key) ? `.${key}` : `[${shown(key)}]`}`;
+      if (Object.hasOwn(values, key)) this.find("ignored", keySpan, at, "expected each name once, got it again");
+      if (!this.passes(key, keySpan, kind.checkKey, at)) continue;
+      if (value.type !== "scalar") this.mismatch(value, "a string", at);
+      else {
+        const text = isNothing(value) ? "" : value.text;
+        if (this.passes(text, value.span, kind.checkValue, at)) values[key] = text;
+      }
+    }
+    return { ...values };
+  }
+
+  struct(tree: Dict, kind: StructOf, path: string): Patch | undefined {
+    const patch: Record<string, unknown> = {};
+    const spans = new Map<string, Span>();
+    const tried = new Set<string>();
+    for (const { key, keySpan, value } of tree.entries) {
+      const name = canonical(kind, key);
+      if (name === undefined) {
+        this.unknown(key, keySpan, value, kind, path);
+        continue;
+      }
+      const at = path === "" ? name : `${path}.${name}`;
+      const child = kind.keys[name] as Kind;
+      if (child.kind === "later") {
+        this.find("ignored", keySpan, at, `${child.about} are not supported by this version yet`);
+        continue;
+      }
+      if (tried.has(name))
+        this.find("ignored", keySpan, at, "expected each key once, got it again: the last one counts");
+      tried.add(name);
+      if (child.kind !== "struct") this.places.set(at, keySpan);
+      if (isNothing(value)) {
+        // A bare `k3os:` is what is left when its keys are commented out, not a wish to undo what other layers say.
+        if (child.kind !== "struct") patch[name] = null;
+        continue;
+      }
+      const checked = this.value(value, child, at);
+      if (checked === undefined) continue;
+      patch[name] = checked;
+      spans.set(name, value.span);
+    }
+    for (const name of kind.needed ?? []) {
+      const at = `${path}.${String(name)}`;
+      if (patch[name] === null) delete patch[name];
+      if (patch[name] === undefined && !tried.has(name))
+        this.find("error", tree.span, at, "expected this key, got none");
+      if (patch[name] === undefined) return undefined;
+    }
+    const complaint = kind.check?.(patch);
+    if (complaint !== undefined) {
+      const at = path === "" ? complaint.key : `${path}.${complaint.key}`;
+      this.complain(complaint, "", spans.get(complaint.key) ?? tree.span, at);
+      if (complaint.weight !== "warning") return undefined;
+    }
+    return patch;
+  }
+
+  private unknown(key: string, span: Span, value: Tree, kind: StructOf, path: string): void {
+    // In `{token:K10…}`, where a space is missing, the key ends with a secret.
+    const word = key.replace(/[^\w.-].*/s, "…");
+    if (word !== key) this.secrets.push(span);
+    const at = path === "" ? word : `${path}.${word}`;
+    const foreign = path === "" ? adviceFor(squash(key)) : undefined;
+    if (foreign !== undefined) {
+      this.find(
+        "ignored",
+        span,
+        at,
+        "a key of cloud-init that has no effect here",
+        foreign === "" ? undefined : foreign,
+      );
+      return;
+    }
+    const near = nearest(kind, key);
+    if (near !== undefined && kind.keys[near]?.secret) this.secrets.push(value.span);
+    const other = near === undefined ? elsewhere(this.root, key) : undefined;
+    const hint =
+      near !== undefined ? `did you mean \`${near}\`?` : other !== undefined ? `its place is \`${other}\`` : "";
+    this.find(
+      "ignored",
+      span,
+      at,
+      `unknown key${path === "" ? "" : ` of \`${path}\``}`,
+      hint === "" ? undefined : hint,
+    );
+  }
+
+  private passes(text: string, span: Span, test: Check | undefined, path: string, secret?: boolean): boolean {
+    const complaint = test?.(text);
+    if (complaint === undefined) return true;
+    this.complain(complaint, text, span, path, secret);
+    return complaint.weight === "warning";
+  }
+
+  private complain(complaint: Complaint, text: string, span: Span, path: string, secret?: boolean): void {
+    const { weight = "error", expected, hint } = complaint;
+    const got = complaint.got ?? (secret ? "something else" : shown(text));
+    this.find(weight, span, path, `expected ${expected}, got ${got}`, hint);
+  }
+
+  private mismatch(tree: Tree, expected: string, path: string, secret?: boolean): undefined {
+    // `- echo a: b` is a map, which surprises everybody once.
+    const colon = expected === "a string" && tree.type === "dict" && tree.entries.length === 1;
+    const hint = colon ? "put a text that contains `: ` in quotes" : undefined;
+    return this.find("error", tree.span, path, `expected ${expected}, got ${nameOf(tree, secret)}`, hint);
+  }
+}
+
+function nameOf(tree: Tree, hidden = false): string {
+  if (tree.type === "list") return "a list";
+  if (tree.type === "dict") return "a map";
+  if (isNothing(tree)) return "nothing";
+  return hidden ? "a text" : shown(tree.text);
+}
+
+/** The text in quotes, shortened. */
+export function shown(text: string): string {
+  return JSON.stringify(text.length > 50 ? `${text.slice(0, 49)}…` : text);
+}

@@ -1,0 +1,169 @@
+/**
+ * The kernel command line as a layer: `hostname=node-1 k3os.labels[zone]=a k3os.modules=nbd "boot_cmd=echo hello"`.
+ *
+ * A key is written with dots, or with brackets around a part that has dots itself. A key may come several times: lists
+ * grow, otherwise the last one counts. Words of others are passed over; nothing here is ever an error, because the
+ * command line is what one repairs a node with.
+ */
+import type { Kind, StructOf } from "./kinds.ts";
+import type { Finding } from "./problem.ts";
+import { isSecretName } from "./secrets.ts";
+import { canonical } from "./spelling.ts";
+import { type Dict, type Entry, type List, type Span, scalar, type Tree } from "./tree.ts";
+
+/** Words below `k3os.` that tell the boot where to go, and are no config. */
+export const BOOT_WORDS: ReadonlySet<string> = new Set(["mode", "fallback_mode", "debug", "root"]);
+
+export interface CommandLine {
+  readonly tree: Dict;
+  readonly findings: readonly Finding[];
+  /** Values of all words, also of those that are not ours, that sound like secrets. */
+  readonly secrets: readonly Span[];
+}
+
+export function parseCmdline(text: string, schema: StructOf): CommandLine {
+  const root: Branch = { dict: new Map(), span: { start: 0, end: text.length } };
+  const findings: Finding[] = [];
+  const secrets: Span[] = [];
+  for (const word of words(text)) {
+    if (isSecretName(word.key) || isSecretName(word.value ?? "")) secrets.push(word.valueSpan);
+    if (!isOurs(word.key, schema)) continue;
+    const path = pathOf(word.key, schema);
+    const complain = (message: string, hint?: string) =>
+      findings.push({ weight: "warning", span: word.keySpan, path: path.names.join("."), message, hint });
+    if (!word.closed) complain("expected a closing quote, got the end of the line");
+    else if (typeof path.kind === "string") complain(`expected ${path.kind}`, path.hint);
+    else if (word.value === undefined && path.kind.kind !== "flag") {
+      complain("expected a value, got none", `write ${word.key}=VALUE`);
+    } else place(root, path.names, path.kind, word);
+  }
+  return { tree: plant(root), findings, secrets };
+}
+
+interface Word {
+  readonly key: string;
+  readonly keySpan: Span;
+  /** Without quotes; `undefined` if there is no `=`. */
+  readonly value: string | undefined;
+  readonly valueSpan: Span;
+  readonly closed: boolean;
+}
+
+/** Splits as the kernel does (double quotes, anywhere in a word), and takes `'…'` and `\"` besides. */
+export function words(text: string): Word[] {
+  const found: Word[] = [];
+  const space = /\s/;
+  for (let at = 0; at < text.length; ) {
+    if (space.test(text.charAt(at))) {
+      at++;
+      continue;
+    }
+    const start = at;
+    let decoded = "";
+    let equals: { decoded: number; at: number } | undefined;
+    let quoted = false;
+    let single = singleQuoteEnd(text, at);
+    for (; at < text.length && (quoted || !space.test(text.charAt(at))); at++) {
+      const character = text.charAt(at);
+      if (single > at) {
+        decoded += text.slice(at + 1, single);
+        at = single;
+        single = -1;
+      } else if (quoted && character === "\\" && /["\\]/.test(text.charAt(at + 1))) decoded += text.charAt(++at);
+      else if (character === '"') quoted = !quoted;
+      else {
+        if (character === "=" && equals === undefined) {
+          equals = { decoded: decoded.length, at };
+          single = singleQuoteEnd(text, at + 1);
+        }
+        decoded += character;
+      }
+    }
+    found.push({
+      key: equals === undefined ? decoded : decoded.slice(0, equals.decoded),
+      keySpan: { start, end: equals?.at ?? at },
+      value: equals === undefined ? undefined : decoded.slice(equals.decoded + 1),
+      valueSpan: { start: equals === undefined ? start : equals.at + 1, end: at },
+      closed: !quoted,
+    });
+  }
+  return found;
+}
+
+/** Where `'…'` that begins at `at` ends; -1 if there is none that ends a word. */
+function singleQuoteEnd(text: string, at: number): number {
+  const match = text.charAt(at) === "'" ? /^'[^']*'(?=\s|$)/.exec(text.slice(at)) : null;
+  return match === null ? -1 : at + match[0].length - 1;
+}
+
+function isOurs(key: string, schema: StructOf): boolean {
+  const [first = "", second = ""] = key.split(/[.[\]]/);
+  const name = canonical(schema, first);
+  return name !== undefined && !(name === "k3os" && (key === first || BOOT_WORDS.has(second)));
+}
+
+interface Path {
+  readonly names: readonly string[];
+  /** The kind of the last name, or what would have been expected. */
+  readonly kind: Kind | string;
+  readonly hint?: string;
+}
+
+/** Follows the schema, so that everything after the name of a map is one key of it: `k3os.sysctl.kernel.printk`. */
+function pathOf(key: string, schema: StructOf): Path {
+  const names: string[] = [];
+  let kind: Kind = schema;
+  let rest = `.${key}`;
+  while (kind.kind === "struct") {
+    const [all = "", dotted, bracketed] = /^(?:\.([^.[\]]+)|\[([^\]]+)\])/.exec(rest) ?? [];
+    const part: string | undefined = dotted ?? bracketed;
+    if (part === undefined) return { names, kind: `a key of \`${names.join(".")}\`, got none` };
+    const name: string | undefined = canonical(kind, part);
+    names.push(name ?? part);
+    rest = rest.slice(all.length);
+    // An unknown key goes into the tree too: the check says what was meant.
+    if (name === undefined) return { names, kind: { kind: "flag", about: "" } };
+    kind = kind.keys[name] as Kind;
+  }
+  if (kind.kind === "map") {
+    const name = /^\[(.+)\]$/.exec(rest)?.[1] ?? /^\.(.+)$/.exec(rest)?.[1];
+    if (name === undefined) return { names, kind: "the name of an entry", hint: `write ${key}[NAME]=VALUE` };
+    return { names: [...names, name], kind: { kind: "text", about: "" } };
+  }
+  if (kind.kind === "list") {
+    if (kind.item.kind !== "text") return { names, kind: "this key in a file, it is too large for here" };
+    if (/^(\[\d*\])?$/.test(rest)) return { names, kind };
+    return { names, kind: "a list", hint: `write ${names.join(".")}=VALUE, once for each entry` };
+  }
+  if (rest !== "" && kind.kind !== "later") return { names, kind: "one value, got a key below it" };
+  return { names, kind };
+}
+
+interface Branch {
+  readonly dict: Map<string, { readonly keySpan: Span; node: Branch | Tree }>;
+  readonly span: Span;
+}
+
+function place(root: Branch, names: readonly string[], kind: Kind, word: Word): void {
+  const { keySpan, valueSpan } = word;
+  const leaf = scalar(word.value ?? "true", valueSpan);
+  let branch = root;
+  for (const name of names.slice(0, -1)) {
+    const known = branch.dict.get(name)?.node;
+    const next: Branch = known !== undefined && "dict" in known ? known : { dict: new Map(), span: keySpan };
+    if (next !== known) branch.dict.set(name, { keySpan, node: next });
+    branch = next;
+  }
+  const last = names.at(-1) ?? "";
+  const known = branch.dict.get(last)?.node;
+  const grow = kind.kind === "list" && known !== undefined && "items" in known;
+  const list: List = { type: "list", items: [...(grow ? known.items : []), leaf], span: valueSpan };
+  branch.dict.set(last, { keySpan, node: kind.kind === "list" ? list : leaf });
+}
+
+function plant(branch: Branch): Dict {
+  const entries: Entry[] = [...branch.dict].map(([key, { keySpan, node }]) => {
+    return { key, keySpan, value: "dict" in node ? plant(node) : node };
+  });
+  return { type: "dict", entries, span: branch.span };
+}

@@ -1,0 +1,11 @@
+/**
+ * config.yaml: text → layers → config → plan. Everything here is pure; nothing throws for what a user wrote.
+ */
+export type { Layer, LayerKind } from "./layer.ts";
+export { type Loaded, type LoadOptions, load, type Origin, type Provenance, SCRIPT } from "./load.ts";
+export { type Observed, type ObservedFile, pending } from "./pending.ts";
+export { type Facts, type FileStep, type K3sStep, type Phase, plan, type Step } from "./plan.ts";
+export { formatProblem, type Problem, type Severity } from "./problem.ts";
+export { quote, type ReadFile, type RenderedFile, render } from "./render.ts";
+export { type Config, type ConfigFile, schema } from "./schema.ts";
+export { describe, redact, toYaml } from "./show.ts";

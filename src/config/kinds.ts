@@ -1,0 +1,96 @@
+/**
+ * The vocabulary of the schema: what kinds of values a config has. A kind is plain data; `check.ts` interprets it.
+ */
+import type { Weight } from "./problem.ts";
+
+export type Kind = Text | Flag | Later | ListOf | MapOf | StructOf;
+
+export interface Doc {
+  /** One sentence for the documentation. */
+  readonly about: string;
+  /** A value as it may stand in the file. */
+  readonly example?: string;
+  /** Names that old k3OS accepted beyond the spellings that every key has (`spelling.ts`). */
+  readonly aliases?: readonly string[];
+  /** The value must never be shown. */
+  readonly secret?: boolean;
+}
+
+/** What is wrong with a value: completes `expected …`. */
+export interface Complaint {
+  readonly expected: string;
+  /** Completes `got …`; the value itself if not given. */
+  readonly got?: string;
+  readonly hint?: string;
+  /** `error` if not given. A value that is `ignored` is left out of the config, one with a `warning` stays. */
+  readonly weight?: Weight;
+}
+
+export type Check = (text: string) => Complaint | undefined;
+
+export interface Text extends Doc {
+  readonly kind: "text";
+  readonly check?: Check;
+}
+
+export interface Flag extends Doc {
+  readonly kind: "flag";
+}
+
+/** A key of old k3OS that this version knows and does not support yet. */
+export interface Later extends Doc {
+  readonly kind: "later";
+}
+
+export interface ListOf<Item extends Kind = Kind> extends Doc {
+  readonly kind: "list";
+  readonly item: Item;
+}
+
+/** Names that the user chooses, with texts as values. Its keys are never respelled. */
+export interface MapOf extends Doc {
+  readonly kind: "map";
+  readonly checkKey: Check;
+  readonly checkValue?: Check;
+}
+
+export interface StructOf<
+  Keys extends Record<string, Kind> = Record<string, Kind>,
+  Needed extends keyof Keys = keyof Keys,
+> extends Doc {
+  readonly kind: "struct";
+  readonly keys: Keys;
+  readonly needed?: readonly Needed[];
+  /** Looks at the keys together; the complaint is about one of them. */
+  readonly check?: (value: Readonly<Record<string, unknown>>) => (Complaint & { readonly key: string }) | undefined;
+}
+
+type Supported<Keys> = { [Name in keyof Keys]: Keys[Name] extends Later ? never : Name }[keyof Keys];
+
+/** The type of a checked value of this kind. */
+export type Infer<K> = K extends Text
+  ? string
+  : K extends Flag
+    ? boolean
+    : K extends ListOf<infer Item>
+      ? readonly Infer<Item>[]
+      : K extends MapOf
+        ? Readonly<Record<string, string>>
+        : K extends StructOf<infer Keys, infer Needed>
+          ? { readonly [Name in Exclude<Supported<Keys>, Needed>]?: Infer<Keys[Name]> } & {
+              readonly [Name in Needed]: Infer<Keys[Name]>;
+            }
+          : never;
+
+export const text = (doc: Doc & { check?: Check }): Text => ({ kind: "text", ...doc });
+export const flag = (doc: Doc): Flag => ({ kind: "flag", ...doc });
+export const later = (about: string): Later => ({ kind: "later", about });
+export const list = <Item extends Kind>(item: Item, doc: Doc): ListOf<Item> => ({ kind: "list", item, ...doc });
+export const map = (doc: Doc & Pick<MapOf, "checkKey" | "checkValue">): MapOf => ({ kind: "map", ...doc });
+
+export function struct<const Keys extends Record<string, Kind>, Needed extends keyof Keys = never>(
+  keys: Keys,
+  doc: Doc & Pick<StructOf<Keys, Needed>, "needed" | "check">,
+): StructOf<Keys, Needed> {
+  return { kind: "struct", keys, ...doc };
+}

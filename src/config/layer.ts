@@ -1,0 +1,133 @@
+import { type Checked, check } from "./check.ts";
+import { parseCmdline } from "./cmdline.ts";
+import { parseYaml } from "./parse.ts";
+import type { Finding } from "./problem.ts";
+import { schema } from "./schema.ts";
+import { type Dict, type Entry, isNothing, type List, type Span, scalar, type Tree } from "./tree.ts";
+
+/**
+ * Where a layer comes from decides how its text is read:
+ * - `system`, `local`, `drop-in`: config.yaml;
+ * - `cmdline`: /proc/cmdline;
+ * - `userdata`: config.yaml, `#cloud-config`, or a script;
+ * - `metadata`: the YAML that clouds and NoCloud call meta-data, for its host name and keys;
+ * - `hostname`, `authorized-keys`: plain text.
+ */
+export type LayerKind =
+  | "system"
+  | "cmdline"
+  | "local"
+  | "metadata"
+  | "hostname"
+  | "authorized-keys"
+  | "userdata"
+  | "drop-in";
+
+export interface Layer {
+  /** Shown in messages; the path if there is one, such as `/run/config/user-data`. */
+  readonly name: string;
+  readonly kind: LayerKind;
+  readonly text: string;
+}
+
+export interface ReadLayer extends Checked {
+  /** The user data is a program, not a config. */
+  readonly script?: string;
+}
+
+/** Reads one layer by its kind. Never throws, whatever the text is. */
+export function readLayer({ kind, text }: Layer): ReadLayer {
+  switch (kind) {
+    case "cmdline": {
+      const { tree, findings, secrets } = parseCmdline(text, schema);
+      const checked = withFindings(check(tree, schema), findings);
+      return { ...checked, secrets: [...checked.secrets, ...secrets] };
+    }
+    case "metadata": {
+      const { tree, findings } = parseYaml(text);
+      return findings.length > 0 ? { ...check(undefined, schema), findings } : check(ofMetadata(tree), schema);
+    }
+    case "hostname":
+      return check(dict(text, entry("hostname", trimmed(text)[0], text)), schema);
+    case "authorized-keys":
+      return check(dict(text, entry("ssh_authorized_keys", trimmed(text), text)), schema);
+    case "userdata":
+      return readUserdata(text);
+    default:
+      return readYaml(text);
+  }
+}
+
+function readYaml(text: string): ReadLayer {
+  const { tree, findings } = parseYaml(text);
+  const checked = check(tree, schema);
+  // What is wrong with the values of a file whose structure is wrong is guesswork; where its secrets are is not.
+  return findings.length > 0 ? { ...checked, findings } : checked;
+}
+
+/** First words of user data that cloud-init knows and k3OS does not. */
+const FOREIGN = [
+  ["Content-Type:", "a MIME archive"],
+  ["MIME-Version:", "a MIME archive"],
+  ["## template:", "a template"],
+  ["#include", "a list of addresses"],
+  ["#cloud-boothook", "a boot hook"],
+  ["#cloud-config-archive", "an archive of configs"],
+  ["#part-handler", "a part handler"],
+  ["\u001f\u008b", "gzip"],
+  ["\u001f\ufffd", "gzip"],
+] as const;
+
+function readUserdata(text: string): ReadLayer {
+  const nothing = check(undefined, schema);
+  const foreign = FOREIGN.find(([start]) => text.startsWith(start));
+  if (foreign !== undefined) {
+    const message = `expected a config or a script, got ${foreign[1]}, which is not supported`;
+    const span = { start: 0, end: foreign[0].length };
+    return withFindings(nothing, [{ weight: "error", span, path: "", message }]);
+  }
+  return text.startsWith("#!") || text.includes("\0") ? { ...nothing, script: text } : readYaml(text);
+}
+
+function withFindings(checked: Checked, findings: readonly Finding[]): Checked {
+  return { ...checked, findings: [...findings, ...checked.findings] };
+}
+
+/** Keeps what a config has a place for: the rest of the meta-data is not meant for us. */
+function ofMetadata(tree: Tree | undefined): Tree | undefined {
+  if (tree?.type !== "dict") return tree;
+  const entries: Entry[] = [];
+  for (const { key, keySpan, value } of tree.entries) {
+    if (isNothing(value)) continue;
+    if (/^local[-_]hostname$/.test(key)) entries.push({ key: "hostname", keySpan, value });
+    if (/^public[-_]keys$/.test(key)) entries.push({ key: "ssh_authorized_keys", keySpan, value: keysIn(value) });
+  }
+  return { ...tree, entries };
+}
+
+/** OpenStack names its keys: `public-keys: { laptop: ssh-ed25519 … }`. */
+function keysIn(tree: Tree): Tree {
+  return tree.type === "dict" ? { type: "list", items: tree.entries.map(({ value }) => value), span: tree.span } : tree;
+}
+
+/** The lines of a text that are neither empty nor comments, with their places. */
+function trimmed(text: string): Tree[] {
+  const found: Tree[] = [];
+  for (const match of text.matchAll(/[^\n]+/g)) {
+    const line = match[0].trim();
+    const start = match.index + match[0].indexOf(line);
+    if (line !== "" && !line.startsWith("#")) found.push(scalar(line, { start, end: start + line.length }));
+  }
+  return found;
+}
+
+function entry(key: string, value: Tree | readonly Tree[] | undefined, text: string): Entry[] {
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) return [];
+  const span: Span = { start: 0, end: text.length };
+  const list = (items: readonly Tree[]): List => ({ type: "list", items, span });
+  return [{ key, keySpan: span, value: "type" in value ? value : list(value) }];
+}
+
+function dict(text: string, entries: readonly Entry[]): Dict {
+  return { type: "dict", entries, span: { start: 0, end: text.length } };
+}

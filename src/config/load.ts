@@ -1,0 +1,103 @@
+import type { Patch } from "./check.ts";
+import { type Layer, readLayer } from "./layer.ts";
+import { merge, settle } from "./merge.ts";
+import { lineStarts, locate, type Problem, type Severity, toProblems, type Weight } from "./problem.ts";
+import { type Config, schema } from "./schema.ts";
+import type { Span } from "./tree.ts";
+
+export interface Origin {
+  /** The name of the layer. */
+  readonly layer: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Where the value of a key comes from. */
+export interface Provenance extends Origin {
+  /** What other layers say about the key and is not used, the lowest first. */
+  readonly overrides: readonly Origin[];
+}
+
+export interface Loaded {
+  readonly config: Config;
+  /**
+   * By canonical path down to whole lists and maps: `hostname`, `k3os.labels`. A key that the highest layer sets to null
+   * is here too, though not in the config.
+   */
+  readonly provenance: Readonly<Record<string, Provenance>>;
+  /** In the order of the layers, then of the text. */
+  readonly problems: readonly Problem[];
+  /** Names of the layers that have errors. Nothing of them is in the config. */
+  readonly rejected: readonly string[];
+}
+
+export interface LoadOptions {
+  /** Whatever has no effect, such as an unknown key, is an error: for checking a file before a node gets it. */
+  readonly strict?: boolean;
+}
+
+/** Where user data that is a script goes. */
+export const SCRIPT = "/run/k3os/userdata";
+
+/**
+ * Reads the layers and merges those without errors, the lowest first. Never throws for what a user wrote: a layer that
+ * cannot be used is rejected as a whole. The kernel command line is never rejected, only its wrong words are left out.
+ *
+ * User data that is a script adds a file and the last entry of `run_cmd`, whatever other layers say about these keys.
+ */
+export function load(layers: readonly Layer[], options: LoadOptions = {}): Loaded {
+  const problems: Problem[] = [];
+  const rejected: string[] = [];
+  const provenance: Record<string, Provenance> = {};
+  let merged: Patch = {};
+  let script: string | undefined;
+  for (const layer of layers) {
+    const read = readLayer(layer);
+    const source = { name: layer.name, text: layer.text, secrets: read.secrets, guess: layer.kind !== "cmdline" };
+    const found = toProblems(source, read.findings, severityIn(layer, options));
+    problems.push(...found);
+    if (found.some((problem) => problem.severity === "error")) {
+      rejected.push(layer.name);
+      continue;
+    }
+    merged = merge(merged, read.patch, schema);
+    note(provenance, layer, read.places, read.patch);
+    script = read.script ?? script;
+  }
+  const config = settle(merged, schema) as Config;
+  return { config: script === undefined ? config : withScript(config, script), provenance, problems, rejected };
+}
+
+function severityIn(layer: Layer, { strict = false }: LoadOptions): (weight: Weight) => Severity {
+  if (layer.kind === "cmdline") return () => "warning";
+  return (weight) => (weight === "error" || (strict && weight === "ignored") ? "error" : "warning");
+}
+
+function note(provenance: Record<string, Provenance>, layer: Layer, places: ReadonlyMap<string, Span>, patch: Patch) {
+  const starts = lineStarts(layer.text);
+  for (const [path, span] of places) {
+    if (!has(patch, path)) continue;
+    const before = provenance[path];
+    const overrides = before === undefined ? [] : [...before.overrides, withoutOverrides(before)];
+    provenance[path] = { layer: layer.name, ...locate(starts, span.start), overrides };
+  }
+}
+
+function has(patch: Patch, path: string): boolean {
+  const [first = "", ...rest] = path.split(".");
+  const value = patch[first];
+  return rest.length === 0 || value === undefined ? value !== undefined : has(value as Patch, rest.join("."));
+}
+
+function withoutOverrides({ layer, line, column }: Origin): Origin {
+  return { layer, line, column };
+}
+
+function withScript(config: Config, script: string): Config {
+  const file = { path: SCRIPT, content: script, permissions: "0700" };
+  return {
+    ...config,
+    write_files: [...(config.write_files ?? []), file],
+    run_cmd: [...(config.run_cmd ?? []), SCRIPT],
+  };
+}

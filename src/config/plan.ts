@@ -1,0 +1,200 @@
+/** What applying a config would do, as data, in the order in which it is done. */
+import { base64, fromUtf8, latin1 } from "./bytes.ts";
+import { ENVIRONMENT, environmentText } from "./render.ts";
+import type { Config, ConfigFile } from "./schema.ts";
+import { ENCODINGS, REMOVED_FLAGS, splitsIntoWords } from "./values.ts";
+
+/** What the plan needs to know about the node. */
+export interface Facts {
+  /** `live`, `disk`, `local` … */
+  readonly mode: string;
+  /** Version of the image. */
+  readonly version: string;
+}
+
+/**
+ * When a step is due: `init` first of all, in the initrd if the config is known there; `boot` before the services
+ * start and without network; `runtime` afterwards, with network.
+ */
+export type Phase = "init" | "boot" | "runtime";
+
+export type Step = { readonly phase: Phase } & (
+  | { readonly kind: "module"; readonly name: string; readonly parameters: readonly string[] }
+  | { readonly kind: "sysctl"; readonly key: string; readonly value: string }
+  | { readonly kind: "hostname"; readonly name: string }
+  | { readonly kind: "dns"; readonly nameservers: readonly string[] }
+  | { readonly kind: "ntp"; readonly servers: readonly string[] }
+  /** `password` is crypt(5)'s output if `hashed`, plain otherwise. */
+  | { readonly kind: "password"; readonly user: string; readonly password: string; readonly hashed: boolean }
+  | { readonly kind: "authorized-keys"; readonly user: string; readonly keys: readonly string[] }
+  /** Keys to be fetched; `source` is what the config says. */
+  | { readonly kind: "remote-keys"; readonly user: string; readonly source: string; readonly url: string }
+  | K3sStep
+  | FileStep
+  /** To be merged into /etc/environment. */
+  | { readonly kind: "environment"; readonly variables: Readonly<Record<string, string>> }
+  /** Run once per boot. A list (`init_cmd`, `boot_cmd`, `run_cmd`) stops at its first failure. */
+  | { readonly kind: "command"; readonly list: CommandList; readonly index: number; readonly command: string }
+);
+
+type CommandList = "init_cmd" | "boot_cmd" | "run_cmd";
+
+export interface FileStep {
+  readonly phase: Phase;
+  readonly kind: "file";
+  readonly path: string;
+  /** Decoded from base64 if it was; to be unpacked first if `encoding` says so. */
+  readonly content: string | Uint8Array;
+  readonly encoding?: "gzip";
+  /** Permission bits. */
+  readonly mode: number;
+  /** As chown takes it. */
+  readonly owner?: string;
+}
+
+export interface K3sStep {
+  readonly phase: Phase;
+  readonly kind: "k3s";
+  readonly role: "server" | "agent";
+  /** Without the role. */
+  readonly args: readonly string[];
+  /** Variables of the config and those that carry token and server. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Who logs in. */
+const USER = "rancher";
+
+/** All steps of a config, whether or not they are already done: `pending` leaves those out that are. */
+export function plan(config: Config, facts: Facts): readonly Step[] {
+  const { k3os = {} } = config;
+  const environment = k3os.environment ?? {};
+  return [
+    ...commands("init", "init_cmd", config),
+    ...(k3os.modules ?? []).map(moduleStep),
+    ...Object.entries(k3os.sysctls ?? {}).map(
+      ([key, value]) => ({ phase: "boot", kind: "sysctl", key, value }) satisfies Step,
+    ),
+    ...(config.hostname === undefined ? [] : [{ phase: "boot", kind: "hostname", name: config.hostname } as const]),
+    ...listStep(k3os.dns_nameservers, (nameservers) => ({ phase: "boot", kind: "dns", nameservers })),
+    ...listStep(k3os.ntp_servers, (servers) => ({ phase: "boot", kind: "ntp", servers })),
+    ...(k3os.password === undefined ? [] : [passwordStep(k3os.password)]),
+    ...keySteps(config.ssh_authorized_keys ?? []),
+    k3sStep(config, facts),
+    ...fileSteps(config.write_files ?? [], environment),
+    ...(Object.keys(environment).length === 0
+      ? []
+      : [{ phase: "boot", kind: "environment", variables: environment } as const]),
+    ...commands("boot", "boot_cmd", config),
+    ...commands("runtime", "run_cmd", config),
+  ];
+}
+
+function listStep(values: readonly string[] | undefined, step: (values: readonly string[]) => Step): Step[] {
+  return values === undefined || values.length === 0 ? [] : [step(values)];
+}
+
+function moduleStep(entry: string): Step {
+  const [name = "", ...parameters] = entry.trim().split(/\s+/);
+  return { phase: "boot", kind: "module", name, parameters };
+}
+
+function passwordStep(password: string): Step {
+  return { phase: "boot", kind: "password", user: USER, password, hashed: password.startsWith("$") };
+}
+
+function keySteps(entries: readonly string[]): Step[] {
+  const lines = entries.flatMap((entry) => entry.split("\n").map((line) => line.trim()));
+  const wanted = [...new Set(lines.filter((line) => line !== "" && !line.startsWith("#")))];
+  const keys = wanted.filter((line) => remoteKeys(line) === undefined);
+  return [
+    ...listStep(keys, (all) => ({ phase: "boot", kind: "authorized-keys", user: USER, keys: all })),
+    ...wanted.flatMap((source) => {
+      const url = remoteKeys(source);
+      return url === undefined ? [] : [{ phase: "runtime", kind: "remote-keys", user: USER, source, url } as const];
+    }),
+  ];
+}
+
+function remoteKeys(entry: string): string | undefined {
+  const [, site, name] = /^(github|gitlab):([\w.-]+)$/.exec(entry) ?? [];
+  if (site !== undefined) return `https://${site}.com/${name}.keys`;
+  return /^https?:\/\//.test(entry) ? entry : undefined;
+}
+
+/** The last of several files with one path counts. */
+function fileSteps(files: readonly ConfigFile[], environment: Readonly<Record<string, string>>): FileStep[] {
+  const steps = new Map<string, FileStep>();
+  for (const file of files) {
+    steps.delete(file.path);
+    steps.set(file.path, fileStep(file));
+  }
+  // Otherwise the file and the variables would undo each other at every run.
+  const own = steps.get(ENVIRONMENT);
+  const content = typeof own?.content === "string" ? own.content : fromUtf8(own?.content);
+  if (own !== undefined && own.encoding === undefined && content !== undefined) {
+    steps.set(own.path, { ...own, content: environmentText(environment, content) });
+  }
+  return [...steps.values()];
+}
+
+function fileStep({ path, content = "", encoding = "", permissions = "0644", owner }: ConfigFile): FileStep {
+  const decoding = ENCODINGS[encoding.toLowerCase()] ?? [];
+  const packed = decoding.includes("gzip");
+  const bytes = decoding[0] === "base64" ? base64(content) : packed ? (latin1(content) ?? content) : content;
+  const mode = Number.parseInt(permissions.replace("o", ""), 8);
+  return {
+    phase: "boot",
+    kind: "file",
+    path,
+    content: bytes,
+    mode,
+    ...(packed && { encoding: "gzip" as const }),
+    ...(owner !== undefined && { owner }),
+  };
+}
+
+function commands(phase: Phase, list: CommandList, config: Config): Step[] {
+  return (config[list] ?? []).map((command, index) => ({ phase, kind: "command", list, index, command }));
+}
+
+function k3sStep({ k3os = {} }: Config, facts: Facts): K3sStep {
+  const args = (k3os.k3s_args ?? []).flatMap((entry) => (splitsIntoWords(entry) ? shellWords(entry) : [entry]));
+  const given = args[0] === "server" || args[0] === "agent" ? args[0] : undefined;
+  const role = given ?? (k3os.server_url === undefined ? "server" : "agent");
+  const labels = { ...k3os.labels, "k3os.io/mode": facts.mode, "k3os.io/version": facts.version };
+  return {
+    phase: "boot",
+    kind: "k3s",
+    role,
+    args: [
+      ...(given === undefined ? args : args.slice(1)).map(withCurrentFlag),
+      ...Object.entries(labels)
+        .map(([key, value]) => `--node-label=${key}=${value}`)
+        .sort(),
+      ...(k3os.taints ?? []).map((taint) => `--node-taint=${taint}`),
+    ],
+    environment: {
+      ...k3os.environment,
+      ...(k3os.token !== undefined && { K3S_TOKEN: k3os.token }),
+      ...(k3os.server_url !== undefined && { K3S_URL: k3os.server_url }),
+    },
+  };
+}
+
+/** Flags that k3s has dropped become those that took their place; the check of the layer has warned. */
+function withCurrentFlag(arg: string): string {
+  const [all = "", flag = ""] = /^--?([\w-]+)(?==|$)/.exec(arg) ?? [];
+  const current = REMOVED_FLAGS[flag];
+  return current === undefined ? arg : `--${current}${arg.slice(all.length)}`;
+}
+
+/** Splits at white space outside of quotes, as a shell would, without expanding anything. */
+export function shellWords(text: string): string[] {
+  const found = text.match(/(?:[^\s"']|"(?:[^"\\]|\\.)*"|'[^']*'|["'])+/g) ?? [];
+  return found.map((word) =>
+    word.replace(/"((?:[^"\\]|\\.)*)"|'([^']*)'/g, (_, double?: string, single?: string) =>
+      double === undefined ? (single ?? "") : double.replace(/\\(["\\$`])/g, "$1"),
+    ),
+  );
+}

@@ -1,0 +1,84 @@
+/** A config and its plan for human eyes. */
+import { stringify } from "yaml";
+import type { Kind, StructOf } from "./kinds.ts";
+import type { Step } from "./plan.ts";
+import { type Config, schema } from "./schema.ts";
+import { HIDDEN, isSecretName, withoutUserInfo } from "./secrets.ts";
+
+/** The config as a config.yaml that loads to the same config. Shows secrets: `redact` first where others read along. */
+export function toYaml(config: Config): string {
+  return Object.keys(config).length === 0 ? "" : stringify(config, { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+/**
+ * The config without its secrets: token, password, variables and arguments whose names sound like a secret, passwords in
+ * URLs. Contents of files and commands stay: whoever may see them is a matter of `permissions`, or of the command.
+ */
+export function redact(config: Config): Config {
+  const { k3os, ...rest } = redactSecrets(config, schema) as Config;
+  if (k3os === undefined) return rest;
+  const { environment, k3s_args } = k3os;
+  return {
+    ...rest,
+    k3os: {
+      ...k3os,
+      ...(environment !== undefined && { environment: redactVariables(environment) }),
+      ...(k3s_args !== undefined && { k3s_args: redactArguments(k3s_args) }),
+    },
+  };
+}
+
+function redactSecrets(value: unknown, kind: Kind): unknown {
+  if (kind.secret) return HIDDEN;
+  if (kind.kind !== "struct") return value;
+  const keys = (kind as StructOf).keys;
+  const entries = Object.entries(value as Record<string, unknown>);
+  return Object.fromEntries(entries.map(([key, inner]) => [key, redactSecrets(inner, keys[key] as Kind)]));
+}
+
+function redactVariables(variables: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(variables);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, isSecretName(name) ? HIDDEN : withoutUserInfo(value)]),
+  );
+}
+
+/** Both `--token=x` and `--token x`, in one word or two. */
+function redactArguments(args: readonly string[]): string[] {
+  return args.map((arg, index) => {
+    const [all, flag = ""] = /^(--?[\w-]+)[=\s]/.exec(arg) ?? [];
+    if (all !== undefined && isSecretName(flag)) return all + HIDDEN;
+    const before = args[index - 1] ?? "";
+    return /^--?[\w-]+$/.test(before) && isSecretName(before) ? HIDDEN : withoutUserInfo(arg);
+  });
+}
+
+/** What a step does, in one line without secrets. Steps of a plan that differ may have the same line. */
+export function describe(step: Step): string {
+  switch (step.kind) {
+    case "module":
+      return `load module ${[step.name, ...step.parameters].join(" ")}`;
+    case "sysctl":
+      return `set sysctl ${step.key} = ${step.value}`;
+    case "hostname":
+      return `set host name ${step.name}`;
+    case "dns":
+      return `use name servers ${step.nameservers.join(" ")}`;
+    case "ntp":
+      return `use time servers ${step.servers.join(" ")}`;
+    case "password":
+      return `set password of ${step.user}`;
+    case "authorized-keys":
+      return `let ${step.keys.length === 1 ? "1 key" : `${step.keys.length} keys`} log in as ${step.user}`;
+    case "remote-keys":
+      return `let the keys of ${withoutUserInfo(step.source)} log in as ${step.user}`;
+    case "k3s":
+      return ["configure k3s", step.role, ...redactArguments(step.args)].join(" ");
+    case "file":
+      return `write ${step.path} (${step.mode.toString(8).padStart(4, "0")})`;
+    case "environment":
+      return `set ${Object.keys(step.variables).join(", ")} in /etc/environment`;
+    case "command":
+      return `run ${step.list}[${step.index}]`;
+  }
+}
