@@ -1,25 +1,38 @@
-import type { Layer } from "../config/index.ts";
+import { type Config, type Layer, type LayerKind, type Loaded, load } from "../config/index.ts";
 import type { Host } from "../host/host.ts";
 import { RUN_CONFIG } from "./sources/nocloud.ts";
 
 const DROP_INS = "/var/lib/rancher/k3os/config.d";
 
-/** The layers of this node, lowest first, as the behaviour of old k3OS orders them. Missing files are no layers. */
-export function readLayers(host: Host): Layer[] {
+/**
+ * What the layers of this node come to, lowest first, in the order of old k3OS. Keys that the machine's surroundings hand over
+ * (meta-data, authorized_keys) are added to those of the config, as cloud-init does it, so that they never lock
+ * each other out.
+ */
+export function loadConfig(host: Host): Loaded {
+  const layers = readLayers(host);
+  const loaded = load(layers);
+  const handedOver = load(layers.filter(({ kind }) => kind === "metadata" || kind === "authorized-keys")).config;
+  const keys = [...(handedOver.ssh_authorized_keys ?? []), ...(loaded.config.ssh_authorized_keys ?? [])];
+  const config: Config =
+    keys.length === 0 ? loaded.config : { ...loaded.config, ssh_authorized_keys: [...new Set(keys)] };
+  return { ...loaded, config };
+}
+
+function readLayers(host: Host): Layer[] {
   const dropIns = host.stat(DROP_INS) ? host.list(DROP_INS).map((name) => `${DROP_INS}/${name}`) : [];
-  const hostname = `${RUN_CONFIG}/local_hostname`;
   return [
     ...file(host, "/k3os/system/config.yaml", "system"),
-    { name: "/proc/cmdline", kind: "cmdline", text: host.readText("/proc/cmdline") },
+    ...file(host, "/proc/cmdline", "cmdline"),
     ...file(host, "/var/lib/rancher/k3os/config.yaml", "local"),
-    ...(host.stat(hostname)
-      ? [{ name: hostname, kind: "metadata" as const, text: `hostname: ${host.readText(hostname)}` }]
-      : []),
+    ...file(host, `${RUN_CONFIG}/meta-data`, "metadata"),
+    ...file(host, `${RUN_CONFIG}/local_hostname`, "hostname"),
+    ...file(host, `${RUN_CONFIG}/ssh/authorized_keys`, "authorized-keys"),
     ...file(host, `${RUN_CONFIG}/userdata`, "userdata"),
     ...dropIns.flatMap((path) => file(host, path, "drop-in")),
   ];
 }
 
-function file(host: Host, path: string, kind: Layer["kind"]): Layer[] {
+function file(host: Host, path: string, kind: LayerKind): Layer[] {
   return host.stat(path)?.type === "file" ? [{ name: path, kind, text: host.readText(path) }] : [];
 }

@@ -2,6 +2,7 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { coldplug } from "../init/coldplug.ts";
 import { mount } from "../init/mount.ts";
+import { sysctlPath } from "../sysctl.ts";
 
 /** The kernel's remaining file systems, and mount propagation as the kubelet needs it. */
 export async function mountApiFileSystems(host: Host): Promise<void> {
@@ -46,11 +47,6 @@ export function setSysctls(host: Host): void {
       if (host.stat(path)) host.poke(path, line.slice(equals + 1).trim());
     }
   }
-}
-
-/** The file of a sysctl key; dots and slashes change places, as sysctl(8) has it (`net.ipv4.conf.eth0/1.forwarding`). */
-export function sysctlPath(key: string): string {
-  return `/proc/sys/${key.replace(/[./]/g, (separator) => (separator === "." ? "/" : "."))}`;
 }
 
 /** Gives the machine an identity (machine-id(5)) if it has none. */

@@ -1,17 +1,45 @@
+import { type Config, pending, plan, type Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
+import { applySteps } from "../apply/apply.ts";
+import { observe } from "../apply/observe.ts";
+import { readFacts } from "../facts.ts";
+import { bootArguments } from "../init/boot-arguments.ts";
+import { loadConfig } from "../layers.ts";
+import { report } from "../report.ts";
+import { readNoCloud } from "../sources/nocloud.ts";
 import { Stages, savedStages } from "../stages.ts";
 import { ensureMachineId, linkConsoles, loadModules, mountApiFileSystems, setSysctls } from "./base.ts";
+import { ensureHostname } from "./hostname.ts";
+import { provideImages } from "./images.ts";
+import { unlockConsole } from "./login.ts";
 
+/** Process 1's second half, in the root: everything that has to be so before the first service starts. */
 export async function boot(host: Host): Promise<void> {
-  const stages = new Stages(host, true, savedStages(host));
-  stages.reached("boot-start");
+  const stages = new Stages(host, bootArguments(host.readText("/proc/cmdline")).debug, savedStages(host));
   await mountApiFileSystems(host);
-  stages.reached("mounts");
   await loadModules(host);
   stages.reached("modules");
+
   setSysctls(host);
   ensureMachineId(host);
   linkConsoles(host);
+  provideImages(host);
+  await readNoCloud(host);
+
+  const { config, problems } = loadConfig(host);
+  const facts = readFacts(host);
+  const named: Config = { ...config, hostname: ensureHostname(host, config.hostname) };
+  const steps = pending(plan(named, facts), observe(host));
+  if (facts.mode === "live" && config.k3os?.password === undefined) await unlockConsole(host);
+  const failures = [...(await applySteps(host, steps, "init")), ...(await applySteps(host, steps, "boot"))];
+  report(host, problems, failures);
+  enableRuntimePhase(host, steps);
   stages.reached("config");
   stages.save();
+}
+
+/** Only a config that wants something of the network costs the boot a service that does it. */
+function enableRuntimePhase(host: Host, steps: readonly Step[]): void {
+  if (!steps.some(({ phase }) => phase === "runtime")) return;
+  host.symlink("/etc/init.d/k3os-apply", "/etc/runlevels/default/k3os-apply");
 }

@@ -1,23 +1,61 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { boot } from "../boot/boot.ts";
+import { readFacts } from "../facts.ts";
 import { init } from "../init/init.ts";
+import { applyCommand } from "./apply.ts";
+import { configCommand } from "./config.ts";
+import { statusCommand } from "./status.ts";
 
-const COMMANDS: Readonly<Record<string, (host: Host, args: readonly string[]) => Promise<number>>> = {
-  init: (host) => init(host).then(() => 0),
-  boot: (host) => boot(host).then(() => 0),
+interface Command {
+  /** One line for the help; commands without one are for the boot only. */
+  readonly about?: string;
+  readonly run: (host: Host, args: readonly string[]) => Promise<number>;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  status: { about: "Tell how this node is: [--json]", run: statusCommand },
+  config: { about: "Show the merged config.yaml: [--json] [--plan] [--why KEY]", run: configCommand },
+  apply: { about: "Apply what changed in the configuration (root)", run: applyCommand },
+  init: { run: (host) => init(host).then(() => 0) },
+  boot: { run: (host) => boot(host).then(() => 0) },
 };
 
-/** The node's `k3os` command: returns the exit status. */
+const EXAMPLES = `Examples:
+  k3os status                    is the node Ready, and what is wrong with its config
+  sudo k3os config --why hostname    which file a value comes from
+  sudo k3os apply                after editing /var/lib/rancher/k3os/config.yaml`;
+
+/** The node's `k3os` command: returns the exit status, 2 for a command line that it does not understand. */
 export async function main(host: Host, args: readonly string[]): Promise<number> {
-  const command = COMMANDS[args[0] ?? ""];
+  const [name = "--help", ...rest] = args;
+  if (name === "--help" || name === "-h" || name === "help") return print(help());
+  if (name === "--version" || name === "-v") return print(`k3os version ${readFacts(host).version}`);
   try {
-    return command === undefined ? 2 : await command(host, args.slice(1));
+    const command = COMMANDS[name];
+    if (command === undefined)
+      throw new K3osError("usage", `there is no command "${name}"`, { hint: "See k3os --help." });
+    return await command.run(host, rest);
   } catch (error) {
-    host.poke(
-      "/dev/stderr",
-      `k3os: ${error instanceof K3osError ? error.message : `${error}\n${(error as Error).stack}`}\n`,
-    );
-    return 1;
+    return explain(host, error);
   }
+}
+
+function help(): string {
+  const commands = Object.entries(COMMANDS).flatMap(([name, { about }]) =>
+    about ? [`  ${name.padEnd(8)} ${about}`] : [],
+  );
+  return ["Usage: k3os COMMAND", "", ...commands, "  --version", "", EXAMPLES].join("\n");
+}
+
+function print(text: string): number {
+  console.log(text);
+  return 0;
+}
+
+function explain(host: Host, error: unknown): number {
+  const known = error instanceof K3osError;
+  const text = known ? error.message : `this is a bug: ${error}\n${error instanceof Error ? error.stack : ""}`;
+  host.poke("/dev/stderr", `k3os: ${text}\n${known && error.hint ? `${error.hint}\n` : ""}`);
+  return known && error.kind === "usage" ? 2 : 1;
 }

@@ -1,0 +1,119 @@
+import { describe, type Phase, type RenderedFile, render, type Step } from "../../config/index.ts";
+import { K3osError } from "../../errors.ts";
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { sysctlPath } from "../sysctl.ts";
+import { authorizedKeysPath, noteApplied } from "./observe.ts";
+import { account } from "./users.ts";
+
+/** A step that did not work; the others were applied all the same. */
+export interface Failure {
+  /** What the step would have done, without secrets. */
+  readonly step: string;
+  readonly reason: string;
+}
+
+/**
+ * Applies the steps of one phase in their order and returns those that failed. One failure does not keep the next step from
+ * being applied, except in a list of commands, which ends at its first failure.
+ */
+export async function applySteps(host: Host, steps: readonly Step[], phase: Phase): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  const stopped = new Set<string>();
+  for (const step of steps) {
+    if (step.phase !== phase || (step.kind === "command" && stopped.has(step.list))) continue;
+    try {
+      await applyStep(host, step);
+      noteApplied(host, step);
+    } catch (error) {
+      if (step.kind === "command") stopped.add(step.list);
+      failures.push({ step: describe(step), reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return failures;
+}
+
+async function applyStep(host: Host, step: Step): Promise<void> {
+  switch (step.kind) {
+    case "module":
+      await run(host, ["modprobe", step.name, ...step.parameters]);
+      return;
+    case "sysctl":
+      return setSysctl(host, step.key, step.value);
+    case "hostname":
+      return setHostname(host, step.name);
+    case "password":
+      await run(host, ["chpasswd", ...(step.hashed ? ["-e"] : [])], { input: `${step.user}:${step.password}\n` });
+      return;
+    case "authorized-keys":
+      return addKeys(host, step.user, step.keys);
+    case "remote-keys":
+      return addKeys(host, step.user, await fetchKeys(host, step.url));
+    case "command":
+      return runCommand(host, step.command);
+    case "file":
+      if (step.encoding === "gzip") return writeUnpacked(host, step);
+  }
+  const read = (path: string) => (host.stat(path) ? host.readText(path) : undefined);
+  for (const file of render(step, read) ?? []) writeFile(host, file);
+}
+
+function setSysctl(host: Host, key: string, value: string): void {
+  const path = sysctlPath(key);
+  if (host.stat(path) === undefined) throw new K3osError("config", `this kernel has no sysctl ${key}`);
+  host.poke(path, value);
+}
+
+/** The kernel's name, the one that survives in /etc, and an address for programs that look themselves up. */
+export function setHostname(host: Host, name: string): void {
+  host.poke("/proc/sys/kernel/hostname", name);
+  host.write("/etc/hostname", `${name}\n`);
+  const others = host
+    .readText("/etc/hosts")
+    .split("\n")
+    .filter((line) => !line.startsWith("127.0.1.1"));
+  host.write("/etc/hosts", `127.0.1.1 ${name}\n${others.join("\n")}`);
+}
+
+function addKeys(host: Host, user: string, keys: readonly string[]): void {
+  const found = account(host, user);
+  if (found === undefined) throw new K3osError("config", `there is no user ${user}`);
+  const path = authorizedKeysPath(host, user);
+  const directory = path.slice(0, path.lastIndexOf("/"));
+  host.mkdir(directory, { mode: 0o700 });
+  const existing = host.stat(path) ? host.readText(path).split("\n") : [];
+  const all = new Set([...existing, ...keys].filter((line) => line !== ""));
+  host.write(path, `${[...all].join("\n")}\n`, { mode: 0o600 });
+  host.chown(directory, `${found.uid}:${found.gid}`);
+  host.chown(path, `${found.uid}:${found.gid}`);
+}
+
+/** Ten tries, a second apart, as old k3OS had it: the network may have only just come up. */
+async function fetchKeys(host: Host, url: string): Promise<string[]> {
+  const patience = ["--max-time", "10", "--retry", "9", "--retry-delay", "1", "--retry-all-errors"];
+  const text = await run(host, ["curl", "--fail", "--silent", "--show-error", "--location", ...patience, url]);
+  const keys = text.split("\n").filter((line) => /^(ssh|ecdsa|sk-)/.test(line));
+  if (keys.length === 0) throw new K3osError("network", `${url} has no ssh keys`);
+  return keys;
+}
+
+async function runCommand(host: Host, command: string): Promise<void> {
+  const { status } = await host.exec(["sh", "-c", command], { inherit: true });
+  if (status !== 0) throw new K3osError("config", `ended with status ${status}`);
+}
+
+function writeFile(host: Host, { path, content, mode, owner }: RenderedFile): void {
+  host.mkdir(path.slice(0, path.lastIndexOf("/")) || "/");
+  host.write(path, content, { mode });
+  if (owner !== undefined) host.chown(path, owner);
+}
+
+async function writeUnpacked(host: Host, { path, content, mode, owner }: RenderedFile): Promise<void> {
+  writeFile(host, { path: `${path}.gz.tmp`, content, mode: 0o600 });
+  writeFile(host, { path: `${path}.tmp`, content: "", mode: 0o600 });
+  await run(host, ["sh", "-c", 'gzip -dc <"$0.gz.tmp" >"$0.tmp"', path]);
+  host.remove(`${path}.gz.tmp`);
+  host.chmod(`${path}.tmp`, mode);
+  if (owner !== undefined) host.chown(`${path}.tmp`, owner);
+  host.rename(`${path}.tmp`, path);
+}

@@ -1,0 +1,43 @@
+import type { Host } from "../../host/host.ts";
+
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+/** An account of /etc/passwd (passwd(5)), by name. */
+export function account(host: Host, name: string): Account | undefined {
+  const fields = lines(host, "/etc/passwd").find((line) => line[0] === name);
+  if (fields === undefined) return undefined;
+  return { name, uid: Number(fields[2]), gid: Number(fields[3]), home: fields[5] ?? "/" };
+}
+
+/** The ids that chown(1) would make of `user`, `user:group`, `user:` or numbers; `undefined` if there is no such name. */
+export function ownerIds(host: Host, owner: string): { uid: number | undefined; gid: number | undefined } | undefined {
+  const [user = "", group] = owner.split(":");
+  const found = account(host, user);
+  const uid = user === "" ? undefined : /^\d+$/.test(user) ? Number(user) : found?.uid;
+  const gid = group === undefined ? undefined : group === "" ? found?.gid : groupId(host, group);
+  const unknown = (user !== "" && uid === undefined) || (group !== undefined && gid === undefined);
+  return unknown ? undefined : { uid, gid };
+}
+
+/** The second field of a line of /etc/shadow (shadow(5)). */
+export function passwordHash(host: Host, user: string): string | undefined {
+  return lines(host, "/etc/shadow").find((line) => line[0] === user)?.[1];
+}
+
+function groupId(host: Host, group: string): number | undefined {
+  if (/^\d+$/.test(group)) return Number(group);
+  const fields = lines(host, "/etc/group").find((line) => line[0] === group);
+  return fields === undefined ? undefined : Number(fields[2]);
+}
+
+function lines(host: Host, path: string): string[][] {
+  return host
+    .readText(path)
+    .split("\n")
+    .map((line) => line.split(":"));
+}

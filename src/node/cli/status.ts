@@ -1,0 +1,76 @@
+import { formatProblem } from "../../config/index.ts";
+import type { Host } from "../../host/host.ts";
+import { readFacts } from "../facts.ts";
+import { lastReport } from "../report.ts";
+import { savedStages, uptime } from "../stages.ts";
+import { parseArguments } from "./arguments.ts";
+
+interface Status {
+  readonly hostname: string;
+  readonly version: string;
+  readonly mode: string;
+  readonly uptime_s: number;
+  readonly addresses: readonly string[];
+  /** `started`, `stopped`, `crashed` … as OpenRC names it. */
+  readonly k3s: string;
+  /** What the API says of this node; `unknown` while it does not answer. */
+  readonly ready: "True" | "False" | "unknown";
+  readonly config_problems: number;
+}
+
+/** `k3os status`: ends with 0 if the node is Ready and its configuration is without errors. */
+export async function statusCommand(host: Host, args: readonly string[]): Promise<number> {
+  const options = parseArguments(args, { flags: ["--json"] });
+  const { problems, failures } = lastReport(host);
+  const hostname = host.readText("/proc/sys/kernel/hostname").trim();
+  const [addresses, k3s, ready] = await Promise.all([
+    globalAddresses(host),
+    serviceState(host),
+    nodeReady(host, hostname),
+  ]);
+  const errors = problems.filter(({ severity }) => severity === "error").length + failures.length;
+  const facts = readFacts(host);
+  const status: Status = {
+    hostname,
+    ...facts,
+    uptime_s: uptime(host),
+    addresses,
+    k3s,
+    ready,
+    config_problems: problems.length + failures.length,
+  };
+  if (options["--json"]) console.log(JSON.stringify({ ...status, problems, failures, stages: savedStages(host) }));
+  else {
+    console.log(`${hostname}: k3OS ${facts.version}, ${facts.mode}, up ${Math.round(status.uptime_s)} s`);
+    console.log(`addresses  ${addresses.join(" ") || "none"}`);
+    console.log(`k3s        ${k3s}`);
+    console.log(
+      `node       ${ready === "True" ? "Ready" : ready === "False" ? "not Ready" : "the API does not answer yet"}`,
+    );
+    for (const problem of problems) console.log(formatProblem(problem));
+    for (const { step, reason } of failures) console.log(`error: ${step}: ${reason}`);
+  }
+  return ready === "True" && errors === 0 ? 0 : 1;
+}
+
+async function globalAddresses(host: Host): Promise<string[]> {
+  const { stdout } = await host.exec(["ip", "-json", "address", "show", "scope", "global", "up"]);
+  type Link = { ifname?: string; addr_info?: { local?: string }[] };
+  const links = JSON.parse(stdout || "[]") as Link[];
+  // Interfaces of the container network are no way to reach this machine.
+  const own = links.filter(({ ifname = "" }) => !/^(cni|veth|flannel|kube)/.test(ifname));
+  return own.flatMap(({ addr_info = [] }) => addr_info.flatMap(({ local }) => (local ? [local] : [])));
+}
+
+async function serviceState(host: Host): Promise<string> {
+  const { stdout } = await host.exec(["rc-service", "k3s", "status"]);
+  return /status: (\S+)/.exec(stdout)?.[1] ?? "unknown";
+}
+
+async function nodeReady(host: Host, hostname: string): Promise<Status["ready"]> {
+  const jsonpath = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
+  const argv = ["k3s", "kubectl", "--request-timeout=5s", "get", "node", hostname, "-o", jsonpath];
+  const { status, stdout } = await host.exec(argv, { timeoutMs: 20_000 });
+  if (status !== 0) return "unknown";
+  return stdout.trim() === "True" ? "True" : "False";
+}
