@@ -1,0 +1,255 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { K3osError } from "../errors.ts";
+import type { LockedPackage } from "../image/lock.ts";
+import { CommandFailure, runCommand } from "./command.ts";
+
+/** An archive of packages as the build knows it. */
+export interface Archive {
+  /** How a lock calls it. */
+  readonly name: string;
+  readonly uri: string;
+  readonly suites: readonly string[];
+  readonly components: readonly string[];
+  /** The file of keys that its index must be signed with. */
+  readonly keyring: string;
+}
+
+/** What one tree of packages is made of. */
+export interface PackageSet {
+  readonly packages: readonly string[];
+  /** Dependencies that are left out, with whatever only they need. */
+  readonly exclude: readonly string[];
+}
+
+export interface AptOptions {
+  /** Private state: apt's index files, nothing of the host's. */
+  readonly directory: string;
+  readonly archives: readonly Archive[];
+  readonly signal: AbortSignal;
+  readonly log: (line: string) => void;
+}
+
+/**
+ * apt with a state of its own: it resolves, verifies and downloads, and never sees or changes what the host has installed.
+ * How the host reaches the network (proxies, credentials, timeouts) is taken from the host's configuration.
+ */
+export interface Apt {
+  /** Fetches the indexes. Fails within seconds when there is no network. */
+  update(): Promise<void>;
+  /** The packages of a set and all that they depend on. */
+  resolve(set: PackageSet): Promise<LockedPackage[]>;
+  /** Seconds since 1970 at which the newest index was signed. */
+  indexTime(): number;
+  /** Fetches packages that are not in `directory` yet, each checked against its sha256, to `<sha256>.deb`. */
+  download(packages: readonly LockedPackage[], directory: string, update?: (detail: string) => void): Promise<void>;
+}
+
+export async function openApt(options: AptOptions): Promise<Apt> {
+  const { directory, archives, signal, log } = options;
+  for (const name of ["lists/partial", "archives/partial"]) mkdirSync(join(directory, name), { recursive: true });
+  const dumped = await runCommand(["apt-config", "dump"], { signal });
+  const configPath = join(directory, "apt.conf");
+  writeFileSync(configPath, configText(directory, dumped));
+  writeFileSync(join(directory, "sources.list"), sourcesText(archives));
+  const env = { APT_CONFIG: configPath, LC_ALL: "C" };
+  const apt = (argv: readonly string[]) => {
+    log(`+ ${argv.join(" ")}`);
+    return runCommand(argv, { env, signal, onLine: log });
+  };
+
+  return {
+    async update() {
+      try {
+        log(await apt(["apt-get", "update", "--error-on=any"]));
+      } catch (error) {
+        throw error instanceof CommandFailure ? unreachable(error, archives) : error;
+      }
+    },
+    async resolve({ packages, exclude }) {
+      const statusPath = join(
+        directory,
+        `status-${createHash("sha256").update(exclude.join()).digest("hex").slice(0, 8)}`,
+      );
+      writeFileSync(statusPath, pretendInstalled(exclude));
+      const wanted = ["install", "--yes", "--no-install-recommends", "--print-uris", ...packages];
+      try {
+        const said = await apt([
+          "apt-get",
+          "-o",
+          `Dir::State::status=${statusPath}`,
+          "-o",
+          "Acquire::ForceHash=SHA256",
+          ...wanted,
+        ]);
+        return parsePrintedUris(said, archives);
+      } catch (error) {
+        throw error instanceof CommandFailure ? unresolvable(error) : error;
+      }
+    },
+    indexTime() {
+      const lists = join(directory, "lists");
+      const dates = readdirSync(lists)
+        .filter((name) => name.endsWith("Release"))
+        .map((name) => /^Date: (.*)$/m.exec(readFileSync(join(lists, name), "utf8"))?.[1] ?? "");
+      return Math.max(0, ...dates.map((date) => Date.parse(date) / 1000).filter(Number.isFinite));
+    },
+    async download(packages, target, update = () => {}) {
+      const missing = packages.filter(({ sha256 }) => !existsSync(join(target, `${sha256}.deb`)));
+      if (missing.length === 0) return;
+      const partial = join(directory, "archives");
+      const uriOf = new Map(archives.map(({ name, uri }) => [name, uri]));
+      const gone: LockedPackage[] = [];
+      let bytes = 0;
+      // One helper fetches a handful: one connection each, and a failure names few suspects.
+      for (const group of chunks(missing, 24)) {
+        const triples = group.flatMap((entry) => [
+          `${uriOf.get(entry.archive) ?? unknownArchive(entry)}/${entry.path.replaceAll("+", "%2b")}`,
+          join(partial, `${entry.sha256}.deb`),
+          `SHA256:${entry.sha256}`,
+        ]);
+        const fetched = await apt(["/usr/lib/apt/apt-helper", "download-file", ...triples]).then(
+          () => true,
+          (error) => {
+            if (error instanceof CommandFailure) return false;
+            throw error;
+          },
+        );
+        for (const entry of group) {
+          const from = join(partial, `${entry.sha256}.deb`);
+          if (fetched || matches(from, entry)) renameSync(from, join(target, `${entry.sha256}.deb`));
+          else {
+            rmSync(from, { force: true });
+            gone.push(entry);
+          }
+          bytes += entry.size;
+        }
+        update(`${Math.round(bytes / 1e6)} MB`);
+      }
+      if (gone.length > 0) throw noLongerThere(gone);
+    },
+  };
+}
+
+function configText(directory: string, hostConfig: string): string {
+  const network = hostConfig
+    .split("\n")
+    .filter((line) => /^Acquire::(http|https|ftp|tor|Retries|Check-|AllowInsecure|Max-|ForceIPv|Proxy)/i.test(line))
+    // A comma-free dump writes lists as `Name:: "value";`, which is also how a configuration file spells them.
+    .join("\n");
+  const quoted = (path: string) => JSON.stringify(join(directory, path));
+  return `${network}
+Acquire::http::Timeout "15";
+Acquire::https::Timeout "15";
+Acquire::Retries "1";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Dir::State ${quoted(".")};
+Dir::State::lists ${quoted("lists")};
+Dir::Cache ${quoted(".")};
+Dir::Cache::archives ${quoted("archives")};
+Dir::Etc::sourcelist ${quoted("sources.list")};
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::parts "/dev/null";
+Dir::Etc::main "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; };
+APT::Sandbox::User "root";
+APT::Install-Recommends "false";
+`;
+}
+
+function sourcesText(archives: readonly Archive[]): string {
+  const lines = archives.flatMap(({ uri, suites, components, keyring }) =>
+    suites.map((suite) => `deb [signed-by=${keyring}] ${uri} ${suite} ${components.join(" ")}`),
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+/** A package database in which the left-out packages are installed already: so apt itself resolves without them. */
+function pretendInstalled(names: readonly string[]): string {
+  return names
+    .map(
+      (name) =>
+        `Package: ${name}\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: foreign\nVersion: 9999\n` +
+        "Maintainer: k3OS\nDescription: left out of the image\n\n",
+    )
+    .join("");
+}
+
+/** What `apt-get --print-uris install` prints: `'uri' file size SHA256:sum`. */
+export function parsePrintedUris(text: string, archives: readonly Pick<Archive, "name" | "uri">[]): LockedPackage[] {
+  const packages: LockedPackage[] = [];
+  for (const [, uri = "", file = "", size, sha256 = ""] of text.matchAll(
+    /^'([^']+)' (\S+) (\d+) SHA256:([0-9a-f]{64})$/gm,
+  )) {
+    const archive = archives.find((candidate) => uri.startsWith(`${candidate.uri}/`));
+    const [name = "", version = "", architecture = ""] = file
+      .replace(/\.deb$/, "")
+      .split("_")
+      .map(decodeURIComponent);
+    if (!archive) throw new Error(`${name} comes from no known archive`);
+    const path = decodeURIComponent(uri.slice(archive.uri.length + 1));
+    packages.push({ name, version, architecture, sha256, size: Number(size), archive: archive.name, path });
+  }
+  return packages;
+}
+
+function unreachable(error: CommandFailure, archives: readonly Archive[]): K3osError {
+  const badSignature = /NO_PUBKEY|not signed|invalid signature|BADSIG|EXPKEYSIG/i.exec(error.stderr);
+  if (badSignature) {
+    return new K3osError("integrity", "The package index is not signed with a key that is trusted.", {
+      hint: `Update the keys (${[...new Set(archives.map(({ keyring }) => keyring))].join(", ")}), or choose another mirror.`,
+      cause: error,
+    });
+  }
+  const reason = /^[EW]: (.*)$/m.exec(error.stderr)?.[1] ?? error.message;
+  return new K3osError("network", `The package mirror cannot be read: ${reason}`, {
+    hint: "Check the network, or set K3OS_APT_MIRROR to another Debian mirror. Without a network, a build needs a filled cache.",
+    cause: error,
+  });
+}
+
+function unresolvable(error: CommandFailure): K3osError {
+  const reasons = [
+    ...`${error.stderr}\n${error.stdout}`.matchAll(
+      /^(?:E: )?(.*(?:Unable to locate package|Depends:|has no installation candidate|was not found).*)$/gm,
+    ),
+  ];
+  const reason = reasons.map(([, text = ""]) => text.trim()).join("; ") || error.message;
+  return new K3osError("config", `The packages of the image cannot be resolved: ${reason}`, {
+    hint: "Check `packages` in the image spec; a package from elsewhere needs its source under `apt.sources`.",
+    cause: error,
+  });
+}
+
+function unknownArchive({ archive, name }: LockedPackage): never {
+  throw new K3osError(
+    "config",
+    `The lock takes ${name} from the source "${archive}", which the image spec does not have.`,
+    {
+      hint: "Build with the spec that the lock was made from.",
+    },
+  );
+}
+
+function noLongerThere(gone: readonly LockedPackage[]): K3osError {
+  const names = gone.map(({ name, version }) => `${name} ${version}`).join(", ");
+  return new K3osError("network", `The mirror does not give out ${gone.length} of the locked packages: ${names}.`, {
+    hint: "Old versions leave a mirror after a while: use one that keeps them (a snapshot archive), or build without --lock.",
+  });
+}
+
+function matches(path: string, { sha256, size }: LockedPackage): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.size !== size) return false;
+  return createHash("sha256").update(readFileSync(path)).digest("hex") === sha256;
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}

@@ -1,0 +1,88 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { accountFiles } from "../image/accounts.ts";
+import type { BaseSpec } from "../image/spec.ts";
+import { dropPaths } from "./extract.ts";
+import type { Work } from "./steps.ts";
+import type { Tools } from "./tools.ts";
+
+/** Does, on a tree of unpacked packages, what their maintainer scripts would have done. */
+export async function finishRoot(work: Work, base: BaseSpec, drop: readonly string[], tools: Tools): Promise<void> {
+  const root = work.out;
+  makeDirectories(root, base.directories);
+  copyTemplates(root, base.copies);
+  writeAccounts(root, base);
+  linkAlternatives(root, base.links);
+  await linkBusyboxApplets(work, base.applets.without, tools);
+  bundleCertificates(root);
+  dropPaths(root, drop);
+  await cacheLibraries(work, tools);
+}
+
+function makeDirectories(root: string, directories: readonly string[]): void {
+  for (const path of directories) mkdirSync(join(root, path), { recursive: true });
+}
+
+function copyTemplates(root: string, copies: Readonly<Record<string, string>>): void {
+  for (const [to, from] of Object.entries(copies)) {
+    mkdirSync(join(root, dirname(to)), { recursive: true });
+    writeFileSync(join(root, to), readFileSync(join(root, from)));
+  }
+}
+
+function writeAccounts(root: string, base: BaseSpec): void {
+  const master = (name: string) => readFileSync(join(root, `usr/share/base-passwd/${name}.master`), "utf8");
+  const files = accountFiles({ passwd: master("passwd"), group: master("group") }, base);
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(root, "etc", name), content);
+}
+
+function linkAlternatives(root: string, links: Readonly<Record<string, string>>): void {
+  for (const [path, target] of Object.entries(links)) {
+    rmSync(join(root, path), { force: true });
+    mkdirSync(join(root, dirname(path)), { recursive: true });
+    symlinkSync(target, join(root, path));
+  }
+}
+
+/** Busybox stands in for every command that no package brings. */
+async function linkBusyboxApplets(work: Work, without: readonly string[], tools: Tools): Promise<void> {
+  const busybox = tools.loadFrom(work.out, "usr/bin/busybox", ["--list-full"]);
+  const applets = (await work.command(busybox)).trim().split("\n");
+  for (const applet of applets) {
+    const name = basename(applet);
+    const directory = /(^|\/)sbin\//.test(applet) ? "usr/sbin" : "usr/bin";
+    const taken = ["usr/bin", "usr/sbin"].some((place) => isThere(join(work.out, place, name)));
+    if (taken || without.includes(name)) continue;
+    symlinkSync(directory === "usr/bin" ? "busybox" : "../bin/busybox", join(work.out, directory, name));
+  }
+}
+
+/** One file of all certificates that Mozilla trusts, as update-ca-certificates makes it; the single ones are dropped. */
+function bundleCertificates(root: string): void {
+  const source = join(root, "usr/share/ca-certificates");
+  if (!existsSync(source)) return;
+  const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".crt"));
+  const bundle = files.sort().map((name) => `${readFileSync(join(source, name), "utf8").trim()}\n`);
+  mkdirSync(join(root, "etc/ssl/certs"), { recursive: true });
+  writeFileSync(join(root, "etc/ssl/certs/ca-certificates.crt"), bundle.join(""));
+  rmSync(source, { recursive: true });
+}
+
+async function cacheLibraries(work: Work, tools: Tools): Promise<void> {
+  const ldconfig = tools.command(["ldconfig", "-r", work.out, "-X"]);
+  await work.command(ldconfig.argv, { env: ldconfig.env });
+  rmSync(join(work.out, "var/cache/ldconfig"), { recursive: true, force: true });
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}

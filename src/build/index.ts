@@ -1,0 +1,93 @@
+import { existsSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { K3osError } from "../errors.ts";
+import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
+import { type Progress, silent } from "../progress.ts";
+import { packageSource } from "./packages.ts";
+import { checkHost } from "./preflight.ts";
+import { findProject, projectVersion, recipeDigest } from "./project.ts";
+import { type BuiltImage, lockPackages, makeImage, makeTools, type Workshop } from "./recipe.ts";
+import { runRecipe } from "./steps.ts";
+import { cacheDirectory, openStore } from "./store.ts";
+import type { Tools } from "./tools.ts";
+
+export type { BuiltImage } from "./recipe.ts";
+export type { ToolCommand, Tools } from "./tools.ts";
+
+export interface BuildOptions {
+  /** What goes into the image: an `image.yaml`; that of the repository if not given. */
+  readonly specPath?: string;
+  /** Path of a lock: build from exactly those packages. */
+  readonly lock?: string;
+  /** Ask the mirror for newer packages even if that was done less than a day ago. */
+  readonly refresh?: boolean;
+  /** Never use the network. */
+  readonly offline?: boolean;
+  readonly progress?: Progress;
+  /** Aborting stops everything that was started and leaves nothing half-made. The promise rejects after that. */
+  readonly signal?: AbortSignal;
+  /** Processors to use; all if not given. */
+  readonly jobs?: number;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Builds an image, or finds the one that was built from the same inputs. */
+export function build(options: BuildOptions = {}): Promise<BuiltImage> {
+  return inWorkshop(options, makeImage);
+}
+
+/** The tree of tools, made if need be: QEMU, ssh, QuickJS and what else `os/base.yaml` lists. */
+export function toolsTree(options: BuildOptions = {}): Promise<Tools> {
+  return inWorkshop(options, async (shop) => makeTools(shop, await lockPackages(shop)));
+}
+
+async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Promise<T>): Promise<T> {
+  const { env = process.env, progress = silent, signal } = options;
+  const project = findProject();
+  const specPath = resolve(options.specPath ?? join(project, "os/image.yaml"));
+  const spec = parseImageSpec(readSpec(specPath), specPath);
+  const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml");
+  const root = cacheDirectory(env);
+  await checkHost(root, existsSync(join(root, "store")), signal);
+  const store = openStore(root);
+  await store.sweep();
+  const sources = spec.apt.sources.map(({ suite, keyring, ...source }) => ({
+    ...source,
+    suites: [suite],
+    keyring: resolve(dirname(specPath), keyring),
+  }));
+  return runRecipe({ store, progress, signal }, async (runner) =>
+    make({
+      project,
+      specPath,
+      spec,
+      base,
+      version: await projectVersion(project),
+      recipe: await recipeDigest(project),
+      runner,
+      packages: packageSource({
+        store,
+        env,
+        apt: { ...spec.apt, sources },
+        progress,
+        signal: runner.signal,
+        refresh: options.refresh ?? false,
+        offline: options.offline ?? false,
+      }),
+      lockPath: options.lock,
+      jobs: options.jobs,
+    }),
+  );
+}
+
+function readSpec(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new K3osError("config", `There is no image spec at ${path}.`, {
+      hint: "Copy os/image.yaml from the repository and edit it.",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,100 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
+import { type CpioEntry, cpio } from "../formats/cpio.ts";
+import { moduleFiles } from "../image/modules.ts";
+import { megabytes } from "./extract.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Work } from "./steps.ts";
+import type { Tools } from "./tools.ts";
+import { overlayTree, placeFile, placeText } from "./tree.ts";
+
+export interface InitrdParts {
+  readonly project: string;
+  /** The finished tree of packages of the root: busybox, QuickJS and their libraries come from there. */
+  readonly packages: string;
+  readonly kernel: Kernel;
+  readonly modules: readonly string[];
+  readonly bundle: Uint8Array;
+  readonly time: number;
+  readonly tools: Tools;
+}
+
+const loader = "lib64/ld-linux-x86-64.so.2";
+
+/** What mounts the root: busybox, QuickJS, the node's program, and the modules that finding the root takes. */
+export async function makeInitrd(work: Work, parts: InitrdParts): Promise<string> {
+  const tree = join(work.scratch, "initrd");
+  for (const path of ["bin", "lib", "lib64", "proc", "sys", "dev", "run", "root", "tmp", "etc"]) {
+    mkdirSync(join(tree, path), { recursive: true });
+  }
+  symlinkSync("bin", join(tree, "sbin"));
+  await placePrograms(work, tree, parts, ["busybox", "qjs"]);
+  await linkApplets(work, tree, parts);
+  await placeModules(work, tree, parts);
+  placeText(parts.bundle, join(tree, "k3os.js"));
+  overlayTree(join(parts.project, "os/initrd"), tree);
+
+  const archive = join(work.scratch, "initrd.cpio");
+  const console: CpioEntry = { path: "dev/console", type: "character", device: [5, 1], mode: 0o600 };
+  writeFileSync(archive, cpio([...entriesOf(tree), console], parts.time));
+  const file = join(work.out, "initrd");
+  const { argv, env } = parts.tools.command(["zstd", "-19", "--quiet", "--no-progress", archive, "-o", file]);
+  await work.command(argv, { env });
+  return megabytes(statSync(file).size);
+}
+
+async function placePrograms(
+  work: Work,
+  tree: string,
+  { packages, tools }: InitrdParts,
+  names: string[],
+): Promise<void> {
+  placeFile(join(packages, "usr", loader), join(tree, loader));
+  for (const name of names) {
+    const program = `usr/bin/${name}`;
+    placeFile(join(packages, program), join(tree, "bin", name));
+    const list = await work.command(tools.loadFrom(packages, "", ["--list", join(packages, program)]));
+    for (const [, path = ""] of list.matchAll(/=> (\/\S+)/g)) placeFile(path, join(tree, "lib", basename(path)));
+  }
+}
+
+async function linkApplets(work: Work, tree: string, { packages, tools }: InitrdParts): Promise<void> {
+  const applets = await work.command(tools.loadFrom(packages, "usr/bin/busybox", ["--list"]));
+  for (const applet of applets.trim().split("\n")) {
+    if (!existsSync(join(tree, "bin", applet))) symlinkSync("busybox", join(tree, "bin", applet));
+  }
+}
+
+async function placeModules(work: Work, tree: string, { kernel, modules, tools }: InitrdParts): Promise<void> {
+  const source = join(kernel.directory, "usr/lib/modules", kernel.release);
+  const target = join(tree, "lib/modules", kernel.release);
+  for (const file of moduleFiles(readFileSync(join(source, "modules.dep"), "utf8"), modules)) {
+    placeFile(join(source, file), join(target, file));
+  }
+  for (const index of ["modules.order", "modules.builtin", "modules.builtin.modinfo"]) {
+    placeFile(join(source, index), join(target, index));
+  }
+  const { argv, env } = tools.command(["depmod", "--basedir", tree, kernel.release]);
+  await work.command(argv, { env });
+}
+
+function entriesOf(root: string, prefix = ""): CpioEntry[] {
+  const names = readdirSync(join(root, prefix), { withFileTypes: true });
+  names.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return names.flatMap((entry): CpioEntry[] => {
+    const path = `${prefix}${entry.name}`;
+    const absolute = join(root, path);
+    if (entry.isDirectory()) return [{ path, type: "directory" }, ...entriesOf(root, `${path}/`)];
+    if (entry.isSymbolicLink()) return [{ path, type: "link", target: readlinkSync(absolute) }];
+    return [{ path, data: new Uint8Array(readFileSync(absolute)), mode: statSync(absolute).mode & 0o777 }];
+  });
+}

@@ -1,0 +1,53 @@
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { K3osError } from "../errors.ts";
+import type { LockedPackage } from "../image/lock.ts";
+import { dropPaths, extractPackages, megabytes, treeSize } from "./extract.ts";
+import type { Work } from "./steps.ts";
+import type { Tools } from "./tools.ts";
+
+/** What the kernel step leaves: `vmlinuz`, and below `usr/lib/modules/<release>` its modules. */
+export interface Kernel {
+  readonly directory: string;
+  readonly release: string;
+}
+
+export function kernelIn(directory: string): Kernel {
+  const [release = ""] = readdirSync(join(directory, "usr/lib/modules"));
+  return { directory, release };
+}
+
+/** Modules are kept uncompressed, as the root compresses them better; their signatures stay attached. */
+export async function makeKernel(
+  work: Work,
+  packages: readonly LockedPackage[],
+  debs: string,
+  drop: readonly string[],
+  tools: Tools,
+): Promise<string> {
+  const images = packages.filter(({ name }) => name.startsWith("linux-image-"));
+  await extractPackages(work, images, debs, []);
+  const { release } = kernelIn(work.out);
+  if (!release)
+    throw new K3osError("config", "The kernel package holds no modules.", { hint: "Check `kernel.package`." });
+  renameSync(join(work.out, `boot/vmlinuz-${release}`), join(work.out, "vmlinuz"));
+  for (const rest of ["boot", "usr/share"]) rmSync(join(work.out, rest), { recursive: true, force: true });
+
+  const modules = join(work.out, "usr/lib/modules", release);
+  dropPaths(join(modules, "kernel"), drop, "");
+  mkdirSync(join(modules, "kernel"), { recursive: true });
+  work.update("unpacking modules");
+  const compressed = readdirSync(modules, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ko.xz"),
+  );
+  const decompress = tools.command([
+    "xz",
+    "--decompress",
+    "--threads=1",
+    ...compressed.map((name) => join(modules, name)),
+  ]);
+  if (compressed.length > 0) await work.command(decompress.argv, { env: decompress.env });
+  const depmod = tools.command(["depmod", "--basedir", work.out, release]);
+  await work.command(depmod.argv, { env: depmod.env });
+  return `${release}, ${megabytes(treeSize(modules))} of modules`;
+}

@@ -1,0 +1,37 @@
+import { mkdirSync, statfsSync } from "node:fs";
+import { K3osError } from "../errors.ts";
+import { runCommand } from "./command.ts";
+
+/** What a build may need at most: compiler caches are the larger part of the first one. */
+const coldBytes = 6e9;
+const warmBytes = 1.5e9;
+
+/** Refuses at once, with a way out, what would fail after minutes. */
+export async function checkHost(cache: string, warm: boolean, signal?: AbortSignal): Promise<void> {
+  mkdirSync(cache, { recursive: true });
+  const { bavail, bsize } = statfsSync(cache);
+  const [free, needed] = [bavail * bsize, warm ? warmBytes : coldBytes];
+  if (free < needed) {
+    const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
+    throw new K3osError(
+      "host",
+      `Not enough disk space for a build: ${gigabytes(free)} GB of ${gigabytes(needed)} GB are free at ${cache}.`,
+      {
+        hint: "Free some space, or let XDG_CACHE_HOME point to a larger disk.",
+      },
+    );
+  }
+  for (const [program, name] of [
+    ["apt-get", "apt"],
+    ["dpkg-deb", "dpkg"],
+    ["flock", "util-linux"],
+  ] as const) {
+    await runCommand([program, "--version"], signal ? { signal } : {}).catch((cause) => {
+      if (cause instanceof K3osError) throw cause;
+      throw new K3osError("host", `${program} is missing: the image is made of Debian packages.`, {
+        hint: `Build on Debian or Ubuntu, or install ${name}.`,
+        cause,
+      });
+    });
+  }
+}

@@ -1,0 +1,268 @@
+import { createHash } from "node:crypto";
+import { linkSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { formatImageJson, type ImageJson } from "../image/image-json.ts";
+import { formatLock, type Lock, parseLock } from "../image/lock.ts";
+import type { BaseSpec, ImageSpec } from "../image/spec.ts";
+import type { PackageSet } from "./apt.ts";
+import { bundleNode } from "./bundle.ts";
+import { digestOf, digestTree, sha256File } from "./digest.ts";
+import { extractPackages, megabytes, treeSize } from "./extract.ts";
+import { finishRoot } from "./finish.ts";
+import { makeInitrd } from "./initrd.ts";
+import { type Kernel, kernelIn, makeKernel } from "./kernel.ts";
+import { compileKube, requireGo } from "./kube.ts";
+import type { PackageSource } from "./packages.ts";
+import { makeRoot } from "./root.ts";
+import type { Runner, Step } from "./steps.ts";
+import { type Tools, toolsIn } from "./tools.ts";
+
+/** What every step of a build stands on. */
+export interface Workshop {
+  readonly project: string;
+  readonly specPath: string;
+  readonly spec: ImageSpec;
+  readonly base: BaseSpec;
+  readonly version: string;
+  /** Identity of the building code itself. */
+  readonly recipe: string;
+  readonly runner: Runner;
+  readonly packages: PackageSource;
+  /** A lock to build from, instead of the newest packages. */
+  readonly lockPath: string | undefined;
+  readonly jobs: number | undefined;
+}
+
+export interface BuiltImage {
+  /** Holds `vmlinuz`, `initrd`, `root.squashfs`, `image.json` and `lock.json`. */
+  readonly dir: string;
+  readonly imageJson: ImageJson;
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly root: string;
+  /** The k3s binary as it is in the image. It runs on this machine, too: `k3s kubectl`. */
+  readonly k3s: string;
+  readonly tools: Tools;
+}
+
+/** zstd level of the root: the highest that an edit can wait for. */
+const rootLevel = 15;
+
+/** The recipe of an image. Steps that do not wait for each other run side by side. */
+export async function makeImage(shop: Workshop): Promise<BuiltImage> {
+  const kubeReady = makeKube(shop);
+  const systemReady = makeSystem(shop);
+  const [kube, system] = await Promise.all([kubeReady, systemReady]);
+  const root = await makeRootImage(shop, system, kube);
+  return assembleImage(shop, system, { kube, root });
+}
+
+/** Everything but Kubernetes. */
+interface System {
+  readonly lock: Lock;
+  readonly tools: Tools;
+  /** The finished packages of the root. */
+  readonly packages: string;
+  readonly kernel: Kernel;
+  /** The node's program. */
+  readonly bundle: Uint8Array;
+  readonly initrd: string;
+}
+
+async function makeSystem(shop: Workshop): Promise<System> {
+  const [bundle, lock] = await Promise.all([bundleNode(shop.project), lockPackages(shop)]);
+  const tools = await makeTools(shop, lock);
+  const [packages, kernel] = await Promise.all([makePackages(shop, lock, tools), makeKernelTree(shop, lock, tools)]);
+  const trees = { lock, tools, packages, kernel, bundle };
+  return { ...trees, initrd: await makeInitrdImage(shop, trees) };
+}
+
+export async function lockPackages({ lockPath, packages, base, spec }: Workshop): Promise<Lock> {
+  if (lockPath !== undefined) return parseLock(readFileSync(lockPath, "utf8"), lockPath);
+  const kernel = spec.kernel.package ? [spec.kernel.package] : base.kernel.packages;
+  const sets: Record<string, PackageSet> = {
+    root: { packages: [...base.packages, ...spec.packages], exclude: base.exclude },
+    kernel: { packages: kernel, exclude: base.kernel.exclude },
+    tools: { packages: base.tools.packages, exclude: base.tools.exclude },
+  };
+  return packages.resolve(sets);
+}
+
+/** The programs that the other steps and the virtual machines use. */
+export async function makeTools(shop: Workshop, lock: Lock): Promise<Tools> {
+  const { drop } = shop.base.tools;
+  const root = await packageStep(shop, lock, "tools", "Tools", { drop }, async (work) => {
+    await extractPackages(work, lock.packages.tools ?? [], shop.packages.debs, drop);
+    return megabytes(treeSize(work.out));
+  });
+  return toolsIn(root);
+}
+
+async function makePackages(shop: Workshop, lock: Lock, tools: Tools): Promise<string> {
+  const { base, spec, recipe } = shop;
+  const drop = [...base.drop, ...spec.drop];
+  const inputs = { base: { ...base, kernel: {}, initrd: {}, tools: {} }, drop, recipe, tools: tools.root };
+  return packageStep(shop, lock, "root", "Root packages", inputs, async (work) => {
+    await extractPackages(work, lock.packages.root ?? [], shop.packages.debs, []);
+    await finishRoot(work, base, drop, tools);
+    return megabytes(treeSize(work.out));
+  });
+}
+
+async function makeKernelTree(shop: Workshop, lock: Lock, tools: Tools): Promise<Kernel> {
+  const { drop } = shop.base.kernel;
+  const inputs = { drop, recipe: shop.recipe, tools: tools.root };
+  const directory = await packageStep(shop, lock, "kernel", "Kernel", inputs, (work) =>
+    makeKernel(work, lock.packages.kernel ?? [], shop.packages.debs, drop, tools),
+  );
+  return kernelIn(directory);
+}
+
+/** A step whose result is made of the locked packages of one set, which are fetched first. */
+function packageStep(
+  { runner, packages }: Workshop,
+  lock: Lock,
+  set: string,
+  title: string,
+  inputs: Record<string, unknown>,
+  run: Step["run"],
+): Promise<string> {
+  const locked = lock.packages[set] ?? [];
+  return runner.run({
+    name: `${set}-packages`,
+    title,
+    inputs: { ...inputs, packages: locked.map(({ sha256 }) => sha256) },
+    async run(work) {
+      await packages.fetch(locked, work.log, (bytes) => work.update(`fetching, ${bytes}`));
+      return run(work);
+    },
+  });
+}
+
+/** The directory with `k3s`, built from source or fetched, and the file `version`. */
+async function makeKube({ spec, project, runner, jobs }: Workshop): Promise<string> {
+  if (spec.kubernetes.source === "k3s") throw new Error("not yet");
+  const go = await requireGo(project, runner.signal);
+  return runner.run({
+    name: "kube",
+    title: "Kubernetes",
+    inputs: { go, source: await digestTree(join(project, "kube"), (name) => name.endsWith("_test.go")) },
+    run: (work) => compileKube(work, project, jobs),
+  });
+}
+
+async function makeInitrdImage(shop: Workshop, system: Omit<System, "initrd">): Promise<string> {
+  const { project, base, recipe } = shop;
+  const { lock, tools, packages, kernel, bundle } = system;
+  const directory = await shop.runner.run({
+    name: "initrd",
+    title: "Initial root",
+    inputs: {
+      recipe,
+      packages,
+      kernel: kernel.directory,
+      modules: base.initrd.modules,
+      bundle: digestBytes(bundle),
+      files: await digestTree(join(project, "os/initrd")),
+      time: lock.time,
+      tools: tools.root,
+    },
+    run: (work) =>
+      makeInitrd(work, { project, packages, kernel, modules: base.initrd.modules, bundle, time: lock.time, tools }),
+  });
+  return join(directory, "initrd");
+}
+
+async function makeRootImage(shop: Workshop, system: System, kube: string): Promise<string> {
+  const { project, spec, base, recipe, jobs } = shop;
+  const { packages, kernel, tools, bundle } = system;
+  const specDirectory = dirname(resolve(shop.specPath));
+  const image = describeImage(shop, system, kube);
+  const sources = [...spec.images, ...spec.manifests, ...spec.files.flatMap(({ source }) => source ?? [])];
+  const added = await Promise.all(sources.map((path) => digestTree(resolve(specDirectory, path))));
+  const directory = await shop.runner.run({
+    name: "squashfs",
+    title: "Root",
+    inputs: {
+      recipe,
+      packages,
+      kernel: kernel.directory,
+      kube,
+      bundle: digestBytes(bundle),
+      files: await digestTree(join(project, "os/rootfs")),
+      spec,
+      added,
+      image,
+      level: rootLevel,
+      tools: tools.root,
+    },
+    run: (work) =>
+      makeRoot(work, {
+        project,
+        specDirectory,
+        spec,
+        base,
+        packages,
+        kernel,
+        kube,
+        bundle,
+        image,
+        tools,
+        level: rootLevel,
+        jobs,
+      }),
+  });
+  return join(directory, "root.squashfs");
+}
+
+/** Puts the parts side by side, and beside them what they are. */
+async function assembleImage(
+  shop: Workshop,
+  system: System,
+  { kube, root }: { kube: string; root: string },
+): Promise<BuiltImage> {
+  const parts = { vmlinuz: join(system.kernel.directory, "vmlinuz"), initrd: system.initrd, "root.squashfs": root };
+  const image = describeImage(shop, system, kube);
+  const dir = await shop.runner.run({
+    name: "image",
+    title: "Image",
+    inputs: { parts, image, recipe: shop.recipe },
+    async run({ out, signal }) {
+      const files: Record<string, { sha256: string; size: number }> = {};
+      for (const [name, path] of Object.entries(parts)) {
+        linkSync(path, join(out, name));
+        files[name] = { sha256: await sha256File(path, signal), size: statSync(path).size };
+      }
+      writeFileSync(join(out, "image.json"), formatImageJson({ ...image, files }));
+      writeFileSync(join(out, "lock.json"), formatLock(system.lock));
+      return Object.entries(files)
+        .map(([name, { size }]) => `${name} ${megabytes(size)}`)
+        .join(", ");
+    },
+  });
+  return {
+    dir,
+    imageJson: JSON.parse(readFileSync(join(dir, "image.json"), "utf8")),
+    kernel: join(dir, "vmlinuz"),
+    initrd: join(dir, "initrd"),
+    root: join(dir, "root.squashfs"),
+    k3s: join(kube, "k3s"),
+    tools: system.tools,
+  };
+}
+
+function describeImage({ version, spec }: Workshop, { lock, kernel }: System, kube: string): ImageJson {
+  const held = [...(lock.packages.root ?? []), ...(lock.packages.kernel ?? [])];
+  return {
+    format: 1,
+    version,
+    architecture: "amd64",
+    time: lock.time,
+    kernel: { release: kernel.release, arguments: spec.kernel.arguments },
+    kubernetes: { source: spec.kubernetes.source, version: readFileSync(join(kube, "version"), "utf8").trim() },
+    lock: digestOf(lock),
+    packages: held.map((entry) => `${entry.name} ${entry.version}`).sort(),
+  };
+}
+
+const digestBytes = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");

@@ -1,0 +1,20 @@
+/** What an image is: `image.json` beside its files, and without `files` inside of its root. */
+export interface ImageJson {
+  readonly format: 1;
+  readonly version: string;
+  readonly architecture: "amd64";
+  /** Seconds since 1970: the time that every file of the image carries. */
+  readonly time: number;
+  readonly kernel: { readonly release: string; readonly arguments: readonly string[] };
+  /** `upstream` and the digest of its source, or the official k3s release. */
+  readonly kubernetes: { readonly source: string; readonly version?: string };
+  /** Digest of the lock of packages that it was built from. */
+  readonly lock: string;
+  /** `name version` of every Debian package in the root and of the kernel, sorted. */
+  readonly packages: readonly string[];
+  readonly files?: Readonly<Record<string, { readonly sha256: string; readonly size: number }>>;
+}
+
+export function formatImageJson(image: ImageJson): string {
+  return `${JSON.stringify(image, null, 1)}\n`;
+}

@@ -1,0 +1,29 @@
+/**
+ * The files of the named kernel modules and of all that they need, relative to the directory of `modules.dep`, in the order in
+ * which they load. A name that is not there (built in, or not in this kernel) is skipped.
+ */
+export function moduleFiles(modulesDep: string, names: readonly string[]): string[] {
+  const needs = new Map<string, readonly string[]>();
+  const paths = new Map<string, string>();
+  for (const line of modulesDep.split("\n")) {
+    const [path, dependencies = ""] = line.split(":");
+    if (!path) continue;
+    needs.set(path, dependencies.split(" ").filter(Boolean));
+    paths.set(moduleName(path), path);
+  }
+  const files = new Set<string>();
+  const add = (path: string) => {
+    for (const dependency of needs.get(path) ?? []) if (!files.has(dependency)) add(dependency);
+    files.add(path);
+  };
+  for (const name of names) {
+    const path = paths.get(name.replaceAll("-", "_"));
+    if (path) add(path);
+  }
+  return [...files];
+}
+
+function moduleName(path: string): string {
+  const file = path.slice(path.lastIndexOf("/") + 1);
+  return file.replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
+}
