@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
+import type { Progress } from "../progress.ts";
 import { cacheDir } from "./paths.ts";
 import { bootId } from "./process.ts";
 import type { Accel } from "./qemu.ts";
-import type { Tools } from "./tools.ts";
 
 export interface AccelChoice {
   readonly accel: Accel;
@@ -17,6 +18,7 @@ export interface AccelOptions {
   readonly tools: Tools;
   /** Any kernel; it is booted without a root, and its panic is the proof that it ran. */
   readonly kernel: string;
+  readonly progress?: Progress;
   readonly device?: string;
   readonly cacheFile?: string;
   readonly timeoutMs?: number;
@@ -33,7 +35,10 @@ export async function chooseAccel(options: AccelOptions): Promise<AccelChoice> {
   if (!usable(device)) return { accel: "tcg", note: `no access to ${device}` };
   const known = remembered(cacheFile);
   if (known !== undefined) return known;
-  const choice: AccelChoice = (await probe(options))
+  const step = options.progress?.step("Find out whether hardware virtualisation works");
+  const works = await probe(options);
+  step?.done(works ? "yes" : "no, machines are emulated");
+  const choice: AccelChoice = works
     ? { accel: "kvm" }
     : { accel: "tcg", note: `${device} does not boot a kernel here` };
   remember(cacheFile, choice);
@@ -76,8 +81,7 @@ function remember(file: string, choice: AccelChoice): void {
 /** Boots a kernel without a root under KVM: it works if the kernel comes as far as missing it. */
 function probe({ tools, kernel, timeoutMs = 4000, signal }: AccelOptions): Promise<boolean> {
   const { argv, env } = tools.command([
-    ...["qemu-system-x86_64", "-L", tools.path("usr/share/qemu"), "-L", tools.path("usr/share/seabios")],
-    ...["-machine", "q35", "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "256"],
+    ...["qemu-system-x86_64", "-machine", "q35", "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "256"],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"],
     ...["-kernel", kernel, "-append", "console=ttyS0 quiet panic=-1"],
   ]);

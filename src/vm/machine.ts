@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { type Tools, toolsIn } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import { type Claim, claim } from "./claim.ts";
 import { checkName } from "./name.ts";
@@ -23,7 +24,7 @@ import { connectQmp, type Qmp } from "./qmp.ts";
 import { type MachineRecord, type MachineState, readRecord, stateOf, writeRecord } from "./record.ts";
 import { lastLines, Serial } from "./serial.ts";
 import { ensureSshKey, type SshOptions, type SshResult, type SshTarget, sshRun } from "./ssh.ts";
-import type { Tools } from "./tools.ts";
+
 import { poll } from "./wait.ts";
 
 export interface StartOptions {
@@ -91,7 +92,7 @@ async function powerOn(options: StartOptions, paths: MachinePaths): Promise<Mach
   for (let attempt = 1; ; attempt++) {
     const chosen = { ssh: ports.ssh ?? (await freePort()), api: ports.api ?? (await freePort()) };
     const complaint = await launch(options, paths, chosen);
-    if (complaint === undefined) return new Machine(options.name, paths, options.tools);
+    if (complaint === undefined) return new Machine(options.name, paths);
     if (attempt < 3 && complaint.includes("host forwarding")) continue;
     throw new K3osError("machine", `QEMU ended at once: ${complaint}`);
   }
@@ -129,6 +130,7 @@ async function launch(
       process: id,
       started: new Date().toISOString(),
       boot: options.boot,
+      toolsRoot: options.tools.root,
       accel: options.accel,
       memoryMiB: options.memoryMiB,
       cpus: options.cpus,
@@ -182,16 +184,15 @@ function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineR
     qmpSocket: "qmp.sock",
     serialSocket: "serial.sock",
     serialLog: "serial.log",
-    dataDirs: [tools.path("usr/share/qemu"), tools.path("usr/share/seabios")],
     ...(options.disks === undefined ? {} : { disks: options.disks }),
     ...(needsUefi ? { uefi: { code: tools.path("usr/share/OVMF/OVMF_CODE_4M.fd"), vars: paths.uefiVars } } : {}),
   });
 }
 
 /** The machine of that name, running or not; `undefined` when there is none. */
-export function findMachine(name: string, tools: Tools, home = machinesDir()): Machine | undefined {
+export function findMachine(name: string, home = machinesDir()): Machine | undefined {
   const paths = machinePaths(home, checkName(name));
-  return readRecord(paths.record) === undefined ? undefined : new Machine(name, paths, tools);
+  return readRecord(paths.record) === undefined ? undefined : new Machine(name, paths);
 }
 
 /** The names of all machines, sorted. */
@@ -208,13 +209,11 @@ export class Machine {
   readonly paths: MachinePaths;
   /** Its console since power-on. */
   readonly serial: Serial;
-  readonly #tools: Tools;
 
-  constructor(name: string, paths: MachinePaths, tools: Tools) {
+  constructor(name: string, paths: MachinePaths) {
     this.name = name;
     this.paths = paths;
     this.serial = new Serial(paths.serialLog, paths.serialSocket);
-    this.#tools = tools;
   }
 
   get record(): MachineRecord {
@@ -227,9 +226,18 @@ export class Machine {
     return stateOf(this.record);
   }
 
+  /** The tools it was started with; its ssh is one of them. */
+  get tools(): Tools {
+    const { toolsRoot } = this.record;
+    if (existsSync(toolsRoot)) return toolsIn(toolsRoot);
+    throw new K3osError("host", `The tools that the machine "${this.name}" was started with are gone.`, {
+      hint: 'Stop and start it again: "./k3os down" and "./k3os up".',
+    });
+  }
+
   /** How ssh reaches it. */
   get sshTarget(): SshTarget {
-    return { tools: this.#tools, paths: this.paths, port: this.record.ports.ssh };
+    return { tools: this.tools, paths: this.paths, port: this.record.ports.ssh };
   }
 
   /** Runs a line of shell on the node as `rancher`. A failing command is no error, see `SshResult.status`. */

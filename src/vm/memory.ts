@@ -16,7 +16,7 @@ export function parseMemory(text: string): number {
   if (mebibytes < leastMemoryMiB) {
     throw new K3osError(
       "usage",
-      `${text} of memory is too little for a Kubernetes node: ${leastMemoryMiB}M is the least.`,
+      `${mebibytes} MiB of memory are too little for a Kubernetes node: ${leastMemoryMiB} MiB are the least.`,
       {
         hint: "Leave --memory away, or ask for 1G.",
       },

@@ -42,8 +42,6 @@ export interface QemuOptions {
   readonly serialLog: string;
   /** UEFI's code, and the machine's own copy of its variables. Needed when `boot.firmware` is `uefi`. */
   readonly uefi?: { readonly code: string; readonly vars: string };
-  /** Directories with firmware that QEMU loads by name, such as SeaBIOS. */
-  readonly dataDirs?: readonly string[];
 }
 
 /** Which kernel arguments an image is booted with. */
@@ -54,7 +52,6 @@ export function kernelArguments(extra = ""): string {
 export function qemuArguments(options: QemuOptions): string[] {
   return [
     "qemu-system-x86_64",
-    ...(options.dataDirs ?? []).flatMap((dir) => ["-L", dir]),
     ...["-name", `${options.name},process=k3os-${options.name}`.slice(0, 120)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"],
     ...["-machine", "q35", ...processor(options)],

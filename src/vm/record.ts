@@ -12,6 +12,7 @@ export interface MachineRecord {
   /** When it was powered on, as ISO 8601. */
   readonly started: string;
   readonly boot: Boot;
+  readonly toolsRoot: string;
   readonly accel: Accel;
   readonly memoryMiB: number;
   readonly cpus: number;

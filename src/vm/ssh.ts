@@ -1,10 +1,10 @@
 import { type StdioOptions, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
+import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import type { MachinePaths } from "./paths.ts";
 import { endOf, outputOf } from "./spawn.ts";
-import type { Tools } from "./tools.ts";
 
 export const user = "rancher";
 

@@ -1,0 +1,69 @@
+import { createReadStream, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { basename } from "node:path";
+import type { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { Command } from "commander";
+import { K3osError } from "../../errors.ts";
+import { type Io, printLine } from "../io.ts";
+import { requireRunning } from "../machines.ts";
+import { examples, nameOption } from "../options.ts";
+import { asStep, withProgress } from "../progress/index.ts";
+
+export function imageCommand(io: Io): Command {
+  const load = new Command("load")
+    .summary("load container images from an archive into the node")
+    .description("Loads the images of a docker or OCI archive (also gzipped) into the node, so that pods can run them.")
+    .argument("<file>", "the archive, as `docker save` or `skopeo copy … oci-archive:` writes it")
+    .addOption(nameOption())
+    .action((file: string, options: { name: string }) => loadImage(file, options.name, io));
+  examples(load, ["./k3os image load app.tar", "then use the image with imagePullPolicy: Never"]);
+  return new Command("image").description("Manages container images on a node.").addCommand(load);
+}
+
+async function loadImage(file: string, name: string, io: Io): Promise<void> {
+  const machine = requireRunning(name);
+  const { size, stream } = await openArchive(file);
+  const output = await withProgress(io, false, (progress) =>
+    asStep(progress, `Load ${basename(file)}`, async (update) => {
+      let sent = 0;
+      stream.on("data", (part: Buffer) => {
+        sent += part.length;
+        update(`${mebibytes(sent)} of ${mebibytes(size)}`);
+      });
+      const input = stream.gzip ? stream.pipe(createGunzip()) : stream;
+      const result = await machine.ssh("sudo k3s ctr -n k8s.io images import -", { input, signal: io.signal });
+      if (result.status === 0) return result.stdout.trim();
+      throw new K3osError(
+        "machine",
+        `The node refused ${file}: ${result.stderr.trim().split("\n").at(-1) ?? "no reason given"}`,
+        {
+          hint: "It must be an archive of container images, as `docker save` writes it.",
+        },
+      );
+    }),
+  );
+  if (output !== "") printLine(io, output);
+}
+
+async function openArchive(path: string): Promise<{ size: number; stream: Readable & { gzip: boolean } }> {
+  const why = archiveFault(path);
+  if (why !== undefined) throw new K3osError("host", `${path} cannot be loaded: ${why}.`);
+  const file = await open(path);
+  const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0);
+  await file.close();
+  return {
+    size: statSync(path).size,
+    stream: Object.assign(createReadStream(path), { gzip: buffer[0] === 0x1f && buffer[1] === 0x8b }),
+  };
+}
+
+function archiveFault(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return "there is no such file";
+  return stat.isFile() ? undefined : "it is no file";
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}

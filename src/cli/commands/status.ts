@@ -1,0 +1,94 @@
+import { Command } from "commander";
+import { nodes } from "../../vm/kubernetes.ts";
+import type { Machine } from "../../vm/machine.ts";
+import { type Io, printJson, printLine } from "../io.ts";
+import { command, requireMachine } from "../machines.ts";
+import { examples, jsonOption, nameOption } from "../options.ts";
+import { duration } from "../progress/format.ts";
+import { Told } from "../report.ts";
+
+export function statusCommand(io: Io): Command {
+  const status = new Command("status")
+    .summary("tell how a machine is")
+    .description("Tells how a machine is. The exit status is 0 when its node is Ready, otherwise 1.")
+    .addOption(nameOption())
+    .addOption(jsonOption())
+    .action((options: { name: string; json?: boolean }) => runStatus(options, io));
+  return examples(status, ["./k3os status", "the machine k3os"], ["./k3os status --json | jq .ready", "for scripts"]);
+}
+
+async function runStatus(options: { name: string; json?: boolean }, io: Io): Promise<void> {
+  const status = await describe(requireMachine(options.name), io.signal);
+  if (options.json) printJson(io, status);
+  else printLine(io, table(status));
+  if (!status.ready) throw new Told(1);
+}
+
+/** What `status --json` and `up --json` print. Keys are only ever added. */
+export interface Status {
+  readonly name: string;
+  readonly state: "running" | "stopped" | "failed" | "crashed";
+  /** Whether the node is Ready now. */
+  readonly ready: boolean;
+  readonly version: string | null;
+  readonly kubernetes: string | null;
+  readonly accel: string;
+  readonly memory_mib: number;
+  readonly cpus: number;
+  readonly pid: number | null;
+  readonly started: string;
+  /** Seconds from power-on to Ready. */
+  readonly ready_s: number | null;
+  readonly ssh_port: number;
+  readonly api_port: number;
+  readonly kubeconfig: string | null;
+  readonly serial_log: string;
+}
+
+export async function describe(machine: Machine, signal: AbortSignal): Promise<Status> {
+  const { record, state } = machine;
+  const running = state === "running";
+  const kubeconfig = machine.kubeconfig();
+  const known = running && kubeconfig !== undefined ? await nodes(record.ports.api, kubeconfig, signal) : undefined;
+  const node = known?.find(({ name }) => name === machine.name) ?? known?.[0];
+  return {
+    name: machine.name,
+    state,
+    ready: node?.ready ?? false,
+    version: record.version ?? null,
+    kubernetes: node?.version ?? null,
+    accel: record.accel,
+    memory_mib: record.memoryMiB,
+    cpus: record.cpus,
+    pid: running ? record.process.pid : null,
+    started: record.started,
+    ready_s: record.readySeconds ?? null,
+    ssh_port: record.ports.ssh,
+    api_port: record.ports.api,
+    kubeconfig: running && kubeconfig !== undefined ? machine.paths.kubeconfig : null,
+    serial_log: machine.paths.serialLog,
+  };
+}
+
+function table(status: Status): string {
+  const running = status.state === "running";
+  const since = duration(Date.now() - Date.parse(status.started));
+  const rows: [string, string][] = [
+    ["machine", status.name],
+    ["state", running ? `running for ${since}` : status.state],
+    ...(running ? ([["node", status.ready ? "Ready" : "not Ready"]] as [string, string][]) : []),
+    ["image", [status.version ?? "unknown", status.kubernetes ?? ""].filter(Boolean).join(", Kubernetes ")],
+    ["hardware", `${status.cpus} CPUs, ${status.memory_mib} MiB, ${status.accel}`],
+    ...(running ? runningRows(status) : ([["start", command("up", status.name)]] as [string, string][])),
+    ["console log", status.serial_log],
+  ];
+  return rows.map(([what, value]) => `${what.padEnd(12)} ${value}`).join("\n");
+}
+
+function runningRows(status: Status): [string, string][] {
+  return [
+    ["ports", `ssh 127.0.0.1:${status.ssh_port}, Kubernetes API 127.0.0.1:${status.api_port}`],
+    ["kubeconfig", status.kubeconfig ?? "not yet"],
+    ["process", String(status.pid)],
+  ];
+}

@@ -1,0 +1,176 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import type { Tools } from "../../build/tools.ts";
+import { K3osError } from "../../errors.ts";
+import type { Progress } from "../../progress.ts";
+import { chooseAccel, requireKvm } from "../../vm/accel.ts";
+import { findMachine, type Machine, startMachine } from "../../vm/machine.ts";
+import { checkHostMemory } from "../../vm/memory.ts";
+import { checkPort } from "../../vm/ports.ts";
+import type { Accel, Boot, Firmware } from "../../vm/qemu.ts";
+import { waitReady } from "../../vm/ready.ts";
+import { checkConfigFile } from "../config-file.ts";
+import { type Io, printJson, printLine } from "../io.ts";
+import { command } from "../machines.ts";
+import { examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
+import { asStep, withProgress } from "../progress/index.ts";
+import { reportProblems, Told } from "../report.ts";
+import { describe } from "./status.ts";
+
+interface UpOptions {
+  readonly name: string;
+  readonly memory: number;
+  readonly cpus: number;
+  readonly config?: string;
+  readonly iso?: true | "disc" | "usb";
+  readonly firmware: Firmware;
+  readonly accel?: Accel;
+  readonly sshPort?: number;
+  readonly apiPort?: number;
+  readonly timeout: number;
+  readonly wait: boolean;
+  readonly json?: boolean;
+}
+
+export function upCommand(io: Io): Command {
+  const up = new Command("up")
+    .summary("build the image, boot it as a virtual machine, wait until the node is Ready")
+    .description(
+      "Builds what is not built yet, boots it as a virtual machine and returns when its Kubernetes node is Ready. " +
+        "The machine runs on in the background until `down`.",
+    )
+    .addOption(nameOption())
+    .addOption(memoryOption())
+    .addOption(numberOption("-c, --cpus <count>", "its processors", 1, 64).default(Math.min(2, availableParallelism())))
+    .option("--config <file>", "a config.yaml for the node; checked first, handed over as a NoCloud disk")
+    .addOption(
+      new Option("--iso [as]", "boot the ISO the way a machine would, as a disc or a USB stick").choices([
+        "disc",
+        "usb",
+      ]),
+    )
+    .addOption(new Option("--firmware <kind>", "what boots the ISO").choices(["bios", "uefi"]).default("bios"))
+    .addOption(
+      new Option("--accel <how>", "hardware virtualisation or emulation, instead of finding out").choices([
+        "kvm",
+        "tcg",
+      ]),
+    )
+    .addOption(numberOption("--ssh-port <port>", "the local port for ssh, instead of a free one", 1, 65535))
+    .addOption(
+      numberOption("--api-port <port>", "the local port for the Kubernetes API, instead of a free one", 1, 65535),
+    )
+    .addOption(numberOption("--timeout <seconds>", "how long the node may take to be Ready", 1, 86_400).default(300))
+    .option("--no-wait", "return as soon as the machine is powered on")
+    .addOption(jsonOption())
+    .action((options: UpOptions) => runUp(options, io));
+  return examples(
+    up,
+    ["./k3os up", "a machine with 2 GB of memory"],
+    ["./k3os up --name a --memory 1G", "another one beside it"],
+    ["./k3os up --config node.yaml", "with a configuration of your own"],
+    ["./k3os up --iso --firmware uefi", "boot the ISO under UEFI"],
+  );
+}
+
+async function runUp(options: UpOptions, io: Io): Promise<void> {
+  const config = readConfig(options.config, io);
+  await refuseEarly(options);
+  const machine = await withProgress(io, options.json === true, async (progress) => {
+    const { boot, tools, kernel, version, k3s } = await prepare(options, progress, io);
+    const accel = await accelFor(options, tools, kernel, progress, io);
+    const existed = findMachine(options.name) !== undefined;
+    const started = await startMachine({
+      ...{ name: options.name, tools, boot, accel, memoryMiB: options.memory, cpus: options.cpus, config },
+      ports: { ssh: options.sshPort, api: options.apiPort },
+      ...{ version, k3s, signal: io.signal },
+    });
+    try {
+      if (options.wait) await awaitReady(started, options, progress, io);
+      return started;
+    } catch (error) {
+      await giveUp(started, existed, io);
+      throw error;
+    }
+  });
+  if (options.json === true) return printJson(io, await describe(machine, io.signal));
+  tellHowToUse(machine, options, io);
+}
+
+/** A wrong config is told in full before anything is built or booted. */
+function readConfig(path: string | undefined, io: Io): string | undefined {
+  if (path === undefined) return undefined;
+  const { text, problems, valid } = checkConfigFile(path);
+  reportProblems(problems, io);
+  if (!valid) throw new Told(1);
+  return text;
+}
+
+/** What would only come out after a build of minutes. */
+async function refuseEarly(options: UpOptions): Promise<void> {
+  if (findMachine(options.name)?.state === "running") {
+    throw new K3osError("busy", `A machine named "${options.name}" is already running.`, {
+      hint: `See it with "${command("status", options.name)}", stop it with "${command("down", options.name)}", or start another one with --name.`,
+    });
+  }
+  if (options.sshPort !== undefined) await checkPort(options.sshPort, "for ssh");
+  if (options.apiPort !== undefined) await checkPort(options.apiPort, "for the Kubernetes API");
+  if (options.accel === "kvm") requireKvm();
+  checkHostMemory(options.memory, readFileSync("/proc/meminfo", "utf8"));
+}
+
+interface Prepared {
+  readonly boot: Boot;
+  readonly tools: Tools;
+  readonly kernel: string;
+  readonly version: string;
+  readonly k3s: string;
+}
+
+async function prepare(_options: UpOptions, progress: Progress, io: Io): Promise<Prepared> {
+  const { build } = await import("../../build/index.ts");
+  const { dir, imageJson, k3s, tools } = await build({ progress, signal: io.signal });
+  return { boot: { kind: "image", dir }, tools, kernel: join(dir, "vmlinuz"), version: imageJson.version, k3s };
+}
+
+async function accelFor(options: UpOptions, tools: Tools, kernel: string, progress: Progress, io: Io): Promise<Accel> {
+  if (options.accel !== undefined) return options.accel;
+  return (await chooseAccel({ tools, kernel, progress, signal: io.signal })).accel;
+}
+
+function awaitReady(machine: Machine, options: UpOptions, progress: Progress, io: Io): Promise<void> {
+  const title = `Boot ${machine.name} (${machine.record.accel === "kvm" ? "hardware virtualisation" : "software emulation"})`;
+  return asStep(
+    progress,
+    title,
+    (update) => waitReady(machine, { timeoutMs: options.timeout * 1000, signal: io.signal, onStage: update }),
+    () => "Ready",
+  );
+}
+
+/** Stopped by the user, nothing of a new machine stays; after a failure its logs do. */
+async function giveUp(machine: Machine, existed: boolean, io: Io): Promise<void> {
+  await machine.stop({ graceMs: 0, phase: "failed" });
+  if (io.signal.aborted && !existed) machine.remove();
+}
+
+function tellHowToUse(machine: Machine, options: UpOptions, io: Io): void {
+  const { name, record, paths } = machine;
+  const say = (what: string, how: string) => printLine(io, `  ${what.padEnd(11)}${how}`);
+  const seconds = record.readySeconds?.toFixed(1);
+  printLine(io, "");
+  printLine(
+    io,
+    seconds === undefined
+      ? `The machine "${name}" is powered on.`
+      : `The node "${name}" is Ready, ${seconds} s after power-on.`,
+  );
+  printLine(io, "");
+  if (options.wait) say("kubeconfig", paths.kubeconfig);
+  say("kubectl", command("kubectl", name, "get nodes"));
+  say("shell", command("ssh", name));
+  say("console", command("logs", name, "-f"));
+  say("stop", command("down", name));
+}

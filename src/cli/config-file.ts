@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs";
+import { load } from "../config/load.ts";
+import type { Problem } from "../config/problem.ts";
+import { K3osError } from "../errors.ts";
+
+export interface CheckedFile {
+  readonly text: string;
+  readonly problems: readonly Problem[];
+  readonly valid: boolean;
+}
+
+/** Checks a config.yaml as a node would read it, only that whatever would have no effect is an error. */
+export function checkConfigFile(path: string): CheckedFile {
+  const text = read(path);
+  const { problems } = load([{ name: path, kind: "userdata", text }], { strict: true });
+  return { text, problems, valid: !problems.some(({ severity }) => severity === "error") };
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const why = { ENOENT: "there is no such file", EISDIR: "it is a directory", EACCES: "you may not read it" }[
+      code ?? ""
+    ];
+    throw new K3osError("config", `${path} cannot be read: ${why ?? code}.`, { cause });
+  }
+}

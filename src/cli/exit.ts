@@ -1,0 +1,46 @@
+import { CommanderError } from "commander";
+import { K3osError } from "../errors.ts";
+import { interrupted } from "../vm/wait.ts";
+import type { Io } from "./io.ts";
+import { createProgram } from "./program.ts";
+import { reportError, Told } from "./report.ts";
+
+/** The exit status for what was thrown: 2 for a command line that cannot be understood, 130 for Ctrl-C, 1 for the rest. */
+export function statusOf(error: unknown): number {
+  if (error instanceof Told) return error.status;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (!(error instanceof K3osError)) return 1;
+  if (error.kind === "usage") return 2;
+  return error.kind === "interrupted" ? 130 : 1;
+}
+
+/** Runs a command line to its end and returns the exit status. Never throws. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  try {
+    await createProgram(io).parseAsync(argv, { from: "user" });
+    return 0;
+  } catch (thrown) {
+    // What breaks because the user stopped it is not worth a report of its own.
+    const error: unknown = io.signal.aborted ? io.signal.reason : thrown;
+    reportError(error, io);
+    return statusOf(error);
+  }
+}
+
+/** `run` with the world of this process. Nowhere else does a process end itself. */
+export async function runAndExit(argv: readonly string[]): Promise<void> {
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      // The first asks the command to stop and clean up; who is impatient ends it where it is.
+      if (stop.signal.aborted && name === "SIGINT") process.exit(130);
+      stop.abort(interrupted());
+    });
+  }
+  // A reader that has seen enough ("| head") is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  const { stdout, stderr, env } = process;
+  const status = await run(argv, { stdout, stderr, env, signal: stop.signal });
+  // What was written to a pipe has to get there first.
+  stdout.write("", () => stderr.write("", () => process.exit(status)));
+}

@@ -1,0 +1,32 @@
+import type { Writable } from "node:stream";
+
+/** Where text goes. */
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+/** What a command has of the world besides files and programs. */
+export interface Io {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted by Ctrl-C; its reason is the error to throw. */
+  readonly signal: AbortSignal;
+}
+
+/** Whether escape sequences may be written there. */
+export function isTerminal(output: Output, env: Io["env"]): boolean {
+  return output.isTTY === true && env.TERM !== "dumb";
+}
+
+/** Whether it may be coloured (https://no-color.org). */
+export function hasColours(output: Output, env: Io["env"]): boolean {
+  return isTerminal(output, env) && !env.NO_COLOR;
+}
+
+export function printLine(io: Io, line: string): void {
+  io.stdout.write(`${line}\n`);
+}
+
+/** A result for scripts: one object, indented for those who read it. */
+export function printJson(io: Io, value: unknown): void {
+  printLine(io, JSON.stringify(value, undefined, 2));
+}

@@ -1,0 +1,3 @@
+import { runAndExit } from "./exit.ts";
+
+runAndExit(process.argv.slice(2));

@@ -1,0 +1,54 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { K3osError } from "../errors.ts";
+import { parseMemory } from "../vm/memory.ts";
+import { checkName, defaultName } from "../vm/name.ts";
+
+/** `--name`, the same on every command that is about one machine. */
+export function nameOption(): Option {
+  return new Option("-n, --name <name>", "the machine").default(defaultName).argParser(asArgument(checkName));
+}
+
+/** For words that are passed on, `-n` is theirs. */
+export function longNameOption(): Option {
+  return new Option("--name <name>", "the machine (before the words that are passed on)")
+    .default(defaultName)
+    .argParser(asArgument(checkName));
+}
+
+export function jsonOption(): Option {
+  return new Option("--json", "print the result as JSON, and nothing else on standard output");
+}
+
+export function memoryOption(): Option {
+  return new Option("-m, --memory <size>", "its memory, such as 1G, 1536M or 2048 (MiB)")
+    .default(2048, "2G")
+    .argParser(asArgument(parseMemory));
+}
+
+/** A whole number within bounds. */
+export function numberOption(flags: string, description: string, least: number, most: number): Option {
+  return new Option(flags, description).argParser((text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+  });
+}
+
+export function examples(command: Command, ...lines: readonly [example: string, meaning: string][]): Command {
+  const width = Math.max(...lines.map(([example]) => example.length));
+  const text = lines.map(([example, meaning]) => `  ${example.padEnd(width)}  ${meaning}`).join("\n");
+  return command.addHelpText("after", `\nExamples:\n${text}`);
+}
+
+/** A refused value is told the way the command line's own errors are. */
+function asArgument<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (error instanceof K3osError)
+        throw new InvalidArgumentError([error.message, error.hint].filter(Boolean).join("\n  "));
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,79 @@
+import { Command } from "commander";
+import manifest from "../../package.json" with { type: "json" };
+import { buildCommand } from "./commands/build.ts";
+import { completeCommand, completionCommand } from "./commands/completion.ts";
+import { configCommand } from "./commands/config.ts";
+import { downCommand } from "./commands/down.ts";
+import { imageCommand } from "./commands/image.ts";
+import { kubectlCommand } from "./commands/kubectl.ts";
+import { listCommand } from "./commands/list.ts";
+import { logsCommand } from "./commands/logs.ts";
+import { pruneCommand } from "./commands/prune.ts";
+import { sshCommand } from "./commands/ssh.ts";
+import { statusCommand } from "./commands/status.ts";
+import { testCommand } from "./commands/test.ts";
+import { upCommand } from "./commands/up.ts";
+import { hasColours, type Io } from "./io.ts";
+import { examples } from "./options.ts";
+
+/** The whole command line. It never ends the process: what is wrong is thrown. */
+export function createProgram(io: Io): Command {
+  const program = new Command("k3os")
+    .description("k3OS: an operating system whose only job is Kubernetes.")
+    .version(manifest.version, "-V, --version", "print the version")
+    .helpCommand(false)
+    .enablePositionalOptions();
+  program.commandsGroup("Machines:");
+  for (const create of [
+    upCommand,
+    statusCommand,
+    kubectlCommand,
+    sshCommand,
+    logsCommand,
+    imageCommand,
+    downCommand,
+    listCommand,
+  ]) {
+    program.addCommand(create(io));
+  }
+  program.commandsGroup("Images:");
+  for (const create of [buildCommand, configCommand, pruneCommand]) program.addCommand(create(io));
+  program.commandsGroup("Working on k3OS:");
+  for (const create of [testCommand, completionCommand]) program.addCommand(create(io));
+  program.addCommand(completeCommand(io), { hidden: true });
+  examples(
+    program,
+    ["./k3os up", "build it, boot it, wait until the node is Ready"],
+    ["./k3os kubectl get nodes", "talk to the cluster"],
+    ["./k3os ssh", "get a shell on the node"],
+    ["./k3os down", "stop it"],
+    ["./k3os test", "run the tests"],
+  );
+  return everywhere(program, (command) => configure(command, io));
+}
+
+function everywhere(command: Command, change: (command: Command) => void): Command {
+  change(command);
+  for (const sub of command.commands) everywhere(sub, change);
+  return command;
+}
+
+function configure(command: Command, io: Io): void {
+  command
+    .exitOverride()
+    .helpOption("-h, --help", "show this help")
+    .showHelpAfterError(`(see ${pathOf(command)} --help)`)
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) =>
+        write(text.replace(/^error: (.)/, (_, first: string) => `k3os: ${first.toUpperCase()}`)),
+      getOutHelpWidth: () => Math.min(io.stdout.columns ?? 100, 120),
+      getOutHasColors: () => hasColours(io.stdout, io.env),
+      getErrHasColors: () => hasColours(io.stderr, io.env),
+    });
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? "./k3os" : `${pathOf(command.parent)} ${command.name()}`;
+}

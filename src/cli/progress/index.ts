@@ -1,0 +1,41 @@
+import type { Progress } from "../../progress.ts";
+import { hasColours, type Io, isTerminal } from "../io.ts";
+import { liveProgress } from "./live.ts";
+import { plainProgress } from "./plain.ts";
+
+export interface Display extends Progress {
+  /** Ends the display; steps that are not complete are shown as stopped. */
+  close(): void;
+}
+
+/**
+ * Shows the progress of some work on the display that fits: live on a terminal, otherwise a line a step. With `--json`,
+ * stdout belongs to the result, so that progress goes to stderr.
+ */
+export async function withProgress<T>(io: Io, json: boolean, work: (progress: Progress) => Promise<T>): Promise<T> {
+  const output = json ? io.stderr : io.stdout;
+  const display = isTerminal(output, io.env) ? liveProgress(output, hasColours(output, io.env)) : plainProgress(output);
+  try {
+    return await work(display);
+  } finally {
+    display.close();
+  }
+}
+
+/** Work that is one step: done with the note it returns, or failed. */
+export async function asStep<T>(
+  progress: Progress,
+  title: string,
+  work: (update: (detail: string) => void) => Promise<T>,
+  note?: (result: T) => string,
+): Promise<T> {
+  const step = progress.step(title);
+  try {
+    const result = await work((detail) => step.update(detail));
+    step.done(note?.(result));
+    return result;
+  } catch (error) {
+    step.fail();
+    throw error;
+  }
+}
