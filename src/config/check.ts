@@ -1,11 +1,11 @@
+import { base64, base64Flaw, fromUtf8 } from "./bytes.ts";
 import { adviceFor } from "./foreign.ts";
 import type { Check, Complaint, Kind, ListOf, MapOf, StructOf, Text } from "./kinds.ts";
+import { type Patch, settle } from "./merge.ts";
 import type { Finding, Weight } from "./problem.ts";
+import { withoutUserInfo } from "./secrets.ts";
 import { canonical, elsewhere, nearest, squash } from "./spelling.ts";
-import { type Dict, isNothing, type Span, type Tree } from "./tree.ts";
-
-/** The values of one layer, with canonical keys. `null` takes back what lower layers say about a key. */
-export type Patch = { readonly [key: string]: unknown };
+import { type Dict, isNothing, type Scalar, type Span, type Tree } from "./tree.ts";
 
 export interface Checked {
   readonly patch: Patch;
@@ -68,7 +68,25 @@ class Checker {
 
   private text(tree: Tree, kind: Text, path: string): string | undefined {
     if (tree.type !== "scalar" || isNothing(tree)) return this.mismatch(tree, "a string", path, kind.secret);
+    if (tree.binary) return this.binary(tree, path);
     return this.passes(tree.text, tree.span, kind.check, path, kind.secret) ? tree.text : undefined;
+  }
+
+  /** `!!binary` in cloud-init's files stands for the text, or for something gzipped. */
+  private binary(tree: Scalar, path: string): string | undefined {
+    const flaw = base64Flaw(tree.text);
+    if (flaw !== undefined) return this.find("error", tree.span, path, `expected base64, got ${flaw}`);
+    const bytes = base64(tree.text);
+    const gzipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
+    const text = gzipped ? Array.from(bytes, (byte) => String.fromCharCode(byte)).join("") : fromUtf8(bytes);
+    if (text !== undefined) return text;
+    return this.find(
+      "error",
+      tree.span,
+      path,
+      "expected text, got bytes",
+      "use `encoding: base64` instead of !!binary",
+    );
   }
 
   private flag(tree: Tree, path: string): boolean | undefined {
@@ -85,7 +103,9 @@ class Checker {
   private list(tree: Tree, kind: ListOf, path: string): unknown[] {
     const items = tree.type === "list" ? tree.items : [tree];
     const values = items.map((item, index) => this.value(item, kind.item, `${path}[${index}]`));
-    return values.filter((value) => value !== undefined);
+    const usable = values.filter((value) => value !== undefined);
+    // There is nothing below an item of a list that its nulls could take back.
+    return kind.item.kind === "struct" ? usable.map((value) => settle(value as Patch, kind.item as StructOf)) : usable;
   }
 
   private map(tree: Tree, kind: MapOf, path: string): Record<string, string> | undefined {
@@ -209,6 +229,7 @@ function nameOf(tree: Tree, hidden = false): string {
 }
 
 /** The text in quotes, shortened. */
-export function shown(text: string): string {
-  return JSON.stringify(text.length > 50 ? `${text.slice(0, 49)}…` : text);
+function shown(text: string): string {
+  const safe = withoutUserInfo(text);
+  return JSON.stringify(safe.length > 50 ? `${safe.slice(0, 49)}…` : safe);
 }

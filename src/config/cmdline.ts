@@ -21,7 +21,11 @@ export interface CommandLine {
   readonly secrets: readonly Span[];
 }
 
-export function parseCmdline(text: string, schema: StructOf): CommandLine {
+/** The kernel itself takes 2 or 4 KiB. */
+const MAX_LENGTH = 64 * 1024;
+
+export function parseCmdline(line: string, schema: StructOf): CommandLine {
+  const text = line.slice(0, MAX_LENGTH);
   const root: Branch = { dict: new Map(), span: { start: 0, end: text.length } };
   const findings: Finding[] = [];
   const secrets: Span[] = [];
@@ -127,13 +131,13 @@ function pathOf(key: string, schema: StructOf): Path {
   }
   if (kind.kind === "map") {
     const name = /^\[(.+)\]$/.exec(rest)?.[1] ?? /^\.(.+)$/.exec(rest)?.[1];
-    if (name === undefined) return { names, kind: "the name of an entry", hint: `write ${key}[NAME]=VALUE` };
+    if (name === undefined) return { names, kind: "the name of an entry, got none", hint: `write ${key}[NAME]=VALUE` };
     return { names: [...names, name], kind: { kind: "text", about: "" } };
   }
   if (kind.kind === "list") {
-    if (kind.item.kind !== "text") return { names, kind: "this key in a file, it is too large for here" };
+    if (kind.item.kind !== "text") return { names, kind: "this key in a file: it is too large for here" };
     if (/^(\[\d*\])?$/.test(rest)) return { names, kind };
-    return { names, kind: "a list", hint: `write ${names.join(".")}=VALUE, once for each entry` };
+    return { names, kind: "a list, got a key below it", hint: `write ${names.join(".")}=VALUE, once for each entry` };
   }
   if (rest !== "" && kind.kind !== "later") return { names, kind: "one value, got a key below it" };
   return { names, kind };

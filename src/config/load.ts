@@ -1,6 +1,5 @@
-import type { Patch } from "./check.ts";
 import { type Layer, readLayer } from "./layer.ts";
-import { merge, settle } from "./merge.ts";
+import { merge, type Patch, settle } from "./merge.ts";
 import { lineStarts, locate, type Problem, type Severity, toProblems, type Weight } from "./problem.ts";
 import { type Config, schema } from "./schema.ts";
 import type { Span } from "./tree.ts";

@@ -1,5 +1,7 @@
-import type { Patch } from "./check.ts";
 import type { StructOf } from "./kinds.ts";
+
+/** The values of one layer, with canonical keys. `null` takes back what lower layers say about a key. */
+export type Patch = { readonly [key: string]: unknown };
 
 /**
  * `high` laid over `low`: structs key by key, everything else (lists and maps too) as a whole. A `null` stays, so that

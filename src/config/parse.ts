@@ -1,9 +1,16 @@
-import { Composer, type Document, isAlias, isMap, isScalar, isSeq, Parser } from "yaml";
+import { Composer, type CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, Parser } from "yaml";
 import type { Finding } from "./problem.ts";
 import type { Dict, Entry, Span, Tree } from "./tree.ts";
 
 /** Bounds of a YAML layer: far beyond any real config, small enough that a hostile one costs a booting node little. */
-export const LIMITS = { characters: 1024 * 1024, depth: 32, nodes: 20_000, aliases: 100 } as const;
+export const LIMITS = {
+  characters: 1024 * 1024,
+  depth: 32,
+  words: 50_000,
+  nodes: 10_000,
+  aliases: 100,
+  errors: 50,
+} as const;
 
 export interface Parsed {
   /** What could be read; with errors it may be incomplete. `undefined` if there is nothing. */
@@ -16,13 +23,9 @@ export function parseYaml(text: string): Parsed {
   if (text.length > LIMITS.characters) {
     return refuse({ start: 0, end: 1 }, `expected at most ${LIMITS.characters} characters, got ${text.length}`);
   }
-  const tokens = [];
-  for (const token of new Parser().parse(text)) {
-    const deep = tooDeep(token);
-    if (deep !== undefined) return refuse({ start: deep, end: deep + 1 }, TOO_DEEP);
-    tokens.push(token);
-  }
-  const composer = new Composer({ schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
+  const { tokens, quote, refused } = tokenize(text);
+  if (refused !== undefined) return refused;
+  const composer = new Composer({ schema: "failsafe", resolveKnownTags: false, uniqueKeys: false, logLevel: "silent" });
   const documents = [...composer.compose(tokens, true, text.length)];
   const document = documents[0];
   if (document === undefined) return { tree: undefined, findings: [] };
@@ -30,14 +33,14 @@ export function parseYaml(text: string): Parsed {
   const findings: Finding[] = [];
   for (const each of documents) {
     for (const error of each.errors) {
-      const quote = /closing ["']quote/.test(error.message) ? openQuote(tokens, error.pos[0]) : undefined;
-      if (quote !== undefined) {
+      const [start, end] = error.pos;
+      if (/closing ["']quote/.test(error.message)) {
         const hint = "a quote that belongs to the text goes into quotes of the other kind";
-        findings.push({ weight: "error", span: { start: quote, end: quote + 1 }, path: "", message: NOT_CLOSED, hint });
+        findings.push({ weight: "error", span: { start: quote, end }, path: "", message: NOT_CLOSED, hint });
         continue;
       }
-      const [start, end] = error.pos;
-      const [message, hint] = SENTENCES[error.code] ?? [withoutSource(error.message)];
+      const code = error.message.startsWith("Flow ") ? "MISSING_CHAR" : error.code;
+      const [message, hint] = SENTENCES[code] ?? [withoutSource(error.message)];
       findings.push({ weight: "error", span: { start, end }, path: "", message, hint });
     }
   }
@@ -52,6 +55,36 @@ export function parseYaml(text: string): Parsed {
 
 const NOT_CLOSED = "expected a closing quote, got the end of the text";
 const TOO_DEEP = `expected at most ${LIMITS.depth} levels of nesting, got more`;
+
+/** The first half of parsing, stopped at the limits: the second half needs a stack as deep as the text is nested. */
+function tokenize(text: string): { tokens: CST.Token[]; quote: number; refused?: Parsed } {
+  const tokens: CST.Token[] = [];
+  const parser = new Parser();
+  let words = 0;
+  let errors = 0;
+  let quote = 0;
+  const take = (token: CST.Token) => {
+    if (token.type === "error") errors++;
+    tokens.push(token);
+  };
+  for (const word of new Lexer().lex(text)) {
+    const start = parser.offset;
+    // yaml tells of a quote that is never closed only where the text ends.
+    if (/^["']/.test(word)) quote = start;
+    for (const token of parser.next(word)) take(token);
+    const here = { start, end: start + 1 };
+    if (parser.stack.length > LIMITS.depth + 2) return { tokens, quote, refused: refuse(here, TOO_DEEP) };
+    if (++words > LIMITS.words || errors > LIMITS.errors) {
+      return {
+        tokens,
+        quote,
+        refused: refuse(here, "expected a config, got something too long or too broken to be one"),
+      };
+    }
+  }
+  for (const token of parser.end()) take(token);
+  return { tokens, quote };
+}
 
 function refuse(span: Span, message: string): Parsed {
   return { tree: undefined, findings: [{ weight: "error", span, path: "", message }] };
@@ -76,45 +109,6 @@ const SENTENCES: Readonly<Record<string, [message: string, hint?: string]>> = {
 function withoutSource(message: string): string {
   const sentence = message.replace(/:? ["'{].*$/s, "").replace(/\.$/, "");
   return sentence.charAt(0).toLowerCase() + sentence.slice(1);
-}
-
-interface Token {
-  readonly type: string;
-  readonly offset?: number;
-  readonly source?: string;
-  readonly key?: Token | null;
-  readonly value?: Token | null;
-  readonly items?: readonly Pick<Token, "key" | "value">[];
-}
-
-/** All tokens below one, with their depth. Iterative, because deep nesting would exhaust the stack. */
-function* walk(root: unknown): Generator<readonly [token: Token, depth: number]> {
-  const open: (readonly [Token, number])[] = [[root as Token, 0]];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    yield next;
-    const [token, depth] = next;
-    for (const item of token.items ?? []) {
-      if (item.key) open.push([item.key, depth + 1]);
-      if (item.value) open.push([item.value, depth + 1]);
-    }
-    if (token.value) open.push([token.value, depth]);
-  }
-}
-
-/** Where the nesting passes the limit: composing a much deeper text would exhaust the stack. */
-function tooDeep(root: unknown): number | undefined {
-  for (const [token, depth] of walk(root)) if (depth > LIMITS.depth) return token.offset ?? 0;
-  return undefined;
-}
-
-/** Where the quote begins that is not closed before `end`. yaml tells only where the text ends. */
-function openQuote(tokens: readonly unknown[], end: number): number | undefined {
-  for (const root of tokens) {
-    for (const [{ type, offset = 0, source = "" }] of walk(root)) {
-      if (/^(single|double)-quoted-scalar$/.test(type) && offset + source.length === end) return offset;
-    }
-  }
-  return undefined;
 }
 
 /** Turns yaml's nodes into a Tree: aliases and merge keys (`<<`) resolved, within the limits. */

@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest";
+import type { Check } from "./kinds.ts";
+import * as values from "./values.ts";
+
+const L63 = "a".repeat(63);
+const KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIE";
+
+const table: [name: string, check: Check, good: string[], bad: string[]][] = [
+  [
+    "hostname",
+    values.hostname,
+    ["a", "node-1", "Node", "1a", "a.b-c.d", L63],
+    ["", "-a", "a-", "a_b", "a..b", ".a", "a.", "a b", `${L63}a`, `${L63}.${L63}`, "ä"],
+  ],
+  [
+    "file path",
+    values.filePath,
+    ["/a", "/a/b.c", "/a/..b", "/a b"],
+    ["", "a", "./a", "/", "/a/", "/a/../b", "/a/.", "/a/..", "/a\nb"],
+  ],
+  [
+    "permissions",
+    values.permissions,
+    ["0644", "644", "0o755", "4755", "04755"],
+    ["", "64", "0888", "rw", "-644", "06444444", "420x"],
+  ],
+  ["owner", values.owner, ["root", "0", "rancher:rancher", "a:", "1000:1000"], ["", ":a", "a b", "a:b:c", "$(id)"]],
+  [
+    "encoding",
+    values.encoding,
+    ["", "b64", "base64", "gz", "gzip", "gz+b64", "gzip+base64", "GZ+B64"],
+    ["b32", "base-64", "constructor"],
+  ],
+  ["token", values.token, ["1", "K10abc::server:x"], ["", "a b", "a\n"]],
+  [
+    "server URL",
+    values.serverUrl,
+    ["https://a", "https://a:6443", "https://1.2.3.4:6443/", "https://[::1]:6443"],
+    ["", "a", "http://a", "https://", "https://a:x", "https://a/b", "https://u@a"],
+  ],
+  [
+    "label",
+    values.labelKey,
+    ["a", "a.b/c", "a_b", "A-1", "node.kubernetes.io/x", "topology.kubernetes.io/zone", "kubernetes.io/os"],
+    [
+      "",
+      "/a",
+      "a/",
+      "a/b/c",
+      "-a",
+      "a b",
+      "A.b/c",
+      `${L63}a`,
+      "node-role.kubernetes.io/worker",
+      "kubernetes.io/foo",
+      "x.k8s.io/y",
+    ],
+  ],
+  ["label value", values.labelValue, ["", "a", "a.b", "1_2", L63], ["-a", "a-", "a b", "a/b", `${L63}a`]],
+  [
+    "taint",
+    values.taint,
+    ["a:NoSchedule", "a=b:NoExecute", "a.b/c=:PreferNoSchedule"],
+    ["", "a", "a=b", "a=b:Never", ":NoSchedule", "a=b c:NoSchedule", "a=b:noschedule"],
+  ],
+  ["variable", values.environmentName, ["A", "a_1", "_"], ["", "1a", "a-b", "a b", "a=b"]],
+  ["module", values.kernelModule, ["nbd", "nbd nbds_max=16", "snd-hda-intel", "a b=1,2 c"], ["", "/a", "a;b", "a  =b"]],
+  [
+    "sysctl",
+    values.sysctlKey,
+    ["vm.swappiness", "net/ipv4/ip_forward", "net.ipv4.conf.eth0/1.rp_filter"],
+    ["", "vm", ".vm", "vm.", "a..b", "../a/b", "a b.c"],
+  ],
+  [
+    "address",
+    values.ipAddress,
+    [
+      "1.1.1.1",
+      "255.255.255.255",
+      "::",
+      "::1",
+      "fe80::1%eth0",
+      "1:2:3:4:5:6:7:8",
+      "::ffff:1.2.3.4",
+      "2606:4700:4700::1111",
+    ],
+    [
+      "",
+      "1.1.1",
+      "1.1.1.256",
+      "01.1.1.1",
+      "1.1.1.1.1",
+      "a",
+      ":::",
+      "1::2::3",
+      "1:2:3:4:5:6:7",
+      "1:2:3:4:5:6:7:8:9",
+      "12345::",
+      "1:2:3:4:5:6:7::8",
+      "::1.2.3.4:1",
+    ],
+  ],
+  [
+    "server",
+    values.hostOrIp,
+    ["pool.ntp.org", "a", "1.2.3.4", "::1", "a.b."],
+    ["", "a b", "-a", "a/b", "http://a", "a_b"],
+  ],
+  ["data source", values.dataSource, ["cdrom", "file=/a"], ["", "aws", "file=", "floppy"]],
+  [
+    "key",
+    values.sshKey,
+    [
+      `ssh-ed25519 ${KEY} me`,
+      `ecdsa-sha2-nistp256 ${KEY}`,
+      `sk-ssh-ed25519@openssh.com ${KEY}`,
+      `no-pty,command="a b" ssh-rsa ${KEY}`,
+      "github:a-b",
+      "gitlab:a",
+      "https://a/b.keys",
+      `# mine\nssh-rsa ${KEY}\n`,
+    ],
+    ["github: a", "gitub:a", "-----BEGIN OPENSSH PRIVATE KEY-----", "ssh-ed25519", KEY],
+  ],
+  [
+    "argument",
+    values.k3sArgument,
+    ["server", "--disable=traefik", "--a=b c", "-v"],
+    ["", "--disable traefik", "server --a", "--no-deploy", "--no-deploy=traefik", "--cluster-secret=x", "a\nb"],
+  ],
+];
+
+describe.each(table)("%s", (_name, check, good, bad) => {
+  it.each(good)("%j is one", (text) => expect(check(text)).toBeUndefined());
+  it.each(bad)("%j is none", (text) => expect(check(text)?.expected).toMatch(/./));
+});
+
+it("weighs what costs a node little as less than an error", () => {
+  expect(values.sshKey("x")?.weight).toBe("warning");
+  expect(values.labelKey("kubernetes.io/foo")?.weight).toBe("ignored");
+  expect(values.dataSource("aws")?.weight).toBe("ignored");
+  expect(values.k3sArgument("--no-deploy=x")?.weight).toBe("warning");
+  expect(values.hostname("_")?.weight).toBeUndefined();
+});
