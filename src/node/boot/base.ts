@@ -4,8 +4,8 @@ import { coldplug } from "../init/coldplug.ts";
 import { mount } from "../init/mount.ts";
 import { sysctlPath } from "../sysctl.ts";
 
-/** The kernel's remaining file systems, and mount propagation as the kubelet needs it. */
-export async function mountApiFileSystems(host: Host): Promise<void> {
+/** The kernel's remaining file systems, mount propagation as the kubelet needs it, and the loopback interface. */
+export async function bringUpKernelInterfaces(host: Host): Promise<void> {
   const safe = "nosuid,nodev,noexec";
   await Promise.all([
     mount(host, {
@@ -19,6 +19,7 @@ export async function mountApiFileSystems(host: Host): Promise<void> {
     mount(host, { type: "cgroup2", source: "cgroup2", target: "/sys/fs/cgroup", options: `${safe},nsdelegate` }),
     mount(host, { type: "bpf", source: "bpf", target: "/sys/fs/bpf", options: `${safe},mode=700` }),
     run(host, ["mount", "--make-rshared", "/"]),
+    run(host, ["ip", "link", "set", "lo", "up"]),
   ]);
   for (const [link, target] of [
     ["fd", "/proc/self/fd"],
@@ -66,6 +67,17 @@ export function linkConsoles(host: Host): void {
     host.symlink("/etc/init.d/console", `/etc/init.d/console.${port}`);
     host.symlink(`/etc/init.d/console.${port}`, `/etc/runlevels/default/console.${port}`);
   }
+}
+
+/**
+ * A line with the addresses of each network card for the login prompt. agetty(8) fills `\\4{eth0}` in and prints the prompt anew
+ * when an address changes, so nothing has to wait for DHCP.
+ */
+export function showAddresses(host: Host): void {
+  const cards = host.list("/sys/class/net").filter((name) => host.stat(`/sys/class/net/${name}/device`));
+  host.mkdir("/etc/issue.d");
+  const lines = cards.map((name) => `${name}: \\4{${name}}  \\6{${name}}\n`);
+  host.write("/etc/issue.d/10-addresses.issue", `${lines.join("")}\n`);
 }
 
 function meaningfulLines(text: string): string[] {

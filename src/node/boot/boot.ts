@@ -8,7 +8,14 @@ import { loadConfig } from "../layers.ts";
 import { report } from "../report.ts";
 import { readNoCloud } from "../sources/nocloud.ts";
 import { Stages, savedStages } from "../stages.ts";
-import { ensureMachineId, linkConsoles, loadModules, mountApiFileSystems, setSysctls } from "./base.ts";
+import {
+  bringUpKernelInterfaces,
+  ensureMachineId,
+  linkConsoles,
+  loadModules,
+  setSysctls,
+  showAddresses,
+} from "./base.ts";
 import { ensureHostname } from "./hostname.ts";
 import { provideImages } from "./images.ts";
 import { unlockConsole } from "./login.ts";
@@ -16,13 +23,14 @@ import { unlockConsole } from "./login.ts";
 /** Process 1's second half, in the root: everything that has to be so before the first service starts. */
 export async function boot(host: Host): Promise<void> {
   const stages = new Stages(host, bootArguments(host.readText("/proc/cmdline")).debug, savedStages(host));
-  await mountApiFileSystems(host);
+  await bringUpKernelInterfaces(host);
   await loadModules(host);
   stages.reached("modules");
 
   setSysctls(host);
   ensureMachineId(host);
   linkConsoles(host);
+  showAddresses(host);
   provideImages(host);
   await readNoCloud(host);
 
