@@ -4,7 +4,7 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { sysctlPath } from "../sysctl.ts";
 import { authorizedKeysPath, noteApplied } from "./observe.ts";
-import { account } from "./users.ts";
+import { account, setPasswordHash } from "./users.ts";
 
 /** A step that did not work; the others were applied all the same. */
 export interface Failure {
@@ -43,8 +43,7 @@ async function applyStep(host: Host, step: Step): Promise<void> {
     case "hostname":
       return setHostname(host, step.name);
     case "password":
-      await run(host, ["chpasswd", ...(step.hashed ? ["-e"] : [])], { input: `${step.user}:${step.password}\n` });
-      return;
+      return setPasswordHash(host, step.user, step.hashed ? step.password : await hash(host, step.password));
     case "authorized-keys":
       return addKeys(host, step.user, step.keys);
     case "remote-keys":
@@ -56,6 +55,11 @@ async function applyStep(host: Host, step: Step): Promise<void> {
   }
   const read = (path: string) => (host.stat(path) ? host.readText(path) : undefined);
   for (const file of render(step, read) ?? []) writeFile(host, file);
+}
+
+/** SHA-512 as crypt(5) has it; the password goes through a pipe, where `ps` does not see it. */
+async function hash(host: Host, password: string): Promise<string> {
+  return (await run(host, ["mkpasswd", "-m", "sha512", "-P", "0"], { input: `${password}\n` })).trim();
 }
 
 function setSysctl(host: Host, key: string, value: string): void {

@@ -1,3 +1,4 @@
+import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 
 export interface Account {
@@ -27,6 +28,17 @@ export function ownerIds(host: Host, owner: string): { uid: number | undefined; 
 /** The second field of a line of /etc/shadow (shadow(5)). */
 export function passwordHash(host: Host, user: string): string | undefined {
   return lines(host, "/etc/shadow").find((line) => line[0] === user)?.[1];
+}
+
+/** Replaces a user's line of /etc/shadow. An empty hash lets the user in without a password, where PAM allows it. */
+export function setPasswordHash(host: Host, user: string, hash: string): void {
+  const all = lines(host, "/etc/shadow");
+  const fields = all.find((line) => line[0] === user);
+  if (fields === undefined) throw new K3osError("config", `there is no user ${user}`);
+  fields[1] = hash;
+  const before = host.stat("/etc/shadow");
+  host.write("/etc/shadow", all.map((line) => line.join(":")).join("\n"));
+  if (before !== undefined) host.chown("/etc/shadow", `${before.uid}:${before.gid}`);
 }
 
 function groupId(host: Host, group: string): number | undefined {

@@ -2,6 +2,7 @@ import { type Config, pending, plan, type Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
 import { applySteps } from "../apply/apply.ts";
 import { observe } from "../apply/observe.ts";
+import { setPasswordHash } from "../apply/users.ts";
 import { readFacts } from "../facts.ts";
 import { bootArguments } from "../init/boot-arguments.ts";
 import { loadConfig } from "../layers.ts";
@@ -18,7 +19,6 @@ import {
 } from "./base.ts";
 import { ensureHostname } from "./hostname.ts";
 import { provideImages } from "./images.ts";
-import { unlockConsole } from "./login.ts";
 
 /** Process 1's second half, in the root: everything that has to be so before the first service starts. */
 export async function boot(host: Host): Promise<void> {
@@ -38,7 +38,8 @@ export async function boot(host: Host): Promise<void> {
   const facts = readFacts(host);
   const named: Config = { ...config, hostname: ensureHostname(host, config.hostname) };
   const steps = pending(plan(named, facts), observe(host));
-  if (facts.mode === "live" && config.k3os?.password === undefined) await unlockConsole(host);
+  // Whoever sits at the console of a live system logs in as rancher; sshd never takes a password.
+  if (facts.mode === "live" && config.k3os?.password === undefined) setPasswordHash(host, "rancher", "");
   const failures = [...(await applySteps(host, steps, "init")), ...(await applySteps(host, steps, "boot"))];
   report(host, problems, failures);
   enableRuntimePhase(host, steps);
