@@ -12,6 +12,8 @@ export async function bundleNode(project: string): Promise<Uint8Array> {
       format: "esm",
       platform: "neutral",
       mainFields: ["module", "main"],
+      // QuickJS's own modules, under the names that do not collide with packages.
+      alias: { "qjs:std": "std", "qjs:os": "os" },
       external: ["std", "os"],
       target: "es2023",
       minifyWhitespace: true,

@@ -47,7 +47,7 @@ export async function makeInitrd(work: Work, parts: InitrdParts): Promise<string
   const console: CpioEntry = { path: "dev/console", type: "character", device: [5, 1], mode: 0o600 };
   writeFileSync(archive, cpio([...entriesOf(tree), console], parts.time));
   const file = join(work.out, "initrd");
-  const { argv, env } = parts.tools.command(["zstd", "-19", "--quiet", "--no-progress", archive, "-o", file]);
+  const { argv, env } = parts.tools.command(["zstd", "-9", "--quiet", "--no-progress", archive, "-o", file]);
   await work.command(argv, { env });
   return megabytes(statSync(file).size);
 }
