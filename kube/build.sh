@@ -1,0 +1,43 @@
+#!/bin/sh
+# Builds the node's Go binaries into OUT_DIR: k3s and containerd-shim-runc-v2. Package names go to stderr as they are
+# compiled. The same sources and the same Go give the same bytes.
+set -eu
+
+out=${1:?usage: kube/build.sh OUT_DIR}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+cd "$(dirname "$0")"
+
+export CGO_ENABLED=0 GOFLAGS=-mod=readonly
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)+k3os1
+containerd=$(go list -m -f '{{.Version}}' github.com/containerd/containerd/v2)
+tags=netgo,osusergo,providerless,no_btrfs,no_devmapper,no_zfs
+ldflags="-s -w -buildid= \
+ -X k8s.io/component-base/version.gitVersion=$version -X k8s.io/component-base/version.gitTreeState=clean \
+ -X k8s.io/client-go/pkg/version.gitVersion=$version \
+ -X github.com/containerd/containerd/v2/version.Version=$containerd"
+
+# crictl is upstream's package main: hand its files to the compiler as files of our package internal/crictl.
+go mod download sigs.k8s.io/cri-tools
+crictl=$(go list -m -f '{{.Dir}}' sigs.k8s.io/cri-tools)/cmd/crictl
+for f in "$crictl"/*.go; do
+	name=$(basename "$f")
+	case $name in *_test.go | *_windows.go | *_freebsd.go) continue ;; esac
+	sed -e 's/^package main$/package crictl/' -e 's/^func main()/func upstreamMain()/' "$f" >"$work/$name"
+	printf '%s"%s/internal/crictl/upstream_%s": "%s/%s"' "${sep-}" "$PWD" "$name" "$work" "$name"
+	sep=', '
+done >"$work/files"
+printf '{"Replace": {%s}}' "$(cat "$work/files")" >"$work/overlay.json"
+
+build() { # NAME [FLAGS…]
+	name=$1
+	shift
+	go build -v -trimpath -buildvcs=false -ldflags "$ldflags" -o "$out/.$name.new" "$@" "./cmd/$name"
+	mv "$out/.$name.new" "$out/$name"
+}
+build containerd-shim-runc-v2 -tags "$tags"
+build k3s -tags "$tags,k3os_crictl" -overlay "$work/overlay.json"

@@ -1,0 +1,145 @@
+// Package cli chooses what this binary is: by the name it was called by, or by its first argument.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"k8s.io/component-base/version"
+
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/server"
+)
+
+// A command is run with its arguments, its own name first.
+type command struct {
+	name, short string
+	run         func(args []string) error
+	alias       bool // also reached by argv[0]
+	hidden      bool
+}
+
+func commands() []command {
+	return []command{
+		{name: "server", short: "Run a Kubernetes server, and a node beside it", run: runServer},
+		{name: "agent", short: "Join a cluster as a node (not supported yet)", run: runAgent},
+		{name: "kubectl", short: "Kubernetes' command line", run: runKubectl, alias: true},
+		{name: "crictl", short: "Ask the container runtime, as the kubelet does", run: runCrictl, alias: true},
+		{name: "ctr", short: "containerd's own command line", run: runCtr, alias: true},
+		{name: "token", short: "Print the join token", run: runToken},
+		{name: "containerd", run: runContainerd, alias: true, hidden: true},
+		{name: "coredns", run: runCoreDNS, hidden: true},
+	}
+}
+
+// Main returns the exit status.
+func Main(args []string) int {
+	err := dispatch(args, os.Stdout)
+	if err == nil {
+		return 0
+	}
+	var status exitStatus
+	if errors.As(err, &status) {
+		return int(status)
+	}
+	fmt.Fprintf(os.Stderr, "k3s: %s\n", strings.TrimSpace(err.Error()))
+	return 1
+}
+
+// exitStatus ends the process when everything has been said already.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func dispatch(args []string, stdout io.Writer) error {
+	called := filepath.Base(args[0])
+	for _, c := range commands() {
+		if c.alias && c.name == called {
+			return c.run(args)
+		}
+	}
+	if len(args) < 2 {
+		usage(stdout)
+		return nil
+	}
+	switch args[1] {
+	case "--version", "-v", "version":
+		fmt.Fprintf(stdout, "k3s version %s (k3OS build of upstream Kubernetes; not the k3s project's binary)\n%s\n", version.Get().GitVersion, goVersion())
+		return nil
+	case "--help", "-h", "help":
+		usage(stdout)
+		return nil
+	}
+	for _, c := range commands() {
+		if c.name == args[1] {
+			return c.run(args[1:])
+		}
+	}
+	var known []string
+	for _, c := range commands() {
+		if !c.hidden {
+			known = append(known, c.name)
+		}
+	}
+	return fmt.Errorf("%q is not a command of this build; it has %s", args[1], strings.Join(known, ", "))
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "Kubernetes in one binary, with k3s's command line.\n\nUsage:\n  k3s COMMAND [flags]\n\nCommands:\n")
+	for _, c := range commands() {
+		if !c.hidden {
+			fmt.Fprintf(w, "  %-10s %s\n", c.name, c.short)
+		}
+	}
+	fmt.Fprint(w, "\nExamples:\n  k3s server --write-kubeconfig-mode 644\n  k3s kubectl get nodes\n  k3s crictl ps\n\n`k3s COMMAND --help` says more.\n")
+}
+
+func goVersion() string { return "go version " + runtime.Version() }
+
+func runServer(args []string) error {
+	cfg, warnings, err := config.Parse(config.System(args[1:]))
+	if errors.Is(err, config.ErrHelp) {
+		config.WriteHelp(os.Stdout)
+		return nil
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(os.Stderr, "k3s: warning: %s\n", w)
+	}
+	if err != nil {
+		return err
+	}
+	if err := server.SetUpLogging(cfg.Agent); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return server.Run(ctx, cfg)
+}
+
+func runAgent([]string) error {
+	return errors.New("this build does not support joining a cluster yet: run `k3s server`, a cluster of one node")
+}
+
+func runToken(args []string) error {
+	if len(args) > 1 {
+		return errors.New("`k3s token` prints the server's join token and takes no arguments in this build")
+	}
+	cfg, _, err := config.Parse(config.System(nil))
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(cfg.ServerDir("token"))
+	if err != nil {
+		return fmt.Errorf("cannot read the token (is a server running, and are you root?): %w", err)
+	}
+	_, err = os.Stdout.Write(b)
+	return err
+}

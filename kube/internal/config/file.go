@@ -1,0 +1,116 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// DefaultConfigFile may be missing; a file that the user names may not.
+const DefaultConfigFile = "/etc/rancher/k3s/config.yaml"
+
+// A setting is one key of the merged configuration files, with the file that had the last word on it.
+type setting struct {
+	key    string
+	values []string
+	file   string
+}
+
+// isFalse tells settings such as `rootless: false`, which ask for nothing.
+func (s setting) isFalse() bool {
+	return len(s.values) == 0 || len(s.values) == 1 && (s.values[0] == "false" || s.values[0] == "")
+}
+
+// readFiles merges FILE and FILE.d/*.yaml, in the order of their names, by k3s's rules: a later value replaces an earlier
+// one, and a key that ends in + is appended to it instead.
+func readFiles(files fs.FS, name string, required bool) ([]setting, error) {
+	names, err := fs.Glob(files, rooted(name)+".d/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	yml, _ := fs.Glob(files, rooted(name)+".d/*.yml")
+	names = append(names, yml...)
+	sort.Strings(names)
+	switch _, err := fs.Stat(files, rooted(name)); {
+	case err == nil:
+		names = append([]string{rooted(name)}, names...)
+	case required && errors.Is(err, fs.ErrNotExist) && len(names) == 0:
+		return nil, fmt.Errorf("--config: %s does not exist", name)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("--config: %w", err)
+	}
+
+	merged := map[string]setting{}
+	for _, n := range names {
+		b, err := fs.ReadFile(files, n)
+		if err != nil {
+			return nil, err
+		}
+		shown := "/" + n
+		var doc map[string]any
+		if err := yaml.Unmarshal(b, &doc); err != nil {
+			return nil, fmt.Errorf("%s: %w", shown, err)
+		}
+		for key, value := range doc {
+			values, err := flatten(value)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", shown, key, err)
+			}
+			name, appended := strings.CutSuffix(key, "+")
+			if appended {
+				values = append(append([]string(nil), merged[name].values...), values...)
+			}
+			merged[name] = setting{name, values, shown}
+		}
+	}
+	out := make([]setting, 0, len(merged))
+	for _, s := range merged {
+		out = append(out, s)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].key < out[j].key })
+	return out, nil
+}
+
+func flatten(v any) ([]string, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case []any:
+		var out []string
+		for _, e := range v {
+			s, err := scalar(e)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, s)
+		}
+		return out, nil
+	default:
+		s, err := scalar(v)
+		return []string{s}, err
+	}
+}
+
+func scalar(v any) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case bool:
+		return fmt.Sprint(v), nil
+	case float64:
+		if v == float64(int64(v)) {
+			return fmt.Sprint(int64(v)), nil
+		}
+		return fmt.Sprint(v), nil
+	default:
+		return "", fmt.Errorf("expected a value or a list of values, got %T", v)
+	}
+}
+
+// rooted turns an absolute path into the name that fs.FS wants.
+func rooted(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }

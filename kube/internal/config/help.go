@@ -1,0 +1,56 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// WriteHelp prints the flags of `k3s server`, grouped as in k3s's own documentation.
+func WriteHelp(w io.Writer) {
+	fmt.Fprint(w, `Run a Kubernetes server, and a node beside it.
+
+Usage:
+  k3s server [flags]
+
+Examples:
+  k3s server
+  k3s server --write-kubeconfig-mode 644 --node-label zone=a --disable coredns
+  k3s server --kubelet-arg=max-pods=50 --kube-apiserver-arg=event-ttl=30m
+
+Every flag is also a key of `+DefaultConfigFile+` and of config.yaml.d/*.yaml
+there (node-label: [zone=a]). The command line beats the files, the files beat the environment.
+`)
+	f := newFlagSet(&Server{}, new(string))
+	for _, fam := range families {
+		fmt.Fprintf(w, "\n%s:\n", fam)
+		f.VisitAll(func(x *pflag.Flag) {
+			if f.family[x.Name] == fam {
+				fmt.Fprintln(w, helpLine(x, f.env[x.Name]))
+			}
+		})
+	}
+}
+
+func helpLine(x *pflag.Flag, env string) string {
+	value, usage := pflag.UnquoteUsage(x)
+	left := "      --" + x.Name
+	if x.Shorthand != "" {
+		left = "  -" + x.Shorthand + ", --" + x.Name
+	}
+	if x.NoOptDefVal == "" {
+		left += " " + value
+	}
+	if d := x.DefValue; d != "" && d != "[]" && d != "false" && d != "0" {
+		usage += fmt.Sprintf(" (default %s)", d)
+	}
+	if env != "" {
+		usage += " [$" + env + "]"
+	}
+	if len(left) < 44 {
+		return left + strings.Repeat(" ", 44-len(left)) + usage
+	}
+	return left + "\n" + strings.Repeat(" ", 44) + usage
+}

@@ -1,0 +1,97 @@
+package containerd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+const (
+	logLimit    = 5 << 20
+	stopPatient = 3 * time.Second
+)
+
+// Run keeps containerd running until ctx ends, then stops it. Pods do not depend on it: their shims live on and are
+// found again. A containerd that cannot be started at all is an error; one that dies is started again.
+func Run(ctx context.Context, configFile, logFile string) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(StateDir, 0o711); err != nil {
+		return fmt.Errorf("cannot create containerd's state directory: %w", err)
+	}
+	pause := 100 * time.Millisecond
+	for {
+		started := time.Now()
+		err := runOnce(ctx, exe, configFile, logFile)
+		if ctx.Err() != nil {
+			return nil
+		}
+		var died *exec.ExitError
+		if err != nil && !errors.As(err, &died) {
+			return fmt.Errorf("cannot start containerd: %w", err)
+		}
+		if time.Since(started) > time.Minute {
+			pause = 100 * time.Millisecond
+		}
+		fmt.Fprintf(os.Stderr, "k3s: containerd ended (%v), starting it again in %v; its log is %s\n", err, pause, logFile)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 10*time.Second)
+	}
+}
+
+func runOnce(ctx context.Context, exe, configFile, logFile string) error {
+	log, err := openLog(logFile)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.CommandContext(ctx, exe, "-c", configFile)
+	cmd.Args[0] = "containerd"
+	cmd.Stdout, cmd.Stderr = log, log
+	// The shim lies beside this binary, or in the PATH.
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(exe)+":"+os.Getenv("PATH"), "GOMEMLIMIT=", "GOGC=")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopPatient
+	// When k3s is killed, so is containerd: a second one would wait for the first one's locks for ever. The kernel
+	// sends the signal when the *thread* that started the child ends, hence the lock.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return cmd.Run()
+}
+
+// openLog appends, but starts a new file (keeping one old) when the log has grown.
+func openLog(name string) (*os.File, error) {
+	if info, err := os.Stat(name); err == nil && info.Size() > logLimit {
+		_ = os.Rename(name, name+".1")
+	}
+	return os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+}
+
+// WaitReady returns when something answers on the socket.
+func WaitReady(ctx context.Context, socket string) error {
+	for {
+		c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", socket)
+		if err == nil {
+			return c.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

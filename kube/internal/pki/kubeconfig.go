@@ -1,0 +1,80 @@
+package pki
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Kubeconfigs are the files that WriteKubeconfigs makes, by the certificate that each stands for.
+func (s *Store) Kubeconfigs() map[string]string {
+	cred := filepath.Join(filepath.Dir(s.Server), "cred")
+	return map[string]string{
+		Admin:             filepath.Join(cred, "admin.kubeconfig"),
+		ControllerManager: filepath.Join(cred, "controller.kubeconfig"),
+		Scheduler:         filepath.Join(cred, "scheduler.kubeconfig"),
+		Supervisor:        filepath.Join(cred, "supervisor.kubeconfig"),
+		Kubelet:           filepath.Join(s.Agent, "kubelet.kubeconfig"),
+		KubeProxy:         filepath.Join(s.Agent, "kubeproxy.kubeconfig"),
+	}
+}
+
+// WriteKubeconfigs writes the components' kubeconfigs. They name files, so a renewed certificate reaches its user.
+func (s *Store) WriteKubeconfigs(server string) error {
+	files := s.Kubeconfigs()
+	for _, l := range s.leaves() {
+		file, ok := files[l.name]
+		if !ok {
+			continue
+		}
+		dir := s.dir(l)
+		c := kubeconfig(server)
+		c.Clusters["default"].CertificateAuthority = s.CertFile(ServerCA)
+		c.AuthInfos["default"].ClientCertificate = filepath.Join(dir, l.name+".crt")
+		c.AuthInfos["default"].ClientKey = filepath.Join(dir, l.name+".key")
+		if err := writeKubeconfig(file, c, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteAdmin writes the administrator's kubeconfig, complete in itself, so that it can be copied to another machine.
+func (s *Store) WriteAdmin(file, server string, mode os.FileMode) error {
+	c := kubeconfig(server)
+	for to, from := range map[*[]byte]string{
+		&c.Clusters["default"].CertificateAuthorityData: s.CertFile(ServerCA),
+		&c.AuthInfos["default"].ClientCertificateData:   s.CertFile(Admin),
+		&c.AuthInfos["default"].ClientKeyData:           s.KeyFile(Admin),
+	} {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			return err
+		}
+		*to = b
+	}
+	if err := writeKubeconfig(file, c, mode); err != nil {
+		return fmt.Errorf("cannot write the kubeconfig (choose another place with --write-kubeconfig): %w", err)
+	}
+	return nil
+}
+
+func kubeconfig(server string) *api.Config {
+	c := api.NewConfig()
+	c.Clusters["default"] = &api.Cluster{Server: server}
+	c.AuthInfos["default"] = &api.AuthInfo{}
+	c.Contexts["default"] = &api.Context{Cluster: "default", AuthInfo: "default"}
+	c.CurrentContext = "default"
+	return c
+}
+
+func writeKubeconfig(file string, c *api.Config, mode os.FileMode) error {
+	b, err := clientcmd.Write(*c)
+	if err != nil {
+		return err
+	}
+	return WriteFile(file, b, mode)
+}

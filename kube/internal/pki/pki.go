@@ -1,0 +1,287 @@
+// Package pki keeps a server's certificates, in k3s's layout: three authorities that are made once and kept, and leaf
+// certificates that are renewed in place. Every consumer names the files, not their contents, and Kubernetes reloads
+// files that change, so renewing needs no restart.
+package pki
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
+	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
+	"k8s.io/kubernetes/cmd/kubeadm/app/util/pkiutil"
+)
+
+const (
+	// RenewBefore is k3s's rule: a certificate with less than this to live is replaced.
+	RenewBefore = 90 * 24 * time.Hour
+	leafLife    = 365 * 24 * time.Hour
+	caLife      = 10 * 365 * 24 * time.Hour
+	// backdate lets a node whose clock lags a little trust what another has just signed.
+	backdate = time.Hour
+	// keys are ECDSA: RSA ones take seconds on a small machine.
+	keys = kubeadm.EncryptionAlgorithmECDSAP256
+)
+
+// Authorities, named by their files in server/tls.
+const (
+	ServerCA        = "server-ca"
+	ClientCA        = "client-ca"
+	RequestHeaderCA = "request-header-ca"
+)
+
+var authorities = []string{ServerCA, ClientCA, RequestHeaderCA}
+
+// Leaf certificates, named by their files.
+const (
+	APIServer         = "serving-kube-apiserver"
+	APIToKubelet      = "client-kube-apiserver"
+	AuthProxy         = "client-auth-proxy"
+	Admin             = "client-admin"
+	ControllerManager = "client-controller"
+	Scheduler         = "client-scheduler"
+	Supervisor        = "client-supervisor"
+	KubeProxy         = "client-kube-proxy"
+	Kubelet           = "client-kubelet"
+	KubeletServing    = "serving-kubelet"
+	ServiceAccountKey = "service.key"
+)
+
+// A Store is the directories that hold a server's certificates.
+type Store struct {
+	Server string // server/tls
+	Agent  string // agent
+	Names  Names
+	now    func() time.Time
+}
+
+// Names are what the certificates are about.
+type Names struct {
+	NodeName  string
+	NodeIPs   []net.IP
+	APINames  []string // further DNS names of the API
+	APIIPs    []net.IP // further addresses of the API
+	ClusterIP net.IP
+	Domain    string
+}
+
+type leaf struct {
+	name, ca     string
+	agent        bool // belongs to the node, not to the server
+	commonName   string
+	organization []string
+	usage        x509.ExtKeyUsage
+	alt          cert.AltNames
+}
+
+// New returns the store without touching the disk.
+func New(serverTLS, agentDir string, names Names) *Store {
+	return &Store{serverTLS, agentDir, names, time.Now}
+}
+
+func (s *Store) leaves() []leaf {
+	n := s.Names
+	const masters = "system:masters"
+	client, server := x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth
+	api := cert.AltNames{
+		DNSNames: append([]string{"kubernetes", "kubernetes.default", "kubernetes.default.svc",
+			"kubernetes.default.svc." + n.Domain, "localhost", n.NodeName}, n.APINames...),
+		IPs: append(append([]net.IP{n.ClusterIP, net.IPv4(127, 0, 0, 1), net.IPv6loopback}, n.NodeIPs...), n.APIIPs...),
+	}
+	node := cert.AltNames{DNSNames: []string{n.NodeName, "localhost"}, IPs: append([]net.IP{net.IPv4(127, 0, 0, 1)}, n.NodeIPs...)}
+	return []leaf{
+		{APIServer, ServerCA, false, "kube-apiserver", nil, server, api},
+		{APIToKubelet, ClientCA, false, "system:apiserver", []string{masters}, client, cert.AltNames{}},
+		{AuthProxy, RequestHeaderCA, false, "system:auth-proxy", nil, client, cert.AltNames{}},
+		{Admin, ClientCA, false, "system:admin", []string{masters}, client, cert.AltNames{}},
+		{ControllerManager, ClientCA, false, "system:kube-controller-manager", nil, client, cert.AltNames{}},
+		{Scheduler, ClientCA, false, "system:kube-scheduler", nil, client, cert.AltNames{}},
+		{Supervisor, ClientCA, false, "system:k3s-supervisor", []string{masters}, client, cert.AltNames{}},
+		{KubeProxy, ClientCA, true, "system:kube-proxy", nil, client, cert.AltNames{}},
+		{Kubelet, ClientCA, true, "system:node:" + n.NodeName, []string{"system:nodes"}, client, cert.AltNames{}},
+		{KubeletServing, ServerCA, true, "system:node:" + n.NodeName, []string{"system:nodes"}, server, node},
+	}
+}
+
+// Ensure makes what is missing and renews what expires within RenewBefore, no longer matches Names, or was signed by
+// another authority. It reports the names of the leaves that it wrote. It is safe to call at any time.
+func (s *Store) Ensure() (written []string, err error) {
+	for _, d := range []string{s.Server, s.Agent} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fmt.Errorf("cannot create the certificates' directory: %w", err)
+		}
+	}
+	cas := map[string]*authority{}
+	for _, name := range authorities {
+		if cas[name], err = s.authority(name); err != nil {
+			return nil, fmt.Errorf("certificate authority %s: %w", name, err)
+		}
+	}
+	if err := s.serviceAccountKey(); err != nil {
+		return nil, fmt.Errorf("service account key: %w", err)
+	}
+	for _, l := range s.leaves() {
+		fresh, err := s.leaf(l, cas[l.ca])
+		if err != nil {
+			return nil, fmt.Errorf("certificate %s: %w", l.name, err)
+		}
+		if fresh {
+			written = append(written, l.name)
+		}
+	}
+	return written, s.shareAuthorities()
+}
+
+type authority struct {
+	cert *x509.Certificate
+	key  crypto.Signer
+}
+
+func (s *Store) authority(name string) (*authority, error) {
+	c, k, err := pkiutil.TryLoadCertAndKeyFromDisk(s.Server, name)
+	if err == nil {
+		if s.now().After(c.NotAfter) {
+			return nil, fmt.Errorf("%s expired on %s; check the clock, or move %s away to found a new cluster",
+				s.CertFile(name), c.NotAfter.Format(time.DateOnly), s.Server)
+		}
+		return &authority{c, k}, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) && pkiutil.CertOrKeyExist(s.Server, name) {
+		return nil, err
+	}
+	c, k, err = pkiutil.NewCertificateAuthority(&pkiutil.CertConfig{
+		Config: cert.Config{
+			CommonName: fmt.Sprintf("k3s-%s@%d", name, s.now().Unix()),
+			NotBefore:  s.now().Add(-backdate),
+		},
+		NotAfter:            s.now().Add(caLife),
+		EncryptionAlgorithm: keys,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &authority{c, k}, write(s.CertFile(name), s.KeyFile(name), c, k)
+}
+
+func (s *Store) leaf(l leaf, ca *authority) (fresh bool, err error) {
+	dir := s.dir(l)
+	if c, _, err := pkiutil.TryLoadCertAndKeyFromDisk(dir, l.name); err == nil && s.good(c, l, ca) {
+		return false, nil
+	}
+	alt := l.alt
+	c, k, err := pkiutil.NewCertAndKey(ca.cert, ca.key, &pkiutil.CertConfig{
+		Config: cert.Config{
+			CommonName:   l.commonName,
+			Organization: l.organization,
+			AltNames:     alt,
+			Usages:       []x509.ExtKeyUsage{l.usage},
+			NotBefore:    s.now().Add(-backdate),
+		},
+		NotAfter:            s.now().Add(leafLife),
+		EncryptionAlgorithm: keys,
+	})
+	if err != nil {
+		return false, err
+	}
+	return true, write(filepath.Join(dir, l.name+".crt"), filepath.Join(dir, l.name+".key"), c, k)
+}
+
+func (s *Store) good(c *x509.Certificate, l leaf, ca *authority) bool {
+	if c.CheckSignatureFrom(ca.cert) != nil || c.Subject.CommonName != l.commonName {
+		return false
+	}
+	if now := s.now(); now.Before(c.NotBefore) || now.Add(RenewBefore).After(c.NotAfter) {
+		return false
+	}
+	for _, name := range l.alt.DNSNames {
+		if c.VerifyHostname(name) != nil {
+			return false
+		}
+	}
+	for _, ip := range l.alt.IPs {
+		if c.VerifyHostname(ip.String()) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// serviceAccountKey signs the tokens of service accounts; it has no expiry, and a new one would void every token.
+func (s *Store) serviceAccountKey() error {
+	file := filepath.Join(s.Server, ServiceAccountKey)
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	k, err := pkiutil.GeneratePrivateKey(keys)
+	if err != nil {
+		return err
+	}
+	pem, err := keyutil.MarshalPrivateKeyToPEM(k)
+	if err != nil {
+		return err
+	}
+	return WriteFile(file, pem, 0o600)
+}
+
+// shareAuthorities puts the public halves where the node looks for them.
+func (s *Store) shareAuthorities() error {
+	for _, name := range []string{ServerCA, ClientCA} {
+		b, err := os.ReadFile(s.CertFile(name))
+		if err != nil {
+			return err
+		}
+		if err := WriteFile(filepath.Join(s.Agent, name+".crt"), b, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) dir(l leaf) string {
+	if l.agent {
+		return s.Agent
+	}
+	return s.Server
+}
+
+// CertFile is the path of a certificate of the server's.
+func (s *Store) CertFile(name string) string { return filepath.Join(s.Server, name+".crt") }
+
+// KeyFile is the path of a key of the server's.
+func (s *Store) KeyFile(name string) string { return filepath.Join(s.Server, name+".key") }
+
+func write(certFile, keyFile string, c *x509.Certificate, k crypto.Signer) error {
+	pem, err := keyutil.MarshalPrivateKeyToPEM(k)
+	if err != nil {
+		return err
+	}
+	if err := WriteFile(keyFile, pem, 0o600); err != nil {
+		return err
+	}
+	return WriteFile(certFile, pkiutil.EncodeCertPEM(c), 0o644)
+}
+
+// WriteFile replaces a file in one step, so that neither a reader nor a power failure meets half of it.
+func WriteFile(name string, data []byte, mode os.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}

@@ -1,0 +1,123 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+	rbacrest "k8s.io/kubernetes/pkg/registry/rbac/rest"
+	schedulingrest "k8s.io/kubernetes/pkg/registry/scheduling/rest"
+
+	"k3os.io/kube/internal/componentargs"
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/pki"
+)
+
+// apiServerOptions parses the API server's command line. It must be called for every component before
+// applyFeatureGates, because all of them share one set of gates.
+func apiServerOptions(cfg config.Server, host hostFacts, store *pki.Store, etcd string) (*options.ServerRunOptions, error) {
+	o := options.NewServerRunOptions()
+	fs := pflag.NewFlagSet("kube-apiserver", pflag.ContinueOnError)
+	for _, f := range o.Flags().FlagSets {
+		fs.AddFlagSet(f)
+	}
+	agent := func(name string) string { return filepath.Join(store.Agent, name) }
+	defaults := [][2]string{
+		{"advertise-address", host.advertise.String()},
+		{"allow-privileged", "true"},
+		{"anonymous-auth", "false"},
+		{"api-audiences", "https://kubernetes.default.svc." + cfg.ClusterDomain + ",k3s"},
+		{"authorization-mode", "Node,RBAC"},
+		{"bind-address", bindAddress(cfg)},
+		{"cert-dir", filepath.Join(store.Server, "temporary-certs")},
+		{"client-ca-file", store.CertFile(pki.ClientCA)},
+		{"enable-admission-plugins", "NodeRestriction"},
+		{"enable-bootstrap-token-auth", "true"},
+		{"etcd-servers", etcd},
+		{"kubelet-certificate-authority", agent(pki.ServerCA + ".crt")},
+		{"kubelet-client-certificate", store.CertFile(pki.APIToKubelet)},
+		{"kubelet-client-key", store.KeyFile(pki.APIToKubelet)},
+		{"kubelet-preferred-address-types", "InternalIP,ExternalIP,Hostname"},
+		{"profiling", "false"},
+		{"proxy-client-cert-file", store.CertFile(pki.AuthProxy)},
+		{"proxy-client-key-file", store.KeyFile(pki.AuthProxy)},
+		{"requestheader-allowed-names", "system:auth-proxy"},
+		{"requestheader-client-ca-file", store.CertFile(pki.RequestHeaderCA)},
+		{"requestheader-extra-headers-prefix", "X-Remote-Extra-"},
+		{"requestheader-group-headers", "X-Remote-Group"},
+		{"requestheader-username-headers", "X-Remote-User"},
+		{"secure-port", fmt.Sprint(cfg.HTTPSListenPort)},
+		{"service-account-issuer", "https://kubernetes.default.svc." + cfg.ClusterDomain},
+		{"service-account-key-file", filepath.Join(store.Server, pki.ServiceAccountKey)},
+		{"service-account-signing-key-file", filepath.Join(store.Server, pki.ServiceAccountKey)},
+		{"service-cluster-ip-range", strings.Join(cfg.ServiceCIDR, ",")},
+		{"service-node-port-range", cfg.ServiceNodePortRange},
+		{"storage-backend", "etcd3"},
+		{"tls-cert-file", store.CertFile(pki.APIServer)},
+		{"tls-private-key-file", store.KeyFile(pki.APIServer)},
+	}
+	if err := fs.Parse(componentargs.Merge(defaults, cfg.APIServerArgs)); err != nil {
+		return nil, fmt.Errorf("--kube-apiserver-arg: %w", err)
+	}
+	return o, nil
+}
+
+// serveAPI runs the API server until ctx ends. The listener is ours, so that a taken port was already reported.
+func serveAPI(ctx context.Context, o *options.ServerRunOptions, listener net.Listener) error {
+	o.SecureServing.Listener = listener
+	completed, err := o.Complete(ctx)
+	if err != nil {
+		return err
+	}
+	if errs := completed.Validate(); len(errs) > 0 {
+		return errs[0]
+	}
+	if completed.InformerName, err = cache.NewInformerName("kube-apiserver"); err != nil {
+		return err
+	}
+	cfg, err := app.NewConfig(completed)
+	if err != nil {
+		return err
+	}
+	// Upstream's hooks for RBAC and priority classes sleep a second before their first try and then make one request
+	// after the other. Ours do the same work at once; they take the hooks' names, so /readyz reads as everywhere.
+	replaced := map[string]genericapiserver.PostStartHookFunc{
+		rbacrest.PostStartHookName:       bootstrapRBAC,
+		schedulingrest.PostStartHookName: bootstrapPriorityClasses,
+	}
+	disabled := cfg.KubeAPIs.ControlPlane.Generic.DisabledPostStartHooks
+	for name := range replaced {
+		disabled.Insert(name)
+	}
+	done, err := cfg.Complete()
+	if err != nil {
+		return err
+	}
+	chain, err := app.CreateServerChain(done)
+	if err != nil {
+		return err
+	}
+	for name, hook := range replaced {
+		disabled.Delete(name)
+		chain.GenericAPIServer.AddPostStartHookOrDie(name, hook)
+	}
+	prepared, err := chain.PrepareRun()
+	if err != nil {
+		return err
+	}
+	return prepared.Run(ctx)
+}
+
+func bindAddress(cfg config.Server) string {
+	if cfg.BindAddress != "" {
+		return cfg.BindAddress
+	}
+	return "0.0.0.0"
+}

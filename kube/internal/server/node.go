@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/stage"
+)
+
+// Labels that a kubelet may not give itself.
+var serverLabels = map[string]string{
+	"node-role.kubernetes.io/control-plane": "true",
+}
+
+// followNode waits for this machine's node, labels it as a server and reports when it is ready.
+func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Server, host hostFacts) error {
+	watcher := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "nodes", "", fields.OneTermEqualSelector("metadata.name", host.nodeName))
+	labelled := false
+	_, err := watchtools.UntilWithSync(ctx, watcher, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
+		node, ok := e.Object.(*corev1.Node)
+		if !ok || e.Type == watch.Deleted {
+			return false, nil
+		}
+		if !labelled {
+			if err := labelServer(ctx, client, node); err != nil {
+				fmt.Fprintf(os.Stderr, "k3s: cannot label the node: %v\n", err)
+			} else {
+				labelled = true
+			}
+		}
+		if len(cfg.NodeExternalIP) > 0 {
+			if err := setAddresses(ctx, client, node, cfg, host); err != nil {
+				fmt.Fprintf(os.Stderr, "k3s: cannot set the node's addresses: %v\n", err)
+			}
+		}
+		return labelled && nodeReady(node), nil
+	})
+	if err != nil {
+		return nil // only the end of ctx ends the wait
+	}
+	stage.Reached(stage.NodeReady)
+	return nil
+}
+
+func nodeReady(n *corev1.Node) bool {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.Node) error {
+	missing := map[string]string{}
+	for k, v := range serverLabels {
+		if node.Labels[k] != v {
+			missing[k] = v
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": missing}})
+	if err != nil {
+		return err
+	}
+	_, err = client.CoreV1().Nodes().Patch(ctx, node.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
+}
+
+// setAddresses does what a cloud's controller would: it fills in the external address, and removes the taint that the
+// kubelet set until somebody does.
+func setAddresses(ctx context.Context, client kubernetes.Interface, node *corev1.Node, cfg config.Server, host hostFacts) error {
+	const uninitialised = "node.cloudprovider.kubernetes.io/uninitialized"
+	var want []corev1.NodeAddress
+	for _, ip := range host.nodeIPs {
+		want = append(want, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
+	}
+	for _, ip := range cfg.NodeExternalIP {
+		want = append(want, corev1.NodeAddress{Type: corev1.NodeExternalIP, Address: ip})
+	}
+	want = append(want, corev1.NodeAddress{Type: corev1.NodeHostName, Address: host.nodeName})
+	if fmt.Sprint(node.Status.Addresses) != fmt.Sprint(want) {
+		n := node.DeepCopy()
+		n.Status.Addresses = want
+		updated, err := client.CoreV1().Nodes().UpdateStatus(ctx, n, metav1.UpdateOptions{})
+		if err != nil {
+			return err
+		}
+		node = updated
+	}
+	var taints []corev1.Taint
+	for _, t := range node.Spec.Taints {
+		if t.Key != uninitialised {
+			taints = append(taints, t)
+		}
+	}
+	if len(taints) == len(node.Spec.Taints) {
+		return nil
+	}
+	n := node.DeepCopy()
+	n.Spec.Taints = taints
+	_, err := client.CoreV1().Nodes().Update(ctx, n, metav1.UpdateOptions{})
+	return err
+}

@@ -1,0 +1,279 @@
+// Package server runs a Kubernetes server: the control plane and, beside it, this machine as a node.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	basecompatibility "k8s.io/component-base/compatibility"
+	apioptions "k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+	controlleroptions "k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
+	scheduleroptions "k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+
+	"k3os.io/kube/internal/agent"
+	"k3os.io/kube/internal/components/coredns"
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/datastore"
+	"k3os.io/kube/internal/manifests"
+	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/stage"
+)
+
+// stopPatience bounds a stop: what has not ended by then ends with the process.
+const stopPatience = 5 * time.Second
+
+// Run runs a server until ctx ends, which is no error, or a part of it cannot go on. Pods keep running either way.
+func Run(parent context.Context, cfg config.Server) error {
+	stage.Reached(stage.ProcessStart)
+	host, err := preflight(parent, cfg)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(parent)
+	apiReady := make(chan struct{})
+
+	// The runtime needs neither certificates nor the API: it starts at once.
+	node, err := newNode(cfg, host, apiReady)
+	if err != nil {
+		return err
+	}
+	if !cfg.DisableAgent {
+		g.Go(func() error { return node.Run(ctx) })
+	}
+	store, err := newStore(cfg, host)
+	if err != nil {
+		return err
+	}
+	g.Go(func() error { return run(ctx, cfg, host, store, g, apiReady) })
+	return wait4(g, parent)
+}
+
+// run is the control plane's start, in order; what it starts runs in g.
+func run(ctx context.Context, cfg config.Server, host hostFacts, store *pki.Store, g *errgroup.Group, apiReady chan<- struct{}) error {
+	var (
+		prepare errgroup.Group
+		etcd    string
+	)
+	prepare.Go(func() error { return ensureCredentials(cfg, store) })
+	prepare.Go(func() (err error) {
+		etcd, err = datastore.Listen(ctx, cfg.ServerDir("db"), cfg.DatastoreEndpoint)
+		return err
+	})
+	if err := prepare.Wait(); err != nil {
+		return err
+	}
+	parts, err := parseComponents(cfg, host, store, etcd)
+	if err != nil {
+		return err
+	}
+	g.Go(func() error { return ended(ctx, "kube-apiserver", serveAPI(ctx, parts.api, host.listener)) })
+
+	clientConfig, err := clientcmd.BuildConfigFromFlags("", store.Kubeconfigs()[pki.Supervisor])
+	if err != nil {
+		return err
+	}
+	clientConfig.QPS, clientConfig.Burst = -1, -1
+	client, err := kubernetes.NewForConfig(clientConfig)
+	if err != nil {
+		return err
+	}
+	if err := awaitAPI(ctx, client); err != nil {
+		return err
+	}
+	stage.Reached(stage.APIReady)
+	close(apiReady)
+
+	if !cfg.DisableControllerManager {
+		g.Go(func() error { return ended(ctx, "kube-controller-manager", runControllers(ctx, parts.controllers)) })
+	}
+	if !cfg.DisableScheduler {
+		g.Go(func() error { return ended(ctx, "kube-scheduler", runScheduler(ctx, parts.scheduler)) })
+	}
+	g.Go(func() error { return deploy(ctx, cfg, clientConfig) })
+	g.Go(func() error { return renew(ctx, cfg, store) })
+	if !cfg.DisableAgent {
+		g.Go(func() error { return followNode(ctx, client, cfg, host) })
+	}
+	return nil
+}
+
+type components struct {
+	api         *apioptions.ServerRunOptions
+	controllers *controlleroptions.KubeControllerManagerOptions
+	scheduler   *scheduleroptions.Options
+}
+
+// parseComponents reads all command lines before it applies the feature gates, which the components share.
+func parseComponents(cfg config.Server, host hostFacts, store *pki.Store, etcd string) (c components, err error) {
+	if c.api, err = apiServerOptions(cfg, host, store, etcd); err != nil {
+		return c, err
+	}
+	if c.controllers, err = controllerOptions(cfg, store); err != nil {
+		return c, err
+	}
+	if c.scheduler, err = schedulerOptions(cfg, store); err != nil {
+		return c, err
+	}
+	registry := c.api.GenericServerRunOptions.ComponentGlobalsRegistry
+	if registry.FeatureGateFor(basecompatibility.DefaultKubeComponent) == nil {
+		return c, errors.New("Kubernetes' feature gates are not registered")
+	}
+	rest.SetDefaultWarningHandler(rest.NoWarnings{})
+	return c, registry.Set()
+}
+
+func newStore(cfg config.Server, host hostFacts) (*pki.Store, error) {
+	cluster, err := cfg.APIServiceAddress()
+	if err != nil {
+		return nil, err
+	}
+	names := pki.Names{
+		NodeName: host.nodeName, NodeIPs: host.nodeIPs,
+		APIIPs: []net.IP{host.advertise}, ClusterIP: net.IP(cluster.AsSlice()), Domain: cfg.ClusterDomain,
+	}
+	for _, s := range append(append([]string{}, cfg.TLSSANs...), cfg.NodeExternalIP...) {
+		if ip := net.ParseIP(s); ip != nil {
+			names.APIIPs = append(names.APIIPs, ip)
+		} else {
+			names.APINames = append(names.APINames, s)
+		}
+	}
+	return pki.New(cfg.ServerDir("tls"), cfg.AgentDir(), names), nil
+}
+
+// ensureCredentials makes or renews what nodes, components and the administrator identify themselves with.
+func ensureCredentials(cfg config.Server, store *pki.Store) error {
+	if _, err := store.Ensure(); err != nil {
+		return err
+	}
+	if err := pki.EnsureToken(cfg.ServerDir(), store.CertFile(pki.ServerCA), cfg.Token); err != nil {
+		return err
+	}
+	address := "127.0.0.1"
+	if cfg.BindAddress != "" && !net.ParseIP(cfg.BindAddress).IsUnspecified() {
+		address = cfg.BindAddress
+	}
+	url := fmt.Sprintf("https://%s", net.JoinHostPort(address, strconv.Itoa(cfg.HTTPSListenPort)))
+	if err := store.WriteKubeconfigs(url); err != nil {
+		return err
+	}
+	mode := os.FileMode(0o600)
+	if cfg.WriteKubeconfigMode != "" {
+		m, _ := strconv.ParseUint(cfg.WriteKubeconfigMode, 8, 12) // config has checked it
+		mode = os.FileMode(m)
+	}
+	return store.WriteAdmin(cfg.WriteKubeconfig, url, mode)
+}
+
+// renew looks after the certificates of a server that is never restarted.
+func renew(ctx context.Context, cfg config.Server, store *pki.Store) error {
+	tick := time.NewTicker(12 * time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			written, err := store.Ensure()
+			if err == nil && len(written) > 0 {
+				err = ensureCredentials(cfg, store)
+				fmt.Fprintf(os.Stderr, "k3s: renewed the certificates %v\n", written)
+			}
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "k3s: cannot renew certificates: %v\n", err)
+			}
+		}
+	}
+}
+
+func newNode(cfg config.Server, host hostFacts, apiReady <-chan struct{}) (*agent.Node, error) {
+	network, err := agent.NewNetwork(cfg.ClusterCIDR[0], cfg.FlannelBackend, cfg.AgentDir(), cfg.CNIBinDirs)
+	if err != nil {
+		return nil, err
+	}
+	dns, err := cfg.DNSAddress()
+	if err != nil {
+		return nil, err
+	}
+	files := pki.New(cfg.ServerDir("tls"), cfg.AgentDir(), pki.Names{}).Kubeconfigs()
+	return &agent.Node{
+		Config: cfg.Agent, Name: host.nodeName, IPs: host.nodeIPs, Network: network,
+		ClusterDNS: dns, ClusterDomain: cfg.ClusterDomain, ServesDNS: len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
+		KubeProxy: !cfg.DisableKubeProxy, KubeletConfig: files[pki.Kubelet], KubeProxyConfig: files[pki.KubeProxy],
+		Ready: apiReady,
+	}, nil
+}
+
+// deploy writes the packaged components beside the user's own manifests and keeps all of them applied.
+func deploy(ctx context.Context, cfg config.Server, client *rest.Config) error {
+	dir := cfg.ServerDir("manifests")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if !cfg.Disabled(coredns.Name) && !cfg.DisableAgent {
+		dns, err := cfg.DNSAddress()
+		if err != nil {
+			return err
+		}
+		if err := coredns.WriteManifest(dir, coredns.Values{
+			ClusterIP: dns.String(), ClusterDomain: cfg.ClusterDomain, Image: cfg.PauseImage,
+		}); err != nil {
+			return fmt.Errorf("cannot write CoreDNS's manifest: %w", err)
+		}
+	}
+	return manifests.Run(ctx, client, manifests.Options{Dir: dir, Disabled: cfg.Disable})
+}
+
+// awaitAPI returns when /readyz says ok.
+func awaitAPI(ctx context.Context, client kubernetes.Interface) error {
+	return wait.PollUntilContextCancel(ctx, 25*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		b, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+		return err == nil && string(b) == "ok", nil
+	})
+}
+
+// ended turns the end of a component that should run for ever into an error, unless the server itself is ending.
+func ended(ctx context.Context, name string, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s ended without saying why", name)
+	default:
+		return fmt.Errorf("%s: %w", name, err)
+	}
+}
+
+// wait4 waits for the group, but not for ever once the server is to stop.
+func wait4(g *errgroup.Group, parent context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- g.Wait() }()
+	select {
+	case err := <-done:
+		return unlessStopped(parent, err)
+	case <-parent.Done():
+	}
+	select {
+	case err := <-done:
+		return unlessStopped(parent, err)
+	case <-time.After(stopPatience):
+		return nil
+	}
+}
+
+func unlessStopped(parent context.Context, err error) error {
+	if parent.Err() != nil {
+		return nil
+	}
+	return err
+}
