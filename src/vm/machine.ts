@@ -87,8 +87,8 @@ function seed(options: StartOptions, key: string): Uint8Array {
 /** Somebody may take a port between the choice and QEMU's start; then others are chosen. */
 async function powerOn(options: StartOptions, paths: MachinePaths): Promise<Machine> {
   const ports = options.ports ?? {};
-  if (ports.ssh !== undefined) await checkPort(ports.ssh, "for ssh");
-  if (ports.api !== undefined) await checkPort(ports.api, "for the Kubernetes API");
+  if (ports.ssh !== undefined) await checkPort(ports.ssh, "ssh");
+  if (ports.api !== undefined) await checkPort(ports.api, "the Kubernetes API");
   for (let attempt = 1; ; attempt++) {
     const chosen = { ssh: ports.ssh ?? (await freePort()), api: ports.api ?? (await freePort()) };
     const complaint = await launch(options, paths, chosen);

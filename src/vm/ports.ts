@@ -12,7 +12,7 @@ export async function checkPort(port: number, purpose: string): Promise<number> 
     return await bind(port);
   } catch (cause) {
     const why = (cause as NodeJS.ErrnoException).code === "EACCES" ? "may not be used by you" : "is taken";
-    throw new K3osError("busy", `Port ${port}, asked for ${purpose}, ${why}.`, {
+    throw new K3osError("busy", `Port ${port}, wanted for ${purpose}, ${why}.`, {
       hint: "Choose another one, or leave the option away and a free one is found.",
       cause,
     });

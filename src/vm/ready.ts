@@ -77,15 +77,16 @@ export async function watchReady(
 }
 
 const panic = /Kernel panic - not syncing: (.*)/;
-/** Printed by the node's init when it cannot go on (src/node). */
-const initFailure = /^k3os: boot failed: (.*)$/m;
+/** Printed by the initrd (os/initrd/init) when its work failed; the line before says why. */
+const initFailure = /(?:^k3os: (.*)\n(?:.*\n)?)?^k3os: the boot stopped/m;
 
 function refuseDead(probes: Probes, name: string): void {
   const console = probes.console();
   const panicked = panic.exec(console);
   if (panicked !== null) throw gaveUp(`The kernel of "${name}" panicked: ${panicked[1]}.`, console, name);
   const failed = initFailure.exec(console);
-  if (failed !== null) throw gaveUp(`The machine "${name}" could not boot: ${failed[1]}`, console, name);
+  if (failed !== null)
+    throw gaveUp(`The machine "${name}" could not boot: ${failed[1] ?? "see its console"}`, console, name);
   if (!probes.alive()) throw gaveUp(`The machine "${name}" powered itself off before it was Ready.`, console, name);
 }
 

@@ -115,8 +115,8 @@ async function refuseEarly(options: UpOptions): Promise<void> {
       hint: `See it with "${command("status", options.name)}", stop it with "${command("down", options.name)}", or start another one with --name.`,
     });
   }
-  if (options.sshPort !== undefined) await checkPort(options.sshPort, "for ssh");
-  if (options.apiPort !== undefined) await checkPort(options.apiPort, "for the Kubernetes API");
+  if (options.sshPort !== undefined) await checkPort(options.sshPort, "ssh");
+  if (options.apiPort !== undefined) await checkPort(options.apiPort, "the Kubernetes API");
   if (options.accel === "kvm") requireKvm();
   checkHostMemory(options.memory, readFileSync("/proc/meminfo", "utf8"));
 }

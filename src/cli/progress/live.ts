@@ -59,7 +59,10 @@ export function liveProgress(output: Output, coloured: boolean): Display {
         done: (note = "") => end(step, `${colours.green("✓")} ${title}  ${notes(note)}`),
         fail: (logPath) => {
           end(step, `${colours.red("✗")} ${title}  ${notes("failed")}`);
-          if (logPath !== undefined) display.persist(logTail(logPath).trimEnd());
+          if (logPath === undefined) return;
+          display.clear(); // what log-update prints is cut to the height of the terminal
+          output.write(logTail(logPath));
+          if (running.size > 0) draw();
         },
       };
     },

@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { type Boot, kernelArguments, type QemuOptions, qemuArguments } from "./qemu.ts";
+
+const base: QemuOptions = {
+  name: "a",
+  accel: "tcg",
+  memoryMiB: 1024,
+  cpus: 2,
+  boot: { kind: "image", dir: "/img" },
+  qmpSocket: "qmp.sock",
+  serialSocket: "serial.sock",
+  serialLog: "serial.log",
+};
+
+function argumentsOf(change: Partial<QemuOptions>): string {
+  return qemuArguments({ ...base, ...change }).join(" ");
+}
+
+describe("qemuArguments", () => {
+  it("boots an image directly, its root a read-only disk that is found by its serial", () => {
+    expect(qemuArguments(base)).toMatchInlineSnapshot(`
+      [
+        "qemu-system-x86_64",
+        "-name",
+        "a,process=k3os-a",
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-vga",
+        "none",
+        "-machine",
+        "q35",
+        "-accel",
+        "tcg,thread=multi,tb-size=1024",
+        "-cpu",
+        "max",
+        "-smp",
+        "2",
+        "-m",
+        "1024",
+        "-qmp",
+        "unix:qmp.sock,server=on,wait=off",
+        "-chardev",
+        "socket,id=serial,path=serial.sock,server=on,wait=off,logfile=serial.log,logappend=off",
+        "-serial",
+        "chardev:serial",
+        "-device",
+        "virtio-rng-pci",
+        "-netdev",
+        "user,id=net",
+        "-device",
+        "virtio-net-pci,netdev=net",
+        "-kernel",
+        "/img/vmlinuz",
+        "-initrd",
+        "/img/initrd",
+        "-append",
+        "k3os.root=SERIAL=k3os-root console=ttyS0 quiet",
+        "-drive",
+        "if=none,id=root,format=raw,readonly=on,file=/img/root.squashfs",
+        "-device",
+        "virtio-blk-pci,drive=root,serial=k3os-root",
+      ]
+    `);
+  });
+
+  const cases: readonly (readonly [what: string, change: Partial<QemuOptions>, wanted: string])[] = [
+    ["hardware virtualisation", { accel: "kvm" }, "-accel kvm -cpu host"],
+    [
+      "ports lead to the guest from this host only",
+      { forwards: [{ host: 2222, guest: 22 }] },
+      "user,id=net,hostfwd=tcp:127.0.0.1:2222-:22",
+    ],
+    ["a NoCloud volume", { seed: "/m/cidata.iso" }, "if=none,id=seed,format=raw,readonly=on,file=/m/cidata.iso"],
+    ["commas in paths", { seed: "/a,b" }, "file=/a,,b"],
+    [
+      "further disks",
+      { disks: [{ file: "d.qcow2", format: "qcow2", serial: "data" }] },
+      "virtio-blk-pci,drive=disk0,serial=data",
+    ],
+    [
+      "kernel arguments of one's own",
+      { boot: { kind: "image", dir: "/img", append: "k3os.debug" } },
+      "quiet k3os.debug",
+    ],
+    ["a disc", { boot: iso("disc", "bios") }, "media=cdrom -device ide-cd,drive=medium,bootindex=0"],
+    ["a USB stick", { boot: iso("usb", "bios") }, "-device qemu-xhci -device usb-storage,drive=medium"],
+    [
+      "UEFI",
+      { boot: iso("disc", "uefi"), uefi: { code: "/C.fd", vars: "/V.fd" } },
+      "if=pflash,format=raw,readonly=on,file=/C.fd",
+    ],
+  ];
+  it.each(cases)("%s", (_, change, wanted) => {
+    expect(argumentsOf(change)).toContain(wanted);
+  });
+
+  it("hands no kernel over when a medium boots", () => {
+    expect(argumentsOf({ boot: iso("disc", "bios") })).not.toContain("-kernel");
+  });
+});
+
+it("leaves no double spaces in the kernel arguments", () => {
+  expect(kernelArguments()).toBe("k3os.root=SERIAL=k3os-root console=ttyS0 quiet");
+});
+
+function iso(as: "disc" | "usb", firmware: "bios" | "uefi"): Boot {
+  return { kind: "iso", file: "/k3os.iso", as, firmware };
+}

@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, expect, it } from "vitest";
+import { connectQmp } from "./qmp.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "k3os-qmp-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+const path = join(dir, "qmp.sock");
+let server: Server | undefined;
+afterEach(() => server?.close());
+
+/** Answers as QEMU does, with an event in between. */
+async function fakeQemu(): Promise<void> {
+  server = createServer((socket) => {
+    socket.write('{"QMP": {"version": {}, "capabilities": []}}\r\n');
+    socket.setEncoding("utf8").on("data", (text: string) => {
+      for (const line of text.trim().split("\n")) {
+        const { execute, id } = JSON.parse(line);
+        if (execute === "quit") return socket.end();
+        socket.write('{"event": "RESUME"}\r\n');
+        const answer =
+          execute === "nonsense" ? { error: { class: "CommandNotFound", desc: "not found" } } : { return: { execute } };
+        socket.write(`${JSON.stringify({ ...answer, id })}\r\n`);
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server?.listen(path, resolve));
+}
+
+it("runs commands and tells refusals", async () => {
+  await fakeQemu();
+  const qmp = await connectQmp(path);
+  expect(await qmp.execute("query-status")).toEqual({ execute: "query-status" });
+  await expect(qmp.execute("nonsense")).rejects.toThrow("QEMU refused: not found");
+  qmp.close();
+});
+
+it("does not wait for an answer that cannot come", async () => {
+  await fakeQemu();
+  const qmp = await connectQmp(path);
+  await expect(qmp.execute("quit")).rejects.toThrow("QEMU closed its control socket.");
+  await qmp.closed;
+});
+
+it("says so when nobody listens", async () => {
+  await expect(connectQmp(join(dir, "none.sock"))).rejects.toThrow(/ENOENT/);
+});
