@@ -5,18 +5,28 @@ import { lastReport } from "../report.ts";
 import { savedStages, uptime } from "../stages.ts";
 import { parseArguments } from "./arguments.ts";
 
+interface Service {
+  /** `started`, `stopped`, `crashed` … as OpenRC names it. */
+  readonly state: string;
+  /** How often it ended and was started again. */
+  readonly restarts: number;
+  /** What it said last before it ended, if it has. */
+  readonly last_error?: string;
+}
+
 interface Status {
   readonly hostname: string;
   readonly version: string;
   readonly mode: string;
   readonly uptime_s: number;
   readonly addresses: readonly string[];
-  /** `started`, `stopped`, `crashed` … as OpenRC names it. */
-  readonly k3s: string;
+  readonly k3s: Service;
   /** What the API says of this node; `unknown` while it does not answer. */
   readonly ready: "True" | "False" | "unknown";
   readonly config_problems: number;
 }
+
+const LOG = "/var/log/k3s-service.log";
 
 /** `k3os status`: ends with 0 if the node is Ready and its configuration is without errors. */
 export async function statusCommand(host: Host, args: readonly string[]): Promise<number> {
@@ -43,7 +53,8 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   else {
     console.log(`${hostname}: k3OS ${facts.version}, ${facts.mode}, up ${Math.round(status.uptime_s)} s`);
     console.log(`addresses  ${addresses.join(" ") || "none"}`);
-    console.log(`k3s        ${k3s}`);
+    console.log(`k3s        ${k3s.state}${k3s.restarts > 0 ? `, ${k3s.restarts} restarts` : ""}`);
+    if (k3s.last_error !== undefined) console.log(`           ${k3s.last_error}`);
     console.log(
       `node       ${ready === "True" ? "Ready" : ready === "False" ? "not Ready" : "the API does not answer yet"}`,
     );
@@ -62,9 +73,15 @@ async function globalAddresses(host: Host): Promise<string[]> {
   return own.flatMap(({ addr_info = [] }) => addr_info.flatMap(({ local }) => (local ? [local] : [])));
 }
 
-async function serviceState(host: Host): Promise<string> {
+/** OpenRC prints `status: started 00:01:07 (2)`: how long, and how many times it was started again. */
+async function serviceState(host: Host): Promise<Service> {
   const { stdout } = await host.exec(["rc-service", "k3s", "status"]);
-  return /status: (\S+)/.exec(stdout)?.[1] ?? "unknown";
+  const restarts = Number(/\((\d+)\)/.exec(stdout)?.[1] ?? 0);
+  const state = /status: (\S+)/.exec(stdout)?.[1] ?? "unknown";
+  if (restarts === 0 || host.stat(LOG) === undefined) return { state, restarts };
+  const complaints = await host.exec(["grep", "-E", "k3s: (error|fatal)", LOG]);
+  const last = complaints.stdout.trim().split("\n").at(-1);
+  return last ? { state, restarts, last_error: last.slice(last.indexOf("k3s: ")) } : { state, restarts };
 }
 
 async function nodeReady(host: Host, hostname: string): Promise<Status["ready"]> {

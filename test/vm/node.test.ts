@@ -1,0 +1,273 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, vi } from "vitest";
+import { testImage, writeTestImage } from "./support/images.ts";
+import { useMachine } from "./support/machine.ts";
+import { forwardPort } from "./support/port-forward.ts";
+
+const name = "test-node";
+
+const node = useMachine({
+  name,
+  config: `
+hostname: ${name}
+boot_cmd:
+  - echo boot > /run/boot-cmd
+run_cmd:
+  - ip route show default > /run/run-cmd
+write_files:
+  - path: /etc/motd
+    content: welcome
+    permissions: "0600"
+    owner: rancher:rancher
+  - path: /opt/packed
+    encoding: gz+b64
+    content: H4sIAAAAAAACA0vLz+cCAKhlMn4EAAAA
+k3os:
+  token: a-secret-of-the-test
+  password: opensesame
+  labels: { zone: a }
+  taints: ["test=yes:PreferNoSchedule"]
+  k3s_args: [server, --kubelet-arg=max-pods=42]
+  environment: { TEST_VARIABLE: "some value" }
+  modules: [dummy]
+  sysctls: { vm.max_map_count: 262144 }
+  dns_nameservers: [10.0.2.3]
+  ntp_servers: [10.0.2.2]
+`,
+});
+
+/** Waits for what a cluster reaches in its own time; throws the last failure. */
+const eventually = <T>(check: () => Promise<T>, seconds = 90) =>
+  vi.waitFor(check, { timeout: seconds * 1000, interval: 1000 });
+
+describe("a live node", () => {
+  it("is Ready, and status says so to people and to scripts", async () => {
+    const status = await node.k3os(["status", "--name", name, "--json"]);
+    expect(JSON.parse(status.stdout)).toMatchObject({ name, state: "running", ready: true });
+    const { stdout } = await node.k3os(["status", "--name", name]);
+    expect(stdout).toContain("Ready");
+    expect(JSON.parse(await node.node("sudo k3os status --json"))).toMatchObject({ ready: "True", config_problems: 0 });
+  });
+
+  it("has the labels, the taints and the limits of its config", async () => {
+    const { metadata, spec, status } = JSON.parse(await node.kubectl("get", "node", name, "-o", "json"));
+    expect(metadata.labels).toMatchObject({
+      zone: "a",
+      "k3os.io/mode": "live",
+      "node-role.kubernetes.io/control-plane": "true",
+    });
+    expect(spec.taints).toEqual([{ key: "test", value: "yes", effect: "PreferNoSchedule" }]);
+    expect(status.capacity.pods).toBe("42");
+  });
+
+  const applied = [
+    ["boot_cmd", "cat /run/boot-cmd", "boot\n"],
+    ["run_cmd, with the network up", "grep -c '^default via' /run/run-cmd", "1\n"],
+    ["write_files", "sudo cat /etc/motd; stat -c %a:%U /etc/motd", "welcome600:rancher\n"],
+    ["packed write_files", "cat /opt/packed", "foo\n"],
+    ["hostname", "hostname; cat /etc/hostname", `${name}\n${name}\n`],
+    ["environment", ". /etc/environment; echo $TEST_VARIABLE", "some value\n"],
+    [
+      "environment of k3s",
+      "sudo tr '\\0' '\\n' </proc/$(pgrep -o -x k3s)/environ | grep ^TEST_",
+      "TEST_VARIABLE=some value\n",
+    ],
+    ["modules", "lsmod | grep -c '^dummy '", "1\n"],
+    ["sysctls", "cat /proc/sys/vm/max_map_count", "262144\n"],
+    ["dns_nameservers", "grep -c 'nameserver 10.0.2.3' /etc/resolv.conf", /^[1-9]/],
+    ["ntp_servers", "sudo chronyc -n sources | grep -c 10.0.2.2", "1\n"],
+    ["password", "sudo grep ^rancher: /etc/shadow | cut -c1-11", "rancher:$6$\n"],
+    ["token", "sudo grep -c a-secret-of-the-test /var/lib/rancher/k3s/server/token", "1\n"],
+  ] as const;
+  for (const [key, command, want] of applied) {
+    it(`has applied ${key}`, async () => {
+      expect(await node.node(command)).toEqual(want instanceof RegExp ? expect.stringMatching(want) : want);
+    });
+  }
+
+  it("finds nothing to do when the same config is applied again", async () => {
+    expect(await node.node("sudo k3os apply")).toBe("");
+  });
+
+  it("tells where a value comes from, and hides secrets", async () => {
+    expect(await node.node("sudo k3os config --why k3os.labels")).toMatch(
+      /^k3os.labels comes from \/run\/config\/userdata:\d+:\d+\n$/,
+    );
+    const shown = await node.node("sudo k3os config");
+    expect(shown).toContain("zone: a");
+    expect(shown).not.toMatch(/opensesame|a-secret-of-the-test/);
+  });
+
+  it("cannot be written in /usr, not even by root", async () => {
+    const { status, stderr } = await node.machine.ssh("sudo touch /usr/bin/x");
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("Read-only file system");
+  });
+
+  it("lets nobody in by password over ssh", async () => {
+    expect(
+      await node.node(
+        "sudo sshd -T | grep -E '^(passwordauthentication|kbdinteractiveauthentication|permitrootlogin) '",
+      ),
+    ).toBe("permitrootlogin no\npasswordauthentication no\nkbdinteractiveauthentication no\n");
+  });
+
+  it("listens on nothing but ssh and Kubernetes", async () => {
+    const ports = await node.node(
+      "sudo ss -Hltn | awk '$4 !~ /^(127\\.|\\[::1\\])/ { sub(/.*:/, \"\", $4); print $4 }' | sort -nu",
+    );
+    expect(ports.trim().split("\n")).toEqual(["22", "6443", "10250"]);
+  });
+
+  it("keeps secrets where only root reads them", async () => {
+    expect(await node.node("sudo stat -c '%a' /run/config/userdata /etc/rancher/k3s/k3s-service.env")).toBe(
+      "600\n600\n",
+    );
+    expect(await node.node("grep -rlE 'opensesame|a-secret-of-the-test' /run /etc /var 2>/dev/null | wc -l")).toBe(
+      "0\n",
+    );
+  });
+
+  it("shows a login on the console, with its address", async () => {
+    await eventually(async () => expect(node.machine.serial.text()).toMatch(/eth0: 10\.0\.2\.15/));
+    expect(node.machine.serial.text()).toContain(`${name} login:`);
+    await node.machine.serial.send("rancher\n");
+    await node.machine.serial.expect(/Password:/);
+    await node.machine.serial.send("opensesame\n");
+    await node.machine.serial.expect(/\$ $/);
+  });
+});
+
+describe("a pod on a live node", () => {
+  const pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "web", labels: { app: "web" } },
+    spec: {
+      terminationGracePeriodSeconds: 0,
+      containers: [
+        {
+          name: "web",
+          image: testImage,
+          imagePullPolicy: "Never",
+          command: ["sh", "-c", "mkdir /www; echo served >/www/index.html; echo started; exec httpd -f -h /www"],
+          ports: [{ containerPort: 80 }],
+        },
+      ],
+    },
+  };
+  const service = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "web" },
+    spec: { selector: { app: "web" }, ports: [{ port: 80 }] },
+  };
+
+  it("runs from an image that was loaded from an archive", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "k3os-image-"));
+    try {
+      writeTestImage(node.machine.tools, join(directory, "image.tar"));
+      const loaded = await node.k3os(["image", "load", "--name", name, join(directory, "image.tar")]);
+      expect(loaded).toMatchObject({ status: 0, stdout: expect.stringContaining(testImage) });
+      await node.apply({ apiVersion: "v1", kind: "List", items: [pod, service] });
+      await node.kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=120s");
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  it("shows its log, and runs commands", async () => {
+    expect(await node.kubectl("logs", "web")).toBe("started\n");
+    expect(await node.kubectl("exec", "web", "--", "cat", "/www/index.html")).toBe("served\n");
+  });
+
+  it("answers through a forwarded port", async () => {
+    await forwardPort(
+      (args) => spawnKubectl(args),
+      "pod/web",
+      80,
+      async (port) => {
+        expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("served\n");
+      },
+    );
+  });
+
+  it("resolves and reaches services by name", async () => {
+    await node.kubectl(
+      "-n",
+      "kube-system",
+      "wait",
+      "--for=condition=Available",
+      "deployment/coredns",
+      "--timeout=120s",
+    );
+    const lookup = await node.kubectl("exec", "web", "--", "nslookup", "kubernetes.default.svc.cluster.local");
+    expect(lookup).toContain("Address: 10.43.0.1");
+    expect(await node.kubectl("exec", "web", "--", "wget", "-qO-", "http://web")).toBe("served\n");
+  });
+
+  it("keeps running when k3s is killed, which comes back", async () => {
+    const pid = await node.node("pgrep -o -x k3s");
+    const before = await podIdentity();
+    await node.node(`sudo kill -KILL ${pid.trim()}`);
+    await eventually(async () => expect(await node.node("pgrep -o -x k3s")).not.toBe(pid));
+    expect(await node.node("pgrep -x httpd | wc -l")).toBe("1\n");
+    await eventually(() => node.kubectl("wait", "--for=condition=Ready", `node/${name}`, "--timeout=1s"), 150);
+    await eventually(async () =>
+      expect(await node.kubectl("exec", "web", "--", "cat", "/www/index.html")).toBe("served\n"),
+    );
+    expect(await podIdentity()).toEqual(before);
+  });
+
+  it("comes from a manifest in server/manifests, and goes with it", async () => {
+    const path = "/var/lib/rancher/k3s/server/manifests/test.yaml";
+    const manifest = "apiVersion: v1\\nkind: ConfigMap\\nmetadata: { name: from-file, namespace: default }\\n";
+    await node.node(`printf '${manifest}' | sudo tee ${path} >/dev/null`);
+    await eventually(() => node.kubectl("get", "configmap", "from-file"));
+    await node.node(`sudo rm ${path}`);
+    await eventually(async () => {
+      expect(await node.kubectl("get", "configmap", "from-file", "--ignore-not-found", "-o", "name")).toBe("");
+    });
+  });
+
+  function spawnKubectl(args: readonly string[]) {
+    const kubeconfig = node.machine.paths.kubeconfig;
+    const program = node.machine.record.k3s ?? "k3s";
+    return spawn(program, ["kubectl", "--kubeconfig", kubeconfig, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  }
+
+  async function podIdentity() {
+    const { metadata, status } = JSON.parse(await node.kubectl("get", "pod", "web", "-o", "json"));
+    return {
+      uid: metadata.uid,
+      container: status.containerStatuses[0].containerID,
+      restarts: status.containerStatuses[0].restartCount,
+    };
+  }
+});
+
+describe("a machine that runs", () => {
+  it("is not started a second time", async () => {
+    const { status, stderr } = await node.k3os(["up", "--name", name]);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`A machine named "${name}" is already running.`);
+  });
+
+  it("takes commands and files over ssh", async () => {
+    expect(await node.k3os(["ssh", "--name", name, "--", "sudo", "id", "-u"])).toMatchObject({
+      status: 0,
+      stdout: "0\n",
+    });
+    expect((await node.k3os(["ssh", "--name", name, "--", "exit", "7"])).status).toBe(7);
+  });
+
+  it("powers itself off", async () => {
+    const { status } = await node.k3os(["down", "--name", name]);
+    expect(status).toBe(0);
+    expect(node.machine.state).toBe("stopped");
+    expect(node.machine.serial.text()).toContain("reboot: Power down");
+  });
+});

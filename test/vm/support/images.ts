@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Tools } from "../../../src/build/tools.ts";
+import { imageArchive } from "../../../src/formats/oci.ts";
+
+/** The reference of the image that `writeTestImage` makes. */
+export const testImage = "example.org/toolbox:1";
+
+const applets = ["sh", "httpd", "nslookup", "sleep", "wget", "echo", "cat", "mkdir"];
+
+/** Writes an archive as `docker save` does: a static busybox, with a few of its names. */
+export function writeTestImage(tools: Tools, path: string): void {
+  const archive = imageArchive(
+    {
+      reference: testImage,
+      entrypoint: ["/bin/sh"],
+      files: [
+        { path: "bin", type: "directory" },
+        { path: "bin/busybox", data: readFileSync(tools.path("usr/bin/busybox")), mode: 0o755 },
+        ...applets.map((name) => ({ path: `bin/${name}`, type: "link" as const, target: "busybox" })),
+        { path: "tmp", type: "directory", mode: 0o1777 },
+        { path: "etc", type: "directory" },
+      ],
+    },
+    { sha256: (data) => createHash("sha256").update(data).digest("hex") },
+  );
+  writeFileSync(path, archive);
+}
