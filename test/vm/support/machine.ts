@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll } from "vitest";
-import { findMachine, type Machine } from "../../../src/vm/machine.ts";
+import { build } from "../../../src/build/index.ts";
+import { findMachine, type Machine, startMachine } from "../../../src/vm/machine.ts";
+import { waitReady } from "../../../src/vm/ready.ts";
 
 export interface Ran {
   readonly status: number;
@@ -33,15 +35,15 @@ export interface TestMachineOptions {
   readonly config?: string;
   /** More options of `./k3os up`. */
   readonly up?: readonly string[];
-  /** A node whose config is wrong may never be what `up` waits for. */
-  readonly mayFail?: boolean;
+  /** Start it by the library that `up` stands on, which does not refuse a wrong config. */
+  readonly unchecked?: boolean;
 }
 
 /**
  * Registers a machine for this file: up before its tests, down after them, its console printed when one of them, or the start
  * itself, fails.
  */
-export function useMachine({ name, config, up = [], mayFail = false }: TestMachineOptions): TestMachine {
+export function useMachine({ name, config, up = [], unchecked = false }: TestMachineOptions): TestMachine {
   const directory = mkdtempSync(join(tmpdir(), "k3os-test-"));
   const home = join(directory, "k3os/machines");
   const k3os: TestMachine["k3os"] = (args, { input = "" } = {}) =>
@@ -60,14 +62,38 @@ export function useMachine({ name, config, up = [], mayFail = false }: TestMachi
     );
   };
 
-  beforeAll(async () => {
+  const upCommand = async () => {
     const configFile = join(directory, "config.yaml");
     if (config !== undefined) writeFileSync(configFile, config);
     const options = ["--name", name, "--memory", "1G", ...(config === undefined ? [] : ["--config", configFile])];
     const ran = await k3os(["up", ...options, ...up]);
-    if (ran.status === 0 || mayFail) return;
-    showConsole();
-    throw new Error(`./k3os up ended with ${ran.status}\n${ran.stdout}${ran.stderr}`);
+    if (ran.status !== 0) throw new Error(`./k3os up ended with ${ran.status}\n${ran.stdout}${ran.stderr}`);
+  };
+
+  const upLibrary = async () => {
+    const { dir, k3s, tools } = await build();
+    const boot = { kind: "image", dir } as const;
+    const machine = await startMachine({
+      name,
+      home,
+      tools,
+      boot,
+      accel: "tcg",
+      memoryMiB: 1024,
+      cpus: 2,
+      config,
+      k3s,
+    });
+    await waitReady(machine, { timeoutMs: 300_000 });
+  };
+
+  beforeAll(async () => {
+    try {
+      await (unchecked ? upLibrary() : upCommand());
+    } catch (error) {
+      showConsole();
+      throw error;
+    }
   });
   afterEach(({ task }) => {
     if (task.result?.state === "fail") showConsole();
