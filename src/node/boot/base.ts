@@ -1,24 +1,12 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { coldplug } from "../init/coldplug.ts";
-import { mount } from "../init/mount.ts";
 import { sysctlPath } from "../sysctl.ts";
 
-/** The kernel's remaining file systems, mount propagation as the kubelet needs it, and the loopback interface. */
+/** The file systems of /etc/fstab, mount propagation as the kubelet needs it, and the loopback interface. */
 export async function bringUpKernelInterfaces(host: Host): Promise<void> {
-  const safe = "nosuid,nodev,noexec";
   await Promise.all([
-    mount(host, {
-      type: "devpts",
-      source: "devpts",
-      target: "/dev/pts",
-      options: "nosuid,noexec,gid=5,mode=620,ptmxmode=666",
-    }),
-    mount(host, { type: "tmpfs", source: "shm", target: "/dev/shm", options: "nosuid,nodev,mode=1777" }),
-    mount(host, { type: "mqueue", source: "mqueue", target: "/dev/mqueue", options: safe }),
-    mount(host, { type: "cgroup2", source: "cgroup2", target: "/sys/fs/cgroup", options: `${safe},nsdelegate` }),
-    mount(host, { type: "bpf", source: "bpf", target: "/sys/fs/bpf", options: `${safe},mode=700` }),
-    run(host, ["mount", "--make-rshared", "/"]),
+    run(host, ["mount", "-a"]).then(() => run(host, ["mount", "--make-rshared", "/"])),
     run(host, ["ip", "link", "set", "lo", "up"]),
   ]);
   for (const [link, target] of [
@@ -35,7 +23,7 @@ export async function bringUpKernelInterfaces(host: Host): Promise<void> {
 export async function loadModules(host: Host): Promise<void> {
   const directory = "/etc/modules-load.d";
   const listed = host.list(directory).flatMap((name) => meaningfulLines(host.readText(`${directory}/${name}`)));
-  await Promise.all([coldplug(host), host.exec(["modprobe", "-a", "-q", ...listed])]);
+  await coldplug(host, new Set(), listed);
 }
 
 /** Applies `/etc/sysctl.d/*.conf`, in name order. Keys that this kernel does not have are passed over, as `sysctl -e` does. */

@@ -3,7 +3,7 @@ import { run } from "../../host/run.ts";
 import { Stages } from "../stages.ts";
 import { bootArguments } from "./boot-arguments.ts";
 import { type FoundRoot, findRoot } from "./find-root.ts";
-import { mount } from "./mount.ts";
+import { mount, mountAll } from "./mount.ts";
 import { enterRescueShell } from "./rescue.ts";
 import { layOutWritablePlaces } from "./writable.ts";
 
@@ -30,12 +30,13 @@ export async function init(host: Host): Promise<void> {
   await moveKernelFileSystems(host);
 }
 
-async function mountKernelFileSystems(host: Host): Promise<void> {
-  await mount(host, { type: "proc", source: "proc", target: "/proc", options: "nosuid,nodev,noexec" });
-  await Promise.all([
-    mount(host, { type: "sysfs", source: "sys", target: "/sys", options: "nosuid,nodev,noexec" }),
-    mount(host, { type: "devtmpfs", source: "dev", target: "/dev", options: "nosuid" }),
-    mount(host, { type: "tmpfs", source: "run", target: "/run", options: "nosuid,nodev,mode=755" }),
+function mountKernelFileSystems(host: Host): Promise<void> {
+  const safe = "nosuid,nodev,noexec";
+  return mountAll(host, [
+    { type: "proc", source: "proc", target: "/proc", options: safe },
+    { type: "sysfs", source: "sys", target: "/sys", options: safe },
+    { type: "devtmpfs", source: "dev", target: "/dev", options: "nosuid" },
+    { type: "tmpfs", source: "run", target: "/run", options: "nosuid,nodev,mode=755" },
   ]);
 }
 
@@ -53,8 +54,10 @@ async function mountRoot(host: Host, { device, source }: FoundRoot): Promise<voi
   await mount(host, { type: "squashfs", source: file, target: SYSROOT, options: "ro,loop" });
 }
 
-async function moveKernelFileSystems(host: Host): Promise<void> {
-  for (const place of ["proc", "sys", "dev", "run"]) {
-    await run(host, ["mount", "--move", `/${place}`, `${SYSROOT}/${place}`]);
-  }
+function moveKernelFileSystems(host: Host): Promise<void> {
+  const places = ["/proc", "/sys", "/dev", "/run"];
+  return mountAll(
+    host,
+    places.map((place) => ({ type: "move", source: place, target: `${SYSROOT}${place}` })),
+  );
 }

@@ -2,7 +2,7 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 
 export interface Mount {
-  /** File system type of mount(8); `bind` and `move` are its options of these names. */
+  /** File system type as fstab(5) has it; `bind` and `move` are its options of these names. */
   readonly type: string;
   readonly source: string;
   readonly target: string;
@@ -14,4 +14,18 @@ export async function mount(host: Host, { type, source, target, options }: Mount
   if (host.stat(target) === undefined) host.mkdir(target);
   const how = type === "bind" || type === "move" ? [`--${type}`] : ["-t", type];
   await run(host, ["mount", ...how, ...(options ? ["-o", options] : []), source, target]);
+}
+
+/**
+ * Mounts several at once, in their order: one process instead of one each, which a boot notices. For the initrd only, whose
+ * busybox reads `/etc/fstab`.
+ */
+export async function mountAll(host: Host, mounts: readonly Mount[]): Promise<void> {
+  for (const { target } of mounts) if (host.stat(target) === undefined) host.mkdir(target);
+  const lines = mounts.map(({ type, source, target, options = "defaults" }) => {
+    const special = type === "bind" || type === "move";
+    return `${source} ${target} ${special ? "none" : type} ${special ? type : options} 0 0\n`;
+  });
+  host.write("/etc/fstab", lines.join(""));
+  await run(host, ["mount", "-a"]);
 }

@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { mount } from "./mount.ts";
+import { mount, mountAll } from "./mount.ts";
 
 /** Writable and, on a live system, in memory; each begins as the image has it. */
 const COPIED = ["var", "home", "opt"];
@@ -16,16 +16,14 @@ export async function layOutWritablePlaces(host: Host, sysroot: string): Promise
   await mount(host, { type: "tmpfs", source: "k3os-live", target: memory, options: "nodev,mode=755,size=75%" });
   for (const place of ["etc", "work"]) host.mkdir(`${memory}/${place}`);
   await run(host, ["cp", "-a", ...COPIED.map((place) => `${sysroot}/${place}`), memory]);
-  await Promise.all([
-    mount(host, {
+  await mountAll(host, [
+    {
       type: "overlay",
       source: "etc",
       target: `${sysroot}/etc`,
       options: `lowerdir=${sysroot}/etc,upperdir=${memory}/etc,workdir=${memory}/work`,
-    }),
-    mount(host, { type: "tmpfs", source: "tmp", target: `${sysroot}/tmp`, options: "nosuid,nodev,mode=1777" }),
-    ...COPIED.map((place) =>
-      mount(host, { type: "bind", source: `${memory}/${place}`, target: `${sysroot}/${place}` }),
-    ),
+    },
+    { type: "tmpfs", source: "tmp", target: `${sysroot}/tmp`, options: "nosuid,nodev,mode=1777" },
+    ...COPIED.map((place) => ({ type: "bind", source: `${memory}/${place}`, target: `${sysroot}/${place}` })),
   ]);
 }
