@@ -1,5 +1,7 @@
 import { K3osError } from "../errors.ts";
 import { findMachine, type Machine, machineNames } from "../vm/machine.ts";
+import { fetchKubeconfig } from "../vm/ready.ts";
+import type { Io } from "./io.ts";
 
 /** The machine of that name, running or not. */
 export function requireMachine(name: string): Machine {
@@ -20,10 +22,10 @@ export function requireRunning(name: string): Machine {
   });
 }
 
-/** The kubeconfig of a machine that has been Ready. */
-export function requireKubeconfig(machine: Machine): string {
-  if (machine.kubeconfig() !== undefined) return machine.paths.kubeconfig;
-  throw new K3osError("machine", `The machine "${machine.name}" has not been Ready yet.`, {
+/** The path of a running machine's kubeconfig, which is fetched if `up` did not wait for it. */
+export async function requireKubeconfig(machine: Machine, io: Io): Promise<string> {
+  if ((await fetchKubeconfig(machine, io.signal)) !== undefined) return machine.paths.kubeconfig;
+  throw new K3osError("machine", `Kubernetes on the machine "${machine.name}" does not run yet.`, {
     hint: `See how far it is: ${command("logs", machine.name, "-f")}`,
   });
 }

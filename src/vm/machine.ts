@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { type Tools, toolsIn } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import { type Claim, claim } from "./claim.ts";
+import { kubectlCommand } from "./kubectl.ts";
 import { checkName } from "./name.ts";
 import { cidata } from "./nocloud.ts";
 import { type MachinePaths, machinePaths, machinesDir } from "./paths.ts";
@@ -23,8 +24,8 @@ import { type Accel, type Boot, type Disk, qemuArguments } from "./qemu.ts";
 import { connectQmp, type Qmp } from "./qmp.ts";
 import { type MachineRecord, type MachineState, readRecord, stateOf, writeRecord } from "./record.ts";
 import { lastLines, Serial } from "./serial.ts";
-import { ensureSshKey, type SshOptions, type SshResult, type SshTarget, sshRun } from "./ssh.ts";
-
+import { type Output, type OutputOptions, outputOf } from "./spawn.ts";
+import { ensureSshKey, type SshTarget, sshRun } from "./ssh.ts";
 import { poll } from "./wait.ts";
 
 export interface StartOptions {
@@ -240,14 +241,20 @@ export class Machine {
     return { tools: this.tools, paths: this.paths, port: this.record.ports.ssh };
   }
 
-  /** Runs a line of shell on the node as `rancher`. A failing command is no error, see `SshResult.status`. */
-  ssh(command: string, options: SshOptions = {}): Promise<SshResult> {
+  /** Runs a line of shell on the node as `rancher`. A failing command is no error, see `status`. */
+  ssh(command: string, options: OutputOptions = {}): Promise<Output> {
     return sshRun(this.sshTarget, command, options);
   }
 
   /** The kubeconfig with which this workstation reaches the cluster; `undefined` before `waitReady`. */
   kubeconfig(): string | undefined {
     return existsSync(this.paths.kubeconfig) ? readFileSync(this.paths.kubeconfig, "utf8") : undefined;
+  }
+
+  /** Runs the image's own kubectl against its cluster. A failing command is no error, see `status`. */
+  kubectl(args: readonly string[], options: OutputOptions = {}): Promise<Output> {
+    const [program, ...first] = kubectlCommand(this.record.k3s);
+    return outputOf({ argv: [program, ...first, ...args], env: { KUBECONFIG: this.paths.kubeconfig } }, options);
   }
 
   update(change: Partial<MachineRecord>): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { K3osError } from "../errors.ts";
-import { type Probes, watchReady } from "./ready.ts";
+import { type Probes, readFailures, watchReady } from "./ready.ts";
 
 /** A node that goes through its boot with every look at it; `change` makes it go wrong. */
 function fake(change: Partial<Probes> = {}): Probes {
@@ -19,10 +19,9 @@ function fake(change: Partial<Probes> = {}): Probes {
 const options = { timeoutMs: 1000, everyMs: 1 };
 
 describe("watchReady", () => {
-  it("returns the kubeconfig of a node that became Ready, and tells how far it is", async () => {
+  it("returns when the node is Ready, and tells how far it is meanwhile", async () => {
     const stages: string[] = [];
-    const answer = await watchReady(fake(), "a", { ...options, onStage: (stage) => stages.push(stage) });
-    expect(answer).toBe("config");
+    await watchReady(fake(), "a", { ...options, onStage: (stage) => stages.push(stage) });
     expect([...new Set(stages)]).toEqual(["kernel", "services", "API server", "node"]);
   });
 
@@ -78,6 +77,15 @@ describe("watchReady", () => {
     });
     await expect(wait).rejects.toThrow("Interrupted.");
   });
+});
+
+it("takes k3s for failing when it has ended three times, whatever the node prints", () => {
+  const last = "Nov 23 14:45:06 a local0.info k3s: Error: the token is wrong";
+  expect(readFailures(`3\n${last}\n`)).toBe("Error: the token is wrong");
+  expect(readFailures("4\n")).toBe("see /var/log/k3s-service.log on the node");
+  expect(readFailures(`2\n${last}\n`)).toBeUndefined();
+  expect(readFailures("")).toBeUndefined();
+  expect(readFailures("grep: /var/log/messages: No such file\n")).toBeUndefined();
 });
 
 async function never(): Promise<false> {

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { K3osError } from "../errors.ts";
 import { apiAnswers, nodes, rewriteKubeconfig } from "./kubernetes.ts";
 import type { Machine } from "./machine.ts";
@@ -29,17 +29,32 @@ export interface Probes {
  * longer become so: kernel panic, machine gone, k3s failing again and again. The machine is not stopped by that.
  */
 export async function waitReady(machine: Machine, options: ReadyOptions): Promise<void> {
-  const kubeconfig = await watchReady(machineProbes(machine, options.signal), machine.name, options);
-  writeFileSync(machine.paths.kubeconfig, kubeconfig, { mode: 0o600 });
+  await watchReady(machineProbes(machine, options.signal), machine.name, options);
   machine.update({ phase: "ready", readySeconds: (Date.now() - Date.parse(machine.record.started)) / 1000 });
 }
 
-/** `waitReady` without a machine: returns the kubeconfig. */
+/**
+ * The machine's kubeconfig with the workstation's port, fetched from the node unless that was done before. `undefined` when
+ * the node has none yet.
+ */
+export async function fetchKubeconfig(machine: Machine, signal?: AbortSignal): Promise<string | undefined> {
+  const known = machine.kubeconfig();
+  if (known !== undefined) return known;
+  const { status, stdout } = await machine.ssh("sudo cat /etc/rancher/k3s/k3s.yaml", { timeoutMs: 20_000, signal });
+  if (status !== 0 || !stdout.includes("client-key-data")) return undefined;
+  const text = rewriteKubeconfig(stdout, machine.record.ports.api);
+  const next = `${machine.paths.kubeconfig}.${process.pid}`;
+  writeFileSync(next, text, { mode: 0o600 });
+  renameSync(next, machine.paths.kubeconfig);
+  return text;
+}
+
+/** `waitReady` without a machine. */
 export async function watchReady(
   probes: Probes,
   name: string,
   options: ReadyOptions & { readonly everyMs?: number },
-): Promise<string> {
+): Promise<void> {
   const end = performance.now() + options.timeoutMs;
   const pace = (): PollOptions => ({
     timeoutMs: end - performance.now(),
@@ -47,7 +62,7 @@ export async function watchReady(
     signal: options.signal,
   });
   const stage = options.onStage ?? (() => {});
-  const k3s = failureWatch(probes, options.everyMs === undefined ? 20_000 : 0);
+  const k3s = failureWatch(probes, options.everyMs === undefined ? 45_000 : 0);
 
   stage("kernel");
   const answered = await poll(async () => {
@@ -73,7 +88,6 @@ export async function watchReady(
   }, pace());
   if (ready === undefined)
     throw neverReady(probes, name, options.timeoutMs, "Kubernetes runs, but the node did not report Ready");
-  return kubeconfig;
 }
 
 const panic = /Kernel panic - not syncing: (.*)/;
@@ -92,7 +106,7 @@ function refuseDead(probes: Probes, name: string): void {
 
 /** k3s may need a restart or two; failing for longer than that does not heal. */
 function failureWatch(probes: Probes, everyMs: number): (name: string) => Promise<void> {
-  let next = performance.now() + 3 * everyMs;
+  let next = performance.now() + 2 * everyMs;
   return async (name) => {
     if (performance.now() < next) return;
     const failure = await probes.k3sFailure();
@@ -123,26 +137,21 @@ function machineProbes(machine: Machine, signal: AbortSignal | undefined): Probe
     console: () => machine.serial.text(),
     alive: () => machine.state === "running",
     apiAnswers: () => apiAnswers(ports.api, signal),
-    kubeconfig: async () => {
-      const { status, stdout } = await machine.ssh("sudo cat /etc/rancher/k3s/k3s.yaml", { timeoutMs: 20_000, signal });
-      return status === 0 && stdout.includes("client-key-data") ? rewriteKubeconfig(stdout, ports.api) : undefined;
-    },
+    kubeconfig: () => fetchKubeconfig(machine, signal),
     nodeReady: async (kubeconfig) => (await nodes(ports.api, kubeconfig, signal))?.some((node) => node.ready) ?? false,
     k3sFailure: async () => {
-      const { status, stdout } = await machine.ssh("sudo k3os status --json", { timeoutMs: 20_000, signal });
-      return status === 0 ? failureOf(stdout) : undefined;
+      const { stdout } = await machine.ssh(failuresOfK3s, { timeoutMs: 20_000, signal });
+      return readFailures(stdout);
     },
   };
 }
 
-/** Reads `k3os status --json` of the node. */
-function failureOf(json: string): string | undefined {
-  try {
-    const status = JSON.parse(json) as { k3s?: { restarts?: number; lastError?: string } };
-    return (status.k3s?.restarts ?? 0) >= 3
-      ? (status.k3s?.lastError ?? "see /var/log/k3s-service.log on the node")
-      : undefined;
-  } catch {
-    return undefined;
-  }
+/** The supervisor writes a line whenever k3s ends; what k3s said last, besides information and warnings, is the reason. */
+const failuresOfK3s =
+  "sudo sh -c \"grep -c 'run-k3s, pid' /var/log/messages; grep -v ' k3s: [IW][0-9]' /var/log/k3s-service.log | tail -n 1\"";
+
+export function readFailures(printed: string): string | undefined {
+  const [count = "0", last = ""] = printed.split("\n");
+  if (!(Number(count) >= 3)) return undefined;
+  return last.replace(/^.*? k3s: /, "") || "see /var/log/k3s-service.log on the node";
 }

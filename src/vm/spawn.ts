@@ -25,11 +25,15 @@ export function endOf(child: ChildProcess): Promise<number> {
   });
 }
 
+export interface OutputOptions {
+  /** What the program reads; nothing by default. */
+  readonly input?: string | Uint8Array | Readable;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Runs a program to its end and collects what it prints. After a timeout it is killed and the status is 124. */
-export async function outputOf(
-  command: Command,
-  options: { input?: string | Uint8Array | Readable; timeoutMs?: number; signal?: AbortSignal | undefined } = {},
-): Promise<Output> {
+export async function outputOf(command: Command, options: OutputOptions = {}): Promise<Output> {
   options.signal?.throwIfAborted();
   const [program = "", ...rest] = command.argv;
   const child = spawn(program, rest, { env: { ...process.env, ...command.env }, stdio: ["pipe", "pipe", "pipe"] });

@@ -1,26 +1,11 @@
 import { type StdioOptions, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import type { Readable } from "node:stream";
 import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import type { MachinePaths } from "./paths.ts";
-import { endOf, outputOf } from "./spawn.ts";
+import { endOf, type Output, type OutputOptions, outputOf } from "./spawn.ts";
 
 export const user = "rancher";
-
-export interface SshOptions {
-  /** What the remote command reads; nothing by default. */
-  readonly input?: string | Uint8Array | Readable;
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface SshResult {
-  /** The remote command's; 255 when there was no connection, 124 after a timeout. */
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** A machine as ssh sees it. */
 export interface SshTarget {
@@ -63,8 +48,11 @@ export function sshArguments(
   ];
 }
 
-/** Runs a command on the machine and collects what it prints. `command` is one line for the remote shell. */
-export async function sshRun(target: SshTarget, command: string, options: SshOptions = {}): Promise<SshResult> {
+/**
+ * Runs a command on the machine and collects what it prints. `command` is one line for the remote shell. The status is the
+ * command's own, or 255 when there was no connection.
+ */
+export async function sshRun(target: SshTarget, command: string, options: OutputOptions = {}): Promise<Output> {
   return outputOf(target.tools.command(sshArguments(target, ["-T"], ["--", command])), options);
 }
 

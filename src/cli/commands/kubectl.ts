@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { Command } from "commander";
-import { K3osError } from "../../errors.ts";
+import { kubectlCommand as kubectlProgram } from "../../vm/kubectl.ts";
 import { endOf } from "../../vm/spawn.ts";
 import type { Io } from "../io.ts";
 import { requireKubeconfig, requireRunning } from "../machines.ts";
@@ -28,22 +26,9 @@ export function kubectlCommand(io: Io): Command {
 
 async function runKubectl(words: readonly string[], name: string, io: Io): Promise<void> {
   const machine = requireRunning(name);
-  const kubeconfig = requireKubeconfig(machine);
-  const [program = "", ...first] = kubectlProgram(machine.record.k3s, io.env.PATH ?? "");
+  const kubeconfig = await requireKubeconfig(machine, io);
+  const [program, ...first] = kubectlProgram(machine.record.k3s);
   const env = { ...process.env, KUBECONFIG: kubeconfig };
   const status = await endOf(spawn(program, [...first, ...words], { stdio: "inherit", env }));
   if (status !== 0) throw new Told(status);
-}
-
-/** The binary of the image is one; should it have been pruned, the user's own will do. */
-function kubectlProgram(k3s: string | undefined, path: string): string[] {
-  if (k3s !== undefined && existsSync(k3s)) return [k3s, "kubectl"];
-  const own = path
-    .split(delimiter)
-    .map((dir) => join(dir, "kubectl"))
-    .find((file) => existsSync(file));
-  if (own !== undefined) return [own];
-  throw new K3osError("host", "There is no kubectl: the image's own was pruned, and none is in your PATH.", {
-    hint: 'Run "./k3os build", or install kubectl.',
-  });
 }

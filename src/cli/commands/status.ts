@@ -1,6 +1,7 @@
 import { Command } from "commander";
-import { nodes } from "../../vm/kubernetes.ts";
+import { apiAnswers, nodes } from "../../vm/kubernetes.ts";
 import type { Machine } from "../../vm/machine.ts";
+import { fetchKubeconfig } from "../../vm/ready.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { command, requireMachine } from "../machines.ts";
 import { examples, jsonOption, nameOption } from "../options.ts";
@@ -48,8 +49,8 @@ export interface Status {
 export async function describe(machine: Machine, signal: AbortSignal): Promise<Status> {
   const { record, state } = machine;
   const running = state === "running";
-  const kubeconfig = machine.kubeconfig();
-  const known = running && kubeconfig !== undefined ? await nodes(record.ports.api, kubeconfig, signal) : undefined;
+  const kubeconfig = running ? await kubeconfigOf(machine, signal) : undefined;
+  const known = kubeconfig !== undefined ? await nodes(record.ports.api, kubeconfig, signal) : undefined;
   const node = known?.find(({ name }) => name === machine.name) ?? known?.[0];
   return {
     name: machine.name,
@@ -65,9 +66,16 @@ export async function describe(machine: Machine, signal: AbortSignal): Promise<S
     ready_s: record.readySeconds ?? null,
     ssh_port: record.ports.ssh,
     api_port: record.ports.api,
-    kubeconfig: running && kubeconfig !== undefined ? machine.paths.kubeconfig : null,
+    kubeconfig: kubeconfig !== undefined ? machine.paths.kubeconfig : null,
     serial_log: machine.paths.serialLog,
   };
+}
+
+/** Asks over ssh only when the API is there: a booting node has better things to do. */
+async function kubeconfigOf(machine: Machine, signal: AbortSignal): Promise<string | undefined> {
+  const known = machine.kubeconfig();
+  if (known !== undefined) return known;
+  return (await apiAnswers(machine.record.ports.api, signal)) ? fetchKubeconfig(machine, signal) : undefined;
 }
 
 function table(status: Status): string {

@@ -62,7 +62,7 @@ export function upCommand(io: Io): Command {
     .addOption(
       numberOption("--api-port <port>", "the local port for the Kubernetes API, instead of a free one", 1, 65535),
     )
-    .addOption(numberOption("--timeout <seconds>", "how long the node may take to be Ready", 1, 86_400).default(300))
+    .addOption(numberOption("--timeout <seconds>", "how long the node may take to be Ready", 1, 86_400).default(600))
     .option("--no-wait", "return as soon as the machine is powered on")
     .addOption(jsonOption())
     .action((options: UpOptions) => runUp(options, io));

@@ -1,0 +1,19 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { K3osError } from "../errors.ts";
+
+/** How to start kubectl: the k3s binary of the image is one; should it have been pruned, the user's own will do. */
+export function kubectlCommand(
+  k3s: string | undefined,
+  path = process.env.PATH ?? "",
+): [program: string, ...first: string[]] {
+  if (k3s !== undefined && existsSync(k3s)) return [k3s, "kubectl"];
+  const own = path
+    .split(delimiter)
+    .map((dir) => join(dir, "kubectl"))
+    .find((file) => existsSync(file));
+  if (own !== undefined) return [own];
+  throw new K3osError("host", "There is no kubectl: the image's own was pruned, and none is in your PATH.", {
+    hint: 'Run "./k3os build", or install kubectl.',
+  });
+}
