@@ -121,7 +121,7 @@ describe("YAML", () => {
     const laughs = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"];
     for (let i = 1; i < 9; i++) laughs.push(`a${i}: &a${i} [${`*a${i - 1},`.repeat(8)}]`);
     expect(told(loadText(laughs.join("\n")))[0]).toMatch(/^error : expected at most .*, got more$/);
-    expect(told(loadText("- a\n".repeat(100_000)))[0]).toMatch(/too long or too broken/);
+    expect(told(loadText("- a\n".repeat(15_000)))[0]).toMatch(/too long or too broken/);
   });
 
   it("tells at most 50 problems, and how many more there are", () => {

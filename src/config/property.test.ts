@@ -151,7 +151,7 @@ k3os:
         if (problems.length === 0) expect(loadText(toYaml(loaded)).config).toEqual(loaded);
         readLayer(layer);
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 });
