@@ -47,7 +47,7 @@ function writeAccounts(root: string, base: BaseSpec): void {
 
 function linkAlternatives(root: string, links: Readonly<Record<string, string>>): void {
   for (const [path, target] of Object.entries(links)) {
-    rmSync(join(root, path), { force: true });
+    rmSync(join(root, path), { recursive: true, force: true });
     mkdirSync(join(root, dirname(path)), { recursive: true });
     symlinkSync(target, join(root, path));
   }

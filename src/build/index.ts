@@ -7,12 +7,21 @@ import { type Progress, silent } from "../progress.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost } from "./preflight.ts";
 import { findProject, projectVersion, recipeDigest } from "./project.ts";
-import { type BuiltImage, lockPackages, makeImage, makeTools, type Workshop } from "./recipe.ts";
+import {
+  type BuiltImage,
+  lockPackages,
+  type Medium,
+  makeImage,
+  makeIsoMedium,
+  makeNetbootMedium,
+  makeTools,
+  type Workshop,
+} from "./recipe.ts";
 import { runRecipe } from "./steps.ts";
 import { cacheDirectory, openStore } from "./store.ts";
 import type { Tools } from "./tools.ts";
 
-export type { BuiltImage } from "./recipe.ts";
+export type { BuiltImage, Medium } from "./recipe.ts";
 export type { ToolCommand, Tools } from "./tools.ts";
 
 export interface BuildOptions {
@@ -35,6 +44,16 @@ export interface BuildOptions {
 /** Builds an image, or finds the one that was built from the same inputs. */
 export function build(options: BuildOptions = {}): Promise<BuiltImage> {
   return inWorkshop(options, makeImage);
+}
+
+/** Builds a hybrid disc image: `<dir>/k3os.iso` boots by BIOS and UEFI, from a disc and a USB stick. */
+export function buildIso(options: BuildOptions = {}): Promise<Medium> {
+  return inWorkshop(options, makeIsoMedium);
+}
+
+/** Builds what a PXE server hands out: `vmlinuz`, `initrd` (the root inside) and `boot.ipxe` in `<dir>`. */
+export function buildNetboot(options: BuildOptions = {}): Promise<Medium> {
+  return inWorkshop(options, makeNetbootMedium);
 }
 
 /** The tree of tools, made if need be: QEMU, ssh, QuickJS and what else `os/base.yaml` lists. */

@@ -12,6 +12,8 @@ import { finishRoot } from "./finish.ts";
 import { makeInitrd } from "./initrd.ts";
 import { type Kernel, kernelIn, makeKernel } from "./kernel.ts";
 import { compileKube, requireGo } from "./kube.ts";
+import { makeIso } from "./media/iso.ts";
+import { makeNetboot } from "./media/netboot.ts";
 import type { PackageSource } from "./packages.ts";
 import { makeRoot } from "./root.ts";
 import type { Runner, Step } from "./steps.ts";
@@ -55,6 +57,35 @@ export async function makeImage(shop: Workshop): Promise<BuiltImage> {
   const [kube, system] = await Promise.all([kubeReady, systemReady]);
   const root = await makeRootImage(shop, system, kube);
   return assembleImage(shop, system, { kube, root });
+}
+
+/** An image in a form that a machine boots from. */
+export interface Medium {
+  readonly image: BuiltImage;
+  /** Directory with the files of the medium. */
+  readonly dir: string;
+}
+
+export async function makeIsoMedium(shop: Workshop): Promise<Medium> {
+  const image = await makeImage(shop);
+  const dir = await shop.runner.run({
+    name: "iso",
+    title: "ISO",
+    inputs: { image: image.dir, recipe: shop.recipe, tools: image.tools.root },
+    run: (work) => makeIso(work, image),
+  });
+  return { image, dir };
+}
+
+export async function makeNetbootMedium(shop: Workshop): Promise<Medium> {
+  const image = await makeImage(shop);
+  const dir = await shop.runner.run({
+    name: "netboot",
+    title: "Netboot set",
+    inputs: { image: image.dir, recipe: shop.recipe },
+    run: (work) => makeNetboot(work, image),
+  });
+  return { image, dir };
 }
 
 /** Everything but Kubernetes. */
@@ -142,7 +173,6 @@ function packageStep(
 /** The directory with `k3s`, built from source or fetched, and the file `version`. */
 async function makeKube({ spec, project, runner, jobs }: Workshop): Promise<string> {
   if (spec.kubernetes.source === "k3s") throw new Error("not yet");
-  if (process.env.DEVKUBE) return process.env.DEVKUBE;
   const go = await requireGo(project, runner.signal);
   return runner.run({
     name: "kube",
