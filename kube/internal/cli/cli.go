@@ -16,6 +16,7 @@ import (
 	"k8s.io/component-base/version"
 
 	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/logging"
 	"k3os.io/kube/internal/server"
 )
 
@@ -116,7 +117,7 @@ func runServer(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := server.SetUpLogging(cfg.Agent); err != nil {
+	if err := logging.SetUp(cfg.Agent); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

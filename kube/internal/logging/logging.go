@@ -1,9 +1,13 @@
-package server
+// Package logging decides what Kubernetes' components may say, once for all of them.
+package logging
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"sync/atomic"
 
 	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/klog/v2"
@@ -11,9 +15,9 @@ import (
 	"k3os.io/kube/internal/config"
 )
 
-// SetUpLogging decides what Kubernetes' components may say, once for all of them: warnings and errors, or, from -v 1 on,
-// everything up to that level.
-func SetUpLogging(cfg config.Agent) error {
+// SetUp lets errors through, or, from -v 1 on, everything up to that level. Upstream's warnings at level 0 are about its
+// own future and number three dozen at every start.
+func SetUp(cfg config.Agent) error {
 	// Components that apply their own logging configuration later must not fail because the first one did.
 	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged
 	fs := flag.NewFlagSet("klog", flag.ContinueOnError)
@@ -25,8 +29,13 @@ func SetUpLogging(cfg config.Agent) error {
 	values := map[string]string{"v": fmt.Sprint(level), "vmodule": cfg.VModule}
 	if level == 0 && cfg.VModule == "" {
 		values["logtostderr"] = "false"
-		values["stderrthreshold"] = "WARNING"
-		klog.SetOutput(io.Discard)
+		values["stderrthreshold"] = "4" // above FATAL: everything goes through the writers below
+		values["one_output"] = "true"
+		for _, severity := range []string{"INFO", "WARNING"} {
+			klog.SetOutputBySeverity(severity, io.Discard)
+		}
+		klog.SetOutputBySeverity("ERROR", withoutNoise{os.Stderr})
+		klog.SetOutputBySeverity("FATAL", fatal{os.Stderr})
 	}
 	for name, value := range values {
 		if err := fs.Set(name, value); err != nil {
@@ -34,4 +43,42 @@ func SetUpLogging(cfg config.Agent) error {
 		}
 	}
 	return nil
+}
+
+// noise are lines that upstream logs as errors at every start, although nothing is wrong and nothing can be done.
+var noise = [][]byte{
+	[]byte("The manifest file is empty, ignoring"),
+	[]byte("Failed to ensure state of IPTables chains"),
+	[]byte("no imagefs label for configured runtime"), // cAdvisor, until containerd has answered once
+}
+
+var stopping atomic.Bool
+
+// Stopping says that the process is about to end, so that a component which cannot bear that is not taken for broken.
+func Stopping() { stopping.Store(true) }
+
+// fatal ends the process with the message alone, before klog adds the stacks of ten thousand goroutines to it.
+type fatal struct{ w io.Writer }
+
+func (f fatal) Write(line []byte) (int, error) {
+	if stopping.Load() {
+		os.Exit(0)
+	}
+	_, _ = f.w.Write(line)
+	os.Exit(1)
+	return len(line), nil
+}
+
+type withoutNoise struct{ w io.Writer }
+
+func (n withoutNoise) Write(line []byte) (int, error) {
+	if stopping.Load() {
+		return len(line), nil
+	}
+	for _, s := range noise {
+		if bytes.Contains(line, s) {
+			return len(line), nil
+		}
+	}
+	return n.w.Write(line)
 }

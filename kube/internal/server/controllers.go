@@ -48,6 +48,7 @@ func controllerOptions(cfg config.Server, store *pki.Store) (*controlleroptions.
 		{"cluster-signing-legacy-unknown-cert-file", store.CertFile(pki.ServerCA)},
 		{"cluster-signing-legacy-unknown-key-file", store.KeyFile(pki.ServerCA)},
 		{"controllers", "*,tokencleaner"},
+		{"flex-volume-plugin-dir", cfg.AgentDir("volume-plugins")}, // the default lies under /usr, which a node cannot write
 		{"kubeconfig", kubeconfig},
 		{"leader-elect", "false"},
 		{"profiling", "false"},

@@ -24,60 +24,105 @@ import (
 	"k3os.io/kube/internal/components/coredns"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/datastore"
+	"k3os.io/kube/internal/logging"
 	"k3os.io/kube/internal/manifests"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/stage"
 )
 
-// stopPatience bounds a stop: what has not ended by then ends with the process.
-const stopPatience = 5 * time.Second
+// stopPatience bounds each half of a stop: what has not ended by then ends with the process.
+const stopPatience = 3 * time.Second
 
 // Run runs a server until ctx ends, which is no error, or a part of it cannot go on. Pods keep running either way.
-func Run(parent context.Context, cfg config.Server) error {
+//
+// What starts last stops first: whoever works with the API, then the API, then the datastore. So nobody spends the stop
+// on complaining about what he lost.
+func Run(ctx context.Context, cfg config.Server) error {
 	stage.Reached(stage.ProcessStart)
-	host, err := preflight(parent, cfg)
+	host, err := preflight(ctx, cfg)
 	if err != nil {
 		return err
-	}
-	g, ctx := errgroup.WithContext(parent)
-	apiReady := make(chan struct{})
-
-	// The runtime needs neither certificates nor the API: it starts at once.
-	node, err := newNode(cfg, host, apiReady)
-	if err != nil {
-		return err
-	}
-	if !cfg.DisableAgent {
-		g.Go(func() error { return node.Run(ctx) })
 	}
 	store, err := newStore(cfg, host)
 	if err != nil {
 		return err
 	}
-	g.Go(func() error { return run(ctx, cfg, host, store, g, apiReady) })
-	return wait4(g, parent)
-}
-
-// run is the control plane's start, in order; what it starts runs in g.
-func run(ctx context.Context, cfg config.Server, host hostFacts, store *pki.Store, g *errgroup.Group, apiReady chan<- struct{}) error {
-	var (
-		prepare errgroup.Group
-		etcd    string
-	)
-	prepare.Go(func() error { return ensureCredentials(cfg, store) })
-	prepare.Go(func() (err error) {
-		etcd, err = datastore.Listen(ctx, cfg.ServerDir("db"), cfg.DatastoreEndpoint)
-		return err
-	})
-	if err := prepare.Wait(); err != nil {
-		return err
-	}
-	parts, err := parseComponents(cfg, host, store, etcd)
+	apiReady := make(chan struct{})
+	node, err := newNode(cfg, host, store, apiReady)
 	if err != nil {
 		return err
 	}
-	g.Go(func() error { return ended(ctx, "kube-apiserver", serveAPI(ctx, parts.api, host.listener)) })
 
+	apiContext, stopAPI := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAPI()
+	dbContext, closeDB := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeDB()
+
+	g, working := errgroup.WithContext(ctx)
+	if !cfg.DisableAgent {
+		// The runtime needs neither certificates nor the API: it starts at once.
+		g.Go(func() error { return node.Run(working) })
+	}
+	apiEnded := make(chan error, 1)
+	g.Go(func() error {
+		parts, err := prepare(dbContext, cfg, host, store)
+		if err != nil {
+			return err
+		}
+		go func() { apiEnded <- serveAPI(apiContext, parts.api, host.listener) }()
+		return runControlPlane(working, g, cfg, host, store, parts, apiReady)
+	})
+	g.Go(func() error {
+		select {
+		case <-working.Done():
+			return nil
+		case err := <-apiEnded:
+			return ended(working, "kube-apiserver", err)
+		}
+	})
+
+	failed := make(chan error, 1)
+	go func() { failed <- g.Wait() }()
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		logging.Stopping()
+		select {
+		case <-failed:
+		case <-time.After(stopPatience):
+		}
+	}
+	logging.Stopping()
+	stopAPI()
+	select {
+	case <-apiEnded:
+	case <-time.After(stopPatience):
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// prepare makes everything that the components are told about when they start.
+func prepare(dbContext context.Context, cfg config.Server, host hostFacts, store *pki.Store) (components, error) {
+	var (
+		g    errgroup.Group
+		etcd string
+	)
+	g.Go(func() error { return ensureCredentials(cfg, store) })
+	g.Go(func() (err error) {
+		etcd, err = datastore.Listen(dbContext, cfg.ServerDir("db"), cfg.DatastoreEndpoint)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return components{}, err
+	}
+	return parseComponents(cfg, host, store, etcd)
+}
+
+// runControlPlane waits for the API and starts what works with it in g.
+func runControlPlane(ctx context.Context, g *errgroup.Group, cfg config.Server, host hostFacts, store *pki.Store, parts components, apiReady chan<- struct{}) error {
 	clientConfig, err := clientcmd.BuildConfigFromFlags("", store.Kubeconfigs()[pki.Supervisor])
 	if err != nil {
 		return err
@@ -87,8 +132,8 @@ func run(ctx context.Context, cfg config.Server, host hostFacts, store *pki.Stor
 	if err != nil {
 		return err
 	}
-	if err := awaitAPI(ctx, client); err != nil {
-		return err
+	if awaitAPI(ctx, client) != nil {
+		return nil // only the end of ctx ends the wait
 	}
 	stage.Reached(stage.APIReady)
 	close(apiReady)
@@ -196,7 +241,7 @@ func renew(ctx context.Context, cfg config.Server, store *pki.Store) error {
 	}
 }
 
-func newNode(cfg config.Server, host hostFacts, apiReady <-chan struct{}) (*agent.Node, error) {
+func newNode(cfg config.Server, host hostFacts, store *pki.Store, apiReady <-chan struct{}) (*agent.Node, error) {
 	network, err := agent.NewNetwork(cfg.ClusterCIDR[0], cfg.FlannelBackend, cfg.AgentDir(), cfg.CNIBinDirs)
 	if err != nil {
 		return nil, err
@@ -205,7 +250,7 @@ func newNode(cfg config.Server, host hostFacts, apiReady <-chan struct{}) (*agen
 	if err != nil {
 		return nil, err
 	}
-	files := pki.New(cfg.ServerDir("tls"), cfg.AgentDir(), pki.Names{}).Kubeconfigs()
+	files := store.Kubeconfigs()
 	return &agent.Node{
 		Config: cfg.Agent, Name: host.nodeName, IPs: host.nodeIPs, Network: network,
 		ClusterDNS: dns, ClusterDomain: cfg.ClusterDomain, ServesDNS: len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
@@ -252,28 +297,4 @@ func ended(ctx context.Context, name string, err error) error {
 	default:
 		return fmt.Errorf("%s: %w", name, err)
 	}
-}
-
-// wait4 waits for the group, but not for ever once the server is to stop.
-func wait4(g *errgroup.Group, parent context.Context) error {
-	done := make(chan error, 1)
-	go func() { done <- g.Wait() }()
-	select {
-	case err := <-done:
-		return unlessStopped(parent, err)
-	case <-parent.Done():
-	}
-	select {
-	case err := <-done:
-		return unlessStopped(parent, err)
-	case <-time.After(stopPatience):
-		return nil
-	}
-}
-
-func unlessStopped(parent context.Context, err error) error {
-	if parent.Err() != nil {
-		return nil
-	}
-	return err
 }
