@@ -1,0 +1,98 @@
+/** docs/config.md, from the schema. */
+import type { Kind } from "./kinds.ts";
+import { schema } from "./schema.ts";
+
+const INTRODUCTION = `# config.yaml
+
+<!-- Written from src/config/schema.ts by the test beside it: npm run docs. Edits here are lost. -->
+
+One file makes an image your node. Every key is optional. \`./k3os config check FILE\` tells what is wrong with a file before a node gets it;
+\`sudo k3os config\` on the node shows the merged value, \`--why KEY\` where a value comes from, \`--plan\` what applying would change.
+
+## Where it is read from
+
+Lowest first; a higher layer replaces a lower one key by key, lists and maps as a whole. \`null\` takes a value back.
+
+1. \`/k3os/system/config.yaml\`: comes with the image's volume.
+2. The kernel's command line: \`hostname=a k3os.token=t k3os.labels[zone]=a\`; repeat a word for a list.
+3. \`/var/lib/rancher/k3os/config.yaml\`: yours, on the node.
+4. What the surroundings hand over: \`meta-data\` of a NoCloud volume (label \`cidata\`), \`/run/config/local_hostname\`,
+   \`/run/config/ssh/authorized_keys\`. Their ssh keys are added to those of the other layers.
+5. User data: \`user-data\` of a NoCloud volume, as YAML, \`#cloud-config\`, or a script (\`#!\`), which then runs after the services have started.
+6. \`/var/lib/rancher/k3os/config.d/*\`: in the order of their names.
+
+A layer with an error is rejected as a whole before anything is applied, and the node comes up with the others. What is wrong is shown on
+the console, above the login, in \`k3os status\` and by \`k3os config\`:
+
+\`\`\`
+/run/config/userdata:3:11 k3os.labels.zone: expected a string, got a list
+\`\`\`
+
+Keys may be written in snake_case, camelCase or without separators (\`run_cmd\`, \`runCmd\`, \`runcmd\`), as old k3OS allowed it. A single value stands for
+a list of one.
+
+## Keys
+`;
+
+const LATER = `
+## Keys of old k3OS that are not supported yet
+
+A node warns about them and goes on.
+`;
+
+/** The whole page, ending in a newline. */
+export function configReference(): string {
+  const rows = keysOf("", schema);
+  const supported = rows.filter(({ kind }) => kind.kind !== "later");
+  const later = rows.filter(({ kind }) => kind.kind === "later");
+  return [
+    INTRODUCTION,
+    "| key | value | meaning | example |",
+    "|---|---|---|---|",
+    ...supported.map(
+      ({ path, kind }) => `| \`${path}\` | ${valueOf(kind)} | ${meaning(kind)} | ${example(path, kind)} |`,
+    ),
+    LATER,
+    ...later.map(({ path, kind }) => `- \`${path}\`: ${kind.about}`),
+    "",
+  ].join("\n");
+}
+
+interface Row {
+  readonly path: string;
+  readonly kind: Kind;
+}
+
+function keysOf(prefix: string, kind: Kind): Row[] {
+  if (kind.kind !== "struct") return [];
+  return Object.entries(kind.keys).flatMap(([name, inner]) => {
+    const path = prefix + name;
+    if (inner.kind === "struct") return keysOf(`${path}.`, inner);
+    const own = { path, kind: inner };
+    return inner.kind === "list" ? [own, ...keysOf(`${path}[].`, inner.item)] : [own];
+  });
+}
+
+function valueOf(kind: Kind): string {
+  switch (kind.kind) {
+    case "text":
+      return "text";
+    case "flag":
+      return "true or false";
+    case "map":
+      return "map of texts";
+    case "list":
+      return kind.item.kind === "struct" ? "list of maps" : "list of texts";
+    default:
+      return "map";
+  }
+}
+
+function meaning({ about, secret }: Kind): string {
+  return (secret ? `${about} Never shown.` : about).replaceAll("|", "\\|");
+}
+
+function example(path: string, { example }: Kind): string {
+  const name = path.split(".").at(-1) ?? path;
+  return example === undefined ? "" : `\`${name}: ${example.replaceAll("|", "\\|")}\``;
+}
