@@ -46,14 +46,13 @@ export interface Apt {
   download(packages: readonly LockedPackage[], directory: string, update?: (detail: string) => void): Promise<void>;
 }
 
+const helper = "/usr/lib/apt/apt-helper";
+
 export async function openApt(options: AptOptions): Promise<Apt> {
   const { directory, archives, signal, log } = options;
   for (const name of ["lists/partial", "archives/partial"]) mkdirSync(join(directory, name), { recursive: true });
-  const dumped = await runCommand(["apt-config", "dump"], { signal });
-  const configPath = join(directory, "apt.conf");
-  writeFileSync(configPath, configText(directory, dumped));
   writeFileSync(join(directory, "sources.list"), sourcesText(archives));
-  const env = { APT_CONFIG: configPath, LC_ALL: "C" };
+  const env = await aptEnvironment(directory, 15, signal);
   const apt = (argv: readonly string[]) => {
     log(`+ ${argv.join(" ")}`);
     return runCommand(argv, { env, signal, onLine: log });
@@ -109,7 +108,7 @@ export async function openApt(options: AptOptions): Promise<Apt> {
           join(partial, `${entry.sha256}.deb`),
           `SHA256:${entry.sha256}`,
         ]);
-        const fetched = await apt(["/usr/lib/apt/apt-helper", "download-file", ...triples]).then(
+        const fetched = await apt([helper, "download-file", ...triples]).then(
           () => true,
           (error) => {
             if (error instanceof CommandFailure) return false;
@@ -132,7 +131,40 @@ export async function openApt(options: AptOptions): Promise<Apt> {
   };
 }
 
-function configText(directory: string, hostConfig: string): string {
+export interface Download {
+  readonly uri: string;
+  readonly target: string;
+  /** The file must have this sum. */
+  readonly sha256?: string;
+  /** For apt's own files while it works. */
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+  readonly log: (line: string) => void;
+  /** How long nothing may arrive. */
+  readonly timeoutSeconds?: number;
+}
+
+/** Fetches one file by apt's own helper, so that proxies and timeouts are those of the packages. A failure is a `CommandFailure`. */
+export async function downloadFile(download: Download): Promise<void> {
+  const { uri, target, sha256, scratch, signal, log, timeoutSeconds = 15 } = download;
+  const env = await aptEnvironment(scratch, timeoutSeconds, signal);
+  const argv = [helper, "download-file", uri, target, ...(sha256 === undefined ? [] : [`SHA256:${sha256}`])];
+  log(`+ ${argv.join(" ")}`);
+  log(await runCommand(argv, { env, signal, onLine: log }));
+}
+
+async function aptEnvironment(
+  directory: string,
+  timeoutSeconds: number,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const hostConfig = await runCommand(["apt-config", "dump"], { signal });
+  const configPath = join(directory, "apt.conf");
+  writeFileSync(configPath, configText(directory, hostConfig, timeoutSeconds));
+  return { APT_CONFIG: configPath, LC_ALL: "C" };
+}
+
+function configText(directory: string, hostConfig: string, timeoutSeconds: number): string {
   const network = hostConfig
     .split("\n")
     .filter((line) => /^Acquire::(http|https|ftp|tor|Retries|Check-|AllowInsecure|Max-|ForceIPv|Proxy)/i.test(line))
@@ -140,8 +172,8 @@ function configText(directory: string, hostConfig: string): string {
     .join("\n");
   const quoted = (path: string) => JSON.stringify(join(directory, path));
   return `${network}
-Acquire::http::Timeout "15";
-Acquire::https::Timeout "15";
+Acquire::http::Timeout "${timeoutSeconds}";
+Acquire::https::Timeout "${timeoutSeconds}";
 Acquire::Retries "1";
 Acquire::Languages "none";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";

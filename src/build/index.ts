@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { K3osError } from "../errors.ts";
+import { parseLock } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
 import { packageSource } from "./packages.ts";
@@ -17,6 +18,7 @@ import {
   makeTools,
   type Workshop,
 } from "./recipe.ts";
+import { k3sReleases, officialReleases } from "./release.ts";
 import { runRecipe } from "./steps.ts";
 import { cacheDirectory, openStore } from "./store.ts";
 import type { Tools } from "./tools.ts";
@@ -67,6 +69,7 @@ async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Pr
   const specPath = resolve(options.specPath ?? join(project, "os/image.yaml"));
   const spec = parseImageSpec(readSpec(specPath), specPath);
   const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml");
+  const givenLock = options.lock === undefined ? undefined : parseLock(readLock(options.lock), options.lock);
   const root = cacheDirectory(env);
   await checkHost(root, existsSync(join(root, "store")), signal);
   const store = openStore(root);
@@ -94,10 +97,28 @@ async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Pr
         refresh: options.refresh ?? false,
         offline: options.offline ?? false,
       }),
-      lockPath: options.lock,
+      releases: k3sReleases({
+        store,
+        baseUri: env.K3OS_K3S_RELEASES || officialReleases,
+        signal: runner.signal,
+        offline: options.offline ?? false,
+        locked: givenLock?.k3s,
+      }),
+      givenLock,
       jobs: options.jobs,
     }),
   );
+}
+
+function readLock(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new K3osError("config", `There is no lock at ${path}.`, {
+      hint: "Every image has its own beside it: `lock.json`.",
+      cause,
+    });
+  }
 }
 
 function readSpec(path: string): string {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { linkSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { formatImageJson, type ImageJson } from "../image/image-json.ts";
-import { formatLock, type Lock, parseLock } from "../image/lock.ts";
+import { formatLock, type Lock } from "../image/lock.ts";
 import type { BaseSpec, ImageSpec } from "../image/spec.ts";
 import type { PackageSet } from "./apt.ts";
 import { bundleNode } from "./bundle.ts";
@@ -15,6 +15,7 @@ import { compileKube, requireGo } from "./kube.ts";
 import { makeIso } from "./media/iso.ts";
 import { makeNetboot } from "./media/netboot.ts";
 import type { PackageSource } from "./packages.ts";
+import type { K3sRelease, Releases } from "./release.ts";
 import { makeRoot } from "./root.ts";
 import type { Runner, Step } from "./steps.ts";
 import { type Tools, toolsIn } from "./tools.ts";
@@ -30,8 +31,9 @@ export interface Workshop {
   readonly recipe: string;
   readonly runner: Runner;
   readonly packages: PackageSource;
+  readonly releases: Releases;
   /** A lock to build from, instead of the newest packages. */
-  readonly lockPath: string | undefined;
+  readonly givenLock: Lock | undefined;
   readonly jobs: number | undefined;
 }
 
@@ -52,9 +54,7 @@ const rootLevel = 9;
 
 /** The recipe of an image. Steps that do not wait for each other run side by side. */
 export async function makeImage(shop: Workshop): Promise<BuiltImage> {
-  const kubeReady = makeKube(shop);
-  const systemReady = makeSystem(shop);
-  const [kube, system] = await Promise.all([kubeReady, systemReady]);
+  const [kube, system] = await Promise.all([makeKube(shop), makeSystem(shop)]);
   const root = await makeRootImage(shop, system, kube);
   return assembleImage(shop, system, { kube, root });
 }
@@ -108,8 +108,8 @@ async function makeSystem(shop: Workshop): Promise<System> {
   return { ...trees, initrd: await makeInitrdImage(shop, trees) };
 }
 
-export async function lockPackages({ lockPath, packages, base, spec }: Workshop): Promise<Lock> {
-  if (lockPath !== undefined) return parseLock(readFileSync(lockPath, "utf8"), lockPath);
+export async function lockPackages({ givenLock, packages, base, spec }: Workshop): Promise<Lock> {
+  if (givenLock) return givenLock;
   const kernel = spec.kernel.package ? [spec.kernel.package] : base.kernel.packages;
   const sets: Record<string, PackageSet> = {
     root: { packages: [...base.packages, ...spec.packages], exclude: base.exclude },
@@ -170,16 +170,31 @@ function packageStep(
   });
 }
 
-/** The directory with `k3s`, built from source or fetched, and the file `version`. */
-async function makeKube({ spec, project, runner, jobs }: Workshop): Promise<string> {
-  if (spec.kubernetes.source === "k3s") throw new Error("not yet");
+interface Kube {
+  /** Holds `k3s`, the file `version` and, when built from source, the runc shim. */
+  readonly directory: string;
+  readonly release?: K3sRelease;
+}
+
+async function makeKube({ spec, project, runner, jobs, releases }: Workshop): Promise<Kube> {
+  if (spec.kubernetes.source === "k3s") {
+    const release = await releases.resolve(spec.kubernetes.version);
+    const directory = await runner.run({
+      name: "k3s",
+      title: `k3s ${release.version}`,
+      inputs: release,
+      run: (work) => releases.fetch(work, release),
+    });
+    return { directory, release };
+  }
   const go = await requireGo(project, runner.signal);
-  return runner.run({
+  const directory = await runner.run({
     name: "kube",
     title: "Kubernetes",
     inputs: { go, source: await digestTree(join(project, "kube"), (name) => name.endsWith("_test.go")) },
     run: (work) => compileKube(work, project, jobs),
   });
+  return { directory };
 }
 
 async function makeInitrdImage(shop: Workshop, system: Omit<System, "initrd">): Promise<string> {
@@ -204,7 +219,7 @@ async function makeInitrdImage(shop: Workshop, system: Omit<System, "initrd">): 
   return join(directory, "initrd");
 }
 
-async function makeRootImage(shop: Workshop, system: System, kube: string): Promise<string> {
+async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promise<string> {
   const { project, spec, base, recipe, jobs } = shop;
   const { packages, kernel, tools, bundle } = system;
   const specDirectory = dirname(resolve(shop.specPath));
@@ -218,7 +233,7 @@ async function makeRootImage(shop: Workshop, system: System, kube: string): Prom
       recipe,
       packages,
       kernel: kernel.directory,
-      kube,
+      kube: kube.directory,
       bundle: digestBytes(bundle),
       files: await digestTree(join(project, "os/rootfs")),
       spec,
@@ -235,7 +250,7 @@ async function makeRootImage(shop: Workshop, system: System, kube: string): Prom
         base,
         packages,
         kernel,
-        kube,
+        kube: kube.directory,
         bundle,
         image,
         tools,
@@ -250,7 +265,7 @@ async function makeRootImage(shop: Workshop, system: System, kube: string): Prom
 async function assembleImage(
   shop: Workshop,
   system: System,
-  { kube, root }: { kube: string; root: string },
+  { kube, root }: { kube: Kube; root: string },
 ): Promise<BuiltImage> {
   const parts = { vmlinuz: join(system.kernel.directory, "vmlinuz"), initrd: system.initrd, "root.squashfs": root };
   const image = describeImage(shop, system, kube);
@@ -265,7 +280,7 @@ async function assembleImage(
         files[name] = { sha256: await sha256File(path, signal), size: statSync(path).size };
       }
       writeFileSync(join(out, "image.json"), formatImageJson({ ...image, files }));
-      writeFileSync(join(out, "lock.json"), formatLock(system.lock));
+      writeFileSync(join(out, "lock.json"), formatLock(fullLock(system, kube)));
       return Object.entries(files)
         .map(([name, { size }]) => `${name} ${megabytes(size)}`)
         .join(", ");
@@ -277,23 +292,32 @@ async function assembleImage(
     kernel: join(dir, "vmlinuz"),
     initrd: join(dir, "initrd"),
     root: join(dir, "root.squashfs"),
-    k3s: join(kube, "k3s"),
+    k3s: join(kube.directory, "k3s"),
     tools: system.tools,
   };
 }
 
-function describeImage({ version, spec }: Workshop, { lock, kernel }: System, kube: string): ImageJson {
+function describeImage({ version, spec }: Workshop, system: System, kube: Kube): ImageJson {
+  const lock = fullLock(system, kube);
   const held = [...(lock.packages.root ?? []), ...(lock.packages.kernel ?? [])];
   return {
     format: 1,
     version,
     architecture: "amd64",
     time: lock.time,
-    kernel: { release: kernel.release, arguments: spec.kernel.arguments },
-    kubernetes: { source: spec.kubernetes.source, version: readFileSync(join(kube, "version"), "utf8").trim() },
+    kernel: { release: system.kernel.release, arguments: spec.kernel.arguments },
+    kubernetes: {
+      source: spec.kubernetes.source,
+      version: readFileSync(join(kube.directory, "version"), "utf8").trim(),
+    },
     lock: digestOf(lock),
     packages: held.map((entry) => `${entry.name} ${entry.version}`).sort(),
   };
+}
+
+function fullLock({ lock }: System, { release }: Kube): Lock {
+  const { k3s: _, ...packages } = lock;
+  return release ? { ...packages, k3s: release } : packages;
 }
 
 const digestBytes = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
