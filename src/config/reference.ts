@@ -18,7 +18,7 @@ Lowest first; a higher layer replaces a lower one key by key, lists and maps as 
 3. \`/var/lib/rancher/k3os/config.yaml\`: yours, on the node.
 4. What the surroundings hand over: \`meta-data\` of a NoCloud volume (label \`cidata\`), \`/run/config/local_hostname\`,
    \`/run/config/ssh/authorized_keys\`. Their ssh keys are added to those of the other layers.
-5. User data: \`user-data\` of a NoCloud volume, as YAML, \`#cloud-config\`, or a script (\`#!\`), which then runs after the services have started.
+5. User data: \`user-data\` of a NoCloud volume, as YAML, \`#cloud-config\`, or a script (\`#!\`), which then runs once the network is up.
 6. \`/var/lib/rancher/k3os/config.d/*\`: in the order of their names.
 
 A layer with an error is rejected as a whole before anything is applied, and the node comes up with the others. What is wrong is shown on
@@ -50,7 +50,7 @@ export function configReference(): string {
     "| key | value | meaning | example |",
     "|---|---|---|---|",
     ...supported.map(
-      ({ path, kind }) => `| \`${path}\` | ${valueOf(kind)} | ${meaning(kind)} | ${example(path, kind)} |`,
+      ({ path, kind }) => `| \`${path}\` | ${describeValue(kind)} | ${meaning(kind)} | ${example(path, kind)} |`,
     ),
     LATER,
     ...later.map(({ path, kind }) => `- \`${path}\`: ${kind.about}`),
@@ -73,19 +73,17 @@ function keysOf(prefix: string, kind: Kind): Row[] {
   });
 }
 
-function valueOf(kind: Kind): string {
-  switch (kind.kind) {
-    case "text":
-      return "text";
-    case "flag":
-      return "true or false";
-    case "map":
-      return "map of texts";
-    case "list":
-      return kind.item.kind === "struct" ? "list of maps" : "list of texts";
-    default:
-      return "map";
-  }
+const VALUES: Readonly<Record<Exclude<Kind["kind"], "list">, string>> = {
+  text: "text",
+  flag: "true or false",
+  map: "map of texts",
+  struct: "map",
+  later: "",
+};
+
+function describeValue(kind: Kind): string {
+  if (kind.kind !== "list") return VALUES[kind.kind];
+  return kind.item.kind === "struct" ? "list of maps" : "list of texts";
 }
 
 function meaning({ about, secret }: Kind): string {

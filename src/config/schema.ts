@@ -95,7 +95,10 @@ export const schema = struct(
     write_files: list(file, { about: "Files to write.", example: "[{ path: /etc/motd, content: Welcome }]" }),
     init_cmd: list(command, { about: "Commands run first of all.", example: "[modprobe loop]" }),
     boot_cmd: list(command, { about: "Commands run before the services start.", example: "[ip link set eth1 up]" }),
-    run_cmd: list(command, { about: "Commands run when the services have started.", example: "[echo ready]" }),
+    run_cmd: list(command, {
+      about: "Commands run when the network is up, before Kubernetes starts.",
+      example: "[echo ready]",
+    }),
     k3os,
   },
   { about: "A node." },

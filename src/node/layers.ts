@@ -19,12 +19,19 @@ export function loadConfig(host: Host): Loaded {
   return { ...loaded, config };
 }
 
-function readLayers(host: Host): Layer[] {
-  const dropIns = host.stat(DROP_INS) ? host.list(DROP_INS).map((name) => `${DROP_INS}/${name}`) : [];
+/** The layers that are there before any data source is asked. */
+export function localLayers(host: Host): Layer[] {
   return [
     ...file(host, "/k3os/system/config.yaml", "system"),
     ...file(host, "/proc/cmdline", "cmdline"),
     ...file(host, "/var/lib/rancher/k3os/config.yaml", "local"),
+  ];
+}
+
+function readLayers(host: Host): Layer[] {
+  const dropIns = host.stat(DROP_INS) ? host.list(DROP_INS).map((name) => `${DROP_INS}/${name}`) : [];
+  return [
+    ...localLayers(host),
     ...file(host, `${RUN_CONFIG}/meta-data`, "metadata"),
     ...file(host, `${RUN_CONFIG}/local_hostname`, "hostname"),
     ...file(host, `${RUN_CONFIG}/ssh/authorized_keys`, "authorized-keys"),

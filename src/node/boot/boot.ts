@@ -7,7 +7,7 @@ import { readFacts } from "../facts.ts";
 import { bootArguments } from "../init/boot-arguments.ts";
 import { loadConfig } from "../layers.ts";
 import { report } from "../report.ts";
-import { readNoCloud } from "../sources/nocloud.ts";
+import { readDataSources } from "../sources/sources.ts";
 import { Stages, savedStages } from "../stages.ts";
 import {
   bringUpKernelInterfaces,
@@ -32,7 +32,7 @@ export async function boot(host: Host): Promise<void> {
   linkConsoles(host);
   showAddresses(host);
   provideImages(host);
-  await readNoCloud(host);
+  await readDataSources(host);
 
   const { config, problems } = loadConfig(host);
   const facts = readFacts(host);
