@@ -275,7 +275,7 @@ export class Machine {
     const claimed: Claim = claim(this.paths.claim, this.name);
     try {
       if (this.state !== "running") return true;
-      const clean = await powerOff(this, options.graceMs ?? 30_000, options.signal);
+      const clean = await powerOff(this, options.graceMs ?? 60_000, options.signal);
       this.update({ phase: options.phase ?? "stopped" });
       return clean;
     } finally {

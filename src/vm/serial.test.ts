@@ -12,8 +12,12 @@ it("strips what only a terminal understands", () => {
   expect(plain("\x1b[2J\x1b[1;32mok\x1b[0m\r\n\x1b]0;title\x07a\tb\x00")).toBe("ok\na\tb");
 });
 
-it("gives the last lines", () => {
-  expect(lastLines("1\n2\r\n3\n\n", 2)).toBe("2\n3");
+it("gives what a menu places a line of its own", () => {
+  expect(plain("\x1b[01;01Hfirst\x1b[05;03H \x1b[06;03H second\n")).toBe("\nfirst\nsecond\n");
+});
+
+it("gives the last lines that say something", () => {
+  expect(lastLines("1\n2\r\n\n3 \n\n", 2)).toBe("2\n3");
 });
 
 describe("LogReader", () => {

@@ -90,13 +90,20 @@ export class Serial {
   }
 }
 
-/** Without escape sequences, carriage returns and other control characters. */
+/** Without escape sequences, carriage returns and other control characters; what was placed by coordinates gets a line. */
 export function plain(text: string): string {
   return text
+    .replace(/(?:\x1b\[\d+;\d+H\s*)+/g, "\n") // a menu places its lines
     .replace(/\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_78=>]/g, "")
     .replace(/[\x00-\x08\x0b-\x1f\x7f]/g, "");
 }
 
 export function lastLines(text: string, count: number): string {
-  return plain(text).trimEnd().split("\n").slice(-count).join("\n");
+  const lines = plain(text)
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  return lines
+    .slice(-count)
+    .map((line) => line.trimEnd().slice(0, 200))
+    .join("\n");
 }

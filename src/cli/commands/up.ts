@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
-import type { Tools } from "../../build/tools.ts";
+import type { BuildOptions, BuiltImage } from "../../build/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
 import { chooseAccel, requireKvm } from "../../vm/accel.ts";
@@ -79,13 +79,14 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
   const config = readConfig(options.config, io);
   await refuseEarly(options);
   const machine = await withProgress(io, options.json === true, async (progress) => {
-    const { boot, tools, kernel, version, k3s } = await prepare(options, progress, io);
-    const accel = await accelFor(options, tools, kernel, progress, io);
+    const { image, boot } = await prepare(options, { progress, signal: io.signal });
+    const accel = await accelFor(options, image, progress, io);
     const existed = findMachine(options.name) !== undefined;
     const started = await startMachine({
-      ...{ name: options.name, tools, boot, accel, memoryMiB: options.memory, cpus: options.cpus, config },
+      name: options.name,
+      ...{ tools: image.tools, boot, accel, memoryMiB: options.memory, cpus: options.cpus, config },
       ports: { ssh: options.sshPort, api: options.apiPort },
-      ...{ version, k3s, signal: io.signal },
+      ...{ version: image.imageJson.version, k3s: image.k3s, signal: io.signal },
     });
     try {
       if (options.wait) await awaitReady(started, options, progress, io);
@@ -121,23 +122,21 @@ async function refuseEarly(options: UpOptions): Promise<void> {
   checkHostMemory(options.memory, readFileSync("/proc/meminfo", "utf8"));
 }
 
-interface Prepared {
-  readonly boot: Boot;
-  readonly tools: Tools;
-  readonly kernel: string;
-  readonly version: string;
-  readonly k3s: string;
+async function prepare(options: UpOptions, context: BuildOptions): Promise<{ image: BuiltImage; boot: Boot }> {
+  const { build, buildIso } = await import("../../build/index.ts");
+  if (options.iso === undefined) {
+    const image = await build(context);
+    return { image, boot: { kind: "image", dir: image.dir, append: image.imageJson.kernel.arguments.join(" ") } };
+  }
+  const { image, dir } = await buildIso(context);
+  const as = options.iso === true ? "disc" : options.iso;
+  return { image, boot: { kind: "iso", file: join(dir, "k3os.iso"), as, firmware: options.firmware } };
 }
 
-async function prepare(_options: UpOptions, progress: Progress, io: Io): Promise<Prepared> {
-  const { build } = await import("../../build/index.ts");
-  const { dir, imageJson, k3s, tools } = await build({ progress, signal: io.signal });
-  return { boot: { kind: "image", dir }, tools, kernel: join(dir, "vmlinuz"), version: imageJson.version, k3s };
-}
-
-async function accelFor(options: UpOptions, tools: Tools, kernel: string, progress: Progress, io: Io): Promise<Accel> {
+async function accelFor(options: UpOptions, image: BuiltImage, progress: Progress, io: Io): Promise<Accel> {
   if (options.accel !== undefined) return options.accel;
-  return (await chooseAccel({ tools, kernel, progress, signal: io.signal })).accel;
+  const kernel = join(image.dir, "vmlinuz");
+  return (await chooseAccel({ tools: image.tools, kernel, progress, signal: io.signal })).accel;
 }
 
 function awaitReady(machine: Machine, options: UpOptions, progress: Progress, io: Io): Promise<void> {

@@ -1,3 +1,4 @@
+import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
 import { hasColours, type Io, isTerminal } from "../io.ts";
 import { liveProgress } from "./live.ts";
@@ -35,7 +36,8 @@ export async function asStep<T>(
     step.done(note?.(result));
     return result;
   } catch (error) {
-    step.fail();
+    // What the user stopped did not fail; the display ends it as stopped.
+    if (!(error instanceof K3osError && error.kind === "interrupted")) step.fail();
     throw error;
   }
 }

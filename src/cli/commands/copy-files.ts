@@ -1,0 +1,31 @@
+import { constants, copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { K3osError } from "../../errors.ts";
+
+/** Copies the files of a directory; each appears whole or not at all. On file systems that can, nothing is really copied. */
+export function copyFiles(from: string, to: string): void {
+  try {
+    mkdirSync(to, { recursive: true });
+    for (const entry of readdirSync(from, { withFileTypes: true })) if (entry.isFile()) copyFile(from, to, entry.name);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === undefined) throw cause;
+    const why = {
+      EACCES: "you may not write there",
+      ENOSPC: "the disk is full",
+      EEXIST: "it is no directory",
+      EROFS: "it is read-only",
+    };
+    throw new K3osError("host", `${to} cannot be written: ${why[code as keyof typeof why] ?? message}.`, { cause });
+  }
+}
+
+function copyFile(from: string, to: string, name: string): void {
+  const next = join(to, `.${name}.${process.pid}`);
+  try {
+    copyFileSync(join(from, name), next, constants.COPYFILE_FICLONE);
+    renameSync(next, join(to, name));
+  } finally {
+    rmSync(next, { force: true });
+  }
+}
