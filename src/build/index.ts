@@ -5,9 +5,11 @@ import { K3osError } from "../errors.ts";
 import { parseLock } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
+import { digestOf } from "./digest.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost } from "./preflight.ts";
 import { findProject, projectVersion, recipeDigest } from "./project.ts";
+import { type PruneOptions, pruneStore, rememberBuild } from "./prune.ts";
 import {
   type BuiltImage,
   lockPackages,
@@ -63,6 +65,11 @@ export function toolsTree(options: BuildOptions = {}): Promise<Tools> {
   return inWorkshop(options, async (shop) => makeTools(shop, await lockPackages(shop)));
 }
 
+/** Removes from the cache what the latest builds do not need and nobody used for days. Returns how many results that were. */
+export function prune(options: Pick<BuildOptions, "env"> & PruneOptions = {}): Promise<number> {
+  return pruneStore(openStore(cacheDirectory(options.env ?? process.env)), options);
+}
+
 async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Promise<T>): Promise<T> {
   const { env = process.env, progress = silent, signal } = options;
   const project = findProject();
@@ -79,8 +86,8 @@ async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Pr
     suites: [suite],
     keyring: resolve(dirname(specPath), keyring),
   }));
-  return runRecipe({ store, progress, signal }, async (runner) =>
-    make({
+  return runRecipe({ store, progress, signal }, async (runner) => {
+    const result = await make({
       project,
       specPath,
       spec,
@@ -106,8 +113,11 @@ async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Pr
       }),
       givenLock,
       jobs: options.jobs,
-    }),
-  );
+    });
+    rememberBuild(store, digestOf([make.name, specPath, options.lock ?? ""]).slice(0, 20), runner.used);
+    if (runner.made) await pruneStore(store);
+    return result;
+  });
 }
 
 function readLock(path: string): string {

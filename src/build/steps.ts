@@ -36,8 +36,10 @@ export interface Runner {
   readonly signal: AbortSignal;
   /** Does the step unless its result is there. Returns the path of the result. */
   run(step: Step): Promise<string>;
-  /** The results that were made or found so far. */
+  /** Paths of the results that were made or found so far. */
   readonly used: ReadonlySet<string>;
+  /** Whether any of them was made, not found. */
+  readonly made: boolean;
 }
 
 export interface RunnerOptions {
@@ -56,10 +58,15 @@ export async function runRecipe<T>(options: RunnerOptions, recipe: (runner: Runn
   const running = new Set<Promise<unknown>>();
   const used = new Set<string>();
   let firstFailure: unknown;
+  let made = false;
   const runner: Runner = {
     signal,
     used,
+    get made() {
+      return made;
+    },
     run(step) {
+      if (!options.store.has(keyOf(step))) made = true;
       const result = runStep(step, options.store, options.progress, signal);
       const tracked = result
         .then((path) => used.add(path))
@@ -84,7 +91,7 @@ export async function runRecipe<T>(options: RunnerOptions, recipe: (runner: Runn
 
 async function runStep(step: Step, store: Store, progress: Progress, signal: AbortSignal): Promise<string> {
   if (signal.aborted) throw interrupted();
-  const key = `${step.name}-${digestOf(step.inputs).slice(0, 20)}`;
+  const key = keyOf(step);
   const display = progress.step(step.title);
   if (store.has(key)) {
     await store.touch(key);
@@ -113,6 +120,8 @@ async function runStep(step: Step, store: Store, progress: Progress, signal: Abo
     throw error instanceof K3osError ? error : asBuildError(step, logPath, error);
   }
 }
+
+const keyOf = ({ name, inputs }: Step) => `${name}-${digestOf(inputs).slice(0, 20)}`;
 
 function workIn(
   out: string,

@@ -23,6 +23,8 @@ export interface Store {
    * one makes it while the others wait.
    */
   make(key: string, signal: AbortSignal, fill: (directory: string) => Promise<void>): Promise<"made" | "found">;
+  /** Removes a result, as a whole: whoever looks for it meanwhile finds all of it or nothing. */
+  remove(key: string): Promise<void>;
   /** Removes what builds that were killed left behind. */
   sweep(): Promise<void>;
 }
@@ -64,6 +66,11 @@ export function openStore(root: string): Store {
         }
         return "made";
       });
+    },
+    async remove(key) {
+      const doomed = join(directory("unfinished"), `${key}.removed-${process.pid}-${Date.now()}`);
+      await rename(path(key), doomed);
+      await rm(doomed, { recursive: true, force: true });
     },
     async sweep() {
       for (const name of await readdir(directory("unfinished"))) {

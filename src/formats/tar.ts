@@ -7,13 +7,14 @@ export interface TarEntry {
   readonly data?: Uint8Array;
   /** What a link points to. */
   readonly target?: string;
-  /** 0644, and 0755 for a directory, if not given. */
+  /** 0644 for a file, 0755 for a directory, if not given. */
   readonly mode?: number;
   readonly uid?: number;
   readonly gid?: number;
 }
 
 const blockSize = 512;
+const defaultModes = { file: 0o644, directory: 0o755, link: 0o777 } as const;
 const typeFlags = { file: "0", directory: "5", link: "2" } as const;
 
 /**
@@ -42,7 +43,7 @@ function entryParts(entry: TarEntry, mtime: number): Uint8Array[] {
     parts.push(...padded(records));
   }
   const name = split ?? { name: text(path).slice(0, 100), prefix: text("") };
-  const mode = entry.mode ?? (type === "directory" ? 0o755 : 0o644);
+  const mode = entry.mode ?? defaultModes[type];
   const { uid = 0, gid = 0 } = entry;
   parts.push(header({ name, type: typeFlags[type], mode, size: content.length, mtime, uid, gid, target }));
   parts.push(...padded(content));

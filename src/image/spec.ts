@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { isNode, LineCounter, parseDocument } from "yaml";
+import { isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import { K3osError } from "../errors.ts";
 
 const names = v.optional(v.array(v.string()), []);
@@ -113,7 +113,7 @@ function parse<S extends v.GenericSchema>(schema: S, text: string, name: string)
   if (result.success) return result.output;
   const problems = result.issues.map((issue) => {
     const path = (issue.path ?? []).map(({ key }) => key);
-    const { line, col } = lines.linePos(offsetOf(document, path));
+    const { line, col } = lines.linePos(offsetOf(document, path, issue.expected === "never"));
     return `${name}:${line}:${col} ${path.length > 0 ? `${path.join(".")}: ` : ""}${sentence(issue)}`;
   });
   throw invalid(problems.join("\n"));
@@ -123,8 +123,11 @@ function invalid(message: string): K3osError {
   return new K3osError("config", message, { hint: "os/image.yaml in the repository shows every key." });
 }
 
-/** Where the value at `path` stands; where its nearest parent does when it is missing. */
-function offsetOf(document: ReturnType<typeof parseDocument>, path: readonly unknown[]): number {
+/** Where the value at `path` stands; where its nearest parent does when it is missing; a wrong key where it is itself. */
+function offsetOf(document: ReturnType<typeof parseDocument>, path: readonly unknown[], isKey: boolean): number {
+  const parent = isKey ? document.getIn(path.slice(0, -1), true) : undefined;
+  const pair = isMap(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1)) : undefined;
+  if (isScalar(pair?.key) && pair.key.range) return pair.key.range[0];
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true);
     if (isNode(node) && node.range) return node.range[0];
