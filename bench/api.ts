@@ -1,0 +1,4 @@
+import { apiCommand } from "./apis/command.ts";
+import { runAndExit } from "./command.ts";
+
+await runAndExit(apiCommand);

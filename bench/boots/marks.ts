@@ -1,0 +1,83 @@
+import type { Line } from "./lines.ts";
+
+/** The points of a boot that are compared, in their order. */
+export const stages = [
+  "power-on",
+  "kernel",
+  "init",
+  "root",
+  "config",
+  "services",
+  "k3s",
+  "containerd",
+  "api",
+  "ready",
+  "pod",
+  "coredns",
+] as const;
+
+export type StageName = (typeof stages)[number];
+export type Marks = Readonly<Partial<Record<StageName, number>>>;
+
+/** How the k3s binary calls them in `/run/k3s/stages.json`. */
+const k3sStages: Readonly<Record<string, StageName>> = {
+  "process-start": "k3s",
+  "containerd-ready": "containerd",
+  "api-ready": "api",
+  "node-ready": "ready",
+  "coredns-ready": "coredns",
+};
+
+/** How the node's init calls them in `/run/k3os/boot.json`. */
+const bootStages: ReadonlySet<string> = new Set(["init", "root", "config", "services"]);
+
+/**
+ * Seconds of the guest's kernel clock at which each stage was complete. Of several reports of one stage the first counts:
+ * a k3s that was restarted reports its start again.
+ */
+export function marksOf(lines: readonly Line[]): Marks {
+  const marks: Partial<Record<StageName, number>> = {};
+  const note = (name: StageName, uptime: number) => {
+    marks[name] ??= uptime;
+  };
+  for (const { kind, rest, uptime } of lines) {
+    if (kind === "mark" && isStage(rest)) note(rest, uptime);
+    if (kind === "kernel") note("kernel", Number(/\[ *(\d+\.\d+)\]/.exec(rest)?.[1] ?? Number.NaN));
+    if (kind === "boot") for (const stage of bootStagesIn(rest)) note(stage.name, stage.uptime_s);
+    if (kind === "stage") {
+      const { stage, uptime_s } = JSON.parse(rest) as { stage: string; uptime_s: number };
+      const name = k3sStages[stage];
+      if (name !== undefined) note(name, uptime_s);
+    }
+  }
+  return marks;
+}
+
+function bootStagesIn(json: string): { name: StageName; uptime_s: number }[] {
+  const { stages = [] } = JSON.parse(json) as { stages?: { name: string; uptime_s: number }[] };
+  return stages.flatMap(({ name, uptime_s }) => (bootStages.has(name) && isStage(name) ? [{ name, uptime_s }] : []));
+}
+
+function isStage(name: string): name is StageName {
+  return (stages as readonly string[]).includes(name);
+}
+
+/** A line of the guest, and when it arrived: seconds since QEMU was started. */
+export interface Arrival {
+  readonly line: Line;
+  readonly at: number;
+}
+
+/**
+ * Seconds between the start of QEMU and the zero of the guest's clock: firmware, and the loading of kernel and initrd. A line
+ * can only be late, so the quickest of them tells best.
+ */
+export function clockOffset(arrivals: readonly Arrival[]): number {
+  return Math.max(0, Math.min(...arrivals.map(({ line, at }) => at - line.uptime)));
+}
+
+/** The same marks, in seconds since power-on. */
+export function sincePowerOn(marks: Marks, offset: number): Marks {
+  const moved = Object.entries(marks).map(([name, uptime]) => [name, uptime + offset]);
+  return { "power-on": offset, ...Object.fromEntries(moved) };
+}

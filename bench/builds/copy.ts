@@ -1,0 +1,67 @@
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { runCommand } from "../../src/build/command.ts";
+import { cacheDirectory } from "../../src/build/store.ts";
+import { linkTree } from "../../src/build/tree.ts";
+
+/** A copy of the project that may be changed, with a cache of its own that holds what the user's holds. */
+export interface ProjectCopy {
+  readonly project: string;
+  /** For commands of the copy: their cache and their machines are not the user's. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Changes a file the way an editor would. */
+  append(path: string, text: string): void;
+  remove(): void;
+}
+
+/** What of a cache a build uses again. */
+const cached = ["store", "debs", "resolved", "accel.json"];
+
+/** Copies the working tree as it is: what is committed, changed and new, not what is ignored. */
+export async function copyProject(project: string, signal: AbortSignal): Promise<ProjectCopy> {
+  const cache = cacheDirectory(process.env);
+  const directory = mkdtempSync(join(cache, "bench-"));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  try {
+    const copy = join(directory, "project");
+    await copyWorkingTree(project, copy, signal);
+    linkPackages(project, copy);
+    const own = join(directory, "cache/k3os");
+    mkdirSync(own, { recursive: true });
+    for (const name of readdirSync(cache).filter((name) => cached.includes(name))) {
+      await linkTree(join(cache, name), join(own, name)); // hard links: quick, and without space of their own
+    }
+    const goCache = (await runCommand(["go", "env", "GOCACHE"], { signal }).catch(() => "")).trim();
+    return {
+      project: copy,
+      env: {
+        XDG_CACHE_HOME: join(directory, "cache"),
+        XDG_STATE_HOME: join(directory, "state"),
+        ...(goCache !== "" && { GOCACHE: goCache }),
+      },
+      append: (path, text) => appendFileSync(join(copy, path), text),
+      remove,
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+async function copyWorkingTree(project: string, copy: string, signal: AbortSignal): Promise<void> {
+  const listed = await runCommand(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    ...{ cwd: project, signal },
+  });
+  for (const path of listed.split("\0").filter(Boolean)) {
+    mkdirSync(dirname(join(copy, path)), { recursive: true });
+    cpSync(join(project, path), join(copy, path), { verbatimSymlinks: true, force: true });
+  }
+}
+
+/** The packages are the project's; the bundle of the command line, which lies beside them, is the copy's own. */
+function linkPackages(project: string, copy: string): void {
+  const [from, to] = [join(project, "node_modules"), join(copy, "node_modules")];
+  mkdirSync(to);
+  for (const name of readdirSync(from).filter((name) => name !== ".cache"))
+    symlinkSync(join(from, name), join(to, name));
+}

@@ -1,0 +1,25 @@
+import { type Boot, type Disk, qemuArguments } from "../../src/vm/qemu.ts";
+import type { Conditions } from "./machine.ts";
+
+/**
+ * The command line of a machine that is measured: exactly that of `./k3os up`, and a second serial port, `/dev/ttyS1`, on
+ * which the guest reports. What arrives there is QEMU's standard output.
+ */
+export function benchCommand(
+  { accel, memoryMiB, cpus }: Conditions,
+  name: string,
+  boot: Boot,
+  more: { readonly seed?: string; readonly disks?: readonly Disk[]; readonly options?: readonly string[] } = {},
+): string[] {
+  const { options = [], ...parts } = more;
+  return [
+    ...qemuArguments({
+      ...{ name: `bench-${name}`, accel, memoryMiB, cpus, boot },
+      ...{ qmpSocket: "qmp.sock", serialSocket: "serial.sock", serialLog: "serial.log" },
+      ...parts,
+    }),
+    "-no-reboot",
+    ...["-chardev", "stdio,id=bench,signal=off", "-serial", "chardev:bench"],
+    ...options,
+  ];
+}

@@ -1,0 +1,108 @@
+#!/bin/sh
+# Watches a node from inside and reports to the console $1: how far the boot came, when a first pod answers, what memory
+# is used. The same program on every machine that is compared, so that it costs each of them the same.
+# Waits with shell builtins and two forks a second: under emulation everything else would be measured, too.
+exec >"$1" 2>/dev/null </dev/null
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+patience=${2:-240}
+stages=/run/k3s/stages.json
+dir=/run/k3os-bench
+
+say() {
+	read -r up _ </proc/uptime
+	echo "@$up $*"
+}
+
+# Waits until the k3s binary has reported the stage $1, at most until the kernel's clock shows $2 seconds.
+await() {
+	while :; do
+		while read -r line; do
+			case $line in *"\"$1\""*) return 0 ;; esac
+		done <$stages
+		read -r up _ </proc/uptime
+		[ "${up%.*}" -lt "$2" ] || return 1
+		sleep 0.5
+	done
+}
+
+fail() {
+	say fail "$1"
+	for log in /var/log/k3s-service.log /run/k3os-bench/k3s.log; do
+		[ -r "$log" ] && tail -n 60 "$log"
+	done
+	command -v journalctl >/dev/null && journalctl --no-pager -o cat -n 60 -u k3s
+	say done
+	exit 1
+}
+
+say hello
+await node-ready "$patience" || fail "the node was not Ready after $patience s"
+read -r ready _ </proc/uptime
+ready=${ready%.*}
+say reached ready
+
+# Access to the API with the administrator's certificate; kubectl itself would be the larger part of the measurement.
+mkdir -p $dir
+for name in certificate-authority-data client-certificate-data client-key-data; do
+	sed -n "s/^ *$name: //p" /etc/rancher/k3s/k3s.yaml | base64 -d >$dir/$name
+done
+server=https://127.0.0.1:6443/api/v1/namespaces/default/pods
+access="-sS --cacert $dir/certificate-authority-data --cert $dir/client-certificate-data --key $dir/client-key-data"
+# The image is there already and nearly empty; the web server is the machine's own busybox.
+cat >$dir/pod.json <<'EOF'
+{"apiVersion":"v1","kind":"Pod","metadata":{"name":"bench"},"spec":{
+"terminationGracePeriodSeconds":0,"automountServiceAccountToken":false,"enableServiceLinks":false,
+"containers":[{"name":"web","image":"k3os.io/pause:1","imagePullPolicy":"Never",
+"command":["/usr/bin/busybox","httpd","-f","-p","8080","-h","/usr/lib"],
+"volumeMounts":[{"name":"usr","mountPath":"/usr","readOnly":true},{"name":"lib","mountPath":"/lib","readOnly":true},
+{"name":"lib64","mountPath":"/lib64","readOnly":true}]}],
+"volumes":[{"name":"usr","hostPath":{"path":"/usr"}},{"name":"lib","hostPath":{"path":"/usr/lib"}},
+{"name":"lib64","hostPath":{"path":"/usr/lib64"}}]}}
+EOF
+say mark create
+tries=0
+until curl $access -f -o /dev/null -H 'Content-Type: application/json' -d @$dir/pod.json $server; do
+	tries=$((tries + 1))
+	[ $tries -lt 100 ] || fail "the pod could not be created"
+	sleep 0.2
+done
+mkfifo $dir/events
+curl $access -N -m 120 "$server?watch=1&fieldSelector=metadata.name=bench" >$dir/events &
+watch=$!
+ip=$(sed -n 's/.*"podIP":"\([0-9.]*\)".*/\1/p; /"podIP":"/q' $dir/events)
+kill $watch
+[ -n "$ip" ] || fail "the pod got no address within 120 s"
+tries=0
+until curl -s -m 2 -f -o /dev/null "http://$ip:8080/os-release"; do
+	tries=$((tries + 1))
+	[ $tries -lt 100 ] || fail "the pod at $ip did not answer"
+	sleep 0.1
+done
+say mark pod
+curl $access -o /dev/null -X DELETE "$server/bench?gracePeriodSeconds=0"
+
+await coredns-ready $((ready + 90)) || fail "CoreDNS was not ready 90 s after the node"
+read -r up _ </proc/uptime
+rest=$((ready + 30 - ${up%.*}))
+[ $rest -le 0 ] || sleep $rest
+
+say memory
+while read -r line; do echo "@$up meminfo $line"; done </proc/meminfo
+for process in /proc/[0-9]*; do
+	[ "$process" != "/proc/$$" ] || continue
+	rss= pss= anonymous= cgroup=
+	while read -r key value _; do
+		case $key in Rss:) rss=$value ;; Pss:) pss=$value ;; Pss_Anon:) anonymous=$value ;; esac
+	done <"$process/smaps_rollup"
+	[ -n "$rss" ] || continue # a kernel thread
+	read -r cgroup <"$process/cgroup"
+	echo "@$up process $rss $pss $anonymous ${cgroup#0::} $(tr '\0\n' '  ' <"$process/cmdline" | cut -c1-160)"
+done
+# Kubernetes' own files, where they lie in memory.
+for place in /var/lib/rancher /var/lib/kubelet /var/lib/cni /var/log/pods /run/k3s /run/containerd; do
+	[ "$(stat -f -c %T $place)" = tmpfs ] && echo "@$up tmpfs $(du -skx $place | tr '\t' ' ')"
+done
+echo "@$up kernel $(dmesg | grep -m1 'as init process')"
+[ -r /run/k3os/boot.json ] && echo "@$up boot $(tr -d '\n' </run/k3os/boot.json)"
+while read -r line; do echo "@$up stage $line"; done <$stages
+say done

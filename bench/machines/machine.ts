@@ -1,0 +1,27 @@
+import type { BuiltImage } from "../../src/build/index.ts";
+import type { Accel } from "../../src/vm/qemu.ts";
+
+export const machineNames = ["os", "floor", "peer"] as const;
+export type MachineName = (typeof machineNames)[number];
+
+/** How the tables call them. */
+export const titles: Readonly<Record<MachineName, string>> = { os: "k3OS", floor: "floor", peer: "Debian + systemd" };
+
+/** What is the same for all machines that are compared. */
+export interface Conditions {
+  readonly image: BuiltImage;
+  /** The image as a medium. */
+  readonly iso: string;
+  readonly accel: Accel;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+}
+
+/** A machine that is ready to be booted, any number of times: no boot leaves anything behind for the next one. */
+export interface BenchMachine {
+  readonly name: MachineName;
+  /** QEMU's command line, as the tools tree takes it. `dir` is a directory of this boot's own, in which QEMU runs. */
+  command(dir: string): string[];
+  /** Sizes in bytes of what it is made of. */
+  readonly sizes: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,33 @@
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { cidata } from "../../src/vm/nocloud.ts";
+import { benchCommand } from "./command.ts";
+import { guestFile } from "./guest.ts";
+import type { BenchMachine, Conditions } from "./machine.ts";
+
+const probe = "/run/k3os-bench/probe.sh";
+
+/** The image as `./k3os up` boots it. The probe comes along as a user's own program would: in config.yaml. */
+export function osMachine(conditions: Conditions): BenchMachine {
+  const { image } = conditions;
+  const seed = cidata({ hostname: "os", instanceId: "k3os-bench", publicKeys: [], userData: userData() });
+  const size = (path: string) => statSync(path).size;
+  return {
+    name: "os",
+    sizes: {
+      ...{ kernel: size(image.kernel), initrd: size(image.initrd), root: size(image.root), iso: size(conditions.iso) },
+    },
+    command(dir) {
+      writeFileSync(join(dir, "cidata.iso"), seed);
+      return benchCommand(conditions, "os", { kind: "image", dir: image.dir }, { seed: "cidata.iso" });
+    },
+  };
+}
+
+function userData(): string {
+  return stringify({
+    write_files: [{ path: probe, content: readFileSync(guestFile("probe.sh"), "utf8"), permissions: "0755" }],
+    boot_cmd: [`setsid sh ${probe} /dev/ttyS1 >/dev/null 2>&1 </dev/null &`],
+  });
+}

@@ -1,0 +1,107 @@
+import { lstatSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { digestTree } from "../../src/build/digest.ts";
+import { extractPackages, megabytes, treeSize } from "../../src/build/extract.ts";
+import { finishRoot } from "../../src/build/finish.ts";
+import type { Work } from "../../src/build/steps.ts";
+import { linkTree, overlayTree, placeFile } from "../../src/build/tree.ts";
+import { kernelArguments } from "../../src/vm/qemu.ts";
+import { benchCommand } from "./command.ts";
+import { guestFile } from "./guest.ts";
+import { benchInitrd } from "./initrd.ts";
+import type { BenchMachine, Conditions } from "./machine.ts";
+import type { Parts } from "./parts.ts";
+import { type BenchWorkshop, runLatest } from "./workshop.ts";
+
+/** A trimmed Debian with systemd on an ext4 disk; kernel and k3s are those of the image. */
+export async function peerMachine(shop: BenchWorkshop, parts: Parts, conditions: Conditions): Promise<BenchMachine> {
+  const { image } = conditions;
+  const disk = await peerDisk(shop, await peerTree(shop), parts.image);
+  const initrd = benchInitrd({
+    ...{ kernelTree: parts.image, modules: shop.peer.initrd.modules, busybox: parts.busybox },
+    scripts: { init: readFileSync(guestFile("peer-initrd.sh"), "utf8") },
+  });
+  return {
+    name: "peer",
+    sizes: { initrd: initrd.length, root: statSync(disk).blocks * 512 },
+    command(dir) {
+      writeFileSync(join(dir, "initrd"), initrd);
+      const options = [
+        ...["-kernel", image.kernel, "-initrd", "initrd", "-append", kernelArguments()],
+        // Writable, and as new at every boot.
+        ...["-drive", `if=none,id=root,format=raw,snapshot=on,file=${disk.replaceAll(",", ",,")}`],
+        ...["-device", "virtio-blk-pci,drive=root"],
+      ];
+      return benchCommand(conditions, "peer", { kind: "disk", firmware: "bios" }, { options });
+    },
+  };
+}
+
+/** Debian's packages, unpacked, and what their maintainer scripts would have done. */
+async function peerTree({ packages, peer, runner, image, project }: BenchWorkshop): Promise<string> {
+  const lock =
+    (await packages.resolve({ peer: { packages: peer.packages, exclude: peer.exclude } })).packages.peer ?? [];
+  return runner.run({
+    name: "bench-peer-tree",
+    title: "Debian with systemd",
+    inputs: {
+      peer,
+      packages: lock.map(({ sha256 }) => sha256),
+      tools: image.tools.root,
+      finish: await digestTree(join(project, "src/build/finish.ts")),
+    },
+    async run(work) {
+      await packages.fetch(lock, work.log, work.update);
+      await extractPackages(work, lock, packages.debs, []);
+      await finishRoot(work, peer, peer.drop, image.tools);
+      return megabytes(treeSize(work.out));
+    },
+  });
+}
+
+async function peerDisk(shop: BenchWorkshop, tree: string, parts: string): Promise<string> {
+  const { project, image } = shop;
+  const files = ["bench/machines/peer/rootfs", "os/rootfs", "bench/machines/guest/probe.sh"];
+  const result = await runLatest(shop, {
+    name: "bench-peer-disk",
+    title: "Disk of the Debian with systemd",
+    inputs: { tree, parts, files: await Promise.all(files.map((path) => digestTree(join(project, path)))) },
+    async run(work) {
+      const root = join(work.scratch, "root");
+      await linkTree(tree, root);
+      await linkTree(join(parts, "usr/lib/modules"), join(root, "usr/lib/modules"));
+      placeKubernetes(root, parts);
+      overlayTree(join(project, "bench/machines/peer/rootfs"), root);
+      placeShared(root, project);
+      return packDisk(work, root, image.tools);
+    },
+  });
+  return join(result, "root.ext4");
+}
+
+function placeKubernetes(root: string, parts: string): void {
+  placeFile(join(parts, "usr/bin/k3s"), join(root, "usr/local/bin/k3s"));
+  placeFile(join(parts, "usr/bin/containerd-shim-runc-v2"), join(root, "usr/local/bin/containerd-shim-runc-v2"));
+  const images = join(parts, "usr/share/k3os/images");
+  for (const name of readdirSync(images)) {
+    placeFile(join(images, name), join(root, "var/lib/rancher/k3s/agent/images", name));
+  }
+}
+
+/** What both systems need in the same way: the kernel's settings for Kubernetes, logins, and the probe. */
+function placeShared(root: string, project: string): void {
+  for (const path of ["etc/sysctl.d", "etc/pam.d"]) overlayTree(join(project, "os/rootfs", path), join(root, path));
+  placeFile(join(project, "bench/machines/guest/probe.sh"), join(root, "usr/local/lib/k3os-bench/probe.sh"));
+  // As after a first boot: systemd has nothing to catch up with.
+  for (const place of ["etc", "var"]) writeFileSync(join(root, place, ".updated"), "");
+}
+
+/** Files must belong to root. Who is not root packs in a user namespace in which he is. */
+async function packDisk(work: Work, root: string, tools: BenchWorkshop["image"]["tools"]): Promise<string> {
+  const [unfinished, file] = [join(work.scratch, "root.ext4"), join(work.out, "root.ext4")];
+  const { argv, env } = tools.command(["mkfs.ext4", "-q", "-F", "-d", root, unfinished, "4G"]);
+  const asRoot = process.getuid?.() === 0 ? [] : ["unshare", "--map-root-user"];
+  await work.command([...asRoot, ...argv], { env });
+  renameSync(unfinished, file);
+  return megabytes(lstatSync(file).blocks * 512);
+}

@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { BuiltImage } from "../../src/build/index.ts";
+import { type PackageSource, packageSource } from "../../src/build/packages.ts";
+import { findProject } from "../../src/build/project.ts";
+import { type Runner, runRecipe, type Step } from "../../src/build/steps.ts";
+import { cacheDirectory, openStore, type Store } from "../../src/build/store.ts";
+import { type BaseSpec, parseBaseSpec } from "../../src/image/spec.ts";
+import type { Progress } from "../../src/progress.ts";
+
+/** What the machines that are compared with the image are built with: the project's own store and packages. */
+export interface BenchWorkshop {
+  readonly project: string;
+  readonly image: BuiltImage;
+  /** `bench/machines/peer/peer.yaml`. */
+  readonly peer: BaseSpec;
+  readonly store: Store;
+  readonly runner: Runner;
+  readonly packages: PackageSource;
+}
+
+export interface WorkshopOptions {
+  readonly image: BuiltImage;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+export function inBenchWorkshop<T>(
+  { image, progress, signal }: WorkshopOptions,
+  make: (shop: BenchWorkshop) => Promise<T>,
+): Promise<T> {
+  const project = findProject();
+  const name = "bench/machines/peer/peer.yaml";
+  const peer = parseBaseSpec(readFileSync(join(project, name), "utf8"), name);
+  const store = openStore(cacheDirectory(process.env));
+  return runRecipe({ store, progress, signal }, (runner) =>
+    make({
+      ...{ project, image, peer, store, runner },
+      packages: packageSource({
+        ...{ store, progress, signal: runner.signal, env: process.env },
+        ...{ apt: { sources: [] }, refresh: false, offline: false },
+      }),
+    }),
+  );
+}
+
+/** Runs a step whose older results nobody needs once there is a newer one: those of images that were built before. */
+export async function runLatest({ runner, store }: BenchWorkshop, step: Step): Promise<string> {
+  const result = await runner.run(step);
+  const others = readdirSync(dirname(result)).filter(
+    (name) => name.startsWith(`${step.name}-`) && name !== basename(result),
+  );
+  await Promise.all(others.map((name) => rm(store.path(name), { recursive: true, force: true })));
+  return result;
+}
