@@ -41,7 +41,7 @@ export interface TestMachineOptions {
 
 /**
  * Registers a machine for this file: up before its tests, down after them, its console printed when one of them, or the start
- * itself, fails.
+ * itself, failed.
  */
 export function useMachine({ name, config, up = [], unchecked = false }: TestMachineOptions): TestMachine {
   const directory = mkdtempSync(join(tmpdir(), "k3os-test-"));
@@ -95,10 +95,12 @@ export function useMachine({ name, config, up = [], unchecked = false }: TestMac
       throw error;
     }
   });
+  let failed = false;
   afterEach(({ task }) => {
-    if (task.result?.state === "fail") showConsole();
+    failed ||= task.result?.state === "fail";
   });
   afterAll(async () => {
+    if (failed) showConsole();
     await k3os(["down", "--name", name, "--force", "--purge"]);
     rmSync(directory, { recursive: true, force: true });
   });
