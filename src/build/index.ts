@@ -8,7 +8,7 @@ import { type Progress, silent } from "../progress.ts";
 import { digestOf } from "./digest.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost } from "./preflight.ts";
-import { findProject, projectVersion, recipeDigest } from "./project.ts";
+import { findProject, makerDigests, projectVersion } from "./project.ts";
 import { type PruneOptions, pruneStore, rememberBuild } from "./prune.ts";
 import {
   type BuiltImage,
@@ -94,7 +94,7 @@ async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Pr
         spec,
         base,
         version: await projectVersion(project),
-        recipe: await recipeDigest(project),
+        makers: await makerDigests(project),
         runner,
         packages: packageSource({
           store,

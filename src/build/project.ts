@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { digestOf, digestTree } from "./digest.ts";
+import { build } from "esbuild";
 
 /** The repository that this code belongs to, also when it runs from a bundle inside of it. */
 export function findProject(start = dirname(fileURLToPath(import.meta.url))): string {
@@ -16,10 +16,33 @@ export async function projectVersion(project: string): Promise<string> {
   return JSON.parse(await readFile(join(project, "package.json"), "utf8")).version;
 }
 
-/** The identity of the code that builds: when it changes, what it built before no longer counts. */
-export async function recipeDigest(project: string): Promise<string> {
-  const folders = ["src/build", "src/image", "src/formats"].map((folder) =>
-    digestTree(join(project, folder), (name) => name.endsWith(".test.ts")),
-  );
-  return digestOf(await Promise.all(folders));
+/** Modules that make a result, by the step that they belong to. */
+const makers = {
+  packages: "src/build/finish.ts",
+  kernel: "src/build/kernel.ts",
+  initrd: "src/build/initrd.ts",
+  root: "src/build/root.ts",
+  iso: "src/build/media/iso.ts",
+  netboot: "src/build/media/netboot.ts",
+};
+
+/**
+ * The identity of the code that makes each result, with all that it imports: when that changes, older results no longer count.
+ * Comments and types are no part of it.
+ */
+export async function makerDigests(project: string): Promise<Record<keyof typeof makers, string>> {
+  const { outputFiles } = await build({
+    absWorkingDir: project,
+    entryPoints: Object.entries(makers).map(([out, path]) => ({ in: path, out })),
+    outdir: "out",
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "node",
+    packages: "external",
+    minifyWhitespace: true,
+    logLevel: "silent",
+  });
+  const digests = outputFiles.map(({ path, hash }) => [basename(path, ".js"), hash]);
+  return Object.fromEntries(digests);
 }

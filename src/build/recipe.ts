@@ -15,6 +15,7 @@ import { compileKube, requireGo } from "./kube.ts";
 import { makeIso } from "./media/iso.ts";
 import { makeNetboot } from "./media/netboot.ts";
 import type { PackageSource } from "./packages.ts";
+import type { makerDigests } from "./project.ts";
 import type { K3sRelease, Releases } from "./release.ts";
 import { makeRoot } from "./root.ts";
 import type { Runner, Step } from "./steps.ts";
@@ -27,8 +28,8 @@ export interface Workshop {
   readonly spec: ImageSpec;
   readonly base: BaseSpec;
   readonly version: string;
-  /** Identity of the building code itself. */
-  readonly recipe: string;
+  /** Identity of the code that makes each result. */
+  readonly makers: Awaited<ReturnType<typeof makerDigests>>;
   readonly runner: Runner;
   readonly packages: PackageSource;
   readonly releases: Releases;
@@ -55,8 +56,8 @@ const rootLevel = 9;
 /** The recipe of an image. Steps that do not wait for each other run side by side. */
 export async function makeImage(shop: Workshop): Promise<BuiltImage> {
   const [kube, system] = await Promise.all([makeKube(shop), makeSystem(shop)]);
-  const root = await makeRootImage(shop, system, kube);
-  return assembleImage(shop, system, { kube, root });
+  const [initrd, root] = await Promise.all([makeInitrdImage(shop, system), makeRootImage(shop, system, kube)]);
+  return assembleImage(shop, system, { kube, initrd, root });
 }
 
 /** An image in a form that a machine boots from. */
@@ -71,7 +72,7 @@ export async function makeIsoMedium(shop: Workshop): Promise<Medium> {
   const dir = await shop.runner.run({
     name: "iso",
     title: "ISO",
-    inputs: { image: image.dir, recipe: shop.recipe, tools: image.tools.root },
+    inputs: { image: image.dir, maker: shop.makers.iso, tools: image.tools.root },
     run: (work) => makeIso(work, image),
   });
   return { image, dir };
@@ -82,7 +83,7 @@ export async function makeNetbootMedium(shop: Workshop): Promise<Medium> {
   const dir = await shop.runner.run({
     name: "netboot",
     title: "Netboot set",
-    inputs: { image: image.dir, recipe: shop.recipe },
+    inputs: { image: image.dir, maker: shop.makers.netboot },
     run: (work) => makeNetboot(work, image),
   });
   return { image, dir };
@@ -97,15 +98,13 @@ interface System {
   readonly kernel: Kernel;
   /** The node's program. */
   readonly bundle: Uint8Array;
-  readonly initrd: string;
 }
 
 async function makeSystem(shop: Workshop): Promise<System> {
   const [bundle, lock] = await Promise.all([bundleNode(shop.project), lockPackages(shop)]);
   const tools = await makeTools(shop, lock);
   const [packages, kernel] = await Promise.all([makePackages(shop, lock, tools), makeKernelTree(shop, lock, tools)]);
-  const trees = { lock, tools, packages, kernel, bundle };
-  return { ...trees, initrd: await makeInitrdImage(shop, trees) };
+  return { lock, tools, packages, kernel, bundle };
 }
 
 export async function lockPackages({ givenLock, packages, base, spec }: Workshop): Promise<Lock> {
@@ -130,9 +129,10 @@ export async function makeTools(shop: Workshop, lock: Lock): Promise<Tools> {
 }
 
 async function makePackages(shop: Workshop, lock: Lock, tools: Tools): Promise<string> {
-  const { base, spec, recipe } = shop;
+  const { base, spec, makers } = shop;
   const drop = [...base.drop, ...spec.drop];
-  const inputs = { base: { ...base, kernel: {}, initrd: {}, tools: {} }, drop, recipe, tools: tools.root };
+  const own = { ...base, kernel: {}, initrd: {}, tools: {} };
+  const inputs = { base: own, drop, maker: makers.packages, tools: tools.root };
   return packageStep(shop, lock, "root", "Root packages", inputs, async (work) => {
     await extractPackages(work, lock.packages.root ?? [], shop.packages.debs, []);
     await finishRoot(work, base, drop, tools);
@@ -142,7 +142,7 @@ async function makePackages(shop: Workshop, lock: Lock, tools: Tools): Promise<s
 
 async function makeKernelTree(shop: Workshop, lock: Lock, tools: Tools): Promise<Kernel> {
   const { drop } = shop.base.kernel;
-  const inputs = { drop, recipe: shop.recipe, tools: tools.root };
+  const inputs = { drop, maker: shop.makers.kernel, tools: tools.root };
   const directory = await packageStep(shop, lock, "kernel", "Kernel", inputs, (work) =>
     makeKernel(work, lock.packages.kernel ?? [], shop.packages.debs, drop, tools),
   );
@@ -197,14 +197,14 @@ async function makeKube({ spec, project, runner, jobs, releases }: Workshop): Pr
   return { directory };
 }
 
-async function makeInitrdImage(shop: Workshop, system: Omit<System, "initrd">): Promise<string> {
-  const { project, base, recipe } = shop;
+async function makeInitrdImage(shop: Workshop, system: System): Promise<string> {
+  const { project, base, makers } = shop;
   const { lock, tools, packages, kernel, bundle } = system;
   const directory = await shop.runner.run({
     name: "initrd",
     title: "Initial root",
     inputs: {
-      recipe,
+      maker: makers.initrd,
       packages,
       kernel: kernel.directory,
       modules: base.initrd.modules,
@@ -220,7 +220,7 @@ async function makeInitrdImage(shop: Workshop, system: Omit<System, "initrd">): 
 }
 
 async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promise<string> {
-  const { project, spec, base, recipe, jobs } = shop;
+  const { project, spec, base, makers, jobs } = shop;
   const { packages, kernel, tools, bundle } = system;
   const specDirectory = dirname(resolve(shop.specPath));
   const image = describeImage(shop, system, kube);
@@ -230,7 +230,7 @@ async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promis
     name: "squashfs",
     title: "Root",
     inputs: {
-      recipe,
+      maker: makers.root,
       packages,
       kernel: kernel.directory,
       kube: kube.directory,
@@ -265,14 +265,14 @@ async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promis
 async function assembleImage(
   shop: Workshop,
   system: System,
-  { kube, root }: { kube: Kube; root: string },
+  { kube, initrd, root }: { kube: Kube; initrd: string; root: string },
 ): Promise<BuiltImage> {
-  const parts = { vmlinuz: join(system.kernel.directory, "vmlinuz"), initrd: system.initrd, "root.squashfs": root };
+  const parts = { vmlinuz: join(system.kernel.directory, "vmlinuz"), initrd, "root.squashfs": root };
   const image = describeImage(shop, system, kube);
   const dir = await shop.runner.run({
     name: "image",
     title: "Image",
-    inputs: { parts, image, recipe: shop.recipe },
+    inputs: { parts, image },
     async run({ out, signal }) {
       const files: Record<string, { sha256: string; size: number }> = {};
       for (const [name, path] of Object.entries(parts)) {
