@@ -3,6 +3,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { buildCommand } from "./commands/build.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
+import { consoleCommand } from "./commands/console.ts";
 import { downCommand } from "./commands/down.ts";
 import { imageCommand } from "./commands/image.ts";
 import { kubectlCommand } from "./commands/kubectl.ts";
@@ -30,6 +31,7 @@ export function createProgram(io: Io): Command {
     kubectlCommand,
     sshCommand,
     logsCommand,
+    consoleCommand,
     imageCommand,
     downCommand,
     listCommand,

@@ -1,15 +1,29 @@
 import { Command } from "commander";
-import { type Io, printLine } from "../io.ts";
-import { examples } from "../options.ts";
+import { type Io, printJson, printLine } from "../io.ts";
+import { examples, jsonOption, numberOption } from "../options.ts";
 
-export function pruneCommand(io: Io): Command {
-  const pruneCommand = new Command("prune")
-    .summary("remove what builds have left behind")
-    .description("Removes what was built or downloaded and is no longer the newest. Running machines keep their image.")
-    .action(() => runPrune(io));
-  return examples(pruneCommand, ["./k3os prune", "the next build goes on from what is newest"]);
+interface PruneCommandOptions {
+  readonly days: number;
+  readonly json?: boolean;
 }
 
-async function runPrune(io: Io): Promise<void> {
-  printLine(io, "Nothing to remove.");
+export function pruneCommand(io: Io): Command {
+  const command = new Command("prune")
+    .summary("remove from the cache what is not needed any more")
+    .description("Removes what the latest builds do not need and nobody used for some days.")
+    .addOption(numberOption("--days <days>", "how long something must be unused", 0, 3650).default(3))
+    .addOption(jsonOption())
+    .action((options: PruneCommandOptions) => runPrune(options, io));
+  return examples(
+    command,
+    ["./k3os prune", "what was not used for three days"],
+    ["./k3os prune --days 0", "everything but the latest builds"],
+  );
+}
+
+async function runPrune({ days, json }: PruneCommandOptions, io: Io): Promise<void> {
+  const { prune } = await import("../../build/index.ts");
+  const removed = await prune({ unusedDays: days });
+  if (json) printJson(io, { removed });
+  else printLine(io, removed === 0 ? "There was nothing to remove." : `Removed ${removed} results of builds.`);
 }
