@@ -9,11 +9,12 @@ import { markdownOption, type OutputOptions, printMeasured, quiet } from "../out
 import { rounded, spread } from "../statistics.ts";
 import { cell } from "../table.ts";
 import { copyProject, type ProjectCopy } from "./copy.ts";
-import { recordedSteps } from "./recorded.ts";
+import { type MadeStep, madeSteps } from "./steps.ts";
 
 interface BuildBenchOptions extends OutputOptions {
   readonly runs: number;
   readonly up: boolean;
+  readonly cold?: boolean;
 }
 
 /** Something that a developer does, and the command that he waits for then. */
@@ -55,6 +56,7 @@ export function buildBenchCommand(io: Io): Command {
   return new Command("bench/build")
     .description("Measures what one waits for after a change, on a copy of the working tree.")
     .addOption(numberOption("-n, --runs <count>", "how often", 1, 100).default(3))
+    .option("--cold", "first build everything from an empty cache (downloaded Go modules are kept)")
     .option("--no-up", "start no machine")
     .addOption(jsonOption())
     .addOption(markdownOption())
@@ -63,36 +65,44 @@ export function buildBenchCommand(io: Io): Command {
 
 async function runBuilds(options: BuildBenchOptions, io: Io): Promise<void> {
   const chosen = options.up ? [...cases, powerOn] : cases;
-  const seconds = await withProgress(io, quiet(options), async (progress) => {
-    const copy = await copyProject(findProject(), io.signal);
+  const { first, steps, seconds } = await withProgress(io, quiet(options), async (progress) => {
+    const copy = await copyProject(findProject(), { isCold: options.cold ?? false, signal: io.signal });
     try {
-      await asStep(progress, "Build the copy for the first time", () => run(copy, build, io.signal));
-      return await measure(chosen, copy, options.runs, progress, io.signal);
+      const title = options.cold ? "Build from an empty cache" : "Build the copy for the first time";
+      const start = performance.now();
+      const printed = await asStep(progress, title, () => run(copy, build, io.signal));
+      return {
+        first: (performance.now() - start) / 1000,
+        steps: madeSteps(printed),
+        seconds: await measure(chosen, copy, options.runs, progress, io.signal),
+      };
     } finally {
       copy.remove();
     }
   });
-  const steps = recordedSteps();
   const results = chosen.map(({ key, title }) => ({ key, title, spread: spread(seconds.get(key) ?? []) }));
-  printMeasured(
-    io,
-    options,
-    [
-      {
-        title: "Seconds until the command is done, median (least–most)",
-        table: { head: ["", "seconds"], rows: results.map(({ title, spread }) => [title, cell(spread)]) },
-      },
-      {
-        title: "Seconds of each step when it was last made",
-        table: { head: ["", "seconds"], rows: steps.map(({ step, seconds }) => [step, seconds.toFixed(1)]) },
-      },
-    ],
-    {
-      runs: options.runs,
-      ...Object.fromEntries(results.map(({ key, spread }) => [key, rounded(spread?.median, 2)])),
-      steps_s: Object.fromEntries(steps.map(({ step, seconds }) => [step, rounded(seconds, 1)])),
+  const waits = {
+    title: "Seconds until the command is done, median (least–most)",
+    table: {
+      head: ["", "seconds"],
+      rows: [
+        ...(options.cold ? [["empty cache: ./k3os build", first.toFixed(0)]] : []),
+        ...results.map(({ title, spread }) => [title, cell(spread)]),
+      ],
     },
-  );
+  };
+  printMeasured(io, options, [waits, ...(options.cold ? [stepsTable(steps)] : [])], {
+    runs: options.runs,
+    ...(options.cold && { cold_s: rounded(first, 1), cold_steps_s: steps }),
+    ...Object.fromEntries(results.map(({ key, spread }) => [key, rounded(spread?.median, 2)])),
+  });
+}
+
+function stepsTable(steps: readonly MadeStep[]) {
+  return {
+    title: "The steps of that build; some run side by side",
+    table: { head: ["", "seconds"], rows: steps.map(({ title, seconds }) => [title, seconds.toFixed(1)]) },
+  };
 }
 
 async function measure(

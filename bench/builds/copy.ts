@@ -17,9 +17,16 @@ export interface ProjectCopy {
 /** What of a cache a build uses again. */
 const cached = ["store", "debs", "resolved", "accel.json"];
 
-/** Copies the working tree as it is: what is committed, changed and new, not what is ignored. */
-export async function copyProject(project: string, signal: AbortSignal): Promise<ProjectCopy> {
+/**
+ * Copies the working tree as it is: what is committed, changed and new, not what is ignored. `isCold` gives the copy an empty
+ * cache.
+ */
+export async function copyProject(
+  project: string,
+  { isCold, signal }: { readonly isCold: boolean; readonly signal: AbortSignal },
+): Promise<ProjectCopy> {
   const cache = cacheDirectory(process.env);
+  mkdirSync(cache, { recursive: true });
   const directory = mkdtempSync(join(cache, "bench-"));
   const remove = () => rmSync(directory, { recursive: true, force: true });
   try {
@@ -28,10 +35,12 @@ export async function copyProject(project: string, signal: AbortSignal): Promise
     linkPackages(project, copy);
     const own = join(directory, "cache/k3os");
     mkdirSync(own, { recursive: true });
-    for (const name of readdirSync(cache).filter((name) => cached.includes(name))) {
+    const kept = isCold ? [] : readdirSync(cache).filter((name) => cached.includes(name));
+    for (const name of kept) {
       await linkTree(join(cache, name), join(own, name)); // hard links: quick, and without space of their own
     }
-    const goCache = (await runCommand(["go", "env", "GOCACHE"], { signal }).catch(() => "")).trim();
+    // Go keeps its cache where the others are, so that the copy would begin with an empty one.
+    const goCache = isCold ? join(directory, "cache/go-build") : await currentGoCache(signal);
     return {
       project: copy,
       env: {
@@ -46,6 +55,10 @@ export async function copyProject(project: string, signal: AbortSignal): Promise
     remove();
     throw error;
   }
+}
+
+async function currentGoCache(signal: AbortSignal): Promise<string> {
+  return (await runCommand(["go", "env", "GOCACHE"], { signal }).catch(() => "")).trim();
 }
 
 async function copyWorkingTree(project: string, copy: string, signal: AbortSignal): Promise<void> {
