@@ -79,11 +79,11 @@ describe("watchReady", () => {
   });
 });
 
-it("takes k3s for failing when it has ended three times, whatever the node prints", () => {
+it("takes k3s for failing when it has ended five times, whatever the node prints", () => {
   const last = "Nov 23 14:45:06 a local0.info k3s: Error: the token is wrong";
-  expect(readFailures(`3\n${last}\n`)).toBe("Error: the token is wrong");
-  expect(readFailures("4\n")).toBe("see /var/log/k3s-service.log on the node");
-  expect(readFailures(`2\n${last}\n`)).toBeUndefined();
+  expect(readFailures(`5\n${last}\n`)).toBe("Error: the token is wrong");
+  expect(readFailures("5\n")).toBe("see /var/log/k3s-service.log on the node");
+  expect(readFailures(`4\n${last}\n`)).toBeUndefined();
   expect(readFailures("")).toBeUndefined();
   expect(readFailures("grep: /var/log/messages: No such file\n")).toBeUndefined();
 });

@@ -152,6 +152,6 @@ const failuresOfK3s =
 
 export function readFailures(printed: string): string | undefined {
   const [count = "0", last = ""] = printed.split("\n");
-  if (!(Number(count) >= 3)) return undefined;
+  if (!(Number(count) >= 5)) return undefined;
   return last.replace(/^.*? k3s: /, "") || "see /var/log/k3s-service.log on the node";
 }

@@ -24,7 +24,7 @@ export function imageCommand(io: Io): Command {
 async function loadImage(file: string, name: string, io: Io): Promise<void> {
   const machine = requireRunning(name);
   const { size, stream } = await openArchive(file);
-  const output = await withProgress(io, false, (progress) =>
+  const loaded = await withProgress(io, false, (progress) =>
     asStep(progress, `Load ${basename(file)}`, async (update) => {
       let sent = 0;
       stream.on("data", (part: Buffer) => {
@@ -33,17 +33,30 @@ async function loadImage(file: string, name: string, io: Io): Promise<void> {
       });
       const input = stream.gzip ? stream.pipe(createGunzip()) : stream;
       const result = await machine.ssh("sudo k3s ctr -n k8s.io images import -", { input, signal: io.signal });
-      if (result.status === 0) return result.stdout.trim();
-      throw new K3osError(
-        "machine",
-        `The node refused ${file}: ${result.stderr.trim().split("\n").at(-1) ?? "no reason given"}`,
-        {
-          hint: "It must be an archive of container images, as `docker save` writes it.",
-        },
-      );
+      if (result.status === 0) return loadedImages(result.stdout);
+      throw new K3osError("machine", `The node refused ${file}: ${lastWords(result.stderr)}`, {
+        hint: "It must be an archive of container images, as `docker save` writes it.",
+      });
     }),
   );
-  if (output !== "") printLine(io, output);
+  for (const image of loaded) printLine(io, image);
+}
+
+function lastWords(stderr: string): string {
+  return (
+    stderr
+      .trim()
+      .split("\n")
+      .at(-1)
+      ?.replace(/^(k3s|ctr): /, "") || "it gave no reason"
+  );
+}
+
+/** The names in what `ctr images import` prints: `NAME saved`, or in older versions `unpacking NAME (sha256:…)...done`. */
+export function loadedImages(printed: string): string[] {
+  return printed
+    .split("\n")
+    .flatMap((line) => /^(?:unpacking (\S+) \(|(\S+)\s+saved)/.exec(line)?.slice(1).filter(Boolean) ?? []);
 }
 
 async function openArchive(path: string): Promise<{ size: number; stream: Readable & { gzip: boolean } }> {

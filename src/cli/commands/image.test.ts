@@ -1,0 +1,11 @@
+import { expect, it } from "vitest";
+import { loadedImages } from "./image.ts";
+
+it("names the images that were loaded, as either containerd prints them", () => {
+  const two =
+    "docker.io/example/hello:1               \tsaved\t\napplication/vnd… sha256:14f4\nImporting\telapsed: 10.3s\n";
+  expect(loadedImages(two)).toEqual(["docker.io/example/hello:1"]);
+  expect(loadedImages("unpacking docker.io/example/hello:1 (sha256:14f4)...done\n")).toEqual([
+    "docker.io/example/hello:1",
+  ]);
+});
