@@ -97,7 +97,7 @@ export function packageSource(options: PackageOptions): PackageSource {
         }
         const logPath = join(store.directory("logs"), "packages.log");
         writeFileSync(logPath, `${log.join("\n")}\n`);
-        display.fail(logPath);
+        display.fail(signal.aborted ? undefined : logPath);
         throw error;
       }
       const lock = read();

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { linkSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { K3osError } from "../errors.ts";
 import { formatImageJson, type ImageJson } from "../image/image-json.ts";
 import { formatLock, type Lock } from "../image/lock.ts";
 import type { BaseSpec, ImageSpec } from "../image/spec.ts";
@@ -188,11 +189,17 @@ async function makeKube({ spec, project, runner, jobs, releases }: Workshop): Pr
     return { directory, release };
   }
   const go = await requireGo(project, runner.signal);
+  const identify = () => digestTree(join(project, "kube"), (name) => name.endsWith("_test.go"));
+  const source = await identify();
   const directory = await runner.run({
     name: "kube",
     title: "Kubernetes",
-    inputs: { go, source: await digestTree(join(project, "kube"), (name) => name.endsWith("_test.go")) },
-    run: (work) => compileKube(work, project, jobs),
+    inputs: { go, source },
+    async run(work) {
+      const size = await compileKube(work, project, jobs);
+      if ((await identify()) === source) return size;
+      throw new K3osError("build", "Files in kube/ were changed while they were compiled.", { hint: "Build again." });
+    },
   });
   return { directory };
 }
