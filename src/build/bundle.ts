@@ -2,11 +2,27 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { K3osError } from "../errors.ts";
 
-/** The program of the node, `src/node/main.ts`, as one module for QuickJS. Names survive, so that a stack trace can be read. */
-export async function bundleNode(project: string): Promise<Uint8Array> {
+/** The programs of the node. The initrd has one of its own, a tenth of the other: reading a program is part of every boot. */
+export interface NodePrograms {
+  /** `/init.js` in the initrd. */
+  readonly init: Uint8Array;
+  /** `/usr/lib/k3os/k3os.js` in the root. */
+  readonly k3os: Uint8Array;
+}
+
+/** Bundles `src/node`, each program as one module for QuickJS. Names survive, so that a stack trace can be read. */
+export async function bundleNode(project: string): Promise<NodePrograms> {
+  const [init, k3os] = await Promise.all([
+    bundle(join(project, "src/node/init/main.ts")),
+    bundle(join(project, "src/node/main.ts")),
+  ]);
+  return { init, k3os };
+}
+
+async function bundle(entryPoint: string): Promise<Uint8Array> {
   try {
     const { outputFiles } = await build({
-      entryPoints: [join(project, "src/node/main.ts")],
+      entryPoints: [entryPoint],
       bundle: true,
       write: false,
       format: "esm",

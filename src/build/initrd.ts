@@ -23,7 +23,7 @@ export interface InitrdParts {
   readonly packages: string;
   readonly kernel: Kernel;
   readonly modules: readonly string[];
-  readonly bundle: Uint8Array;
+  readonly program: Uint8Array;
   readonly time: number;
   readonly tools: Tools;
 }
@@ -40,7 +40,7 @@ export async function makeInitrd(work: Work, parts: InitrdParts): Promise<string
   await placePrograms(work, tree, parts, ["busybox", "qjs"]);
   await linkApplets(work, tree, parts);
   await placeModules(work, tree, parts);
-  placeText(parts.bundle, join(tree, "k3os.js"));
+  placeText(parts.program, join(tree, "init.js"));
   overlayTree(join(parts.project, "os/initrd"), tree);
 
   const archive = join(work.scratch, "initrd.cpio");

@@ -6,7 +6,7 @@ import { formatImageJson, type ImageJson } from "../image/image-json.ts";
 import { formatLock, type Lock } from "../image/lock.ts";
 import type { BaseSpec, ImageSpec } from "../image/spec.ts";
 import type { PackageSet } from "./apt.ts";
-import { bundleNode } from "./bundle.ts";
+import { bundleNode, type NodePrograms } from "./bundle.ts";
 import { digestOf, digestTree, sha256File } from "./digest.ts";
 import { extractPackages, megabytes, treeSize } from "./extract.ts";
 import { finishRoot } from "./finish.ts";
@@ -97,15 +97,14 @@ interface System {
   /** The finished packages of the root. */
   readonly packages: string;
   readonly kernel: Kernel;
-  /** The node's program. */
-  readonly bundle: Uint8Array;
+  readonly programs: NodePrograms;
 }
 
 async function makeSystem(shop: Workshop): Promise<System> {
-  const [bundle, lock] = await Promise.all([bundleNode(shop.project), lockPackages(shop)]);
+  const [programs, lock] = await Promise.all([bundleNode(shop.project), lockPackages(shop)]);
   const tools = await makeTools(shop, lock);
   const [packages, kernel] = await Promise.all([makePackages(shop, lock, tools), makeKernelTree(shop, lock, tools)]);
-  return { lock, tools, packages, kernel, bundle };
+  return { lock, tools, packages, kernel, programs };
 }
 
 export async function lockPackages({ givenLock, packages, base, spec }: Workshop): Promise<Lock> {
@@ -206,7 +205,8 @@ async function makeKube({ spec, project, runner, jobs, releases }: Workshop): Pr
 
 async function makeInitrdImage(shop: Workshop, system: System): Promise<string> {
   const { project, base, makers } = shop;
-  const { lock, tools, packages, kernel, bundle } = system;
+  const { lock, tools, packages, kernel, programs } = system;
+  const program = programs.init;
   const directory = await shop.runner.run({
     name: "initrd",
     title: "Initial root",
@@ -215,20 +215,21 @@ async function makeInitrdImage(shop: Workshop, system: System): Promise<string> 
       packages,
       kernel: kernel.directory,
       modules: base.initrd.modules,
-      bundle: digestBytes(bundle),
+      program: digestBytes(program),
       files: await digestTree(join(project, "os/initrd")),
       time: lock.time,
       tools: tools.root,
     },
     run: (work) =>
-      makeInitrd(work, { project, packages, kernel, modules: base.initrd.modules, bundle, time: lock.time, tools }),
+      makeInitrd(work, { project, packages, kernel, modules: base.initrd.modules, program, time: lock.time, tools }),
   });
   return join(directory, "initrd");
 }
 
 async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promise<string> {
   const { project, spec, base, makers, jobs } = shop;
-  const { packages, kernel, tools, bundle } = system;
+  const { packages, kernel, tools, programs } = system;
+  const program = programs.k3os;
   const specDirectory = dirname(resolve(shop.specPath));
   const image = describeImage(shop, system, kube);
   const sources = [...spec.images, ...spec.manifests, ...spec.files.flatMap(({ source }) => source ?? [])];
@@ -241,7 +242,7 @@ async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promis
       packages,
       kernel: kernel.directory,
       kube: kube.directory,
-      bundle: digestBytes(bundle),
+      program: digestBytes(program),
       files: await digestTree(join(project, "os/rootfs")),
       spec,
       added,
@@ -258,7 +259,7 @@ async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promis
         packages,
         kernel,
         kube: kube.directory,
-        bundle,
+        program,
         image,
         tools,
         level: rootLevel,

@@ -24,7 +24,7 @@ export interface RootParts {
   readonly kernel: Kernel;
   /** Directory with `k3s` and, when it was built from source, the runc shim. */
   readonly kube: string;
-  readonly bundle: Uint8Array;
+  readonly program: Uint8Array;
   readonly image: ImageJson;
   readonly tools: Tools;
   readonly level: number;
@@ -37,7 +37,7 @@ export async function makeRoot(work: Work, parts: RootParts): Promise<string> {
   await linkTree(parts.packages, root);
   await linkTree(join(parts.kernel.directory, "usr/lib/modules"), join(root, "usr/lib/modules"));
   placeKubernetes(root, parts.kube);
-  placeText(parts.bundle, join(root, "usr/lib/k3os/k3os.js"));
+  placeText(parts.program, join(root, "usr/lib/k3os/k3os.js"));
   placeIdentity(root, parts.image);
   placeText(pauseImage(parts.packages), join(root, "usr/share/k3os/images/pause.tar"));
   overlayTree(join(parts.project, "os/rootfs"), root);

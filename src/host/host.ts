@@ -45,6 +45,9 @@ export interface Host {
    */
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 
+  /** Writes a text to this process's stderr, for people. stdout is `console.log`, which every engine has. */
+  warn(text: string): void;
+
   /** Milliseconds since 1970. */
   now(): number;
   /** Milliseconds of a clock that never jumps, from an arbitrary start. */

@@ -16,6 +16,8 @@ export interface MemoryHostOptions {
 export interface MemoryHost extends Host {
   /** Every program that was run, in order. */
   readonly ran: readonly (readonly string[])[];
+  /** Everything that `warn` was given. */
+  readonly warned: readonly string[];
   /** All files as text, by path: what a test compares. */
   texts(): Record<string, string>;
 }
@@ -37,6 +39,7 @@ const decoder = new TextDecoder();
 export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
   const entries = new Map<string, Entry>();
   const ran: (readonly string[])[] = [];
+  const warned: string[] = [];
   let clock = options.now ?? 0;
 
   const fresh = (type: Entry["type"], mode: number, data: Uint8Array = new Uint8Array(), target = ""): Entry => ({
@@ -93,6 +96,7 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
   const host: MemoryHost = {
     env: options.env ?? {},
     ran,
+    warned,
     texts: () =>
       Object.fromEntries(
         [...entries]
@@ -183,6 +187,7 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
       if (!handler) return { status: 127, stdout: "", stderr: `${argv[0]}: not found` };
       return { status: 0, stdout: "", stderr: "", ...(await handler(argv, execOptions)) };
     },
+    warn: (text) => void warned.push(text),
     now: () => clock,
     monotonic: () => clock,
     async sleep(milliseconds) {

@@ -27,6 +27,7 @@ export const nodeHost: Host = {
   chown: (path, owner) => guard("chown", path, () => changeOwner(path, owner)),
 
   exec,
+  warn: (text) => void process.stderr.write(text),
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep: (milliseconds) => delay(milliseconds),

@@ -82,6 +82,10 @@ export function quickjsHost(): Host {
     chmod: (path, mode) => tool(["chmod", mode.toString(8), path], "chmod", path),
     chown: (path, owner) => tool(["chown", "-h", owner, path], "chown", path),
     exec: (argv, options = {}) => exec(reaper, env, argv, options),
+    warn: (text) => {
+      std.err.puts(text);
+      std.err.flush();
+    },
     now: () => Date.now(),
     monotonic: () => os.now(),
     sleep: (milliseconds) => os.sleepAsync(milliseconds),

@@ -20,7 +20,7 @@ export async function configCommand(host: Host, args: readonly string[]): Promis
   if (options["--json"]) console.log(JSON.stringify({ config: shown, provenance, problems, rejected, plan: steps }));
   else {
     console.log((steps === undefined ? toYaml(shown).trimEnd() : steps.join("\n")) || "# nothing");
-    for (const problem of problems) host.poke("/dev/stderr", `${formatProblem(problem)}\n`);
+    for (const problem of problems) host.warn(`${formatProblem(problem)}\n`);
   }
   return rejected.length > 0 ? 1 : 0;
 }

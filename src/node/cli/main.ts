@@ -1,8 +1,8 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { boot } from "../boot/boot.ts";
+import { explain } from "../explain.ts";
 import { readFacts } from "../facts.ts";
-import { init } from "../init/init.ts";
 import { applyCommand } from "./apply.ts";
 import { configCommand } from "./config.ts";
 import { statusCommand } from "./status.ts";
@@ -17,7 +17,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   status: { about: "Tell how this node is: [--json]", run: statusCommand },
   config: { about: "Show the merged config.yaml: [--json] [--plan] [--why KEY]", run: configCommand },
   apply: { about: "Apply what changed in the configuration (root)", run: applyCommand },
-  init: { run: (host) => init(host).then(() => 0) },
   boot: { run: (host) => boot(host).then(() => 0) },
 };
 
@@ -51,11 +50,4 @@ function help(): string {
 function print(text: string): number {
   console.log(text);
   return 0;
-}
-
-function explain(host: Host, error: unknown): number {
-  const known = error instanceof K3osError;
-  const text = known ? error.message : `this is a bug: ${error}\n${error instanceof Error ? error.stack : ""}`;
-  host.poke("/dev/stderr", `k3os: ${text}\n${known && error.hint ? `${error.hint}\n` : ""}`);
-  return known && error.kind === "usage" ? 2 : 1;
 }
