@@ -13,13 +13,14 @@ export interface NodePrograms {
 /** Bundles `src/node`, each program as one module for QuickJS. Names survive, so that a stack trace can be read. */
 export async function bundleNode(project: string): Promise<NodePrograms> {
   const [init, k3os] = await Promise.all([
-    bundle(join(project, "src/node/init/main.ts")),
-    bundle(join(project, "src/node/main.ts")),
+    bundleForQuickjs(join(project, "src/node/init/main.ts")),
+    bundleForQuickjs(join(project, "src/node/main.ts")),
   ]);
   return { init, k3os };
 }
 
-async function bundle(entryPoint: string): Promise<Uint8Array> {
+/** One module with everything that `entryPoint` imports, but for QuickJS's own modules. */
+export async function bundleForQuickjs(entryPoint: string): Promise<Uint8Array> {
   try {
     const { outputFiles } = await build({
       entryPoints: [entryPoint],
