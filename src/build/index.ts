@@ -7,7 +7,7 @@ import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
 import { digestOf } from "./digest.ts";
 import { packageSource } from "./packages.ts";
-import { checkHost } from "./preflight.ts";
+import { checkHost, checkSpecFiles } from "./preflight.ts";
 import { findProject, makerDigests, projectVersion } from "./project.ts";
 import { type PruneOptions, pruneStore, rememberBuild } from "./prune.ts";
 import {
@@ -75,6 +75,7 @@ async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Pr
   const project = findProject();
   const specPath = resolve(options.specPath ?? join(project, "os/image.yaml"));
   const spec = parseImageSpec(readSpec(specPath), specPath);
+  checkSpecFiles(spec, dirname(specPath));
   const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml");
   const givenLock = options.lock === undefined ? undefined : parseLock(readLock(options.lock), options.lock);
   const root = cacheDirectory(env);

@@ -1,10 +1,27 @@
-import { mkdirSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, statfsSync } from "node:fs";
+import { resolve } from "node:path";
 import { K3osError } from "../errors.ts";
+import type { ImageSpec } from "../image/spec.ts";
 import { runCommand } from "./command.ts";
 
 /** What a build may need at most: compiler caches are the larger part of the first one. */
 const coldBytes = 6e9;
 const warmBytes = 1.5e9;
+
+/** Every file that the spec names must be there. */
+export function checkSpecFiles(spec: ImageSpec, directory: string): void {
+  for (const path of namedFiles(spec)) {
+    if (existsSync(resolve(directory, path))) continue;
+    throw new K3osError("config", `The image spec names ${path}, which is not there.`, {
+      hint: `Relative paths are meant from ${directory}.`,
+    });
+  }
+}
+
+/** Files of the user's that go into the image. */
+export function namedFiles({ images, manifests, files }: ImageSpec): string[] {
+  return [...images, ...manifests, ...files.flatMap(({ source }) => source ?? [])];
+}
 
 /** Refuses at once, with a way out, what would fail after minutes. */
 export async function checkHost(cache: string, warm: boolean, signal?: AbortSignal): Promise<void> {

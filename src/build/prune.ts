@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { basename, join } from "node:path";
 import { parseLock } from "../image/lock.ts";
 import { treeSize } from "./extract.ts";
+import { withLock } from "./lockfile.ts";
 import type { Store } from "./store.ts";
 
 export interface PruneOptions {
@@ -12,7 +13,8 @@ export interface PruneOptions {
   readonly now?: number;
 }
 
-const dayMs = 24 * 3600 * 1000;
+const hourMs = 3600 * 1000;
+const dayMs = 24 * hourMs;
 
 /** Notes what a build is made of. `purpose` tells apart builds of which the latest counts. */
 export function rememberBuild(store: Store, purpose: string, used: ReadonlySet<string>): void {
@@ -20,8 +22,13 @@ export function rememberBuild(store: Store, purpose: string, used: ReadonlySet<s
   writeFileSync(join(store.directory("builds"), `${purpose}.json`), JSON.stringify(keys));
 }
 
-/** Removes from the cache what is not needed any more. Returns how many results that were. */
-export async function pruneStore(store: Store, options: PruneOptions = {}): Promise<number> {
+/** Removes from the cache what is not needed any more, one process at a time. Returns how many results that were. */
+export function pruneStore(store: Store, options: PruneOptions = {}): Promise<number> {
+  const never = new AbortController().signal;
+  return withLock(join(store.directory("locks"), "prune"), never, () => removeUnneeded(store, options));
+}
+
+async function removeUnneeded(store: Store, options: PruneOptions): Promise<number> {
   const { unusedDays = 3, maxBytes = 12e9, now = Date.now() } = options;
   await store.sweep();
   const results = store.directory("store");
@@ -29,6 +36,8 @@ export async function pruneStore(store: Store, options: PruneOptions = {}): Prom
   const candidates = readdirSync(results)
     .filter((key) => !kept.has(key))
     .map((key) => ({ key, used: statSync(join(results, key)).mtimeMs }))
+    // Another build may stand on what was used just now.
+    .filter(({ used }) => now - used > hourMs)
     .sort((a, b) => a.used - b.used);
   let excess = treeSize(results) - maxBytes;
   let removed = 0;

@@ -16,6 +16,7 @@ import { compileKube, requireGo } from "./kube.ts";
 import { makeIso } from "./media/iso.ts";
 import { makeNetboot } from "./media/netboot.ts";
 import type { PackageSource } from "./packages.ts";
+import { namedFiles } from "./preflight.ts";
 import type { makerDigests } from "./project.ts";
 import type { K3sRelease, Releases } from "./release.ts";
 import { makeRoot } from "./root.ts";
@@ -232,8 +233,7 @@ async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promis
   const program = programs.k3os;
   const specDirectory = dirname(resolve(shop.specPath));
   const image = describeImage(shop, system, kube);
-  const sources = [...spec.images, ...spec.manifests, ...spec.files.flatMap(({ source }) => source ?? [])];
-  const added = await Promise.all(sources.map((path) => digestTree(resolve(specDirectory, path))));
+  const added = await Promise.all(namedFiles(spec).map((path) => digestTree(resolve(specDirectory, path))));
   const directory = await shop.runner.run({
     name: "squashfs",
     title: "Root",

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { K3osError } from "../errors.ts";
 import { imageArchive } from "../formats/oci.ts";
 import { formatImageJson, type ImageJson } from "../image/image-json.ts";
 import { osRelease } from "../image/os-release.ts";
@@ -78,13 +77,7 @@ function pauseImage(packages: string): Uint8Array {
 
 /** What the spec adds. Returns owners and modes, which only the packed root carries. */
 function placeUserFiles(root: string, { spec, specDirectory }: RootParts): BaseSpec["modes"] {
-  const find = (path: string) => {
-    const absolute = resolve(specDirectory, path);
-    if (existsSync(absolute)) return absolute;
-    throw new K3osError("config", `The image spec names ${path}, which is not there.`, {
-      hint: `Relative paths are meant from ${specDirectory}.`,
-    });
-  };
+  const find = (path: string) => resolve(specDirectory, path);
   for (const image of spec.images) placeFile(find(image), join(root, "usr/share/k3os/images", basename(image)));
   for (const manifest of spec.manifests)
     placeFile(find(manifest), join(root, "usr/share/k3os/manifests", basename(manifest)));

@@ -165,7 +165,7 @@ describe("pruning", () => {
     const [a = "", b = ""] = await recipe((runner) =>
       Promise.all(["a", "b"].map((inputs) => runner.run(hello(inputs)))),
     );
-    execFileSync("touch", ["--date", "1 hour ago", a]);
+    execFileSync("touch", ["--date", "2 hours ago", a]);
     expect(await pruneStore(store, { maxBytes: 6 })).toBe(1);
     expect([existsSync(a), existsSync(b)]).toEqual([false, true]);
   });

@@ -69,7 +69,7 @@ export function openStore(root: string): Store {
     },
     async remove(key) {
       const doomed = join(directory("unfinished"), `${key}.removed-${process.pid}-${Date.now()}`);
-      await rename(path(key), doomed);
+      await rename(path(key), doomed).catch(ignoreMissing);
       await rm(doomed, { recursive: true, force: true });
     },
     async sweep() {
@@ -79,6 +79,10 @@ export function openStore(root: string): Store {
       }
     },
   };
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
 }
 
 async function removeUnfinished(directory: string, key: string): Promise<void> {
