@@ -21,17 +21,15 @@ ldflags="-s -w -buildid= \
  -X k8s.io/client-go/pkg/version.gitVersion=$version \
  -X github.com/containerd/containerd/v2/version.Version=$containerd"
 
-# crictl is upstream's package main: hand its files to the compiler as files of our package internal/crictl.
+# crictl is upstream's package main, which cannot be imported: an overlay makes its files ones of our internal/crictl.
 go mod download sigs.k8s.io/cri-tools
-crictl=$(go list -m -f '{{.Dir}}' sigs.k8s.io/cri-tools)/cmd/crictl
-for f in "$crictl"/*.go; do
-	name=$(basename "$f")
+for f in "$(go list -m -f '{{.Dir}}' sigs.k8s.io/cri-tools)"/cmd/crictl/*.go; do
+	name=${f##*/}
 	case $name in *_test.go | *_windows.go | *_freebsd.go) continue ;; esac
 	sed -e 's/^package main$/package crictl/' -e 's/^func main()/func upstreamMain()/' "$f" >"$work/$name"
-	printf '%s"%s/internal/crictl/upstream_%s": "%s/%s"' "${sep-}" "$PWD" "$name" "$work" "$name"
-	sep=', '
-done >"$work/files"
-printf '{"Replace": {%s}}' "$(cat "$work/files")" >"$work/overlay.json"
+	printf '"%s/internal/crictl/upstream_%s": "%s/%s"\n' "$PWD" "$name" "$work" "$name" >>"$work/files"
+done
+printf '{"Replace": {%s}}' "$(sed '$!s/$/,/' "$work/files")" >"$work/overlay.json"
 
 build() { # NAME [FLAGS…]
 	name=$1

@@ -225,6 +225,11 @@ func (s *Server) complete(src Source) error {
 	if s.ServerURL != "" {
 		return errors.New("--server (K3S_URL) asks to join a cluster, which this build does not support yet: leave it out to run a cluster of one node")
 	}
+	s.Verbose = max(s.Verbose, takeVerbosity(&s.APIServerArgs), takeVerbosity(&s.ControllerManagerArgs),
+		takeVerbosity(&s.SchedulerArgs), takeVerbosity(&s.KubeletArgs), takeVerbosity(&s.KubeProxyArgs))
+	if s.Debug {
+		s.Verbose = max(s.Verbose, 4)
+	}
 	if s.Token != "" && s.TokenFile != "" {
 		return errors.New("--token and --token-file exclude each other: give one")
 	}
@@ -292,6 +297,22 @@ func (s *Server) complete(src Source) error {
 		}
 	}
 	return nil
+}
+
+// takeVerbosity removes v=LEVEL from a component's arguments and returns the level: one process has one log, so the
+// component that is to say most decides.
+func takeVerbosity(args *[]string) (level int) {
+	var rest []string
+	for _, a := range *args {
+		name, value, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if n, err := strconv.Atoi(value); err == nil && name == "v" {
+			level = max(level, n)
+			continue
+		}
+		rest = append(rest, a)
+	}
+	*args = rest
+	return level
 }
 
 func nonEmpty(s string) []string {

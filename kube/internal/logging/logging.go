@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/klog/v2"
 
@@ -18,14 +19,18 @@ import (
 // SetUp lets errors through, or, from -v 1 on, everything up to that level. Upstream's warnings at level 0 are about its
 // own future and number three dozen at every start.
 func SetUp(cfg config.Agent) error {
-	// Components that apply their own logging configuration later must not fail because the first one did.
 	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged
 	fs := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(fs)
 	level := cfg.Verbose
-	if cfg.Debug && level == 0 {
-		level = 4
+	// A component that applies its own configuration later (the kubelet does) must find this very one applied already:
+	// then upstream leaves klog alone, and what is set up here stays.
+	same := logsapi.NewLoggingConfiguration()
+	same.Verbosity = logsapi.VerbosityLevel(level)
+	if err := logsapi.ValidateAndApply(same, utilfeature.DefaultFeatureGate); err != nil {
+		return err
 	}
+	klog.ClearLogger()
 	values := map[string]string{"v": fmt.Sprint(level), "vmodule": cfg.VModule}
 	if level == 0 && cfg.VModule == "" {
 		values["logtostderr"] = "false"
@@ -49,6 +54,9 @@ func SetUp(cfg config.Agent) error {
 var noise = [][]byte{
 	[]byte("The manifest file is empty, ignoring"),
 	[]byte("Failed to ensure state of IPTables chains"),
+	[]byte("failed to fetch openapi paths"), // an admission plugin's first try, before the API serves
+	[]byte("kube-system\\\" not found"),     // controllers that are quicker than the namespace
+	[]byte("Housekeeping took longer"),
 	[]byte("no imagefs label for configured runtime"), // cAdvisor, until containerd has answered once
 }
 

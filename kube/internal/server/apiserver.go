@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 
@@ -69,9 +68,8 @@ func apiServerOptions(cfg config.Server, host hostFacts, store *pki.Store, etcd 
 	return o, nil
 }
 
-// serveAPI runs the API server until ctx ends. The listener is ours, so that a taken port was already reported.
-func serveAPI(ctx context.Context, o *options.ServerRunOptions, listener net.Listener) error {
-	o.SecureServing.Listener = listener
+// serveAPI runs the API server until ctx ends.
+func serveAPI(ctx context.Context, o *options.ServerRunOptions) error {
 	completed, err := o.Complete(ctx)
 	if err != nil {
 		return err

@@ -21,8 +21,7 @@ type hostFacts struct {
 	nodeName  string
 	nodeIPs   []net.IP
 	advertise net.IP
-	listener  net.Listener // the API's, so that nobody takes the port in between
-	lock      *os.File     // held until the process ends
+	lock      *os.File // held until the process ends
 }
 
 // preflight finds out what can go wrong and says it in one sentence, with the way out.
@@ -52,15 +51,20 @@ func preflight(ctx context.Context, cfg config.Server) (h hostFacts, err error) 
 	if cfg.AdvertiseAddress != "" {
 		h.advertise = net.ParseIP(cfg.AdvertiseAddress)
 	}
-	address := net.JoinHostPort(bindAddress(cfg), fmt.Sprint(cfg.HTTPSListenPort))
-	h.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	return h, portFree(ctx, bindAddress(cfg), cfg.HTTPSListenPort)
+}
+
+// portFree tries the port and gives it back: a listener kept open until the API serves would let the API's own clients
+// hang in it, where a refused connection makes them try again at once.
+func portFree(ctx context.Context, address string, port int) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(address, fmt.Sprint(port)))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return h, fmt.Errorf("port %d is taken by another program: stop it, or choose another port with --https-listen-port", cfg.HTTPSListenPort)
+		return fmt.Errorf("port %d is taken by another program: stop it, or choose another port with --https-listen-port", port)
 	}
 	if err != nil {
-		return h, fmt.Errorf("cannot listen on %s (see --bind-address, --https-listen-port): %w", address, err)
+		return fmt.Errorf("cannot listen on %s port %d (see --bind-address, --https-listen-port): %w", address, port, err)
 	}
-	return h, nil
+	return l.Close()
 }
 
 func cgroup2() error {

@@ -26,6 +26,7 @@ import (
 	"k3os.io/kube/internal/datastore"
 	"k3os.io/kube/internal/logging"
 	"k3os.io/kube/internal/manifests"
+	"k3os.io/kube/internal/memory"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/stage"
 )
@@ -39,6 +40,7 @@ const stopPatience = 3 * time.Second
 // on complaining about what he lost.
 func Run(ctx context.Context, cfg config.Server) error {
 	stage.Reached(stage.ProcessStart)
+	settle := memory.Start()
 	host, err := preflight(ctx, cfg)
 	if err != nil {
 		return err
@@ -69,8 +71,8 @@ func Run(ctx context.Context, cfg config.Server) error {
 		if err != nil {
 			return err
 		}
-		go func() { apiEnded <- serveAPI(apiContext, parts.api, host.listener) }()
-		return runControlPlane(working, g, cfg, host, store, parts, apiReady)
+		go func() { apiEnded <- serveAPI(apiContext, parts.api) }()
+		return runControlPlane(working, g, cfg, host, store, parts, apiReady, settle)
 	})
 	g.Go(func() error {
 		select {
@@ -122,7 +124,7 @@ func prepare(dbContext context.Context, cfg config.Server, host hostFacts, store
 }
 
 // runControlPlane waits for the API and starts what works with it in g.
-func runControlPlane(ctx context.Context, g *errgroup.Group, cfg config.Server, host hostFacts, store *pki.Store, parts components, apiReady chan<- struct{}) error {
+func runControlPlane(ctx context.Context, g *errgroup.Group, cfg config.Server, host hostFacts, store *pki.Store, parts components, apiReady chan<- struct{}, settle func()) error {
 	clientConfig, err := clientcmd.BuildConfigFromFlags("", store.Kubeconfigs()[pki.Supervisor])
 	if err != nil {
 		return err
@@ -146,8 +148,13 @@ func runControlPlane(ctx context.Context, g *errgroup.Group, cfg config.Server, 
 	}
 	g.Go(func() error { return deploy(ctx, cfg, clientConfig) })
 	g.Go(func() error { return renew(ctx, cfg, store) })
-	if !cfg.DisableAgent {
-		g.Go(func() error { return followNode(ctx, client, cfg, host) })
+	if cfg.DisableAgent {
+		settle()
+	} else {
+		g.Go(func() error {
+			defer settle()
+			return followNode(ctx, client, cfg, host)
+		})
 	}
 	return nil
 }
@@ -281,7 +288,7 @@ func deploy(ctx context.Context, cfg config.Server, client *rest.Config) error {
 
 // awaitAPI returns when /readyz says ok.
 func awaitAPI(ctx context.Context, client kubernetes.Interface) error {
-	return wait.PollUntilContextCancel(ctx, 25*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+	return wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		b, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
 		return err == nil && string(b) == "ok", nil
 	})

@@ -1,0 +1,71 @@
+package agent
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestUsableNameservers(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want bool
+	}{
+		{"", false},
+		{"# nameserver 1.1.1.1\n", false},
+		{"nameserver 127.0.0.53\n", false},
+		{"nameserver ::1\nnameserver 0.0.0.0\n", false},
+		{"nameserver 127.0.0.53\nnameserver 10.0.2.3\n", true},
+		{"search x\n nameserver 2001:db8::1\n", true},
+	} {
+		if got := UsableNameservers(tt.text); got != tt.want {
+			t.Errorf("UsableNameservers(%q) = %v; want %v", tt.text, got, tt.want)
+		}
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	dir := t.TempDir()
+	n, err := NewNetwork("10.42.0.0/16", "vxlan", dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.PodCIDR != "10.42.0.0/24" {
+		t.Errorf("pods in %s; want 10.42.0.0/24", n.PodCIDR)
+	}
+	if err := n.WriteCNI(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "etc", "cni", "net.d", "10-k3os.conflist"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conf struct {
+		Name    string
+		Plugins []struct{ Type string }
+	}
+	if err := json.Unmarshal(b, &conf); err != nil || len(conf.Plugins) != 2 || conf.Plugins[0].Type != "bridge" {
+		t.Errorf("got %s, %v; want a chain of bridge and portmap", b, err)
+	}
+
+	if _, err := NewNetwork("10.42.0.0/25", "vxlan", dir, nil); err == nil {
+		t.Error("a /25 was accepted; want an error")
+	}
+	own, err := NewNetwork("10.42.0.0/16", "none", dir, nil)
+	if err != nil || own.ConfDir != "/etc/cni/net.d" || own.Managed {
+		t.Errorf("backend none gives %+v, %v; want the user's own directory, unmanaged", own, err)
+	}
+}
+
+func TestParseTaints(t *testing.T) {
+	got, err := parseTaints([]string{"a=b:NoSchedule", "c:NoExecute"})
+	if err != nil || len(got) != 2 || got[0].Value != "b" || got[1].Key != "c" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, bad := range []string{"a=b", ":NoSchedule", "a:Never"} {
+		if _, err := parseTaints([]string{bad}); err == nil {
+			t.Errorf("parseTaints(%q) accepted it; want an error", bad)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package coredns
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+func TestManifest(t *testing.T) {
+	b, err := Manifest(Values{ClusterIP: "10.43.0.10", ClusterDomain: "example.local", Image: "i:1", Binary: "/usr/bin/k3s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, doc := range strings.Split(string(b), "\n---\n") {
+		var o map[string]any
+		if err := yaml.UnmarshalStrict([]byte(doc), &o); err != nil {
+			t.Errorf("document %d: %v", n+1, err)
+		}
+	}
+	for _, want := range []string{"clusterIP: 10.43.0.10", "kubernetes example.local ", "image: i:1", "path: /usr/bin/k3s"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("the manifest lacks %q", want)
+		}
+	}
+}
+
+func TestWriteManifestLeavesTheSameAlone(t *testing.T) {
+	dir := t.TempDir()
+	v := Values{Binary: "/k3s"}
+	if err := WriteManifest(dir, v); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "coredns.yaml")
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(file, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteManifest(dir, v); err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := os.Stat(file); time.Since(info.ModTime()) < time.Minute {
+		t.Error("an unchanged manifest was written again; want it left alone")
+	}
+}

@@ -1,0 +1,144 @@
+package config
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+type files map[string]string
+
+func source(args []string, env map[string]string, f files) Source {
+	fsys := fstest.MapFS{}
+	for name, text := range f {
+		fsys[strings.TrimPrefix(name, "/")] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return Source{args, func(k string) string { return env[k] }, fsys}
+}
+
+const main = DefaultConfigFile
+
+func TestParseMerges(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		args []string
+		env  map[string]string
+		file files
+		get  func(Server) any
+		want any
+	}{
+		{"default", nil, nil, nil, func(s Server) any { return s.DataDir }, "/var/lib/rancher/k3s"},
+		{"flag", []string{"--data-dir", "/d"}, nil, nil, func(s Server) any { return s.DataDir }, "/d"},
+		{"flag with =", []string{"--data-dir=/d"}, nil, nil, func(s Server) any { return s.DataDir }, "/d"},
+		{"short flag", []string{"-d", "/d"}, nil, nil, func(s Server) any { return s.DataDir }, "/d"},
+		{"one dash, as Go's flags", []string{"-data-dir", "/d"}, nil, nil, func(s Server) any { return s.DataDir }, "/d"},
+		{"file beats environment", nil, map[string]string{"K3S_NODE_NAME": "env"}, files{main: "node-name: file"}, func(s Server) any { return s.NodeName }, "file"},
+		{"flag beats file", []string{"--node-name=flag"}, nil, files{main: "node-name: file"}, func(s Server) any { return s.NodeName }, "flag"},
+		{"environment", nil, map[string]string{"K3S_TOKEN": "x"}, nil, func(s Server) any { return s.Token }, "x"},
+		{"old environment", nil, map[string]string{"K3S_CLUSTER_SECRET": "x"}, nil, func(s Server) any { return s.Token }, "x"},
+		{"a list on the command line replaces the file's", []string{"--node-label=c=3"}, nil, files{main: "node-label: [a=1, b=2]"}, func(s Server) any { return s.NodeLabels }, []string{"c=3"}},
+		{"a list with commas", []string{"--disable", "coredns,foo", "--disable=bar"}, nil, nil, func(s Server) any { return s.Disable }, []string{"coredns", "foo", "bar"}},
+		{"an argument keeps its commas", []string{"--kube-apiserver-arg=enable-admission-plugins=A,B"}, nil, nil, func(s Server) any { return s.APIServerArgs }, []string{"enable-admission-plugins=A,B"}},
+		{"a drop-in replaces", nil, nil, files{main: "tls-san: [a]", main + ".d/10.yaml": "tls-san: [b]"}, func(s Server) any { return s.TLSSANs }, []string{"b"}},
+		{"a drop-in appends", nil, nil, files{main: "tls-san: [a]", main + ".d/10.yaml": "tls-san+: [b]", main + ".d/20.yaml": "tls-san+: c"}, func(s Server) any { return s.TLSSANs }, []string{"a", "b", "c"}},
+		{"drop-ins without a file", nil, nil, files{main + ".d/b.yaml": "node-name: b", main + ".d/a.yaml": "node-name: a"}, func(s Server) any { return s.NodeName }, "b"},
+		{"another file", []string{"-c", "/x.yaml"}, nil, files{"/x.yaml": "node-name: x", main: "node-name: y"}, func(s Server) any { return s.NodeName }, "x"},
+		{"another file by environment", nil, map[string]string{"K3S_CONFIG_FILE": "/x.yaml"}, files{"/x.yaml": "node-name: x"}, func(s Server) any { return s.NodeName }, "x"},
+		{"a number in a file", nil, nil, files{main: "https-listen-port: 7443"}, func(s Server) any { return s.HTTPSListenPort }, 7443},
+		{"an octal mode in a file", nil, nil, files{main: `write-kubeconfig-mode: "0644"`}, func(s Server) any { return s.WriteKubeconfigMode }, "0644"},
+		{"a boolean in a file", nil, nil, files{main: "disable-kube-proxy: true"}, func(s Server) any { return s.DisableKubeProxy }, true},
+		{"a boolean flag takes no word", []string{"--disable-kube-proxy", "--node-name", "n"}, nil, nil, func(s Server) any { return s.NodeName }, "n"},
+		{"an unsupported key that is off", nil, nil, files{main: "rootless: false"}, func(s Server) any { return s.NodeName }, ""},
+		{"the old name of --disable", []string{"--no-deploy", "traefik", "--no-deploy=coredns"}, nil, nil, func(s Server) any { return s.Disable }, []string{"traefik", "coredns"}},
+		{"a flag without effect and its value", []string{"--lb-server-port", "6444", "--node-name", "n"}, nil, nil, func(s Server) any { return s.NodeName }, "n"},
+		{"a token file", []string{"--token-file", "/t"}, nil, files{"/t": "secret\n"}, func(s Server) any { return s.Token }, "secret"},
+		{"a component's verbosity is everybody's", []string{"--kubelet-arg=v=3", "--kubelet-arg=max-pods=5"}, nil, nil, func(s Server) any { return []any{s.Verbose, s.KubeletArgs} }, []any{3, []string{"max-pods=5"}}},
+		{"DNS follows the services", []string{"--service-cidr=10.96.0.0/12"}, nil, nil, func(s Server) any { a, _ := s.DNSAddress(); return a.String() }, "10.96.0.10"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, _, err := Parse(source(tt.args, tt.env, tt.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := tt.get(s); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %#v, want %#v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseExplains(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		args []string
+		file files
+		want string
+	}{
+		{"typing mistake", []string{"--node-lable=a=b"}, nil, "did you mean --node-label?"},
+		{"far from anything", []string{"--xyzzy"}, nil, "--xyzzy is not a flag of k3s"},
+		{"known, not supported", []string{"--docker"}, nil, "--docker is a flag of k3s that this build does not support"},
+		{"joining", []string{"--server", "https://a:6443"}, nil, "does not support yet"},
+		{"a word", []string{"node"}, nil, `"node" is not a flag`},
+		{"unsupported in a file", nil, files{main: "cluster-init: true"}, main + ": cluster-init is a flag of k3s that this build does not support"},
+		{"unknown in a file", nil, files{main: "node-nam: x"}, "did you mean --node-name?"},
+		{"a broken file", nil, files{main: "a: [b"}, main + ": "},
+		{"a list where a value belongs", nil, files{main: "node-name: [a, b]"}, "expected one value, got a list of 2"},
+		{"a map", nil, files{main: "node-name: {a: b}"}, "expected a value or a list of values"},
+		{"a missing file that was named", []string{"--config=/no.yaml"}, nil, "/no.yaml does not exist"},
+		{"no network", []string{"--cluster-cidr=10.42"}, nil, "expected a network such as"},
+		{"no address", []string{"--node-ip=host"}, nil, "expected an IP address"},
+		{"no port", []string{"--https-listen-port=0"}, nil, "between 1 and 65535"},
+		{"no number", []string{"--https-listen-port=x"}, nil, "https-listen-port"},
+		{"another datastore", []string{"--datastore-endpoint=mysql://user:secret@host"}, nil, "--datastore-endpoint mysql: this build stores in SQLite only"},
+		{"another backend", []string{"--flannel-backend=wireguard-native"}, nil, "not supported by this build"},
+		{"a label without value", []string{"--node-label=a"}, nil, "expected KEY=VALUE"},
+		{"two tokens", []string{"--token=a", "--token-file=/b"}, nil, "exclude each other"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := Parse(source(tt.args, nil, tt.file))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Errorf("%v tells a secret", err)
+			}
+		})
+	}
+}
+
+func TestParseHelp(t *testing.T) {
+	if _, _, err := Parse(source([]string{"--help"}, nil, nil)); !errors.Is(err, ErrHelp) {
+		t.Errorf("got %v, want ErrHelp", err)
+	}
+	var b strings.Builder
+	WriteHelp(&b)
+	for _, want := range []string{"--node-label", "$K3S_TOKEN", "Examples:", "(default 6443)"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the help does not mention %q", want)
+		}
+	}
+	if strings.Contains(b.String(), "--disable-agent") {
+		t.Error("the help mentions the hidden --disable-agent")
+	}
+}
+
+func TestEveryFlagOfK3sIsAnswered(t *testing.T) {
+	f := newFlagSet(&Server{}, new(string))
+	for name := range unsupported {
+		if f.Lookup(name) != nil || noEffect[name] {
+			t.Errorf("%s is both supported and not", name)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for _, tt := range []struct{ word, want string }{
+		{"tokn", "token"}, {"kubelet-args", "kubelet-arg"}, {"zzzzzz", ""},
+	} {
+		if got := nearest(tt.word, []string{"token", "token-file", "kubelet-arg"}); got != tt.want {
+			t.Errorf("nearest(%q) = %q; want %q", tt.word, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package pki
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/kubernetes/cmd/kubeadm/app/util/pkiutil"
+)
+
+func newTestStore(t *testing.T) *Store {
+	dir := t.TempDir()
+	return New(filepath.Join(dir, "server", "tls"), filepath.Join(dir, "agent"), Names{
+		NodeName: "n", NodeIPs: []net.IP{net.IPv4(10, 0, 0, 2)}, ClusterIP: net.IPv4(10, 43, 0, 1), Domain: "cluster.local",
+	})
+}
+
+func ensure(t *testing.T, s *Store) []string {
+	t.Helper()
+	written, err := s.Ensure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return written
+}
+
+func TestEnsureKeepsAndRenews(t *testing.T) {
+	s := newTestStore(t)
+	if got := ensure(t, s); len(got) != len(s.leaves()) {
+		t.Fatalf("the first time wrote %v; want every leaf", got)
+	}
+	ca, _ := os.ReadFile(s.CertFile(ServerCA))
+	if got := ensure(t, s); len(got) != 0 {
+		t.Errorf("the second time wrote %v; want nothing", got)
+	}
+	for _, tt := range []struct {
+		name  string
+		later time.Duration
+		all   bool
+	}{
+		{"well before the end", leafLife - RenewBefore - 48*time.Hour, false},
+		{"less than 90 days before the end", leafLife - RenewBefore + time.Hour, true},
+	} {
+		s.now = func() time.Time { return time.Now().Add(tt.later) }
+		if got := ensure(t, s); (len(got) == len(s.leaves())) != tt.all {
+			t.Errorf("%s: renewed %v; want all: %v", tt.name, got, tt.all)
+		}
+	}
+	if now, _ := os.ReadFile(s.CertFile(ServerCA)); string(now) != string(ca) {
+		t.Error("the authority was replaced; want it kept")
+	}
+}
+
+func TestEnsureFollowsNames(t *testing.T) {
+	s := newTestStore(t)
+	ensure(t, s)
+	s.Names.NodeIPs = []net.IP{net.IPv4(10, 0, 0, 3)}
+	if got, want := ensure(t, s), []string{APIServer, KubeletServing}; !slices.Equal(got, want) {
+		t.Errorf("after a new address wrote %v; want %v", got, want)
+	}
+	s.Names.APINames = []string{"api.example"}
+	if got, want := ensure(t, s), []string{APIServer}; !slices.Equal(got, want) {
+		t.Errorf("after a new name wrote %v; want %v", got, want)
+	}
+}
+
+func TestEnsureHealsLeaves(t *testing.T) {
+	s := newTestStore(t)
+	ensure(t, s)
+	if err := os.WriteFile(s.CertFile(Admin), nil, 0o600); err != nil { // what a power failure can leave
+		t.Fatal(err)
+	}
+	if got, want := ensure(t, s), []string{Admin}; !slices.Equal(got, want) {
+		t.Errorf("wrote %v; want %v", got, want)
+	}
+}
+
+func TestEnsureRefusesAnExpiredAuthority(t *testing.T) {
+	s := newTestStore(t)
+	ensure(t, s)
+	s.now = func() time.Time { return time.Now().Add(caLife + time.Hour) }
+	if _, err := s.Ensure(); err == nil || !strings.Contains(err.Error(), "check the clock") {
+		t.Errorf("got %v; want an error that speaks of the clock", err)
+	}
+}
+
+func TestLeavesTolerateSkew(t *testing.T) {
+	s := newTestStore(t)
+	ensure(t, s)
+	c, _, err := pkiutil.TryLoadCertAndKeyFromDisk(s.Server, Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.NotBefore.Before(time.Now().Add(-30 * time.Minute)) {
+		t.Errorf("valid from %v; want some of the past", c.NotBefore)
+	}
+	if got := c.Subject.Organization; !slices.Equal(got, []string{"system:masters"}) {
+		t.Errorf("the administrator is in %v; want system:masters", got)
+	}
+}
+
+func TestAdminKubeconfig(t *testing.T) {
+	s := newTestStore(t)
+	ensure(t, s)
+	file := filepath.Join(t.TempDir(), "sub", "k3s.yaml")
+	if err := s.WriteAdmin(file, "https://127.0.0.1:6443", 0o644); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("mode %v, %v; want 0644", info.Mode(), err)
+	}
+	c, err := clientcmd.LoadFromFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.CurrentContext != "default" || c.Clusters["default"].Server != "https://127.0.0.1:6443" || len(c.AuthInfos["default"].ClientKeyData) == 0 {
+		t.Errorf("got %+v; want context, cluster and user default with the key inside", c)
+	}
+}
+
+func TestToken(t *testing.T) {
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.crt")
+	if err := os.WriteFile(ca, []byte("ca"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read := func(secret string) string {
+		t.Helper()
+		if err := EnsureToken(dir, ca, secret); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(dir, "node-token"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(b))
+	}
+	random := read("")
+	if !strings.HasPrefix(random, "K10") || len(Secret(random)) != 32 {
+		t.Errorf("got %q; want a token with a random secret", random)
+	}
+	if again := read(""); again != random {
+		t.Errorf("the second start made %q of %q; want it kept", again, random)
+	}
+	if got := Secret(read("mine")); got != "mine" {
+		t.Errorf("got the secret %q; want mine", got)
+	}
+}
+
+func TestSecret(t *testing.T) {
+	for _, tt := range []struct{ token, want string }{
+		{"plain", "plain"}, {"K10abc::server:s:e", "s:e"}, {"K10abc::node:s", "s"}, {"server:s", "s"}, {"with:colon", "with:colon"},
+	} {
+		if got := Secret(tt.token); got != tt.want {
+			t.Errorf("Secret(%q) = %q; want %q", tt.token, got, tt.want)
+		}
+	}
+}
