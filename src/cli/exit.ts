@@ -27,13 +27,18 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/** How long cleaning up may take before a second Ctrl-C ends it. */
+const patienceMs = 5000;
+
 /** `run` with the world of this process. Nowhere else does a process end itself. */
 export async function runAndExit(argv: readonly string[]): Promise<void> {
   const stop = new AbortController();
+  let stopping = 0;
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
-      // The first asks the command to stop and clean up; who is impatient ends it where it is.
-      if (stop.signal.aborted && name === "SIGINT") process.exit(130);
+      // The first asks the command to stop and clean up. Who asks again after a while wants out, whatever is left behind.
+      if (stop.signal.aborted && performance.now() - stopping > patienceMs) process.exit(130);
+      if (!stop.signal.aborted) stopping = performance.now();
       stop.abort(interrupted());
     });
   }

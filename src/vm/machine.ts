@@ -58,7 +58,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
   mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
   const claimed = claim(paths.claim, options.name);
   try {
-    refuseRunning(paths, options.name);
+    refuseRunning(options.name, options.home);
     const key = await ensureSshKey(options.tools, paths, options.name);
     rmSync(paths.knownHosts, { force: true });
     rmSync(paths.kubeconfig, { force: true });
@@ -72,9 +72,9 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
   }
 }
 
-function refuseRunning(paths: MachinePaths, name: string): void {
-  const record = readRecord(paths.record);
-  if (record === undefined || stateOf(record) !== "running") return;
+/** Throws `busy` when a machine of that name runs. `startMachine` asks, too; this is for those who have work to do before. */
+export function refuseRunning(name: string, home = machinesDir()): void {
+  if (findMachine(name, home)?.state !== "running") return;
   throw new K3osError("busy", `A machine named "${name}" is already running.`, {
     hint: `See it with "./k3os status --name ${name}", stop it with "./k3os down --name ${name}", or start another one with --name.`,
   });

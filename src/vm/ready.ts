@@ -58,7 +58,7 @@ export async function watchReady(
   const end = performance.now() + options.timeoutMs;
   const pace = (): PollOptions => ({
     timeoutMs: end - performance.now(),
-    everyMs: options.everyMs ?? 300,
+    everyMs: options.everyMs ?? 500,
     signal: options.signal,
   });
   const stage = options.onStage ?? (() => {});

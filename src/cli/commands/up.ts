@@ -3,10 +3,9 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { BuildOptions, BuiltImage } from "../../build/index.ts";
-import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
 import { chooseAccel, requireKvm } from "../../vm/accel.ts";
-import { findMachine, type Machine, startMachine } from "../../vm/machine.ts";
+import { findMachine, type Machine, refuseRunning, startMachine } from "../../vm/machine.ts";
 import { checkHostMemory } from "../../vm/memory.ts";
 import { checkPort } from "../../vm/ports.ts";
 import type { Accel, Boot, Firmware } from "../../vm/qemu.ts";
@@ -111,11 +110,7 @@ function readConfig(path: string | undefined, io: Io): string | undefined {
 
 /** What would only come out after a build of minutes. */
 async function refuseEarly(options: UpOptions): Promise<void> {
-  if (findMachine(options.name)?.state === "running") {
-    throw new K3osError("busy", `A machine named "${options.name}" is already running.`, {
-      hint: `See it with "${command("status", options.name)}", stop it with "${command("down", options.name)}", or start another one with --name.`,
-    });
-  }
+  refuseRunning(options.name);
   if (options.sshPort !== undefined) await checkPort(options.sshPort, "ssh");
   if (options.apiPort !== undefined) await checkPort(options.apiPort, "the Kubernetes API");
   if (options.accel === "kvm") requireKvm();
@@ -170,6 +165,6 @@ function tellHowToUse(machine: Machine, options: UpOptions, io: Io): void {
   if (options.wait) say("kubeconfig", paths.kubeconfig);
   say("kubectl", command("kubectl", name, "get nodes"));
   say("shell", command("ssh", name));
-  say("console", command("logs", name, "-f"));
+  say("log", command("logs", name, "-f"));
   say("stop", command("down", name));
 }
