@@ -43,7 +43,7 @@ export function bootCommand(io: Io): Command {
         .argParser(parseMachines),
     )
     .addOption(new Option("--accel <how>", "instead of finding out").choices(["kvm", "tcg"]))
-    .addOption(numberOption("--timeout <seconds>", "how long one boot may take in all", 1, 3600).default(420))
+    .addOption(numberOption("--timeout <seconds>", "how long one boot may take in all", 1, 7200).default(900))
     .option("--verbose", "also print what the guests reported")
     .addOption(jsonOption())
     .addOption(markdownOption())

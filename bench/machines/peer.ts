@@ -73,6 +73,8 @@ async function peerDisk(shop: BenchWorkshop, tree: string, parts: string): Promi
       placeKubernetes(root, parts);
       overlayTree(join(project, "bench/machines/peer/rootfs"), root);
       placeShared(root, project);
+      const keygen = image.tools.command(hostKey(root));
+      await work.command(keygen.argv, { env: keygen.env });
       return packDisk(work, root, image.tools);
     },
   });
@@ -94,6 +96,22 @@ function placeShared(root: string, project: string): void {
   placeFile(join(project, "bench/machines/guest/probe.sh"), join(root, "usr/local/lib/k3os-bench/probe.sh"));
   // As after a first boot: systemd has nothing to catch up with.
   for (const place of ["etc", "var"]) writeFileSync(join(root, place, ".updated"), "");
+}
+
+/** The key that the package's maintainer script would make; without one, sshd does not start. */
+function hostKey(root: string): string[] {
+  return [
+    "ssh-keygen",
+    "-q",
+    "-t",
+    "ed25519",
+    "-N",
+    "",
+    "-C",
+    "peer",
+    "-f",
+    join(root, "etc/ssh/ssh_host_ed25519_key"),
+  ];
 }
 
 /** Files must belong to root. Who is not root packs in a user namespace in which he is. */
