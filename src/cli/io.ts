@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 
 /** Where text goes. */
-export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** What a command has of the world besides files and programs. */
 export interface Io {
@@ -15,6 +15,11 @@ export interface Io {
 /** Whether escape sequences may be written there. */
 export function isTerminal(output: Output, env: Io["env"]): boolean {
   return output.isTTY === true && env.TERM !== "dumb";
+}
+
+/** Whether lines may be redrawn there: a terminal without a size (a pseudo-terminal of a CI, say) has no room for that. */
+export function canRedraw(output: Output, env: Io["env"]): boolean {
+  return isTerminal(output, env) && (output.columns ?? 0) > 20 && (output.rows ?? 0) > 5;
 }
 
 /** Whether it may be coloured (https://no-color.org). */

@@ -1,6 +1,6 @@
 import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
-import { hasColours, type Io, isTerminal } from "../io.ts";
+import { canRedraw, hasColours, type Io } from "../io.ts";
 import { liveProgress } from "./live.ts";
 import { plainProgress } from "./plain.ts";
 
@@ -15,7 +15,7 @@ export interface Display extends Progress {
  */
 export async function withProgress<T>(io: Io, json: boolean, work: (progress: Progress) => Promise<T>): Promise<T> {
   const output = json ? io.stderr : io.stdout;
-  const display = isTerminal(output, io.env) ? liveProgress(output, hasColours(output, io.env)) : plainProgress(output);
+  const display = canRedraw(output, io.env) ? liveProgress(output, hasColours(output, io.env)) : plainProgress(output);
   try {
     return await work(display);
   } finally {
