@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { K3osError } from "../errors.ts";
 import { accountFiles } from "../image/accounts.ts";
 import type { BaseSpec } from "../image/spec.ts";
 import { dropPaths } from "./extract.ts";
@@ -20,6 +21,7 @@ export async function finishRoot(work: Work, base: BaseSpec, drop: readonly stri
   const root = work.out;
   makeDirectories(root, base.directories);
   copyTemplates(root, base.copies);
+  editFiles(root, base.edits);
   writeAccounts(root, base);
   linkAlternatives(root, base.links);
   await linkBusyboxApplets(work, base.applets.without, tools);
@@ -36,6 +38,18 @@ function copyTemplates(root: string, copies: Readonly<Record<string, string>>): 
   for (const [to, from] of Object.entries(copies)) {
     mkdirSync(join(root, dirname(to)), { recursive: true });
     writeFileSync(join(root, to), readFileSync(join(root, from)));
+  }
+}
+
+function editFiles(root: string, edits: BaseSpec["edits"]): void {
+  for (const { path, find, replace } of edits) {
+    const text = readFileSync(join(root, path), "utf8");
+    if (!text.includes(find)) {
+      throw new K3osError("build", `${path} no longer has the text that os/base.yaml replaces: ${find}`, {
+        hint: "Its package changed: look whether the edit is still needed.",
+      });
+    }
+    writeFileSync(join(root, path), text.replaceAll(find, replace));
   }
 }
 

@@ -66,6 +66,7 @@ const baseSchema = v.strictObject({
   ...packageSet,
   links: v.record(absolutePath, v.string()),
   copies: v.record(absolutePath, absolutePath),
+  edits: v.array(v.strictObject({ path: absolutePath, find: v.string(), replace: v.string() })),
   applets: v.strictObject({ without: v.array(v.string()) }),
   users: v.array(
     v.strictObject({
