@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { coldplug } from "../init/coldplug.ts";
+import { coldplug, FAST_BUSES } from "../init/coldplug.ts";
 import { sysctlPath } from "../sysctl.ts";
 
 /** The file systems of /etc/fstab, mount propagation as the kubelet needs it, and the loopback interface. */
@@ -19,11 +19,15 @@ export async function bringUpKernelInterfaces(host: Host): Promise<void> {
   }
 }
 
-/** Drivers of everything that the initrd did not need, and the modules of the image's own list. */
-export async function loadModules(host: Host): Promise<void> {
+/**
+ * Loads the modules of the image's own list and the drivers of paravirtual devices; `everything` resolves once the drivers of
+ * all other devices are loaded, too. On a virtual machine nothing has to wait for those.
+ */
+export async function loadModules(host: Host): Promise<{ readonly everything: Promise<unknown> }> {
   const directory = "/etc/modules-load.d";
-  const listed = host.list(directory).flatMap((name) => meaningfulLines(host.readText(`${directory}/${name}`)));
-  await coldplug(host, new Set(), listed);
+  const modules = host.list(directory).flatMap((name) => meaningfulLines(host.readText(`${directory}/${name}`)));
+  const known = await coldplug(host, { modules, buses: FAST_BUSES });
+  return { everything: coldplug(host, { known }) };
 }
 
 /** Applies `/etc/sysctl.d/*.conf`, in name order. Keys that this kernel does not have are passed over, as `sysctl -e` does. */
@@ -59,10 +63,16 @@ export function linkConsoles(host: Host): void {
 
 /**
  * A line with the addresses of each network card for the login prompt. agetty(8) fills `\\4{eth0}` in and prints the prompt anew
- * when an address changes, so nothing has to wait for DHCP.
+ * when an address changes, so nothing has to wait for DHCP; for the cards themselves it waits until all `drivers` are loaded, if
+ * none is there yet.
  */
-export function showAddresses(host: Host): void {
-  const cards = host.list("/sys/class/net").filter((name) => host.stat(`/sys/class/net/${name}/device`));
+export async function showAddresses(host: Host, drivers: Promise<unknown>): Promise<void> {
+  const find = () => host.list("/sys/class/net").filter((name) => host.stat(`/sys/class/net/${name}/device`));
+  let cards = find();
+  if (cards.length === 0) {
+    await drivers;
+    cards = find();
+  }
   host.mkdir("/etc/issue.d");
   const lines = cards.map((name) => `${name}: \\4{${name}}  \\6{${name}}\n`);
   host.write("/etc/issue.d/10-addresses.issue", `${lines.join("")}\n`);

@@ -24,15 +24,15 @@ import { provideImages } from "./images.ts";
 export async function boot(host: Host): Promise<void> {
   const stages = new Stages(host, bootArguments(host.readText("/proc/cmdline")).debug, savedStages(host));
   await bringUpKernelInterfaces(host);
-  await loadModules(host);
+  const { everything } = await loadModules(host);
   stages.reached("modules");
 
   setSysctls(host);
   ensureMachineId(host);
   linkConsoles(host);
-  showAddresses(host);
   provideImages(host);
-  await readDataSources(host);
+  await readDataSources(host, everything);
+  await showAddresses(host, everything);
 
   const { config, problems } = loadConfig(host);
   const facts = readFacts(host);

@@ -1,7 +1,7 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { type BootArguments, DEFAULT_ROOT, EMBEDDED_ROOT, type RootSource } from "./boot-arguments.ts";
-import { coldplug } from "./coldplug.ts";
+import { coldplug, FAST_BUSES } from "./coldplug.ts";
 
 /** Virtual media and USB sticks appear late: old k3OS waited too short (rancher/k3os#60). */
 const PATIENCE_MS = 60_000;
@@ -17,14 +17,15 @@ export async function findRoot(host: Host, { root }: BootArguments): Promise<Fou
   const source = root ?? (host.stat(EMBEDDED_ROOT) ? { kind: "initrd" as const, path: EMBEDDED_ROOT } : DEFAULT_ROOT);
   if (source.kind === "initrd") return { device: undefined, source };
 
-  let known: ReadonlySet<string> = new Set();
+  const look = () => (source.kind === "serial" ? bySerial(host, source.serial) : byLabel(host, source.label));
+  let known = await coldplug(host, { buses: FAST_BUSES });
   const deadline = host.monotonic() + PATIENCE_MS;
-  for (let waited = false; host.monotonic() < deadline; waited = true) {
-    known = await coldplug(host, known);
-    const device = source.kind === "serial" ? bySerial(host, source.serial) : await byLabel(host, source.label);
+  for (let tries = 0; host.monotonic() < deadline; tries++) {
+    const device = await look();
     if (device !== undefined) return { device, source };
-    if (!waited) host.poke("/dev/kmsg", `k3os: waiting for the volume ${name(source)}\n`);
-    await host.sleep(100);
+    if (tries === 1) host.poke("/dev/kmsg", `k3os: waiting for the volume ${name(source)}\n`);
+    if (tries > 0) await host.sleep(100);
+    known = await coldplug(host, { known });
   }
   throw new K3osError("machine", `no volume ${name(source)} appeared within ${PATIENCE_MS / 1000} seconds`, {
     hint: `Found: ${disks(host).join(", ") || "no disk at all"}. Is the medium still attached, and its driver in the image?`,
