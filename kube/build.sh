@@ -8,15 +8,16 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$(dirname "$0")"
 
-export CGO_ENABLED=0 GOFLAGS=-mod=readonly
+. ./flags.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)+k3os1
 containerd=$(go list -m -f '{{.Version}}' github.com/containerd/containerd/v2)
-tags=netgo,osusergo,providerless,no_btrfs,no_devmapper,no_zfs
-ldflags="-s -w -buildid= \
+# disablethp: with transparent huge pages, Debian's default, the kernel gives back to the Go heap what it had released:
+# 362 MB instead of 216 for a server that had settled. Pods are not affected.
+ldflags="-s -w -buildid= -X runtime.godebugDefault=disablethp=1 \
  -X k8s.io/component-base/version.gitVersion=$version -X k8s.io/component-base/version.gitTreeState=clean \
  -X k8s.io/client-go/pkg/version.gitVersion=$version \
  -X github.com/containerd/containerd/v2/version.Version=$containerd"
@@ -34,7 +35,7 @@ printf '{"Replace": {%s}}' "$(sed '$!s/$/,/' "$work/files")" >"$work/overlay.jso
 build() { # NAME [FLAGS…]
 	name=$1
 	shift
-	go build -v -trimpath -buildvcs=false -ldflags "$ldflags" -o "$out/.$name.new" "$@" "./cmd/$name"
+	go build -v -ldflags "$ldflags" -o "$out/.$name.new" "$@" "./cmd/$name"
 	mv "$out/.$name.new" "$out/$name"
 }
 build containerd-shim-runc-v2 -tags "$tags"

@@ -3,6 +3,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -41,6 +42,10 @@ func (n *Node) Run(ctx context.Context) error {
 	socket := n.Config.ContainerRuntimeEndpoint
 	g, ctx := errgroup.WithContext(ctx)
 	imagesLoaded := make(chan struct{})
+	if err := n.Network.CheckPlugins(); err != nil {
+		fmt.Fprintf(os.Stderr, "k3s: warning: %v\n", err)
+	}
+	enableForwarding()
 	if err := n.Network.WriteCNI(); err != nil {
 		return fmt.Errorf("cannot write the CNI configuration: %w", err)
 	}
@@ -85,7 +90,9 @@ func (n *Node) Run(ctx context.Context) error {
 		}
 		return n.runKubeProxy(ctx)
 	})
-	g.Go(func() error { return n.Network.Masquerade(ctx) })
+	if err := n.Network.Masquerade(ctx); err != nil {
+		return err
+	}
 	return g.Wait()
 }
 
@@ -116,6 +123,16 @@ func (n *Node) runtimeOptions() containerd.Options {
 		CNIConfDir:  n.Network.ConfDir,
 		Debug:       c.Debug,
 	}
+}
+
+// AdoptPodCIDR moves the pod network to the range that the cluster gave the node, should it not be the expected one: a
+// node that was renamed is a second node to the cluster. Pods that run already keep their addresses.
+func (n *Node) AdoptPodCIDR(ctx context.Context, cidr string) error {
+	if cidr == "" || cidr == n.Network.PodCIDR || !n.Network.Managed {
+		return nil
+	}
+	n.Network.PodCIDR = cidr
+	return errors.Join(n.Network.WriteCNI(), n.Network.Masquerade(ctx))
 }
 
 // hasCommand reports whether the node has a program.

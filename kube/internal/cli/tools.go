@@ -38,7 +38,9 @@ func runCtr(args []string) error {
 }
 
 func runCrictl(args []string) error {
-	setDefault("CONTAINER_RUNTIME_ENDPOINT", "unix://"+containerd.Socket)
+	if _, err := os.Stat(containerd.CrictlConfig); err == nil && os.Getenv("CONTAINER_RUNTIME_ENDPOINT") == "" {
+		setDefault("CRI_CONFIG_FILE", containerd.CrictlConfig)
+	}
 	os.Args = append([]string{"crictl"}, args[1:]...)
 	return crictl.Main()
 }

@@ -282,8 +282,9 @@ func (s *Server) complete(src Source) error {
 		return fmt.Errorf("--snapshotter %s is not supported by this build: use overlayfs or native", s.Snapshotter)
 	}
 	if s.WriteKubeconfigMode != "" {
-		if _, err := strconv.ParseUint(s.WriteKubeconfigMode, 8, 12); err != nil {
-			return fmt.Errorf("--write-kubeconfig-mode: expected an octal mode such as 644, got %q", s.WriteKubeconfigMode)
+		// YAML reads an unquoted 0644 as octal, which arrives here as 420.
+		if _, err := strconv.ParseUint(s.WriteKubeconfigMode, 8, 12); err != nil || s.WriteKubeconfigMode == "420" {
+			return fmt.Errorf("--write-kubeconfig-mode: expected an octal mode such as \"644\" (in a file: with quotes), got %q", s.WriteKubeconfigMode)
 		}
 	}
 	for _, l := range s.NodeLabels {

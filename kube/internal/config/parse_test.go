@@ -94,6 +94,7 @@ func TestParseExplains(t *testing.T) {
 		{"another datastore", []string{"--datastore-endpoint=mysql://user:secret@host"}, nil, "--datastore-endpoint mysql: this build stores in SQLite only"},
 		{"another backend", []string{"--flannel-backend=wireguard-native"}, nil, "not supported by this build"},
 		{"a label without value", []string{"--node-label=a"}, nil, "expected KEY=VALUE"},
+		{"a mode that YAML has read", nil, files{main: "write-kubeconfig-mode: 0644"}, "with quotes"},
 		{"two tokens", []string{"--token=a", "--token-file=/b"}, nil, "exclude each other"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -16,6 +16,9 @@ import (
 const (
 	StateDir = "/run/k3s/containerd"
 	Socket   = StateDir + "/containerd.sock"
+	// CrictlConfig tells crictl where the runtime is. k3s has it below the data directory; here it is where crictl finds
+	// it without knowing which directory that is.
+	CrictlConfig = "/run/k3s/crictl.yaml"
 )
 
 // Options are what the generated configuration depends on.
@@ -114,6 +117,12 @@ func WriteConfig(o Options) (string, error) {
 		return "", err
 	}
 	if err := os.MkdirAll(o.ConfigDir, 0o755); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(StateDir, 0o711); err != nil {
+		return "", fmt.Errorf("cannot create containerd's state directory: %w", err)
+	}
+	if err := os.WriteFile(CrictlConfig, []byte("runtime-endpoint: unix://"+Socket+"\n"), 0o644); err != nil {
 		return "", err
 	}
 	file := filepath.Join(o.ConfigDir, "config.toml")

@@ -25,9 +25,6 @@ func Run(ctx context.Context, configFile, logFile string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(StateDir, 0o711); err != nil {
-		return fmt.Errorf("cannot create containerd's state directory: %w", err)
-	}
 	pause := 100 * time.Millisecond
 	for {
 		started := time.Now()
@@ -62,7 +59,7 @@ func runOnce(ctx context.Context, exe, configFile, logFile string) error {
 	cmd.Args[0] = "containerd"
 	cmd.Stdout, cmd.Stderr = log, log
 	// The shim lies beside this binary, or in the PATH.
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(exe)+":"+os.Getenv("PATH"), "GOMEMLIMIT=", "GOGC=")
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(exe)+":"+os.Getenv("PATH"), "GOMEMLIMIT=", "GOGC=50")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopPatient
 	// When k3s is killed, so is containerd: a second one would wait for the first one's locks for ever. The kernel

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -15,6 +16,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
+	"k3os.io/kube/internal/agent"
+	"k3os.io/kube/internal/components/coredns"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/stage"
 )
@@ -25,7 +28,7 @@ var serverLabels = map[string]string{
 }
 
 // followNode waits for this machine's node, labels it as a server and reports when it is ready.
-func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Server, host hostFacts) error {
+func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Server, host hostFacts, machine *agent.Node) error {
 	watcher := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "nodes", "", fields.OneTermEqualSelector("metadata.name", host.nodeName))
 	labelled := false
 	_, err := watchtools.UntilWithSync(ctx, watcher, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
@@ -40,6 +43,9 @@ func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Ser
 				labelled = true
 			}
 		}
+		if err := machine.AdoptPodCIDR(ctx, node.Spec.PodCIDR); err != nil {
+			fmt.Fprintf(os.Stderr, "k3s: cannot move the pod network to %s: %v\n", node.Spec.PodCIDR, err)
+		}
 		if len(cfg.NodeExternalIP) > 0 {
 			if err := setAddresses(ctx, client, node, cfg, host); err != nil {
 				fmt.Fprintf(os.Stderr, "k3s: cannot set the node's addresses: %v\n", err)
@@ -52,6 +58,20 @@ func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Ser
 	}
 	stage.Reached(stage.NodeReady)
 	return nil
+}
+
+// followDNS reports when cluster DNS answers for the first time.
+func followDNS(ctx context.Context, client kubernetes.Interface) error {
+	watcher := cache.NewListWatchFromClient(client.AppsV1().RESTClient(), "deployments", metav1.NamespaceSystem,
+		fields.OneTermEqualSelector("metadata.name", coredns.Name))
+	_, err := watchtools.UntilWithSync(ctx, watcher, &appsv1.Deployment{}, nil, func(e watch.Event) (bool, error) {
+		d, ok := e.Object.(*appsv1.Deployment)
+		return ok && d.Status.AvailableReplicas > 0, nil
+	})
+	if err == nil {
+		stage.Reached(stage.CoreDNSReady)
+	}
+	return nil // only the end of ctx ends the wait
 }
 
 func nodeReady(n *corev1.Node) bool {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -72,7 +73,7 @@ func Run(ctx context.Context, cfg config.Server) error {
 			return err
 		}
 		go func() { apiEnded <- serveAPI(apiContext, parts.api) }()
-		return runControlPlane(working, g, cfg, host, store, parts, apiReady, settle)
+		return runControlPlane(working, g, cfg, host, store, parts, node, apiReady, settle)
 	})
 	g.Go(func() error {
 		select {
@@ -124,7 +125,7 @@ func prepare(dbContext context.Context, cfg config.Server, host hostFacts, store
 }
 
 // runControlPlane waits for the API and starts what works with it in g.
-func runControlPlane(ctx context.Context, g *errgroup.Group, cfg config.Server, host hostFacts, store *pki.Store, parts components, apiReady chan<- struct{}, settle func()) error {
+func runControlPlane(ctx context.Context, g *errgroup.Group, cfg config.Server, host hostFacts, store *pki.Store, parts components, node *agent.Node, apiReady chan<- struct{}, settle func()) error {
 	clientConfig, err := clientcmd.BuildConfigFromFlags("", store.Kubeconfigs()[pki.Supervisor])
 	if err != nil {
 		return err
@@ -152,8 +153,12 @@ func runControlPlane(ctx context.Context, g *errgroup.Group, cfg config.Server, 
 		settle()
 	} else {
 		g.Go(func() error {
-			defer settle()
-			return followNode(ctx, client, cfg, host)
+			err := followNode(ctx, client, cfg, host, node)
+			settle()
+			if err != nil || cfg.Disabled(coredns.Name) {
+				return err
+			}
+			return followDNS(ctx, client)
 		})
 	}
 	return nil
@@ -193,10 +198,10 @@ func newStore(cfg config.Server, host hostFacts) (*pki.Store, error) {
 		NodeName: host.nodeName, NodeIPs: host.nodeIPs,
 		APIIPs: []net.IP{host.advertise}, ClusterIP: net.IP(cluster.AsSlice()), Domain: cfg.ClusterDomain,
 	}
-	for _, s := range append(append([]string{}, cfg.TLSSANs...), cfg.NodeExternalIP...) {
-		if ip := net.ParseIP(s); ip != nil {
+	for _, s := range slices.Concat(cfg.TLSSANs, cfg.NodeExternalIP, []string{bindAddress(cfg)}) {
+		if ip := net.ParseIP(s); ip != nil && !ip.IsUnspecified() {
 			names.APIIPs = append(names.APIIPs, ip)
-		} else {
+		} else if ip == nil {
 			names.APINames = append(names.APINames, s)
 		}
 	}
@@ -272,7 +277,12 @@ func deploy(ctx context.Context, cfg config.Server, client *rest.Config) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if !cfg.Disabled(coredns.Name) && !cfg.DisableAgent {
+	switch {
+	case cfg.Disabled(coredns.Name):
+		if err := coredns.RemoveManifest(dir); err != nil {
+			return err
+		}
+	case !cfg.DisableAgent:
 		dns, err := cfg.DNSAddress()
 		if err != nil {
 			return err

@@ -56,3 +56,12 @@ func WriteManifest(dir string, v Values) error {
 	tmp := file + ".tmp"
 	return errors.Join(os.WriteFile(tmp, b, 0o600), os.Rename(tmp, file))
 }
+
+// RemoveManifest takes the manifest away when the component is disabled.
+func RemoveManifest(dir string) error {
+	err := os.Remove(filepath.Join(dir, Name+".yaml"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
