@@ -234,7 +234,7 @@ function unreachable(error: CommandFailure, archives: readonly Archive[]): K3osE
   const badSignature = /NO_PUBKEY|not signed|invalid signature|BADSIG|EXPKEYSIG/i.exec(error.stderr);
   if (badSignature) {
     return new K3osError("integrity", "The package index is not signed with a key that is trusted.", {
-      hint: `Update the keys (${[...new Set(archives.map(({ keyring }) => keyring))].join(", ")}), or choose another mirror.`,
+      hint: `Update the keys, on Debian with \`apt install --only-upgrade debian-archive-keyring\` (${[...new Set(archives.map(({ keyring }) => keyring))].join(", ")}), or choose another mirror.`,
       cause: error,
     });
   }

@@ -62,7 +62,7 @@ async function placePrograms(
   for (const name of names) {
     const program = `usr/bin/${name}`;
     placeFile(join(packages, program), join(tree, "bin", name));
-    const list = await work.command(tools.loadFrom(packages, "", ["--list", join(packages, program)]));
+    const list = await work.command(tools.listLibraries(packages, program));
     for (const [, path = ""] of list.matchAll(/=> (\/\S+)/g)) placeFile(path, join(tree, "lib", basename(path)));
   }
 }

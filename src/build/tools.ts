@@ -1,5 +1,5 @@
-import { existsSync, readlinkSync, realpathSync } from "node:fs";
-import { basename, join } from "node:path";
+import { lstatSync, readlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 /** A program of the tools tree, ready to be spawned. */
 export interface ToolCommand {
@@ -14,8 +14,10 @@ export interface Tools {
   path(relative: string): string;
   /** How to run a program of the tree: `tools.command(["qemu-system-x86_64", "-M", "q35"])`. */
   command(argv: readonly string[]): ToolCommand;
-  /** Runs a program of another Debian tree the same way, with that tree's libraries. */
+  /** How to run a program of another Debian tree the same way, with that tree's libraries. */
   loadFrom(tree: string, program: string, args: readonly string[]): string[];
+  /** The libraries that a program of another tree needs, by `ld.so --list`. */
+  listLibraries(tree: string, program: string): string[];
 }
 
 const libraries = "usr/lib/x86_64-linux-gnu";
@@ -30,53 +32,35 @@ export function toolsIn(root: string): Tools {
   return {
     root,
     path,
-    loadFrom: (tree, program, args) => [
-      join(tree, libraries, "ld-linux-x86-64.so.2"),
-      "--library-path",
-      join(tree, libraries),
-      ...(program === "" ? [] : [join(tree, program)]),
-      ...args,
-    ],
+    loadFrom: (tree, program, args) => [...loader(tree), join(tree, program), ...args],
+    listLibraries: (tree, program) => [...loader(tree), "--list", join(tree, program)],
     command([name = "", ...args]) {
-      const program = [`usr/bin/${name}`, `usr/sbin/${name}`].map(path).find((candidate) => isThere(candidate));
+      const program = [`usr/bin/${name}`, `usr/sbin/${name}`].map(path).find(isThere);
       if (!program) throw new Error(`the tools tree has no ${name}`);
-      const loader = [
-        path(`${libraries}/ld-linux-x86-64.so.2`),
-        "--library-path",
-        path(libraries),
-        "--argv0",
-        name,
-        resolveIn(root, program),
-      ];
       return {
-        argv: [...loader, ...firmwareOptions(name, path), ...args],
+        argv: [...loader(root), "--argv0", name, resolveIn(root, program), ...firmwareOptions(name, path), ...args],
         env: { QEMU_MODULE_DIR: path(`${libraries}/qemu`) },
       };
     },
   };
 }
 
+function loader(tree: string): string[] {
+  return [join(tree, libraries, "ld-linux-x86-64.so.2"), "--library-path", join(tree, libraries)];
+}
+
 function firmwareOptions(name: string, path: (relative: string) => string): string[] {
   if (!name.startsWith("qemu-system-")) return [];
-  return ["usr/share/qemu", "usr/share/seabios", `usr/lib/ipxe/qemu`].flatMap((directory) => ["-L", path(directory)]);
+  return ["usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu"].flatMap((directory) => ["-L", path(directory)]);
+}
+
+/** Follows links as they would be followed if the tree were the root. */
+function resolveIn(root: string, program: string): string {
+  if (!lstatSync(program).isSymbolicLink()) return program;
+  const target = readlinkSync(program);
+  return resolveIn(root, target.startsWith("/") ? join(root, target) : join(dirname(program), target));
 }
 
 function isThere(path: string): boolean {
-  try {
-    readlinkSync(path);
-    return true;
-  } catch {
-    return existsSync(path);
-  }
-}
-
-/** Follows a link whose target is meant to be absolute within the tree. */
-function resolveIn(root: string, program: string): string {
-  try {
-    const target = readlinkSync(program);
-    if (target.startsWith("/")) return resolveIn(root, join(root, target));
-    return basename(target) === target ? resolveIn(root, join(program, "..", target)) : realpathSync(program);
-  } catch {
-    return program;
-  }
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
