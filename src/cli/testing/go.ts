@@ -2,25 +2,14 @@ import { join } from "node:path";
 import { findProject } from "../../build/project.ts";
 import type { Io } from "../io.ts";
 import type { Tally } from "./parts.ts";
-import { check, runTool } from "./run.ts";
+import { runTool } from "./run.ts";
 
-/** As kube/build.sh compiles, so that its packages are found in Go's cache instead of being compiled once more. */
-const goFlags = ["-trimpath", "-buildvcs=false", "-tags=netgo,osusergo,providerless,no_btrfs,no_devmapper,no_zfs"];
-
-function inKube(): { cwd: string; env: Record<string, string> } {
-  const env = { CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOTOOLCHAIN: "local" };
-  return { cwd: join(findProject(), "kube"), env };
-}
-
-export function goVet(io: Io): Promise<Tally> {
-  return check(["go", "vet", ...goFlags, "./..."], io, inKube());
-}
-
-/** Shows a line per package, and what a failed test printed. */
+/** Shows a line per package, and what a failed test printed. `go test` vets what it tests. */
 export async function goTest(io: Io): Promise<Tally> {
   const report = new GoReport((text) => io.stdout.write(text));
-  const status = await runTool(["go", "test", "-json", ...goFlags, "./..."], io, {
-    ...inKube(),
+  const status = await runTool(["sh", "test.sh", "-json"], io, {
+    cwd: join(findProject(), "kube"),
+    env: { GOTOOLCHAIN: "local" },
     onLine: (line) => report.add(line),
   });
   return report.tally(status);

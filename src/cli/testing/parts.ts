@@ -2,7 +2,7 @@ import { K3osError } from "../../errors.ts";
 import { type Io, printLine } from "../io.ts";
 import { duration } from "../progress/format.ts";
 import { Told } from "../report.ts";
-import { goTest, goVet } from "./go.ts";
+import { goTest } from "./go.ts";
 import { check } from "./run.ts";
 import { vitestMachines, vitestUnit } from "./vitest.ts";
 
@@ -29,10 +29,7 @@ const parts: readonly Part[] = [
   },
   {
     name: "kube",
-    steps: [
-      { title: "go vet", run: goVet },
-      { title: "go test", run: goTest },
-    ],
+    steps: [{ title: "go test", run: goTest }],
   },
   { name: "vm", steps: [{ title: "machine tests", run: vitestMachines }] },
 ];
