@@ -52,7 +52,7 @@ export async function openApt(options: AptOptions): Promise<Apt> {
   const { directory, archives, signal, log } = options;
   for (const name of ["lists/partial", "archives/partial"]) mkdirSync(join(directory, name), { recursive: true });
   writeFileSync(join(directory, "sources.list"), sourcesText(archives));
-  const env = await aptEnvironment(directory, 15, signal);
+  const env = await aptEnvironment(directory, usualPatience, signal);
   const apt = (argv: readonly string[]) => {
     log(`+ ${argv.join(" ")}`);
     return runCommand(argv, { env, signal, onLine: log });
@@ -140,14 +140,22 @@ export interface Download {
   readonly scratch: string;
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
-  /** How long nothing may arrive. */
-  readonly timeoutSeconds?: number;
+  readonly patience?: Patience;
 }
+
+export interface Patience {
+  /** How long nothing may arrive. */
+  readonly timeoutSeconds: number;
+  /** How often a failed download is tried again. */
+  readonly retries: number;
+}
+
+const usualPatience: Patience = { timeoutSeconds: 15, retries: 1 };
 
 /** Fetches one file by apt's own helper, so that proxies and timeouts are those of the packages. A failure is a `CommandFailure`. */
 export async function downloadFile(download: Download): Promise<void> {
-  const { uri, target, sha256, scratch, signal, log, timeoutSeconds = 15 } = download;
-  const env = await aptEnvironment(scratch, timeoutSeconds, signal);
+  const { uri, target, sha256, scratch, signal, log, patience = usualPatience } = download;
+  const env = await aptEnvironment(scratch, patience, signal);
   const argv = [helper, "download-file", uri, target, ...(sha256 === undefined ? [] : [`SHA256:${sha256}`])];
   log(`+ ${argv.join(" ")}`);
   log(await runCommand(argv, { env, signal, onLine: log }));
@@ -155,16 +163,16 @@ export async function downloadFile(download: Download): Promise<void> {
 
 async function aptEnvironment(
   directory: string,
-  timeoutSeconds: number,
+  patience: Patience,
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
   const hostConfig = await runCommand(["apt-config", "dump"], { signal });
   const configPath = join(directory, "apt.conf");
-  writeFileSync(configPath, configText(directory, hostConfig, timeoutSeconds));
+  writeFileSync(configPath, configText(directory, hostConfig, patience));
   return { APT_CONFIG: configPath, LC_ALL: "C" };
 }
 
-function configText(directory: string, hostConfig: string, timeoutSeconds: number): string {
+function configText(directory: string, hostConfig: string, { timeoutSeconds, retries }: Patience): string {
   const network = hostConfig
     .split("\n")
     .filter((line) => /^Acquire::(http|https|ftp|tor|Retries|Check-|AllowInsecure|Max-|ForceIPv|Proxy)/i.test(line))
@@ -174,7 +182,7 @@ function configText(directory: string, hostConfig: string, timeoutSeconds: numbe
   return `${network}
 Acquire::http::Timeout "${timeoutSeconds}";
 Acquire::https::Timeout "${timeoutSeconds}";
-Acquire::Retries "1";
+Acquire::Retries "${retries}";
 Acquire::Languages "none";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Dir::State ${quoted(".")};

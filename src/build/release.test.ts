@@ -49,7 +49,14 @@ function fetchRelease({
 } = {}) {
   const baseUri = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return runRecipe({ store, progress: silent }, async ({ run, signal }) => {
-    const releases = k3sReleases({ store, baseUri, signal, offline, locked, timeoutSeconds: 1 });
+    const releases = k3sReleases({
+      store,
+      baseUri,
+      signal,
+      offline,
+      locked,
+      patience: { timeoutSeconds: 1, retries: 0 },
+    });
     const release = await releases.resolve(wanted);
     return run({ name: "k3s", title: "k3s", inputs: release, run: (work) => releases.fetch(work, release) });
   });

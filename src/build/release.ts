@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
 import type { Lock } from "../image/lock.ts";
-import { downloadFile } from "./apt.ts";
+import { downloadFile, type Patience } from "./apt.ts";
 import { CommandFailure } from "./command.ts";
 import { megabytes, treeSize } from "./extract.ts";
 import type { Work } from "./steps.ts";
@@ -27,7 +27,7 @@ export interface ReleaseOptions {
   readonly offline: boolean;
   /** The release of a lock: it must be that one, down to its bytes. */
   readonly locked?: K3sRelease | undefined;
-  readonly timeoutSeconds?: number;
+  readonly patience?: Patience;
 }
 
 export const officialReleases = "https://github.com/k3s-io/k3s/releases/download";
@@ -54,10 +54,8 @@ export function k3sReleases({ store, baseUri, signal, offline, locked, ...option
   ) => {
     requireNetwork(version);
     const uri = uriOf(version, file);
-    const { timeoutSeconds } = options;
-    const limits = timeoutSeconds === undefined ? {} : { timeoutSeconds };
     const expected = sha256 === undefined ? {} : { sha256 };
-    await downloadFile({ uri, target, scratch, signal, log, ...limits, ...expected }).catch((error) => {
+    await downloadFile({ uri, target, scratch, signal, log, ...options, ...expected }).catch((error) => {
       throw error instanceof CommandFailure ? explain(error, version, uri) : error;
     });
   };
