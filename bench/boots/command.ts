@@ -22,6 +22,7 @@ interface BootCommandOptions extends OutputOptions {
   readonly runs: number;
   readonly memory: number;
   readonly cpus: number;
+  readonly append: string;
   readonly only: readonly MachineName[];
   readonly accel?: Accel;
   readonly timeout: number;
@@ -44,6 +45,7 @@ export function bootCommand(io: Io): Command {
     )
     .addOption(new Option("--accel <how>", "instead of finding out").choices(["kvm", "tcg"]))
     .addOption(numberOption("--timeout <seconds>", "how long one boot may take in all", 1, 7200).default(900))
+    .option("--append <words>", "more words for the kernel of every machine, for experiments", "")
     .option("--verbose", "also print what the guests reported")
     .addOption(jsonOption())
     .addOption(markdownOption())
@@ -64,7 +66,7 @@ async function runBoots(options: BootCommandOptions, io: Io): Promise<void> {
       ? { accel: options.accel }
       : await chooseAccel({ tools: image.tools, kernel: image.kernel, progress, signal: io.signal });
     const iso = join(dir, "k3os.iso");
-    const conditions = { image, iso, accel, memoryMiB: options.memory, cpus: options.cpus };
+    const conditions = { image, iso, accel, memoryMiB: options.memory, cpus: options.cpus, append: options.append };
     const machines = await prepare(options.only, conditions, progress, io);
     return bootInTurns(machines, conditions, options, progress, io);
   });

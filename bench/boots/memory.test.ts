@@ -30,6 +30,9 @@ it("splits what is used", () => {
       "meminfo Cached: 409600 kB",
       "meminfo SReclaimable: 10240 kB",
       "meminfo Shmem: 15360 kB",
+      "meminfo Active(file): 307200 kB",
+      "meminfo Inactive(file): 102400 kB",
+      "meminfo KReclaimable: 10240 kB",
       "process 300000 250000 204800 / /usr/bin/k3s server",
       "process 60000 50000 30720 / containerd --config x",
       "process 12000 9000 8192 / /usr/bin/containerd-shim-runc-v2 -id 1",
@@ -49,6 +52,7 @@ it("splits what is used", () => {
     os: 32,
     osPrograms: 2,
     osFiles: 5,
+    osReserve: 10,
   });
 });
 

@@ -19,6 +19,8 @@ export interface Memory {
   readonly osPrograms: number;
   /** The part of `os` that is files on a tmpfs. */
   readonly osFiles: number;
+  /** The part of `os` that the kernel keeps free or cached, whoever asks (watermarks; more of it with huge pages). */
+  readonly osReserve: number;
 }
 
 export interface GuestProcess {
@@ -64,7 +66,13 @@ export function memoryOf(lines: readonly Line[]): Memory | undefined {
     os: mib(used - kubernetes),
     osPrograms: mib(anonymous("os")),
     osFiles: mib(Math.max(0, field("Shmem") - kubernetesFiles)),
+    osReserve: mib(reclaimable(field) - field("MemAvailable")),
   };
+}
+
+/** What would be available if the kernel gave everything away that it could. */
+function reclaimable(field: (name: string) => number): number {
+  return field("MemFree") + field("Active(file)") + field("Inactive(file)") + field("KReclaimable");
 }
 
 /** The processes that the probe saw: `process <rss> <pss> <anonymous> <cgroup> <argv…>`. */

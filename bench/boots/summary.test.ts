@@ -6,7 +6,7 @@ import { bootJson, bootTables } from "./summary.ts";
 
 const memory = (used: number, os: number) => ({
   ...{ used, os, usedWithoutCache: used - 10, k3s: 200, containerd: 30, shims: 8 },
-  ...{ pods: 20, kubernetesFiles: 10, osPrograms: 12, osFiles: 5 },
+  ...{ pods: 20, kubernetesFiles: 10, osPrograms: 12, osFiles: 5, osReserve: 10 },
 });
 const boot = (machine: MachineName, ready: number, used: number): Boot => ({
   ...{ machine, podSeconds: 4, memory: memory(used, 40), report: "" },

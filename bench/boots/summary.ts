@@ -39,6 +39,7 @@ const memoryTitles: Readonly<Record<keyof Memory, string>> = {
   os: "everything else",
   osPrograms: "of it: other programs",
   osFiles: "of it: other files on tmpfs",
+  osReserve: "of it: kept back by the kernel",
 };
 
 type Pick = (boot: Boot) => number | undefined;

@@ -26,7 +26,7 @@ export function floorMachine(parts: Parts, conditions: Conditions): BenchMachine
       symlinkSync(image.kernel, join(imageDir, "vmlinuz"));
       symlinkSync(image.root, join(imageDir, "root.squashfs"));
       writeFileSync(join(imageDir, "initrd"), initrd);
-      return benchCommand(conditions, "floor", { kind: "image", dir: "image" });
+      return benchCommand(conditions, "floor", { kind: "image", dir: "image", append: conditions.append });
     },
   };
 }

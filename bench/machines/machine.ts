@@ -15,6 +15,8 @@ export interface Conditions {
   readonly accel: Accel;
   readonly memoryMiB: number;
   readonly cpus: number;
+  /** More words for the kernel. */
+  readonly append: string;
 }
 
 /** A machine that is ready to be booted, any number of times: no boot leaves anything behind for the next one. */

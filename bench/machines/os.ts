@@ -20,7 +20,12 @@ export function osMachine(conditions: Conditions): BenchMachine {
     },
     command(dir) {
       writeFileSync(join(dir, "cidata.iso"), seed);
-      return benchCommand(conditions, "os", { kind: "image", dir: image.dir }, { seed: "cidata.iso" });
+      return benchCommand(
+        conditions,
+        "os",
+        { kind: "image", dir: image.dir, append: conditions.append },
+        { seed: "cidata.iso" },
+      );
     },
   };
 }

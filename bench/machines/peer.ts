@@ -27,7 +27,7 @@ export async function peerMachine(shop: BenchWorkshop, parts: Parts, conditions:
     command(dir) {
       writeFileSync(join(dir, "initrd"), initrd);
       const options = [
-        ...["-kernel", image.kernel, "-initrd", "initrd", "-append", kernelArguments()],
+        ...["-kernel", image.kernel, "-initrd", "initrd", "-append", kernelArguments(conditions.append)],
         // Writable, and as new at every boot.
         ...["-drive", `if=none,id=root,format=raw,snapshot=on,file=${disk.replaceAll(",", ",,")}`],
         ...["-device", "virtio-blk-pci,drive=root"],

@@ -85,7 +85,7 @@ until curl $access -f -o $dir/answer -H 'Content-Type: application/json' -d @$di
 	[ $tries -lt 100 ] || fail "the pod could not be created: $(cat $dir/error)"
 	sleep 0.2
 done
-say reached created
+say reached "created after $tries refusals"
 watch "$pods?watch=1&fieldSelector=metadata.name=bench" '"podIP":"' ||
 	fail "the pod got no address within $patience s: $(curl $access "$pods/bench")"
 ip=${event#*\"podIP\":\"}
