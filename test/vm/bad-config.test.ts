@@ -7,7 +7,7 @@ const name = "test-bad-config";
 const node = useMachine({
   name,
   config: "k3os:\n  labels:\n    zone: [a]\n  taints: nonsense\n",
-  unchecked: true,
+  boot: async ({ dir }) => ({ kind: "image", dir }),
 });
 
 describe("a node with a config.yaml that is wrong", () => {

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll } from "vitest";
-import { build } from "../../../src/build/index.ts";
+import { type BuiltImage, build } from "../../../src/build/index.ts";
 import { findMachine, type Machine, startMachine } from "../../../src/vm/machine.ts";
+import type { Boot } from "../../../src/vm/qemu.ts";
 import { waitReady } from "../../../src/vm/ready.ts";
 
 export interface Ran {
@@ -35,15 +36,15 @@ export interface TestMachineOptions {
   readonly config?: string;
   /** More options of `./k3os up`. */
   readonly up?: readonly string[];
-  /** Start it by the library that `up` stands on, which does not refuse a wrong config. */
-  readonly unchecked?: boolean;
+  /** Start it by the library that `up` stands on: what to boot, and a wrong config, are then for the test to say. */
+  readonly boot?: (image: BuiltImage) => Promise<Boot>;
 }
 
 /**
  * Registers a machine for this file: up before its tests, down after them, its console printed when one of them, or the start
  * itself, failed.
  */
-export function useMachine({ name, config, up = [], unchecked = false }: TestMachineOptions): TestMachine {
+export function useMachine({ name, config, up = [], boot }: TestMachineOptions): TestMachine {
   const directory = mkdtempSync(join(tmpdir(), "k3os-test-"));
   const home = join(directory, "k3os/machines");
   const k3os: TestMachine["k3os"] = (args, { input = "" } = {}) =>
@@ -70,26 +71,17 @@ export function useMachine({ name, config, up = [], unchecked = false }: TestMac
     if (ran.status !== 0) throw new Error(`./k3os up ended with ${ran.status}\n${ran.stdout}${ran.stderr}`);
   };
 
-  const upLibrary = async () => {
-    const { dir, k3s, tools } = await build();
-    const boot = { kind: "image", dir } as const;
-    const machine = await startMachine({
-      name,
-      home,
-      tools,
-      boot,
-      accel: "tcg",
-      memoryMiB: 1024,
-      cpus: 2,
-      config,
-      k3s,
-    });
-    await waitReady(machine, { timeoutMs: 300_000 });
+  const upLibrary = async (what: NonNullable<typeof boot>) => {
+    const image = await build();
+    const { tools, k3s } = image;
+    const hardware = { accel: "tcg", memoryMiB: 1024, cpus: 2 } as const;
+    const machine = await startMachine({ name, home, tools, boot: await what(image), ...hardware, config, k3s });
+    await waitReady(machine, { timeoutMs: 400_000 });
   };
 
   beforeAll(async () => {
     try {
-      await (unchecked ? upLibrary() : upCommand());
+      await (boot === undefined ? upCommand() : upLibrary(boot));
     } catch (error) {
       showConsole();
       throw error;
