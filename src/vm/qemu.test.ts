@@ -56,7 +56,7 @@ describe("qemuArguments", () => {
         "-initrd",
         "/img/initrd",
         "-append",
-        "k3os.root=SERIAL=k3os-root console=ttyS0 quiet",
+        "k3os.root=SERIAL=k3os-root console=ttyS0 quiet no_timer_check",
         "-drive",
         "if=none,id=root,format=raw,readonly=on,file=/img/root.squashfs",
         "-device",
@@ -82,7 +82,7 @@ describe("qemuArguments", () => {
     [
       "kernel arguments of one's own",
       { boot: { kind: "image", dir: "/img", append: "k3os.debug" } },
-      "quiet k3os.debug",
+      "no_timer_check k3os.debug",
     ],
     ["a disc", { boot: iso("disc", "bios") }, "media=cdrom -device ide-cd,drive=medium,bootindex=0"],
     ["a USB stick", { boot: iso("usb", "bios") }, "-device qemu-xhci -device usb-storage,drive=medium"],
@@ -102,7 +102,7 @@ describe("qemuArguments", () => {
 });
 
 it("leaves no double spaces in the kernel arguments", () => {
-  expect(kernelArguments()).toBe("k3os.root=SERIAL=k3os-root console=ttyS0 quiet");
+  expect(kernelArguments()).toBe("k3os.root=SERIAL=k3os-root console=ttyS0 quiet no_timer_check");
 });
 
 function iso(as: "disc" | "usb", firmware: "bios" | "uefi"): Boot {

@@ -44,9 +44,14 @@ export interface QemuOptions {
   readonly uefi?: { readonly code: string; readonly vars: string };
 }
 
-/** Which kernel arguments an image is booted with. */
+/**
+ * Which kernel arguments an image is booted with. `no_timer_check`: on a busy host, an emulated timer is too late for the
+ * kernel's check, which then panics.
+ */
 export function kernelArguments(extra = ""): string {
-  return ["k3os.root=SERIAL=k3os-root", "console=ttyS0", "quiet", extra].filter((word) => word !== "").join(" ");
+  return ["k3os.root=SERIAL=k3os-root", "console=ttyS0", "quiet", "no_timer_check", extra]
+    .filter((word) => word !== "")
+    .join(" ");
 }
 
 export function qemuArguments(options: QemuOptions): string[] {
