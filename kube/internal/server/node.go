@@ -28,7 +28,7 @@ var serverLabels = map[string]string{
 }
 
 // followNode waits for this machine's node, labels it as a server and reports when it is ready.
-func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Server, host hostFacts, machine *agent.Node) error {
+func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Server, host hostFacts) error {
 	watcher := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "nodes", "", fields.OneTermEqualSelector("metadata.name", host.nodeName))
 	labelled := false
 	_, err := watchtools.UntilWithSync(ctx, watcher, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
@@ -43,9 +43,6 @@ func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Ser
 				labelled = true
 			}
 		}
-		if err := machine.AdoptPodCIDR(ctx, node.Spec.PodCIDR); err != nil {
-			fmt.Fprintf(os.Stderr, "k3s: cannot move the pod network to %s: %v\n", node.Spec.PodCIDR, err)
-		}
 		if len(cfg.NodeExternalIP) > 0 {
 			if err := setAddresses(ctx, client, node, cfg, host); err != nil {
 				fmt.Fprintf(os.Stderr, "k3s: cannot set the node's addresses: %v\n", err)
@@ -57,6 +54,22 @@ func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Ser
 		return nil // only the end of ctx ends the wait
 	}
 	stage.Reached(stage.NodeReady)
+	return nil
+}
+
+// followPodCIDR moves the pod network to the range that the controllers give the node.
+func followPodCIDR(ctx context.Context, client kubernetes.Interface, machine *agent.Node) error {
+	watcher := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "nodes", "", fields.OneTermEqualSelector("metadata.name", machine.Name))
+	_, err := watchtools.UntilWithSync(ctx, watcher, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
+		node, ok := e.Object.(*corev1.Node)
+		if !ok || node.Spec.PodCIDR == "" {
+			return false, nil
+		}
+		return true, machine.AdoptPodCIDR(ctx, node.Spec.PodCIDR)
+	})
+	if err != nil && ctx.Err() == nil {
+		fmt.Fprintf(os.Stderr, "k3s: cannot move the pod network to the node's range: %v\n", err)
+	}
 	return nil
 }
 

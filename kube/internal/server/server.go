@@ -107,6 +107,9 @@ func Run(ctx context.Context, cfg config.Server) error {
 	return err
 }
 
+// nodePatience is how long the controllers leave the machine to the kubelet.
+const nodePatience = 10 * time.Second
+
 // prepare makes everything that the components are told about when they start.
 func prepare(dbContext context.Context, cfg config.Server, host hostFacts, store *pki.Store) (components, error) {
 	var (
@@ -141,21 +144,40 @@ func runControlPlane(ctx context.Context, g *errgroup.Group, cfg config.Server, 
 	stage.Reached(stage.APIReady)
 	close(apiReady)
 
+	// On a small machine everything that starts now takes the CPU from the kubelet, and without a node the controllers
+	// have nothing to do. So they wait for it, but not for one that does not come.
+	nodeReady := make(chan struct{})
+	later := func(part func() error) {
+		g.Go(func() error {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-nodeReady:
+			case <-time.After(nodePatience):
+			}
+			return part()
+		})
+	}
 	if !cfg.DisableControllerManager {
-		g.Go(func() error { return ended(ctx, "kube-controller-manager", runControllers(ctx, parts.controllers)) })
+		later(func() error { return ended(ctx, "kube-controller-manager", runControllers(ctx, parts.controllers)) })
 	}
 	if !cfg.DisableScheduler {
-		g.Go(func() error { return ended(ctx, "kube-scheduler", runScheduler(ctx, parts.scheduler)) })
+		later(func() error { return ended(ctx, "kube-scheduler", runScheduler(ctx, parts.scheduler)) })
 	}
-	g.Go(func() error { return deploy(ctx, cfg, clientConfig) })
+	later(func() error { return deploy(ctx, cfg, clientConfig) })
 	g.Go(func() error { return renew(ctx, cfg, store) })
 	if cfg.DisableAgent {
+		close(nodeReady)
 		settle()
 	} else {
 		g.Go(func() error {
-			err := followNode(ctx, client, cfg, host, node)
+			err := followNode(ctx, client, cfg, host)
+			close(nodeReady)
 			settle()
-			if err != nil || cfg.Disabled(coredns.Name) {
+			if err != nil {
+				return err
+			}
+			if err := followPodCIDR(ctx, client, node); err != nil || cfg.Disabled(coredns.Name) {
 				return err
 			}
 			return followDNS(ctx, client)
