@@ -12,6 +12,7 @@ import { Stages, savedStages } from "../stages.ts";
 import {
   bringUpKernelInterfaces,
   ensureMachineId,
+  keepLittleMemoryBack,
   linkConsoles,
   loadModules,
   setSysctls,
@@ -27,6 +28,7 @@ export async function boot(host: Host): Promise<void> {
   const { everything } = await loadModules(host);
   stages.reached("modules");
 
+  keepLittleMemoryBack(host);
   setSysctls(host);
   ensureMachineId(host);
   linkConsoles(host);
