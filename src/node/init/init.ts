@@ -22,6 +22,7 @@ export async function init(host: Host): Promise<void> {
 
   const root = await findRoot(host, boot);
   await mountRoot(host, root);
+  readAhead(host, `${SYSROOT}/usr/bin/k3s`);
   await layOutWritablePlaces(host, SYSROOT);
   host.mkdir("/run/k3os");
   host.write("/run/k3os/mode", `${boot.mode}\n`);
@@ -52,6 +53,14 @@ async function mountRoot(host: Host, { device, source }: FoundRoot): Promise<voi
   }
   await run(host, ["modprobe", "loop"]);
   await mount(host, { type: "squashfs", source: file, target: SYSROOT, options: "ro,loop" });
+}
+
+/**
+ * Has a large program decompressed into the page cache on a processor that the boot does not use. Nobody waits for it: it goes on
+ * after the change of root, and the kernel drops the pages again when it needs the memory.
+ */
+function readAhead(host: Host, path: string): void {
+  void host.exec(["sh", "-c", 'exec cat "$0" >/dev/null', path], { inherit: true });
 }
 
 function moveKernelFileSystems(host: Host): Promise<void> {
