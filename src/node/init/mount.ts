@@ -2,7 +2,7 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 
 export interface Mount {
-  /** File system type as fstab(5) has it; `bind` and `move` are its options of these names. */
+  /** File system type as fstab(5) has it; for `mountAll` also `bind` and `move`, mount(8)'s options of these names. */
   readonly type: string;
   readonly source: string;
   readonly target: string;
@@ -12,8 +12,7 @@ export interface Mount {
 /** Mounts with mount(8); the target is made if it is missing. */
 export async function mount(host: Host, { type, source, target, options }: Mount): Promise<void> {
   if (host.stat(target) === undefined) host.mkdir(target);
-  const how = type === "bind" || type === "move" ? [`--${type}`] : ["-t", type];
-  await run(host, ["mount", ...how, ...(options ? ["-o", options] : []), source, target]);
+  await run(host, ["mount", "-t", type, ...(options ? ["-o", options] : []), source, target]);
 }
 
 /**
