@@ -61,8 +61,6 @@ class Checker {
         return tree.type === "dict"
           ? this.struct(tree, kind, path)
           : this.mismatch(tree, "keys with values", path, true);
-      case "later":
-        return undefined;
     }
   }
 
@@ -91,11 +89,9 @@ class Checker {
 
   private flag(tree: Tree, path: string): boolean | undefined {
     if (tree.type === "scalar") {
-      // YAML 1.1, which old k3OS read, has yes and on; in quotes only true and false were taken.
-      if (/^(true|True|TRUE)$/.test(tree.text)) return true;
-      if (/^(false|False|FALSE)$/.test(tree.text)) return false;
-      if (tree.plain && /^(yes|on)$/i.test(tree.text)) return true;
-      if (tree.plain && /^(no|off)$/i.test(tree.text)) return false;
+      // YAML 1.1, which old k3OS read, has yes and on; the kernel's command line is used to 1 and 0.
+      if (/^(true|yes|on|1)$/i.test(tree.text)) return true;
+      if (/^(false|no|off|0)$/i.test(tree.text)) return false;
     }
     return this.mismatch(tree, "true or false", path);
   }
@@ -136,10 +132,6 @@ class Checker {
       }
       const at = path === "" ? name : `${path}.${name}`;
       const child = kind.keys[name] as Kind;
-      if (child.kind === "later") {
-        this.find("ignored", keySpan, at, `${child.about} are not supported by this version yet`);
-        continue;
-      }
       if (tried.has(name))
         this.find("ignored", keySpan, at, "expected each key once, got it again: the last one counts");
       tried.add(name);
@@ -149,6 +141,7 @@ class Checker {
         if (child.kind !== "struct") patch[name] = null;
         continue;
       }
+      if (child.caveat !== undefined) this.find("warning", keySpan, at, child.caveat);
       const checked = this.value(value, child, at);
       if (checked === undefined) continue;
       patch[name] = checked;

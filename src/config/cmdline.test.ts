@@ -39,6 +39,18 @@ describe("words that are ours", () => {
     ["run_cmd='echo \"a b\"'", { run_cmd: ['echo "a b"'] }],
     ['run_cmd="echo \\"a\\" it\'s"', { run_cmd: ['echo "a" it\'s'] }],
     ["k3os.password=$6$abc", { k3os: { password: "$6$abc" } }],
+    [
+      "k3os.install.silent k3os.install.device=/dev/vda k3os.install.device=/dev/vdb k3os.install.tty=ttyS0,115200",
+      { k3os: { install: { silent: true, device: "/dev/vdb", tty: "ttyS0,115200" } } },
+    ],
+    [
+      "k3os.install.efi k3os.install.power_off=1 k3os.install.noFormat=false k3os.install.debug=true",
+      { k3os: { install: { force_efi: true, power_off: true, no_format: false, debug: true } } },
+    ],
+    [
+      "k3os.install.config_url=https://a/b?c=d k3os.install.isourl=/x.iso",
+      { k3os: { install: { config_url: "https://a/b?c=d", iso_url: "/x.iso" } } },
+    ],
     ["noise=it's hostname=a other='", { hostname: "a" }],
   ];
   it.each(table)("%s", (text, config) => {
@@ -63,12 +75,11 @@ describe("wrong words", () => {
     ["k3os..a=b", "k3os: expected a key of `k3os`, got none", 1],
     ["k3os.[a]=b", "k3os: expected a key of `k3os`, got none", 1],
     ['hostname="a', "hostname: expected a closing quote, got the end of the line", 1],
-    ["k3os.wifi.0.name=a", "k3os.wifi: Wi-Fi networks are not supported by this version yet", 1],
-    [
-      "k3os.install.device=/dev/vda",
-      "k3os.install: Settings of the installer are not supported by this version yet",
-      1,
-    ],
+    ["k3os.wifi.0.name=a", "k3os.wifi: expected this key in a file: it is too large for here", 1],
+    ["k3os.install.device", "k3os.install.device: expected a value, got none", 1],
+    ["k3os.install.silent=maybe", 'k3os.install.silent: expected true or false, got "maybe"', 21],
+    ["k3os.install.dev=/dev/vda", "k3os.install.dev: unknown key of `k3os.install`", 1],
+    ["k3os.install=yes", "k3os.install: expected a key of `k3os.install`, got none", 1],
     ["k3os.dns_nameservers=x", 'k3os.dns_nameservers[0]: expected an IP address, got "x"', 22],
   ];
   it.each(table)("%s", (text, problem, column) => {

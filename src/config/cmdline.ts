@@ -139,7 +139,7 @@ function pathOf(key: string, schema: StructOf): Path {
     if (/^(\[\d*\])?$/.test(rest)) return { names, kind };
     return { names, kind: "a list, got a key below it", hint: `write ${names.join(".")}=VALUE, once for each entry` };
   }
-  if (rest !== "" && kind.kind !== "later") return { names, kind: "one value, got a key below it" };
+  if (rest !== "") return { names, kind: "one value, got a key below it" };
   return { names, kind };
 }
 

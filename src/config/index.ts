@@ -7,5 +7,5 @@ export { type Observed, type ObservedFile, pending } from "./pending.ts";
 export { type Facts, type FileStep, type K3sStep, type Phase, plan, type Step } from "./plan.ts";
 export { formatProblem, type Problem, type Severity } from "./problem.ts";
 export { quote, type ReadFile, type RenderedFile, render } from "./render.ts";
-export { type Config, type ConfigFile, schema } from "./schema.ts";
+export { type Config, type ConfigFile, type InstallConfig, schema } from "./schema.ts";
 export { describe, redact, toYaml } from "./show.ts";

@@ -3,7 +3,7 @@
  */
 import type { Weight } from "./problem.ts";
 
-export type Kind = Text | Flag | Later | ListOf | MapOf | StructOf;
+export type Kind = Text | Flag | ListOf | MapOf | StructOf;
 
 export interface Doc {
   /** One sentence for the documentation. */
@@ -14,6 +14,8 @@ export interface Doc {
   readonly aliases?: readonly string[];
   /** The value must never be shown. */
   readonly secret?: boolean;
+  /** What the node cannot do about the key, for all that it is a right one: told as a warning wherever it is set. */
+  readonly caveat?: string;
 }
 
 /** What is wrong with a value: completes `expected …`. */
@@ -35,11 +37,6 @@ export interface Text extends Doc {
 
 export interface Flag extends Doc {
   readonly kind: "flag";
-}
-
-/** A key of old k3OS that this version knows and does not support yet. */
-export interface Later extends Doc {
-  readonly kind: "later";
 }
 
 export interface ListOf<Item extends Kind = Kind> extends Doc {
@@ -65,8 +62,6 @@ export interface StructOf<
   readonly check?: (value: Readonly<Record<string, unknown>>) => (Complaint & { readonly key: string }) | undefined;
 }
 
-type Supported<Keys> = { [Name in keyof Keys]: Keys[Name] extends Later ? never : Name }[keyof Keys];
-
 /** The type of a checked value of this kind. */
 export type Infer<K> = K extends Text
   ? string
@@ -77,14 +72,13 @@ export type Infer<K> = K extends Text
       : K extends MapOf
         ? Readonly<Record<string, string>>
         : K extends StructOf<infer Keys, infer Needed>
-          ? { readonly [Name in Exclude<Supported<Keys>, Needed>]?: Infer<Keys[Name]> } & {
+          ? { readonly [Name in Exclude<keyof Keys, Needed>]?: Infer<Keys[Name]> } & {
               readonly [Name in Needed]: Infer<Keys[Name]>;
             }
           : never;
 
 export const text = (doc: Doc & { check?: Check }): Text => ({ kind: "text", ...doc });
 export const flag = (doc: Doc): Flag => ({ kind: "flag", ...doc });
-export const later = (about: string): Later => ({ kind: "later", about });
 export const list = <Item extends Kind>(item: Item, doc: Doc): ListOf<Item> => ({ kind: "list", item, ...doc });
 export const map = (doc: Doc & Pick<MapOf, "checkKey" | "checkValue">): MapOf => ({ kind: "map", ...doc });
 

@@ -3,7 +3,7 @@ import { load, SCRIPT } from "./index.ts";
 import { loadAll, loadText, told } from "./testing.ts";
 
 describe("spellings", () => {
-  const table: [text: string, config: object][] = [
+  const table: [text: string, config: object, problems?: string[]][] = [
     ["ssh_authorized_keys: [github:a]", { ssh_authorized_keys: ["github:a"] }],
     ["sshAuthorizedKeys: [github:a]", { ssh_authorized_keys: ["github:a"] }],
     ["sshauthorizedkeys: [github:a]", { ssh_authorized_keys: ["github:a"] }],
@@ -25,6 +25,16 @@ describe("spellings", () => {
     ["k3os: { label: { a: b } }", { k3os: { labels: { a: "b" } } }],
     ["k3os: { taint: a:NoSchedule }", { k3os: { taints: ["a:NoSchedule"] } }],
     ["k3os: { data_source: cdrom }", { k3os: { data_sources: ["cdrom"] } }],
+    [
+      "k3os: { wifi: { name: a, pass: 12345678 } }",
+      { k3os: { wifi: [{ name: "a", passphrase: "12345678" }] } },
+      ["warning k3os.wifi: this image has neither drivers nor firmware for Wi-Fi: use a cable"],
+    ],
+    ["k3os: { install: { efi: true, powerOff: true } }", { k3os: { install: { force_efi: true, power_off: true } } }],
+    [
+      "k3os: { install: { forceefi: true, no-format: true } }",
+      { k3os: { install: { force_efi: true, no_format: true } } },
+    ],
     ["k3o: { token: a }", { k3os: { token: "a" } }],
     ["K3OS: { token: a }", { k3os: { token: "a" } }],
     [
@@ -32,9 +42,9 @@ describe("spellings", () => {
       { k3os: { environment: { HTTP_PROXY: "a", http_proxy: "b", fooBar: "c" } } },
     ],
   ];
-  it.each(table)("%s", (text, config) => {
+  it.each(table)("%s", (text, config, problems = []) => {
     const loaded = loadText(text, "system", { strict: true });
-    expect(told(loaded)).toEqual([]);
+    expect(told(loaded)).toEqual(problems);
     expect(loaded.config).toEqual(config);
   });
 
@@ -59,6 +69,15 @@ describe("coercions", () => {
     ["k3os: { password: 0x10 }", { k3os: { password: "0x10" } }],
     ["k3os: { token: true }", { k3os: { token: "true" } }],
     ["hostname: 42", { hostname: "42" }],
+    [
+      "k3os: { install: { silent: true, debug: 'true', no_format: yes } }",
+      { k3os: { install: { silent: true, debug: true, no_format: true } } },
+    ],
+    [
+      "k3os: { install: { silent: False, debug: 'off', no_format: 0 } }",
+      { k3os: { install: { silent: false, debug: false, no_format: false } } },
+    ],
+    ["k3os: { install: { tty: ttyS0, device: 1 } }", { k3os: { install: { tty: "ttyS0", device: "1" } } }],
     ["write_files: [{ path: /a, permissions: 0644 }]", { write_files: [{ path: "/a", permissions: "0644" }] }],
     ["write_files: [{ path: /a, permissions: 0o600 }]", { write_files: [{ path: "/a", permissions: "0o600" }] }],
     [
@@ -187,8 +206,6 @@ describe("unknown keys", () => {
     ["packages: [a]", "the system is immutable: packages are added when the image is built"],
     ["fqdn: a.b", "use `hostname`"],
     ["package_update: true", undefined],
-    ["k3os: { wifi: [{ name: a, passphrase: b }] }", undefined],
-    ["k3os: { install: { device: /dev/vda } }", undefined],
   ];
   it.each(table)("%s", (text, hint) => {
     const [booting] = loadText(text).problems;

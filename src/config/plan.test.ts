@@ -336,9 +336,14 @@ k3os:
   password: hunter2
   k3s_args: [server, --token=hunter2, --agent-token, hunter2, "--token hunter2", --datastore-endpoint=hunter2, --disable=x]
   environment: { AWS_SECRET_ACCESS_KEY: hunter2, HTTPS_PROXY: "http://me:hunter2@proxy:1", A: b }
+  wifi: [{ name: home, pass: hunter2222 }]
+  install: { config_url: "https://me:hunter2@host/config" }
 `);
   expect(toYaml(redact(config))).toBe(`hostname: a
 k3os:
+  wifi:
+    - name: home
+      passphrase: (hidden)
   password: (hidden)
   token: (hidden)
   k3s_args:
@@ -353,5 +358,7 @@ k3os:
     AWS_SECRET_ACCESS_KEY: (hidden)
     HTTPS_PROXY: http://(hidden)@proxy:1
     A: b
+  install:
+    config_url: https://(hidden)@host/config
 `);
 });

@@ -34,26 +34,16 @@ a list of one.
 ## Keys
 `;
 
-const LATER = `
-## Keys of old k3OS that are not supported yet
-
-A node warns about them and goes on.
-`;
-
 /** The whole page, ending in a newline. */
 export function configReference(): string {
   const rows = keysOf("", schema);
-  const supported = rows.filter(({ kind }) => kind.kind !== "later");
-  const later = rows.filter(({ kind }) => kind.kind === "later");
   return [
     INTRODUCTION,
     "| key | value | meaning | example |",
     "|---|---|---|---|",
-    ...supported.map(
+    ...rows.map(
       ({ path, kind }) => `| \`${path}\` | ${describeValue(kind)} | ${meaning(kind)} | ${example(path, kind)} |`,
     ),
-    LATER,
-    ...later.map(({ path, kind }) => `- \`${path}\`: ${kind.about}`),
     "",
   ].join("\n");
 }
@@ -78,7 +68,6 @@ const VALUES: Readonly<Record<Exclude<Kind["kind"], "list">, string>> = {
   flag: "true or false",
   map: "map of texts",
   struct: "map",
-  later: "",
 };
 
 function describeValue(kind: Kind): string {
@@ -86,8 +75,9 @@ function describeValue(kind: Kind): string {
   return kind.item.kind === "struct" ? "list of maps" : "list of texts";
 }
 
-function meaning({ about, secret }: Kind): string {
-  return (secret ? `${about} Never shown.` : about).replaceAll("|", "\\|");
+function meaning({ about, secret, caveat }: Kind): string {
+  const sentences = [about, ...(secret ? ["Never shown."] : []), ...(caveat ? [`Not yet: ${caveat}.`] : [])];
+  return sentences.join(" ").replaceAll("|", "\\|");
 }
 
 function example(path: string, { example }: Kind): string {

@@ -2,26 +2,16 @@
  * Every key of config.yaml: one entry here gives it its spellings, its type, its checks and its documentation. What the
  * node does about it is one entry in `plan.ts`.
  */
-import { base64Flaw, latin1 } from "./bytes.ts";
-import { type Infer, later, list, map, struct, text } from "./kinds.ts";
+import { type Infer, list, map, struct, text } from "./kinds.ts";
+import { file } from "./schema/file.ts";
+import { install } from "./schema/install.ts";
+import { wifi } from "./schema/wifi.ts";
 import * as values from "./values.ts";
 
-const command = text({ about: "A line for /bin/sh.", check: values.notEmpty });
+export type { ConfigFile } from "./schema/file.ts";
+export type { InstallConfig } from "./schema/install.ts";
 
-const file = struct(
-  {
-    path: text({ about: "Where the file goes. Directories are made.", check: values.filePath, example: "/etc/motd" }),
-    content: text({ about: "The file, encoded as `encoding` says.", example: "Welcome" }),
-    encoding: text({
-      about: "base64, gzip or gz+b64; plain text if not given.",
-      check: values.encoding,
-      example: "b64",
-    }),
-    permissions: text({ about: "Octal; 0644 if not given.", check: values.permissions, example: "0600" }),
-    owner: text({ about: "As chown takes it; root if not given.", check: values.owner, example: "rancher:rancher" }),
-  },
-  { about: "One file.", needed: ["path"], check: checkContent },
-);
+const command = text({ about: "A line for /bin/sh.", check: values.notEmpty });
 
 const k3os = struct(
   {
@@ -47,7 +37,11 @@ const k3os = struct(
       about: "Name servers, before those that DHCP tells.",
       example: "[1.1.1.1, 8.8.8.8]",
     }),
-    wifi: later("Wi-Fi networks"),
+    wifi: list(wifi, {
+      about: "Wi-Fi networks, the preferred one first.",
+      caveat: "this image has neither drivers nor firmware for Wi-Fi: use a cable",
+      example: "[{ name: home, passphrase: correct horse }]",
+    }),
     password: text({
       about: "Password of the user rancher for the console, plain or as crypt(5) prints it.",
       check: values.password,
@@ -80,7 +74,7 @@ const k3os = struct(
       about: "Taints that the node registers with.",
       example: "[dedicated=db:NoSchedule]",
     }),
-    install: later("Settings of the installer"),
+    install,
   },
   { about: "The node and its Kubernetes.", aliases: ["k3o"] },
 );
@@ -106,19 +100,3 @@ export const schema = struct(
 
 /** A whole config: every key is optional, and none is `null`. */
 export type Config = Infer<typeof schema>;
-
-export type ConfigFile = Infer<typeof file>;
-
-function checkContent(value: Readonly<Record<string, unknown>>) {
-  const content = String(value.content ?? "");
-  const steps = values.ENCODINGS[String(value.encoding ?? "").toLowerCase()] ?? [];
-  const flaw = steps[0] === "base64" ? base64Flaw(content) : undefined;
-  if (flaw !== undefined) {
-    const hint = "is `encoding` right? `base64 FILE` prints what belongs here";
-    return { key: "content", expected: "base64", got: flaw, hint };
-  }
-  if (steps[0] === "gzip" && latin1(content) === undefined) {
-    return { key: "content", expected: "gzip", got: "text", hint: "bytes do not survive in YAML: use encoding gz+b64" };
-  }
-  return undefined;
-}

@@ -123,6 +123,25 @@ const table: [name: string, check: Check, good: string[], bad: string[]][] = [
     ["github: a", "gitub:a", "-----BEGIN OPENSSH PRIVATE KEY-----", "ssh-ed25519", KEY],
   ],
   [
+    "URL or path",
+    values.urlOrPath,
+    ["http://a", "https://u:p@a/b?c=d", "/a", "/a/b.iso"],
+    ["", "a", "file:///a", "ftp://a", "https://", "https:///a", "https://a b", "/a b"],
+  ],
+  [
+    "console",
+    values.tty,
+    ["ttyS0", "tty1", "/dev/ttyAMA0", "ttyS0,115200", "ttyS0,115200n8"],
+    ["", "S0", "tty", "ttyS0 x", "ttyS0,", "/tty1"],
+  ],
+  ["network name", values.ssid, ["a", "my home", "ä".repeat(16)], ["", "ä".repeat(17), "a".repeat(33)]],
+  [
+    "passphrase",
+    values.passphrase,
+    ["a".repeat(8), L63, "0aF1".repeat(16)],
+    ["", "a".repeat(7), `${L63}z`, "0".repeat(65), "ääääääää", "a\nb\nc\nd\n"],
+  ],
+  [
     "argument",
     values.k3sArgument,
     ["server", "--disable=traefik", "--a=b c", "-v"],

@@ -1,5 +1,6 @@
 /** What the values of a config may look like. Each check says what it expects, and the way out where one is known. */
 
+import { utf8 } from "./bytes.ts";
 import type { Check, Complaint } from "./kinds.ts";
 import { isSecretName } from "./secrets.ts";
 
@@ -217,3 +218,16 @@ export const dataSource: Check = (text) => {
   const expected = "a data source that this version supports";
   return { weight: "ignored", expected, hint: CLOUDS.test(text) ? "this one comes later" : "`cdrom` or `file=/path`" };
 };
+
+export const urlOrPath = all(
+  like(/^[a-z]+:\/\/|^\//, "a URL or an absolute path", "such as https://example.com/file or /media/file"),
+  like(/^(https?:\/\/[^\s/]|\/)\S*$/, "an http or https URL, or an absolute path"),
+);
+
+export const tty = like(/^(\/dev\/)?tty[A-Za-z0-9]+(,\w+)?$/, "a console", "such as ttyS0, tty1 or `ttyS0,115200`");
+
+// Lengths in bytes, since a name is bytes on the air (IEEE 802.11).
+export const ssid: Check = (text) =>
+  text !== "" && utf8(text).length <= 32 ? undefined : { expected: "a name of 1 to 32 bytes" };
+
+export const passphrase = like(/^([\x20-\x7e]{8,63}|[0-9A-Fa-f]{64})$/, "8 to 63 ASCII characters");
