@@ -9,7 +9,15 @@ export interface BootMenu {
 
 const consoles = "console=tty0 console=ttyS0,115200";
 
-/** The menu of a medium: boots at once unless a key is pressed, on the screen and on the serial port. */
+/** Boots at once unless a key is pressed, on the screen and on the serial port. */
+const terminals = `set timeout=1
+if serial --unit=0 --speed=115200; then
+  terminal_input --append serial
+  terminal_output --append serial
+fi
+`;
+
+/** The menu of a medium. */
 export function grubMenu({ directory, label, arguments: common }: BootMenu): string {
   const root = `k3os.root=LABEL=${label}:${directory}/root.squashfs`;
   const entry = (title: string, ...extra: string[]) => `menuentry "${title}" {
@@ -17,15 +25,74 @@ export function grubMenu({ directory, label, arguments: common }: BootMenu): str
   initrd ${directory}/initrd
 }
 `;
-  return `set timeout=1
-set default=0
-if serial --unit=0 --speed=115200; then
-  terminal_input --append serial
-  terminal_output --append serial
-fi
+  return `${terminals}set default=0
 search --no-floppy --label ${label} --set=root
 
 ${entry("k3OS", "quiet")}
 ${entry("k3OS, telling what it does", "k3os.debug")}
 ${entry("Rescue shell", "k3os.mode=shell")}`;
+}
+
+/**
+ * The menu of an installed disk, read from its state partition, which is `$root`. Nothing in it depends on the image or the
+ * disk: slots are links, their kernel arguments lie beside them, and the state partition's UUID is looked up when it boots. A slot
+ * whose kernel cannot be started falls back to the previous one.
+ */
+export function stateMenu(): string {
+  return `${terminals}set default=current
+probe --set=state --fs-uuid $root
+set system=/k3os/system
+set machine=
+if [ -f /boot/grub/arguments.cfg ]; then source /boot/grub/arguments.cfg; fi
+export state system machine
+
+function slot {
+  set arguments=
+  if [ -f $system/$1/boot.cfg ]; then source $system/$1/boot.cfg; fi
+  linux $system/$1/vmlinuz k3os.root=UUID=\${state}:$system/$1/root.squashfs ${consoles} $arguments $machine $2
+  initrd $system/$1/initrd
+}
+
+menuentry "k3OS" --id current {
+  slot current quiet
+}
+if [ -e $system/previous/vmlinuz ]; then
+  set fallback=previous
+  menuentry "k3OS, the version before" --id previous {
+    slot previous quiet
+  }
+fi
+menuentry "Rescue shell" --id rescue {
+  slot current rescue
+}
+submenu "Factory reset: erase what this node keeps ..." --id reset {
+  menuentry "No, go back" --id back {
+    configfile /boot/grub/grub.cfg
+  }
+  menuentry "Yes, erase it and start anew" --id erase {
+    slot current k3os.mode=factory-reset
+  }
+}
+`;
+}
+
+/**
+ * For the ESP: hands over to the menu on the same disk. Only if that is not there (the ESP is on a disk of its own), on
+ * whichever disk has a state partition.
+ */
+export function stateMenuFinder(): string {
+  return `regexp --set=1:disk "^([^,]+)," "$root"
+if [ -f "($disk,gpt3)/boot/grub/grub.cfg" ]; then
+  set root="$disk,gpt3"
+else
+  search --no-floppy --label K3OS_STATE --set=root
+fi
+set prefix=($root)/boot/grub
+configfile /boot/grub/grub.cfg
+`;
+}
+
+/** `boot.cfg` of a slot: the kernel arguments of its image. */
+export function slotArguments(kernelArguments: readonly string[]): string {
+  return `set arguments="${kernelArguments.join(" ")}"\n`;
 }

@@ -1,0 +1,144 @@
+/** What lies where on the disk of a node, as data: the build writes it into a file, the installer onto a device. */
+import { slotArguments, stateMenu, stateMenuFinder } from "./grub.ts";
+import type { ImageJson } from "./image-json.ts";
+
+export interface Partition {
+  readonly number: number;
+  /** Its name in the GPT. */
+  readonly name: string;
+  /** GPT type (UEFI specification, table 5.7; the discoverable partitions specification). */
+  readonly type: string;
+  readonly startMiB: number;
+  /** The rest of the disk if not given. */
+  readonly sizeMiB?: number;
+}
+
+/** Where BIOS's GRUB lies: outside of any file system. Only disks with sectors of 512 bytes boot that way. */
+export const BIOS_BOOT: Partition = {
+  number: 1,
+  name: "K3OS_BIOS",
+  type: "21686148-6449-6E6F-744E-656564454649",
+  startMiB: 1,
+  sizeMiB: 1,
+};
+/** What UEFI looks for a loader in: FAT, the label is `K3OS_GRUB`. */
+export const ESP: Partition = {
+  number: 2,
+  name: "K3OS_GRUB",
+  type: "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
+  startMiB: 2,
+  sizeMiB: 64,
+};
+/** Images, config and all that is kept: ext4, the label is `K3OS_STATE`. It grows with the disk at every boot. */
+export const STATE: Partition = {
+  number: 3,
+  name: "K3OS_STATE",
+  type: "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
+  startMiB: 66,
+};
+
+export const PARTITIONS = [BIOS_BOOT, ESP, STATE] as const;
+export const GRUB_LABEL = ESP.name;
+export const STATE_LABEL = STATE.name;
+
+/** Below this there is no room for an image, the next one, and what Kubernetes keeps. */
+export const SMALLEST_DISK_MIB = 2048;
+
+/** Programs that make the file systems: append the device. `mkfs.vfat` is as busybox has it, too. */
+export const MAKE_ESP = ["mkfs.vfat", "-F", "32", "-n", GRUB_LABEL] as const;
+export const MAKE_STATE = [
+  "mkfs.ext4",
+  ...["-q", "-F", "-L", STATE_LABEL, "-e", "remount-ro", "-m", "1"],
+  // Made small and grown later: blocks and inodes as a large file system has them. The UUID can change while it is mounted.
+  ...["-b", "4096", "-i", "16384", "-J", "size=32", "-O", "metadata_csum_seed"],
+] as const;
+
+export interface Identities {
+  readonly disk: string;
+  /** By number. */
+  readonly partitions: Readonly<Record<number, string>>;
+}
+
+/** The partition table as sfdisk(8) reads it, for any size of sectors; without `identities`, sfdisk makes random ones. */
+export function partitionScript(identities?: Identities): string {
+  const lines = PARTITIONS.map(({ number, name, type, startMiB, sizeMiB }) =>
+    [
+      `start=${startMiB}MiB`,
+      ...(sizeMiB === undefined ? [] : [`size=${sizeMiB}MiB`]),
+      `type=${type}`,
+      `name="${name}"`,
+      ...(identities ? [`uuid=${identities.partitions[number]}`] : []),
+    ].join(", "),
+  );
+  const id = identities ? [`label-id: ${identities.disk}`] : [];
+  return ["label: gpt", ...id, ...lines, ""].join("\n");
+}
+
+/** The device of a partition: `/dev/sda` and 3 are `/dev/sda3`, `/dev/nvme0n1` and 3 are `/dev/nvme0n1p3`. */
+export function partitionDevice(disk: string, number: number): string {
+  return `${disk}${/\d$/.test(disk) ? "p" : ""}${number}`;
+}
+
+/** Paths on the state partition. `SYSTEM` is visible under the same name on the running node, read-only. */
+export const SYSTEM = "/k3os/system";
+export const SYSTEM_CONFIG = `${SYSTEM}/config.yaml`;
+/** Holds what persists: `var`, `home`, `opt`, `local` (`/usr/local`). */
+export const DATA = "/k3os/data";
+/** Flag files: what persists is wiped once at the next boot, or at every boot. */
+export const FACTORY_RESET = `${SYSTEM}/factory-reset`;
+export const EPHEMERAL = `${SYSTEM}/ephemeral`;
+/** The boot menu, which BIOS and UEFI share, and what a user adds to the kernel's command line of this machine. */
+export const MENU = "/boot/grub/grub.cfg";
+export const MACHINE_ARGUMENTS = "/boot/grub/arguments.cfg";
+
+export type Slot = "current" | "previous";
+export const slotLink = (slot: Slot) => `${SYSTEM}/${slot}`;
+export const slotDirectory = (version: string) => `${SYSTEM}/${version}`;
+/** What an image consists of; each is in its slot's directory. */
+export const IMAGE_FILES = ["vmlinuz", "initrd", "root.squashfs", "image.json"] as const;
+
+/** Something that goes onto one of the file systems. Directories are those that the paths need. */
+export type DiskEntry =
+  | { readonly path: string; readonly text: string; readonly mode?: number }
+  | { readonly path: string; readonly target: string };
+
+export interface StateOptions {
+  readonly image: Pick<ImageJson, "version" | "kernel">;
+  /** The text of config.yaml, checked by the caller. */
+  readonly config?: string | undefined;
+  /** Kernel arguments of this machine, for every slot: consoles, `k3os.debug` … */
+  readonly arguments?: readonly string[];
+}
+
+/**
+ * Everything on a new state partition besides `IMAGE_FILES` in `slotDirectory(version)`. The link `current` is last: when
+ * the entries are written in order, a disk has it only when it is complete.
+ */
+export function stateEntries({ image, config, arguments: machine = [] }: StateOptions): DiskEntry[] {
+  return [
+    ...slotEntries(image),
+    { path: MENU, text: stateMenu() },
+    ...(machine.length === 0 ? [] : [{ path: MACHINE_ARGUMENTS, text: `set machine="${machine.join(" ")}"\n` }]),
+    ...(config === undefined ? [] : [{ path: SYSTEM_CONFIG, text: config, mode: 0o600 }]),
+    { path: slotLink("current"), target: image.version },
+  ];
+}
+
+/** What lies beside `IMAGE_FILES` in a slot. */
+export function slotEntries({ version, kernel }: StateOptions["image"]): DiskEntry[] {
+  return [{ path: `${slotDirectory(version)}/boot.cfg`, text: slotArguments(kernel.arguments) }];
+}
+
+/** Files of the loader inside the root of every image. */
+export const LOADER = "/usr/lib/k3os/loader";
+export const LOADER_FILES = ["boot.img", "core.img", "shimx64.efi", "grubx64.efi"] as const;
+
+/** What the ESP holds: files of the loader by their name there, and one text. Debian's shim starts the GRUB beside it. */
+export const ESP_LOADERS = [
+  { path: "/EFI/BOOT/BOOTX64.EFI", from: "shimx64.efi" },
+  { path: "/EFI/BOOT/grubx64.efi", from: "grubx64.efi" },
+] as const;
+
+export function espEntries(): DiskEntry[] {
+  return [{ path: "/EFI/debian/grub.cfg", text: stateMenuFinder() }];
+}
