@@ -87,50 +87,38 @@ async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Pr
     suites: [suite],
     keyring: resolve(dirname(specPath), keyring),
   }));
-  return withUmask(0o022, () =>
-    runRecipe({ store, progress, signal }, async (runner) => {
-      const result = await make({
-        project,
-        specPath,
-        spec,
-        base,
-        version: await projectVersion(project),
-        makers: await makerDigests(project),
-        runner,
-        packages: packageSource({
-          store,
-          env,
-          apt: { ...spec.apt, sources },
-          progress,
-          signal: runner.signal,
-          refresh: options.refresh ?? false,
-          offline: options.offline ?? false,
-        }),
-        releases: k3sReleases({
-          store,
-          baseUri: env.K3OS_K3S_RELEASES || officialReleases,
-          signal: runner.signal,
-          offline: options.offline ?? false,
-          locked: givenLock?.k3s,
-        }),
-        givenLock,
-        jobs: options.jobs,
-      });
-      rememberBuild(store, digestOf([make.name, specPath, options.lock ?? ""]).slice(0, 20), runner.used);
-      if (runner.made) await pruneStore(store);
-      return result;
-    }),
-  );
-}
-
-/** Modes in an image must not depend on who builds it. */
-async function withUmask<T>(mask: number, action: () => Promise<T>): Promise<T> {
-  const own = process.umask(mask);
-  try {
-    return await action();
-  } finally {
-    process.umask(own);
-  }
+  return runRecipe({ store, progress, signal }, async (runner) => {
+    const result = await make({
+      project,
+      specPath,
+      spec,
+      base,
+      version: await projectVersion(project),
+      makers: await makerDigests(project),
+      runner,
+      packages: packageSource({
+        store,
+        env,
+        apt: { ...spec.apt, sources },
+        progress,
+        signal: runner.signal,
+        refresh: options.refresh ?? false,
+        offline: options.offline ?? false,
+      }),
+      releases: k3sReleases({
+        store,
+        baseUri: env.K3OS_K3S_RELEASES || officialReleases,
+        signal: runner.signal,
+        offline: options.offline ?? false,
+        locked: givenLock?.k3s,
+      }),
+      givenLock,
+      jobs: options.jobs,
+    });
+    rememberBuild(store, digestOf([make.name, specPath, options.lock ?? ""]).slice(0, 20), runner.used);
+    if (runner.made) await pruneStore(store);
+    return result;
+  });
 }
 
 function readLock(path: string): string {
