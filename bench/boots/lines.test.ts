@@ -5,7 +5,7 @@ describe("a line of the guest", () => {
   it.each([
     ["@12.34 mark root", { uptime: 12.34, kind: "mark", rest: "root" }],
     ["@40.00 done\r", { uptime: 40, kind: "done", rest: "" }],
-    ['@3.10 boot {"stages":[]}', { uptime: 3.1, kind: "boot", rest: '{"stages":[]}' }],
+    ['@3.10 stage {"stage":"x"}', { uptime: 3.1, kind: "stage", rest: '{"stage":"x"}' }],
     ["login: ", undefined],
     ["mail@12.34 mark root", undefined],
     ["@12 mark root", undefined],

@@ -8,7 +8,9 @@ describe("marks", () => {
   it("come from the guest's init, the node's boot and the k3s binary", () => {
     const lines = read(
       "@9.00 kernel [    1.482133] Run /init as init process",
-      '@9.00 boot {"stages":[{"name":"init","uptime_s":2.3},{"name":"modules","uptime_s":4},{"name":"config","uptime_s":5}]}',
+      '@9.00 stage {"stage":"init","uptime_s":2.3}',
+      '@9.00 stage {"stage":"modules","uptime_s":4}',
+      '@9.00 stage {"stage":"config","uptime_s":5}',
       "@2.20 mark root",
       '@30.00 stage {"stage":"process-start","uptime_s":6.1,"pid":300}',
       '@30.00 stage {"stage":"node-ready","uptime_s":25.5,"pid":300}',

@@ -19,17 +19,18 @@ export const stages = [
 export type StageName = (typeof stages)[number];
 export type Marks = Readonly<Partial<Record<StageName, number>>>;
 
-/** How the k3s binary calls them in `/run/k3s/stages.json`. */
-const k3sStages: Readonly<Record<string, StageName>> = {
+/** How they are called in `/run/k3os/boot.json` and, by the k3s binary, in `/run/k3s/stages.json`. */
+const reported: Readonly<Record<string, StageName>> = {
+  init: "init",
+  root: "root",
+  config: "config",
+  services: "services",
   "process-start": "k3s",
   "containerd-ready": "containerd",
   "api-ready": "api",
   "node-ready": "ready",
   "coredns-ready": "coredns",
 };
-
-/** How the node's init calls them in `/run/k3os/boot.json`. */
-const bootStages: ReadonlySet<string> = new Set(["init", "root", "config", "services"]);
 
 /**
  * Seconds of the guest's kernel clock at which each stage was complete. Of several reports of one stage the first counts:
@@ -43,19 +44,13 @@ export function marksOf(lines: readonly Line[]): Marks {
   for (const { kind, rest, uptime } of lines) {
     if (kind === "mark" && isStage(rest)) note(rest, uptime);
     if (kind === "kernel") note("kernel", Number(/\[ *(\d+\.\d+)\]/.exec(rest)?.[1] ?? Number.NaN));
-    if (kind === "boot") for (const stage of bootStagesIn(rest)) note(stage.name, stage.uptime_s);
     if (kind === "stage") {
       const { stage, uptime_s } = JSON.parse(rest) as { stage: string; uptime_s: number };
-      const name = k3sStages[stage];
+      const name = reported[stage];
       if (name !== undefined) note(name, uptime_s);
     }
   }
   return marks;
-}
-
-function bootStagesIn(json: string): { name: StageName; uptime_s: number }[] {
-  const { stages = [] } = JSON.parse(json) as { stages?: { name: string; uptime_s: number }[] };
-  return stages.flatMap(({ name, uptime_s }) => (bootStages.has(name) && isStage(name) ? [{ name, uptime_s }] : []));
 }
 
 function isStage(name: string): name is StageName {

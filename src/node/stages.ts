@@ -1,10 +1,14 @@
 import type { Host } from "../host/host.ts";
 
-/** Where a boot's stages end up: `{ "stages": [{ "name", "uptime_s" }] }`, seconds since the kernel started. */
+/**
+ * Where a boot's stages end up as they are reached: a JSON object a line, as k3s has them in `/run/k3s/stages.json`. The last one,
+ * `services`, is added by a service (os/rootfs/etc/init.d/booted).
+ */
 export const BOOT_JSON = "/run/k3os/boot.json";
 
 export interface Stage {
-  readonly name: string;
+  readonly stage: string;
+  /** Seconds since the kernel started. */
   readonly uptime_s: number;
 }
 
@@ -14,35 +18,19 @@ export function uptime(host: Host): number {
 }
 
 /**
- * The stages of this boot so far. They outlive the change of root, because `/run` moves along.
- * With `k3os.debug` on the kernel's command line each is also printed as it is reached.
+ * Notes that a stage of this boot is complete now. The notes outlive the change of root, because `/run` moves along. With `debug` each is
+ * printed, too.
  */
-export class Stages {
-  readonly #host: Host;
-  readonly #debug: boolean;
-  readonly #stages: Stage[];
-
-  constructor(host: Host, debug: boolean, earlier: readonly Stage[] = []) {
-    this.#host = host;
-    this.#debug = debug;
-    this.#stages = [...earlier];
-  }
-
-  /** Notes that `name` is complete now. */
-  reached(name: string): void {
-    const stage = { name, uptime_s: uptime(this.#host) };
-    this.#stages.push(stage);
-    if (this.#debug) this.#host.poke("/dev/kmsg", `k3os: ${name} at ${stage.uptime_s} s\n`);
-  }
-
-  save(): void {
-    this.#host.mkdir("/run/k3os");
-    this.#host.write(BOOT_JSON, `${JSON.stringify({ stages: this.#stages })}\n`);
-  }
+export function reached(host: Host, stage: string, debug: boolean): void {
+  const note: Stage = { stage, uptime_s: uptime(host) };
+  host.mkdir("/run/k3os");
+  host.append(BOOT_JSON, `${JSON.stringify(note)}\n`);
+  if (debug) host.poke("/dev/kmsg", `k3os: ${stage} at ${note.uptime_s} s\n`);
 }
 
-/** The stages that an earlier part of this boot saved; none if it saved none. */
+/** The stages of this boot so far. */
 export function savedStages(host: Host): readonly Stage[] {
   if (host.stat(BOOT_JSON) === undefined) return [];
-  return (JSON.parse(host.readText(BOOT_JSON)) as { stages: Stage[] }).stages;
+  const lines = host.readText(BOOT_JSON).trim().split("\n");
+  return lines.map((line) => JSON.parse(line) as Stage);
 }

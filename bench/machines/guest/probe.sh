@@ -124,8 +124,9 @@ for place in /var/lib/rancher /var/lib/kubelet /var/lib/cni /var/log/pods /run/k
 	[ "$(stat -f -c %T $place)" = tmpfs ] && echo "@$up tmpfs $(du -skx $place | tr '\t' ' ')"
 done
 echo "@$up kernel $(dmesg | grep -m1 'as init process')"
-[ -r /run/k3os/boot.json ] && echo "@$up boot $(tr -d '\n' </run/k3os/boot.json)"
-while read -r line; do echo "@$up stage $line"; done <$stages
+for file in /run/k3os/boot.json $stages; do
+	while read -r line; do echo "@$up stage $line"; done <$file
+done
 # Later than the truth by the time that the first pod took, so it counts only where k3s does not say it itself.
 echo "@$dns mark coredns"
 say done

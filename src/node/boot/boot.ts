@@ -8,7 +8,7 @@ import { bootArguments } from "../init/boot-arguments.ts";
 import { loadConfig } from "../layers.ts";
 import { report } from "../report.ts";
 import { readDataSources } from "../sources/sources.ts";
-import { Stages, savedStages } from "../stages.ts";
+import { reached } from "../stages.ts";
 import {
   bringUpKernelInterfaces,
   ensureMachineId,
@@ -23,10 +23,10 @@ import { provideImages } from "./images.ts";
 
 /** Process 1's second half, in the root: everything that has to be so before the first service starts. */
 export async function boot(host: Host): Promise<void> {
-  const stages = new Stages(host, bootArguments(host.readText("/proc/cmdline")).debug, savedStages(host));
+  const { debug } = bootArguments(host.readText("/proc/cmdline"));
   await bringUpKernelInterfaces(host);
   const { everything } = await loadModules(host);
-  stages.reached("modules");
+  reached(host, "modules", debug);
 
   keepLittleMemoryBack(host);
   setSysctls(host);
@@ -45,8 +45,7 @@ export async function boot(host: Host): Promise<void> {
   const failures = [...(await applySteps(host, steps, "init")), ...(await applySteps(host, steps, "boot"))];
   report(host, problems, failures);
   enableRuntimePhase(host, steps);
-  stages.reached("config");
-  stages.save();
+  reached(host, "config", debug);
 }
 
 /** Only a config that wants something of the network costs the boot a service that does it. */

@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { Stages } from "../stages.ts";
+import { reached } from "../stages.ts";
 import { bootArguments } from "./boot-arguments.ts";
 import { type FoundRoot, findRoot } from "./find-root.ts";
 import { mount, mountAll } from "./mount.ts";
@@ -16,18 +16,15 @@ export const MEDIUM = "/run/k3os/medium";
 export async function init(host: Host): Promise<void> {
   await mountKernelFileSystems(host);
   const boot = bootArguments(host.readText("/proc/cmdline"));
-  const stages = new Stages(host, boot.debug);
-  stages.reached("init");
+  reached(host, "init", boot.debug);
   if (boot.mode === "shell") await enterRescueShell(host);
 
   const root = await findRoot(host, boot);
   await mountRoot(host, root);
   readAhead(host, `${SYSROOT}/usr/bin/k3s`);
   await layOutWritablePlaces(host, SYSROOT);
-  host.mkdir("/run/k3os");
   host.write("/run/k3os/mode", `${boot.mode}\n`);
-  stages.reached("root");
-  stages.save();
+  reached(host, "root", boot.debug);
   await moveKernelFileSystems(host);
 }
 
