@@ -43,14 +43,14 @@ export function setSysctls(host: Host): void {
 }
 
 /**
- * On a small machine, lets the kernel keep back what it does by its own rule, √(16 · kB of memory), or 8 MiB. Where transparent huge
- * pages are enabled, khugepaged raises that to 5 % of the memory, for large allocations that such a machine has none of
+ * On a small machine, lets the kernel keep back what it does by its own rule, √(16 · kB of memory). Where transparent huge pages are
+ * enabled, khugepaged raises that to 5 % of the memory, for large allocations that such a machine has none of
  * (Documentation/admin-guide/sysctl/vm.rst, min_free_kbytes; mm/khugepaged.c).
  */
 export function keepLittleMemoryBack(host: Host): void {
   const total = Number(/^MemTotal:\s+(\d+) kB/m.exec(host.readText("/proc/meminfo"))?.[1] ?? 0);
   if (total >= 4 * 1024 * 1024) return;
-  host.poke("/proc/sys/vm/min_free_kbytes", `${Math.max(8192, Math.floor(Math.sqrt(16 * total)))}`);
+  host.poke("/proc/sys/vm/min_free_kbytes", `${Math.floor(Math.sqrt(16 * total))}`);
 }
 
 /** Gives the machine an identity (machine-id(5)) if it has none. */
