@@ -2,16 +2,10 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    // No unit test changes what another one sees, and loading every module anew for each file took most of the time.
+    poolOptions: { threads: { isolate: false } },
     projects: [
-      {
-        test: {
-          name: "unit",
-          include: ["src/**/*.test.ts", "bench/**/*.test.ts"],
-          // No test changes what another one sees, and loading every module anew for each file took most of the time.
-          pool: "threads",
-          isolate: false,
-        },
-      },
+      { test: { name: "unit", include: ["src/**/*.test.ts", "bench/**/*.test.ts"], pool: "threads" } },
       {
         test: {
           name: "vm",
