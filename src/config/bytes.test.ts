@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { base64, base64Flaw, fromUtf8, latin1, sameBytes, utf8 } from "./bytes.ts";
+import { base64, base64Flaw, fromUtf8, latin1, sameBytes, toBase64, utf8 } from "./bytes.ts";
 
 it("encodes UTF-8 as the platform does", () => {
   fc.assert(
@@ -22,6 +22,10 @@ it("decodes base64 as the platform does, with or without padding, white space an
       expect(sameBytes(base64(written), bytes)).toBe(true);
     }),
   );
+});
+
+it("encodes base64 as the platform does", () => {
+  fc.assert(fc.property(fc.uint8Array(), (bytes) => toBase64(bytes) === Buffer.from(bytes).toString("base64")));
 });
 
 it.each([

@@ -74,5 +74,17 @@ export function base64(text: string): Uint8Array {
   return bytes;
 }
 
+export function toBase64(bytes: Uint8Array): string {
+  const digits: string[] = [];
+  for (let at = 0; at < bytes.length; at += 3) {
+    const [a = 0, b = 0, c = 0] = bytes.subarray(at, at + 3);
+    const group = (a << 16) | (b << 8) | c;
+    for (let digit = 0; digit < 4; digit++) {
+      digits.push(at + digit > bytes.length ? "=" : ALPHABET.charAt((group >> (18 - 6 * digit)) & 63));
+    }
+  }
+  return digits.join("");
+}
+
 const DIGITS = new Map([...ALPHABET].map((character, digit) => [character.charCodeAt(0), digit]));
 const digitOf = (code: number): number => DIGITS.get(code) ?? 0;

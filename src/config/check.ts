@@ -5,7 +5,7 @@ import { type Patch, settle } from "./merge.ts";
 import type { Finding, Weight } from "./problem.ts";
 import { withoutUserInfo } from "./secrets.ts";
 import { canonical, elsewhere, nearest, squash } from "./spelling.ts";
-import { type Dict, isNothing, type Scalar, type Span, type Tree } from "./tree.ts";
+import { type Dict, isNothing, type Scalar, type Span, scalar, type Tree } from "./tree.ts";
 
 export interface Checked {
   readonly patch: Patch;
@@ -98,24 +98,30 @@ class Checker {
 
   private list(tree: Tree, kind: ListOf, path: string): unknown[] {
     const items = tree.type === "list" ? tree.items : [tree];
-    const values = items.map((item, index) => this.value(item, kind.item, `${path}[${index}]`));
-    const usable = values.filter((value) => value !== undefined);
-    // There is nothing below an item of a list that its nulls could take back.
-    return kind.item.kind === "struct" ? usable.map((value) => settle(value as Patch, kind.item as StructOf)) : usable;
+    const seen = new Set<unknown>();
+    const values = items.map((item, index) => {
+      const at = `${path}[${index}]`;
+      const value = settled(this.value(item, kind.item, at), kind.item);
+      const name = kind.unique === undefined ? undefined : (value as Patch | undefined)?.[kind.unique];
+      if (name !== undefined && seen.has(name)) {
+        const message = `expected another ${kind.unique} for each, got ${shown(String(name))} again`;
+        this.find("error", item.span, `${at}.${kind.unique}`, message);
+      }
+      seen.add(name);
+      return value;
+    });
+    return values.filter((value) => value !== undefined);
   }
 
-  private map(tree: Tree, kind: MapOf, path: string): Record<string, string> | undefined {
+  private map(tree: Tree, kind: MapOf, path: string): Record<string, unknown> | undefined {
     if (tree.type !== "dict") return this.mismatch(tree, "names with values", path, true);
-    const values: Record<string, string> = Object.create(null);
+    const values: Record<string, unknown> = Object.create(null);
     for (const { key, keySpan, value } of tree.entries) {
       const at = `${path}${/^[\w-]+$/.test(key) ? `.${key}` : `[${shown(key)}]`}`;
       if (Object.hasOwn(values, key)) this.find("ignored", keySpan, at, "expected each name once, got it again");
       if (!this.passes(key, keySpan, kind.checkKey, at)) continue;
-      if (value.type !== "scalar") this.mismatch(value, "a string", at);
-      else {
-        const text = isNothing(value) ? "" : value.text;
-        if (this.passes(text, value.span, kind.checkValue, at)) values[key] = text;
-      }
+      const checked = settled(this.value(orEmpty(value, kind.value), kind.value, at), kind.value);
+      if (checked !== undefined) values[key] = checked;
     }
     return { ...values };
   }
@@ -212,6 +218,18 @@ class Checker {
     const hint = colon ? "put a text that contains `: ` in quotes" : undefined;
     return this.find("error", tree.span, path, `expected ${expected}, got ${nameOf(tree, secret)}`, hint);
   }
+}
+
+/** There is nothing below an item of a list or a map that its nulls could take back. */
+function settled(value: unknown, kind: Kind): unknown {
+  return kind.kind === "struct" && value !== undefined ? settle(value as Patch, kind) : value;
+}
+
+/** A name without a value, in a map: the empty text, or a struct without keys. */
+function orEmpty(tree: Tree, kind: Kind): Tree {
+  if (!isNothing(tree)) return tree;
+  if (kind.kind === "struct") return { type: "dict", entries: [], span: tree.span };
+  return kind.kind === "text" ? scalar("", tree.span) : tree;
 }
 
 function nameOf(tree: Tree, hidden = false): string {

@@ -113,6 +113,8 @@ interface Path {
   readonly hint?: string;
 }
 
+const TOO_LARGE = "this key in a file: it is too large for here";
+
 /** Follows the schema, so that everything after the name of a map is one key of it: `k3os.sysctl.kernel.printk`. */
 function pathOf(key: string, schema: StructOf): Path {
   const names: string[] = [];
@@ -122,7 +124,15 @@ function pathOf(key: string, schema: StructOf): Path {
     const [all = "", dotted, bracketed] = /^(?:\.([^.[\]]+)|\[([^\]]+)\])/.exec(rest) ?? [];
     const part: string | undefined = dotted ?? bracketed;
     if (part === undefined) return { names, kind: `a key of \`${names.join(".")}\`, got none` };
-    const name: string | undefined = canonical(kind, part);
+    let name: string | undefined = canonical(kind, part);
+    // `k3os.hostname=` looks right beside `k3os.token=`, and can only mean the top of the file.
+    if (name === undefined && names.length === 1) {
+      name = canonical(schema, part);
+      if (name !== undefined) {
+        names.pop();
+        kind = schema;
+      }
+    }
     names.push(name ?? part);
     rest = rest.slice(all.length);
     // An unknown key goes into the tree too: the check says what was meant.
@@ -130,12 +140,13 @@ function pathOf(key: string, schema: StructOf): Path {
     kind = kind.keys[name] as Kind;
   }
   if (kind.kind === "map") {
+    if (kind.value.kind !== "text") return { names, kind: TOO_LARGE };
     const name = /^\[(.+)\]$/.exec(rest)?.[1] ?? /^\.(.+)$/.exec(rest)?.[1];
     if (name === undefined) return { names, kind: "the name of an entry, got none", hint: `write ${key}[NAME]=VALUE` };
     return { names: [...names, name], kind: { kind: "text", about: "" } };
   }
   if (kind.kind === "list") {
-    if (kind.item.kind !== "text") return { names, kind: "this key in a file: it is too large for here" };
+    if (kind.item.kind !== "text") return { names, kind: TOO_LARGE };
     if (/^(\[\d*\])?$/.test(rest)) return { names, kind };
     return { names, kind: "a list, got a key below it", hint: `write ${names.join(".")}=VALUE, once for each entry` };
   }

@@ -42,13 +42,15 @@ export interface Flag extends Doc {
 export interface ListOf<Item extends Kind = Kind> extends Doc {
   readonly kind: "list";
   readonly item: Item;
+  /** The key that tells one item, a struct, from the others. */
+  readonly unique?: string;
 }
 
-/** Names that the user chooses, with texts as values. Its keys are never respelled. */
-export interface MapOf extends Doc {
+/** Names that the user chooses, with values of one kind. The names are never respelled. */
+export interface MapOf<Value extends Kind = Kind> extends Doc {
   readonly kind: "map";
   readonly checkKey: Check;
-  readonly checkValue?: Check;
+  readonly value: Value;
 }
 
 export interface StructOf<
@@ -69,8 +71,8 @@ export type Infer<K> = K extends Text
     ? boolean
     : K extends ListOf<infer Item>
       ? readonly Infer<Item>[]
-      : K extends MapOf
-        ? Readonly<Record<string, string>>
+      : K extends MapOf<infer Value>
+        ? Readonly<Record<string, Infer<Value>>>
         : K extends StructOf<infer Keys, infer Needed>
           ? { readonly [Name in Exclude<keyof Keys, Needed>]?: Infer<Keys[Name]> } & {
               readonly [Name in Needed]: Infer<Keys[Name]>;
@@ -79,8 +81,16 @@ export type Infer<K> = K extends Text
 
 export const text = (doc: Doc & { check?: Check }): Text => ({ kind: "text", ...doc });
 export const flag = (doc: Doc): Flag => ({ kind: "flag", ...doc });
-export const list = <Item extends Kind>(item: Item, doc: Doc): ListOf<Item> => ({ kind: "list", item, ...doc });
-export const map = (doc: Doc & Pick<MapOf, "checkKey" | "checkValue">): MapOf => ({ kind: "map", ...doc });
+export const list = <Item extends Kind>(item: Item, doc: Doc & Pick<ListOf, "unique">): ListOf<Item> => ({
+  kind: "list",
+  item,
+  ...doc,
+});
+export const map = <Value extends Kind>(value: Value, doc: Doc & Pick<MapOf, "checkKey">): MapOf<Value> => ({
+  kind: "map",
+  value,
+  ...doc,
+});
 
 export function struct<const Keys extends Record<string, Kind>, Needed extends keyof Keys = never>(
   keys: Keys,

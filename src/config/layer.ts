@@ -1,3 +1,4 @@
+import { fromUtf8 } from "./bytes.ts";
 import { type Checked, check } from "./check.ts";
 import { parseCmdline } from "./cmdline.ts";
 import { parseYaml } from "./parse.ts";
@@ -28,15 +29,17 @@ export interface Layer {
   readonly name: string;
   readonly kind: LayerKind;
   readonly text: string;
+  /** User data as it came, since a program need not be text. */
+  readonly bytes?: Uint8Array;
 }
 
 export interface ReadLayer extends Checked {
-  /** The user data is a program, not a config. */
-  readonly script?: string;
+  /** The user data is a program, not a config: its bytes, if they are no UTF-8. */
+  readonly script?: string | Uint8Array;
 }
 
 /** Reads one layer by its kind. Never throws, whatever the text is. */
-export function readLayer({ kind, text }: Layer): ReadLayer {
+export function readLayer({ kind, text, bytes }: Layer): ReadLayer {
   switch (kind) {
     case "cmdline": {
       const { tree, findings, secrets } = parseCmdline(text, schema);
@@ -52,7 +55,7 @@ export function readLayer({ kind, text }: Layer): ReadLayer {
     case "authorized-keys":
       return check(dict(text, entry("ssh_authorized_keys", trimmed(text), text)), schema);
     case "userdata":
-      return readUserdata(text);
+      return readUserdata(text, bytes);
     default:
       return readYaml(text);
   }
@@ -78,7 +81,7 @@ const FOREIGN = [
   ["\u001f\ufffd", "gzip"],
 ] as const;
 
-function readUserdata(text: string): ReadLayer {
+function readUserdata(text: string, bytes: Uint8Array | undefined): ReadLayer {
   const nothing = check(undefined, schema);
   const foreign = FOREIGN.find(([start]) => text.startsWith(start));
   if (foreign !== undefined) {
@@ -86,7 +89,8 @@ function readUserdata(text: string): ReadLayer {
     const span = { start: 0, end: foreign[0].length };
     return withFindings(nothing, [{ weight: "error", span, path: "", message }]);
   }
-  return text.startsWith("#!") || text.includes("\0") ? { ...nothing, script: text } : readYaml(text);
+  if (!text.startsWith("#!") && !text.includes("\0")) return readYaml(text);
+  return { ...nothing, script: bytes === undefined || fromUtf8(bytes) === text ? text : bytes };
 }
 
 function withFindings(checked: Checked, findings: readonly Finding[]): Checked {

@@ -1,3 +1,4 @@
+import { toBase64 } from "./bytes.ts";
 import { type Layer, readLayer } from "./layer.ts";
 import { merge, type Patch, settle } from "./merge.ts";
 import { lineStarts, locate, type Problem, type Severity, toProblems, type Weight } from "./problem.ts";
@@ -49,7 +50,7 @@ export function load(layers: readonly Layer[], options: LoadOptions = {}): Loade
   const rejected: string[] = [];
   const provenance: Record<string, Provenance> = {};
   let merged: Patch = {};
-  let script: string | undefined;
+  let script: string | Uint8Array | undefined;
   for (const layer of layers) {
     const read = readLayer(layer);
     const source = { name: layer.name, text: layer.text, secrets: read.secrets, guess: layer.kind !== "cmdline" };
@@ -92,8 +93,9 @@ function withoutOverrides({ layer, line, column }: Origin): Origin {
   return { layer, line, column };
 }
 
-function withScript(config: Config, script: string): Config {
-  const file = { path: SCRIPT, content: script, permissions: "0700" };
+function withScript(config: Config, script: string | Uint8Array): Config {
+  const encoded = typeof script === "string" ? { content: script } : { content: toBase64(script), encoding: "base64" };
+  const file = { path: SCRIPT, ...encoded, permissions: "0700" };
   return {
     ...config,
     write_files: [...(config.write_files ?? []), file],

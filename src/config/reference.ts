@@ -58,8 +58,9 @@ function keysOf(prefix: string, kind: Kind): Row[] {
   return Object.entries(kind.keys).flatMap(([name, inner]) => {
     const path = prefix + name;
     if (inner.kind === "struct") return keysOf(`${path}.`, inner);
-    const own = { path, kind: inner };
-    return inner.kind === "list" ? [own, ...keysOf(`${path}[].`, inner.item)] : [own];
+    const below = inner.kind === "list" ? keysOf(`${path}[].`, inner.item) : [];
+    if (inner.kind === "map") below.push(...keysOf(`${path}.NAME.`, inner.value));
+    return [{ path, kind: inner }, ...below];
   });
 }
 
@@ -71,8 +72,8 @@ const VALUES: Readonly<Record<Exclude<Kind["kind"], "list">, string>> = {
 };
 
 function describeValue(kind: Kind): string {
-  if (kind.kind !== "list") return VALUES[kind.kind];
-  return kind.item.kind === "struct" ? "list of maps" : "list of texts";
+  if (kind.kind === "list") return kind.item.kind === "struct" ? "list of maps" : "list of texts";
+  return kind.kind === "map" && kind.value.kind === "struct" ? "map of maps" : VALUES[kind.kind];
 }
 
 function meaning({ about, secret, caveat }: Kind): string {

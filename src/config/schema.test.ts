@@ -12,6 +12,7 @@ const EXAMPLES = new URL("../../examples/", import.meta.url);
 function* keys(kind: Kind, path: string): Generator<[path: string, kind: Kind]> {
   if (path !== "") yield [path, kind];
   if (kind.kind === "list") yield* keys(kind.item, `${path}[]`);
+  if (kind.kind === "map") yield* keys(kind.value, `${path}.NAME`);
   if (kind.kind === "struct") {
     for (const [name, inner] of Object.entries<Kind>(kind.keys))
       yield* keys(inner, path === "" ? name : `${path}.${name}`);
@@ -34,6 +35,7 @@ function wrap(kind: Kind, names: readonly string[], example: string): string {
   const [name, ...rest] = names;
   if (name === undefined) return example;
   if (kind.kind === "list") return `[${wrap(kind.item, names, example)}]`;
+  if (kind.kind === "map") return `{ a: ${wrap(kind.value, rest, example)} }`;
   if (kind.kind !== "struct") throw new Error(`there is nothing below ${name}`);
   const others = (kind.needed ?? [])
     .filter((needed) => needed !== name)
@@ -65,6 +67,7 @@ it("every key is in examples/everything.yaml", () => {
       .split(".")
       .reduce<unknown>((value, key) => {
         const values = Array.isArray(value) ? value : [value];
+        if (key === "NAME") return Object.values(values[0] ?? {});
         return values
           .map((one) => (one as Record<string, unknown> | undefined)?.[key])
           .find((one) => one !== undefined);

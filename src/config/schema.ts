@@ -23,11 +23,10 @@ const k3os = struct(
       about: "Kernel modules to load; parameters follow the name.",
       example: "[wireguard, nbd nbds_max=16]",
     }),
-    sysctls: map({
+    sysctls: map(text({ about: "A value.", check: values.sysctlValue }), {
       about: "Kernel parameters.",
       example: "{ vm.max_map_count: 262144 }",
       checkKey: values.sysctlKey,
-      checkValue: values.sysctlValue,
     }),
     ntp_servers: list(text({ about: "A server.", check: values.hostOrIp }), {
       about: "Where the time comes from.",
@@ -54,21 +53,19 @@ const k3os = struct(
       example: "https://10.0.0.1:6443",
     }),
     token: text({ about: "The secret that nodes join with.", check: values.token, example: "K10…", secret: true }),
-    labels: map({
+    labels: map(text({ about: "A value.", check: values.labelValue }), {
       about: "Labels of the node.",
       example: "{ region: us-west-1 }",
       checkKey: values.labelKey,
-      checkValue: values.labelValue,
     }),
     k3s_args: list(text({ about: "An argument.", check: values.k3sArgument }), {
       about: "The role (`server` or `agent`) and arguments of k3s.",
       example: "[server, --disable=metrics-server]",
     }),
-    environment: map({
+    environment: map(text({ about: "A value.", check: values.environmentValue }), {
       about: "Variables for k3s and for everybody who logs in.",
-      example: "{ HTTPS_PROXY: http://proxy:3128 }",
+      example: "{ AWS_REGION: us-west-1 }",
       checkKey: values.environmentName,
-      checkValue: values.environmentValue,
     }),
     taints: list(text({ about: "A taint.", check: values.taint }), {
       about: "Taints that the node registers with.",

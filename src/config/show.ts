@@ -31,6 +31,10 @@ export function redact(config: Config): Config {
 function redactSecrets(value: unknown, kind: Kind): unknown {
   if (kind.secret) return HIDDEN;
   if (kind.kind === "list" && Array.isArray(value)) return value.map((item) => redactSecrets(item, kind.item));
+  if (kind.kind === "map" && kind.value.kind === "struct") {
+    const entries = Object.entries(value as Record<string, unknown>);
+    return Object.fromEntries(entries.map(([key, inner]) => [key, redactSecrets(inner, kind.value)]));
+  }
   if (kind.kind === "text" && /^\w+:\/\/\S+$/.test(String(value))) return withoutUserInfo(String(value));
   if (kind.kind !== "struct") return value;
   const keys = (kind as StructOf).keys;

@@ -41,5 +41,7 @@ function readLayers(host: Host): Layer[] {
 }
 
 function file(host: Host, path: string, kind: LayerKind): Layer[] {
-  return host.stat(path)?.type === "file" ? [{ name: path, kind, text: host.readText(path) }] : [];
+  if (host.stat(path)?.type !== "file") return [];
+  const layer: Layer = { name: path, kind, text: host.readText(path) };
+  return [kind === "userdata" ? { ...layer, bytes: host.read(path) } : layer];
 }
