@@ -9,10 +9,13 @@ export interface CheckedFile {
   readonly valid: boolean;
 }
 
-/** Checks a config.yaml as a node would read it, only that whatever would have no effect is an error. */
-export function checkConfigFile(path: string): CheckedFile {
+/**
+ * Checks a config.yaml as a node would read it, only that whatever would have no effect is an error, too, unless
+ * `lenient`.
+ */
+export function checkConfigFile(path: string, { lenient = false } = {}): CheckedFile {
   const text = read(path);
-  const { problems } = load([{ name: path, kind: "userdata", text }], { strict: true });
+  const { problems } = load([{ name: path, kind: "userdata", text }], { strict: !lenient });
   return { text, problems, valid: !problems.some(({ severity }) => severity === "error") };
 }
 

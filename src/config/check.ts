@@ -1,10 +1,10 @@
 import { base64, base64Flaw, fromUtf8 } from "./bytes.ts";
-import { adviceFor } from "./foreign.ts";
+import { foreign } from "./foreign.ts";
 import type { Check, Complaint, Kind, ListOf, MapOf, StructOf, Text } from "./kinds.ts";
 import { type Patch, settle } from "./merge.ts";
 import type { Finding, Weight } from "./problem.ts";
 import { withoutUserInfo } from "./secrets.ts";
-import { canonical, elsewhere, nearest, squash } from "./spelling.ts";
+import { BOOT_WORDS, canonical, elsewhere, nearest, squash } from "./spelling.ts";
 import { type Dict, isNothing, type Scalar, type Span, scalar, type Tree } from "./tree.ts";
 
 export interface Checked {
@@ -174,29 +174,22 @@ class Checker {
     const word = key.replace(/[^\w.-].*/s, "…");
     if (word !== key) this.secrets.push(span);
     const at = path === "" ? word : `${path}.${word}`;
-    const foreign = path === "" ? adviceFor(squash(key)) : undefined;
-    if (foreign !== undefined) {
-      this.find(
-        "ignored",
-        span,
-        at,
-        "a key of cloud-init that has no effect here",
-        foreign === "" ? undefined : foreign,
-      );
+    const other = path === "" ? foreign(squash(key)) : undefined;
+    if (other !== undefined) {
+      this.find("ignored", span, at, `a key of ${other.of} that has no effect here`, other.hint);
       return;
     }
     const near = nearest(kind, key);
     if (near !== undefined && kind.keys[near]?.secret) this.secrets.push(value.span);
-    const other = near === undefined ? elsewhere(this.root, key) : undefined;
-    const hint =
-      near !== undefined ? `did you mean \`${near}\`?` : other !== undefined ? `its place is \`${other}\`` : "";
-    this.find(
-      "ignored",
-      span,
-      at,
-      `unknown key${path === "" ? "" : ` of \`${path}\``}`,
-      hint === "" ? undefined : hint,
-    );
+    const hint = near === undefined ? this.whereElse(key, path) : `did you mean \`${near}\`?`;
+    this.find("ignored", span, at, `unknown key${path === "" ? "" : ` of \`${path}\``}`, hint);
+  }
+
+  private whereElse(key: string, path: string): string | undefined {
+    const boot = path === "k3os" && BOOT_WORDS.has(key);
+    if (boot) return `its place is the kernel's command line: k3os.${key}=…`;
+    const place = elsewhere(this.root, key);
+    return place === undefined ? undefined : `its place is \`${place}\``;
   }
 
   private passes(text: string, span: Span, test: Check | undefined, path: string, secret?: boolean): boolean {

@@ -8,11 +8,8 @@
 import type { Kind, StructOf } from "./kinds.ts";
 import type { Finding } from "./problem.ts";
 import { isSecretName } from "./secrets.ts";
-import { canonical } from "./spelling.ts";
+import { BOOT_WORDS, canonical } from "./spelling.ts";
 import { type Dict, type Entry, type List, type Span, scalar, type Tree } from "./tree.ts";
-
-/** Words below `k3os.` that tell the boot where to go, and are no config. */
-export const BOOT_WORDS: ReadonlySet<string> = new Set(["mode", "fallback_mode", "debug", "root"]);
 
 export interface CommandLine {
   readonly tree: Dict;

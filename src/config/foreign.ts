@@ -1,33 +1,59 @@
 /**
- * Keys of cloud-init's `#cloud-config`, squashed, that mean nothing here, and what to use instead if there is something.
- * They are told from typing errors, because whoever moves to k3OS brings such files along.
+ * Keys, squashed, of other systems' files that mean nothing here, and what to use instead if there is something. They are told
+ * from typing errors, because whoever moves to k3OS brings such files along.
  */
 const CLOUD_CONFIG = `
-ansible apkrepos apt aptpipelining autoinstall byobubydefault cacerts chef cloudconfigmodules
+ansible apkrepos apt aptpipelining autoinstall byobubydefault cacerts chef chpasswd cloudconfigmodules
 cloudfinalmodules cloudinitmodules createhostnamefile datasource disableec2metadata disableroot disablerootopts disksetup
 drivers fanconfig finalmessage fqdn fssetup groups growpart keyboard landscape locale localeconfigfile lxd
 manageetchosts manageresolvconf mcollective mergehow mergetype migrate mounts mountdefaultfields network
-nosshfingerprints output packagerebootifrequired packages packageupdate packageupgrade phonehome powerstate
-preferfqdnoverhostname preservehostname puppet randomseed reporting resizerootfs rhsubscription rsyslog salt
+nosshfingerprints ntp output packagerebootifrequired packages packageupdate packageupgrade phonehome powerstate
+preferfqdnoverhostname preservehostname puppet randomseed reporting resizerootfs resolvconf rhsubscription rsyslog salt
 saltminion snap spacewalk sshdeletekeys sshfpconsoleblacklist sshgenkeytypes sshimportid sshkeys sshpublishhostkeys
-sshpwauth sshquietkeygen swap systeminfo ubuntuadvantage updatehostname user users vendordata version
+sshpwauth sshquietkeygen swap systeminfo timezone ubuntuadvantage updatehostname user users vendordata version
 wireguard yumrepodir yumrepos zypper
 `;
 
+const ORIGINS: Record<string, string> = {
+  rancher: "RancherOS",
+  stages: "Kairos",
+  p2p: "Kairos",
+  elemental: "Elemental",
+  machine: "Talos",
+  cluster: "Talos",
+  ignition: "Ignition",
+  storage: "Ignition",
+  systemd: "Ignition",
+  passwd: "Ignition",
+};
+for (const key of CLOUD_CONFIG.trim().split(/\s+/)) ORIGINS[key] = "cloud-init";
+
+const IMMUTABLE = "the system is immutable: packages are added when the image is built";
+
 const INSTEAD: Readonly<Record<string, string>> = {
-  chpasswd: "use `k3os.password`",
+  cacerts: "write_files can add to /etc/ssl/certs; or add them when the image is built",
+  chpasswd: "use `k3os.password`, or `password` in `k3os.users`",
+  disksetup: "use `k3os.mounts` with `format: true`",
   fqdn: "use `hostname`",
+  fssetup: "use `k3os.mounts` with `format: true`",
+  mounts: "use `k3os.mounts`",
+  network: "use `k3os.network`",
   ntp: "use `k3os.ntp_servers`",
+  packages: IMMUTABLE,
+  packageupdate: IMMUTABLE,
+  packageupgrade: IMMUTABLE,
+  rancher: "the keys of `k3os` take its place",
   resolvconf: "use `k3os.dns_nameservers`",
   sshimportid: "use `ssh_authorized_keys` with `github:NAME`",
-  packages: "the system is immutable: packages are added when the image is built",
-  timezone: "the clock is UTC",
-  users: "the user is `rancher`; give it keys with `ssh_authorized_keys`",
+  stages: "use `boot_cmd` and `run_cmd`",
+  timezone: "use `k3os.timezone`",
+  user: "use `k3os.users`",
+  users: "use `k3os.users`",
 };
 
-const known = new Set([...CLOUD_CONFIG.trim().split(/\s+/), ...Object.keys(INSTEAD)]);
-
-/** What to say about a key of cloud-init: a hint, "" if there is none, `undefined` if it is not one. */
-export function adviceFor(squashed: string): string | undefined {
-  return known.has(squashed) ? (INSTEAD[squashed] ?? "") : undefined;
+/** Whose key this is, and the way out if there is one; `undefined` if it is nobody's. */
+export function foreign(squashed: string): { readonly of: string; readonly hint?: string } | undefined {
+  if (!Object.hasOwn(ORIGINS, squashed)) return undefined;
+  const hint = INSTEAD[squashed];
+  return { of: ORIGINS[squashed] ?? "", ...(hint !== undefined && { hint }) };
 }

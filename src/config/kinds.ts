@@ -28,7 +28,11 @@ export interface Complaint {
   readonly weight?: Weight;
 }
 
-export type Check = (text: string) => Complaint | undefined;
+export interface Check {
+  (text: string): Complaint | undefined;
+  /** What every text that passes matches, for checkers that know nothing else. */
+  readonly patterns?: readonly RegExp[];
+}
 
 export interface Text extends Doc {
   readonly kind: "text";

@@ -205,7 +205,11 @@ describe("unknown keys", () => {
     ["something: else", undefined],
     ["packages: [a]", "the system is immutable: packages are added when the image is built"],
     ["fqdn: a.b", "use `hostname`"],
-    ["package_update: true", undefined],
+    ["package_update: true", "the system is immutable: packages are added when the image is built"],
+    ["locale: de_DE", undefined],
+    ["rancher: { network: {} }", "the keys of `k3os` take its place"],
+    ["users: [{ name: a }]", "use `k3os.users`"],
+    ["k3os: { mode: local }", "its place is the kernel's command line: k3os.mode=…"],
   ];
   it.each(table)("%s", (text, hint) => {
     const [booting] = loadText(text).problems;

@@ -1,11 +1,54 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { jsonSchema } from "./json-schema.ts";
 import { configReference } from "./reference.ts";
 
-const page = join(import.meta.dirname, "../../docs/config.md");
+const root = join(import.meta.dirname, "../..");
+const pages = {
+  "docs/config.md": configReference(),
+  "docs/config.schema.json": `${JSON.stringify(jsonSchema(), null, 1)}\n`,
+};
 
-it("docs/config.md is what the schema says (npm run docs writes it)", () => {
-  if (process.env.K3OS_WRITE_DOCS) writeFileSync(page, configReference());
-  expect(readFileSync(page, "utf8")).toBe(configReference());
+for (const [name, text] of Object.entries(pages)) {
+  it(`${name} is what the schema says (npm run docs writes it)`, () => {
+    const path = join(root, name);
+    if (process.env.K3OS_WRITE_DOCS) writeFileSync(path, text);
+    expect(readFileSync(path, "utf8")).toBe(text);
+  });
+}
+
+describe("the JSON Schema", () => {
+  const validate = new Ajv2020({ allowUnionTypes: true }).compile(jsonSchema());
+  const complaints = (text: string) => {
+    validate(parse(text) ?? {});
+    return [...new Set((validate.errors ?? []).map(({ instancePath }) => instancePath || "/"))];
+  };
+
+  const examples = readdirSync(join(root, "examples"), { recursive: true, encoding: "utf8" });
+  it.each(examples.filter((name) => name.endsWith(".yaml")))("accepts examples/%s", (name) => {
+    expect(complaints(readFileSync(join(root, "examples", name), "utf8"))).toEqual([]);
+  });
+
+  it.each([
+    "runcmd: a",
+    "k3os: { serverURL: https://a, dns-nameserver: 1.1.1.1, token: 12, labels: { a: , b: 1 } }",
+    "{ hostname: ~, k3os: }",
+    "k3os: { install: { silent: yes, efi: 1, no_format: true } }",
+    "write_files: { path: /a, permissions: '0644' }",
+    "k3o: { wifi: { name: a, pass: '12345678' } }",
+  ])("accepts %s", (text) => expect(complaints(text)).toEqual([]));
+
+  it.each([
+    ["hostnam: a", "/"],
+    ["k3os: { tokn: a }", "/k3os"],
+    ["k3os: { labels: [a] }", "/k3os/labels"],
+    ["k3os: { token: [a] }", "/k3os/token"],
+    ["k3os: { server_url: nowhere }", "/k3os/server_url"],
+    ["write_files: [{ content: a }]", "/write_files/0"],
+    ["write_files: [{ path: relative }]", "/write_files/0/path"],
+    ["k3os: { install: { silent: perhaps } }", "/k3os/install/silent"],
+  ])("complains about %s", (text, place) => expect(complaints(text)).toContain(place));
 });

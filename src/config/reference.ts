@@ -4,10 +4,22 @@ import { schema } from "./schema.ts";
 
 const INTRODUCTION = `# config.yaml
 
-<!-- Written from src/config/schema.ts by the test beside it: npm run docs. Edits here are lost. -->
+<!-- Written from src/config/schema.ts by a test beside it: npm run docs. Edits here are lost. -->
 
 One file makes an image your node. Every key is optional. \`./k3os config check FILE\` tells what is wrong with a file before a node gets it;
 \`sudo k3os config\` on the node shows the merged value, \`--why KEY\` where a value comes from, \`--plan\` what applying would change.
+
+## In an editor
+
+[config.schema.json](config.schema.json) (\`./k3os config schema\` prints it) lets an editor complete and check what you write. With the YAML
+language server, which VS Code, Neovim, Emacs and others use, the first line of the file says where it is:
+
+\`\`\`yaml
+# yaml-language-server: $schema=config.schema.json
+hostname: node-1
+\`\`\`
+
+The last word has \`./k3os config check\`: it knows more than a JSON Schema can say.
 
 ## Where it is read from
 

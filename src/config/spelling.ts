@@ -5,6 +5,9 @@ export function squash(name: string): string {
   return name.replace(/[_-]/g, "").toLowerCase();
 }
 
+/** Words below `k3os.` on the kernel's command line that tell the boot where to go, and are no config. */
+export const BOOT_WORDS: ReadonlySet<string> = new Set(["mode", "fallback_mode", "debug", "root"]);
+
 /** The spellings under which each struct knows its keys, squashed. */
 const tables = new WeakMap<StructOf, Map<string, string>>();
 
@@ -25,6 +28,20 @@ function tableOf(struct: StructOf): Map<string, string> {
 /** The canonical name of a key however it is spelled, or `undefined` if the struct has no such key. */
 export function canonical(struct: StructOf, key: string): string | undefined {
   return tableOf(struct).get(squash(key));
+}
+
+/** Patterns for the spellings of a key beside its own: what people write of all that `canonical` takes. */
+export function spellings(struct: StructOf, name: string): string[] {
+  const kind = struct.keys[name];
+  const singular = name.replace(/s$/, "");
+  const names = [name, ...(kind?.aliases ?? [])];
+  if (singular !== name && canonical(struct, singular) === name) names.push(singular);
+  return names.map((each) => {
+    const words = each
+      .split("_")
+      .map((word) => word.replace(/[a-z]/g, (letter) => `[${letter.toUpperCase()}${letter}]`));
+    return `^(?!${name}$)${words.join("[_-]?")}$`;
+  });
 }
 
 /** The key of the struct that somebody probably meant. */

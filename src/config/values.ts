@@ -7,20 +7,21 @@ import { isSecretName } from "./secrets.ts";
 /** A check by pattern. */
 function like(pattern: RegExp, expected: string, hint?: string): Check {
   const complaint: Complaint = hint === undefined ? { expected } : { expected, hint };
-  return (text) => (pattern.test(text) ? undefined : complaint);
+  return Object.assign((text: string) => (pattern.test(text) ? undefined : complaint), { patterns: [pattern] });
 }
 
 export const notEmpty = like(/\S/, "some text");
 
 /** Several checks; the first complaint counts. */
 export function all(...checks: readonly Check[]): Check {
-  return (text) => {
+  const first = (text: string) => {
     for (const check of checks) {
       const complaint = check(text);
       if (complaint !== undefined) return complaint;
     }
     return undefined;
   };
+  return Object.assign(first, { patterns: checks.flatMap(({ patterns = [] }) => patterns) });
 }
 
 const oneLine = like(/^[^\n\r\0]*$/, "text on one line");

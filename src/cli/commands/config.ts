@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { jsonSchema } from "../../config/json-schema.ts";
 import { checkConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { examples, jsonOption } from "../options.ts";
@@ -8,19 +9,40 @@ export function configCommand(io: Io): Command {
   const check = new Command("check")
     .summary("check config.yaml files")
     .description(
-      "Checks config.yaml files as a node would read them; keys that would have no effect are errors here. " +
-        "The exit status is 1 if there is an error.",
+      "Checks config.yaml files as a node would read them; keys that would have no effect are errors here, unless " +
+        "--lenient. The exit status is 1 if there is an error.",
     )
     .argument("<file...>", "the files")
+    .option("--lenient", "warn of keys that would have no effect, as a node does")
     .addOption(jsonOption())
-    .action((files: string[], options: { json?: boolean }) => runCheck(files, options, io));
-  examples(check, ["./k3os config check node.yaml", "each problem with its line and column"]);
-  return new Command("config").description("Works with config.yaml, a node's configuration.").addCommand(check);
+    .action((files: string[], options: CheckOptions) => runCheck(files, options, io));
+  examples(
+    check,
+    ["./k3os config check node.yaml", "each problem with its line and column"],
+    ["./k3os config check --lenient old/*.yaml", "files that were written for another system"],
+  );
+  const schema = new Command("schema")
+    .summary("print the JSON Schema of config.yaml")
+    .description("Prints the JSON Schema of config.yaml (draft 2020-12), by which editors complete and check it.")
+    .action(() => printJson(io, jsonSchema()));
+  examples(schema, [
+    "./k3os config schema > config.schema.json",
+    "for `# yaml-language-server: $schema=config.schema.json`",
+  ]);
+  return new Command("config")
+    .description("Works with config.yaml, a node's configuration.")
+    .addCommand(check)
+    .addCommand(schema);
 }
 
-function runCheck(files: readonly string[], options: { json?: boolean }, io: Io): void {
-  const checked = files.map((file) => ({ file, ...checkConfigFile(file) }));
-  if (options.json) {
+interface CheckOptions {
+  readonly lenient?: boolean;
+  readonly json?: boolean;
+}
+
+function runCheck(files: readonly string[], { lenient, json }: CheckOptions, io: Io): void {
+  const checked = files.map((file) => ({ file, ...checkConfigFile(file, { lenient }) }));
+  if (json) {
     printJson(
       io,
       checked.map(({ file, valid, problems }) => ({ file, valid, problems })),
