@@ -15,18 +15,18 @@ export interface Hashing {
   sha256(data: Uint8Array): string;
 }
 
-/**
- * A container image of one layer as an archive that docker, podman and containerd load: an OCI layout with the older
- * `manifest.json` beside it. Equal input gives equal bytes.
- */
-export function imageArchive(image: ContainerImage, { sha256 }: Hashing): Uint8Array {
-  const layer = tar(image.files);
-  const json = (value: unknown) => text(JSON.stringify(value));
-  const blob = (mediaType: string, data: Uint8Array) => ({
-    descriptor: { mediaType, digest: `sha256:${sha256(data)}`, size: data.length },
-    file: { path: `blobs/sha256/${sha256(data)}`, data },
-  });
-  const layerBlob = blob("application/vnd.oci.image.layer.v1.tar", layer);
+/** A piece of an image as registries and archives hold it, named by what it contains. */
+export interface Blob {
+  readonly mediaType: string;
+  /** `sha256:…` */
+  readonly digest: string;
+  readonly data: Uint8Array;
+}
+
+/** The blobs of a container image of one layer (OCI image format specification). Equal input gives equal bytes. */
+export function imageBlobs(image: ContainerImage, { sha256 }: Hashing) {
+  const blob = (mediaType: string, data: Uint8Array): Blob => ({ mediaType, digest: `sha256:${sha256(data)}`, data });
+  const layer = blob("application/vnd.oci.image.layer.v1.tar", tar(image.files));
   const config = blob(
     "application/vnd.oci.image.config.v1+json",
     json({
@@ -39,7 +39,7 @@ export function imageArchive(image: ContainerImage, { sha256 }: Hashing): Uint8A
         Entrypoint: image.entrypoint,
         WorkingDir: "/",
       },
-      rootfs: { type: "layers", diff_ids: [layerBlob.descriptor.digest] },
+      rootfs: { type: "layers", diff_ids: [layer.digest] },
     }),
   );
   const manifest = blob(
@@ -47,12 +47,21 @@ export function imageArchive(image: ContainerImage, { sha256 }: Hashing): Uint8A
     json({
       schemaVersion: 2,
       mediaType: "application/vnd.oci.image.manifest.v1+json",
-      config: config.descriptor,
-      layers: [layerBlob.descriptor],
+      config: descriptor(config),
+      layers: [descriptor(layer)],
     }),
   );
+  return { layer, config, manifest };
+}
+
+/**
+ * A container image as an archive that docker, podman and containerd load: an OCI layout with the older `manifest.json`
+ * beside it.
+ */
+export function imageArchive(image: ContainerImage, hashing: Hashing): Uint8Array {
+  const { layer, config, manifest } = imageBlobs(image, hashing);
   const named = {
-    ...manifest.descriptor,
+    ...descriptor(manifest),
     annotations: {
       "io.containerd.image.name": image.reference,
       "org.opencontainers.image.ref.name": image.reference.split(":").at(-1),
@@ -63,15 +72,19 @@ export function imageArchive(image: ContainerImage, { sha256 }: Hashing): Uint8A
     mediaType: "application/vnd.oci.image.index.v1+json",
     manifests: [named],
   };
-  const dockerManifest = [{ Config: config.file.path, RepoTags: [image.reference], Layers: [layerBlob.file.path] }];
+  const dockerManifest = [{ Config: pathOf(config), RepoTags: [image.reference], Layers: [pathOf(layer)] }];
   return tar([
     { path: "oci-layout", data: json({ imageLayoutVersion: "1.0.0" }) },
     { path: "index.json", data: json(index) },
     { path: "manifest.json", data: json(dockerManifest) },
     { path: "blobs", type: "directory" },
     { path: "blobs/sha256", type: "directory" },
-    layerBlob.file,
-    config.file,
-    manifest.file,
+    ...[layer, config, manifest].map((one) => ({ path: pathOf(one), data: one.data })),
   ]);
 }
+
+const json = (value: unknown) => text(JSON.stringify(value));
+
+const descriptor = ({ mediaType, digest, data }: Blob) => ({ mediaType, digest, size: data.length });
+
+const pathOf = ({ digest }: Blob) => `blobs/${digest.replace(":", "/")}`;

@@ -2,12 +2,16 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
-import { testImage, writeTestImage } from "./support/images.ts";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import { testImage, toolbox, writeTestImage } from "./support/images.ts";
 import { useMachine } from "./support/machine.ts";
 import { forwardPort } from "./support/port-forward.ts";
+import { startRegistry } from "./support/registry.ts";
 
 const name = "test-node";
+
+const registry = await startRegistry(() => toolbox(node.machine.tools, "toolbox:1"));
+afterAll(() => registry.close());
 
 const node = useMachine({
   name,
@@ -25,6 +29,12 @@ write_files:
   - path: /opt/packed
     encoding: gz+b64
     content: H4sIAAAAAAACA0vLz+cCAKhlMn4EAAAA
+  - path: /etc/rancher/k3s/registries.yaml
+    permissions: "0600"
+    content: |
+      mirrors: { example.org: { endpoint: ["http://10.0.2.2:${registry.port}"] } }
+      configs:
+        "10.0.2.2:${registry.port}": { auth: { username: ${registry.user}, password: ${registry.password} } }
 k3os:
   token: a-secret-of-the-test
   password: opensesame
@@ -223,6 +233,20 @@ describe("a pod on a live node", () => {
       expect(await node.kubectl("exec", "web", "--", "cat", "/www/index.html")).toBe("served\n"),
     );
     expect(await podIdentity()).toEqual(before);
+  });
+
+  it("runs from an image of a mirror that asks for a password", async () => {
+    const container = {
+      name: "one",
+      image: "example.org/toolbox:1",
+      imagePullPolicy: "Always",
+      command: ["sleep", "1d"],
+    };
+    const spec = { terminationGracePeriodSeconds: 0, containers: [container] };
+    await node.apply({ apiVersion: "v1", kind: "Pod", metadata: { name: "pulled" }, spec });
+    await node.kubectl("wait", "--for=condition=Ready", "pod/pulled", "--timeout=120s");
+    expect(registry.requests).toContainEqual(expect.stringMatching(/^200 \/v2\/toolbox\/manifests\/1/));
+    await node.kubectl("delete", "pod", "pulled", "--wait=false");
   });
 
   it("comes from a manifest in server/manifests, and goes with it", async () => {

@@ -1,28 +1,31 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Tools } from "../../../src/build/tools.ts";
-import { imageArchive } from "../../../src/formats/oci.ts";
+import { type ContainerImage, imageArchive } from "../../../src/formats/oci.ts";
 
 /** The reference of the image that `writeTestImage` makes. */
 export const testImage = "example.org/toolbox:1";
 
 const applets = ["sh", "httpd", "nslookup", "sleep", "wget", "echo", "cat", "mkdir"];
 
-/** Writes an archive as `docker save` does: a static busybox, with a few of its names. */
+export const hashing = { sha256: (data: Uint8Array) => createHash("sha256").update(data).digest("hex") };
+
+/** A static busybox, with a few of its names. */
+export function toolbox(tools: Tools, reference: string): ContainerImage {
+  return {
+    reference,
+    entrypoint: ["/bin/sh"],
+    files: [
+      { path: "bin", type: "directory" },
+      { path: "bin/busybox", data: readFileSync(tools.path("usr/bin/busybox")), mode: 0o755 },
+      ...applets.map((name) => ({ path: `bin/${name}`, type: "link" as const, target: "busybox" })),
+      { path: "tmp", type: "directory", mode: 0o1777 },
+      { path: "etc", type: "directory" },
+    ],
+  };
+}
+
+/** Writes the test image as `docker save` does. */
 export function writeTestImage(tools: Tools, path: string): void {
-  const archive = imageArchive(
-    {
-      reference: testImage,
-      entrypoint: ["/bin/sh"],
-      files: [
-        { path: "bin", type: "directory" },
-        { path: "bin/busybox", data: readFileSync(tools.path("usr/bin/busybox")), mode: 0o755 },
-        ...applets.map((name) => ({ path: `bin/${name}`, type: "link" as const, target: "busybox" })),
-        { path: "tmp", type: "directory", mode: 0o1777 },
-        { path: "etc", type: "directory" },
-      ],
-    },
-    { sha256: (data) => createHash("sha256").update(data).digest("hex") },
-  );
-  writeFileSync(path, archive);
+  writeFileSync(path, imageArchive(toolbox(tools, testImage), hashing));
 }
