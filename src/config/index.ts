@@ -3,8 +3,8 @@
  */
 export type { Layer, LayerKind } from "./layer.ts";
 export { type Loaded, type LoadOptions, load, type Origin, type Provenance, SCRIPT } from "./load.ts";
-export { type Observed, type ObservedFile, pending } from "./pending.ts";
-export { type Facts, type FileStep, type K3sStep, type Phase, plan, type Step } from "./plan.ts";
+export { type Observed, type ObservedAccount, type ObservedFile, pending } from "./pending.ts";
+export { type Facts, type FileStep, type K3sStep, type MountStep, type Phase, plan, type Step } from "./plan.ts";
 export { formatProblem, type Problem, type Severity } from "./problem.ts";
 export { quote, type ReadFile, type RenderedFile, render } from "./render.ts";
 export { type Config, type ConfigFile, type InstallConfig, schema } from "./schema.ts";

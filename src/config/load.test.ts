@@ -194,6 +194,49 @@ describe("merging", () => {
   });
 });
 
+describe("values that depend on each other", () => {
+  const table: [text: string, problem: string][] = [
+    [
+      "mounts: [{ device: LABEL=a, path: /mnt, format: true }]",
+      'mounts[0].device: expected a path below /dev, because of `format`, got "LABEL=a"',
+    ],
+    [
+      "mounts: [{ device: /dev/a, path: /mnt, format: true, type: xfs }]",
+      'mounts[0].type: expected ext4, because of `format`, got "xfs"',
+    ],
+    [
+      "mounts: [{ device: /dev/a, path: /mnt }, { device: /dev/b, path: /mnt }]",
+      'mounts[1].path: expected another path for each, got "/mnt" again',
+    ],
+    ["mounts: { path: /mnt }", "mounts[0].device: expected this key, got none"],
+    ["users: [{ name: a }, { name: a }]", 'users[1].name: expected another name for each, got "a" again'],
+    [
+      "users: [{ name: rancher }]",
+      'users[0].name: expected another name than that of an account of the system, got "rancher"',
+    ],
+    ["manifests: [{ name: a }]", "manifests[0].content: expected `content` or `url`, got neither"],
+    [
+      "manifests: [{ name: a, url: http://a, content: b }]",
+      "manifests[0].url: expected either `content` or `url`, got both",
+    ],
+    [
+      "registries: { mirrors: { docker.io: [a] } }",
+      'registries.mirrors["docker.io"]: expected keys with values, got a list',
+    ],
+    [
+      "registries: { mirrors: { a: { endpoint: a } } }",
+      'registries.mirrors.a.endpoint[0]: expected the URL of a registry, got "a"',
+    ],
+    [
+      "registries: { configs: { a: { auth: { pasword: x } } } }",
+      "registries.configs.a.auth.pasword: unknown key of `k3os.registries.configs.a.auth`",
+    ],
+  ];
+  it.each(table)("%s", (text, problem) => {
+    expect(told(loadText(`k3os: { ${text} }`, "system", { strict: true }))).toEqual([`error k3os.${problem}`]);
+  });
+});
+
 describe("unknown keys", () => {
   const table: [text: string, hint: string | undefined][] = [
     ["hostnam: a", "did you mean `hostname`?"],

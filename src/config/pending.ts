@@ -1,10 +1,12 @@
-import { fromUtf8, sameBytes, utf8 } from "./bytes.ts";
+import { sameBytes, utf8 } from "./bytes.ts";
 import type { Step } from "./plan.ts";
-import { type RenderedFile, render } from "./render.ts";
+import { LOCALTIME, type ReadFile, type RenderedFile, render } from "./render.ts";
 
 /** The state of a node, asked only for what the steps need. */
 export interface Observed {
   file(path: string): ObservedFile | undefined;
+  /** The text of a file without what a step wrote there; `undefined` if it is not there. */
+  original(path: string): string | undefined;
   /** Whether a module is loaded or built in; `-` and `_` are the same in its name. */
   moduleLoaded(name: string): boolean;
   /** `undefined` if the kernel does not know it. */
@@ -12,10 +14,28 @@ export interface Observed {
   hostname(): string;
   /** What /etc/shadow has for the user. */
   passwordHash(user: string): string | undefined;
+  /** The zone below /usr/share/zoneinfo that /etc/localtime links to; `undefined` if it is no such link. */
+  timezone(): string | undefined;
+  /** Whether something is mounted there. */
+  mounted(path: string): boolean;
+  /** `undefined` if there is none of this name; `groups` in order, without its own. */
+  account(user: string): ObservedAccount | undefined;
+  /** The accounts that steps made. */
+  madeAccounts(): readonly string[];
+  /** Files that a step wrote since the machine was started and that are still as it left them. */
+  written(): readonly string[];
+  /** Whether nothing is left to do about a manifest: it was put there, or the user has one of his own. */
+  seeded(step: Step & { kind: "manifest" | "remote-manifest" }): boolean;
   /** Lines of keys that may log in. */
   authorizedKeys(user: string): readonly string[];
   /** Whether this very step was applied since the machine was started: for what leaves no trace, such as a command. */
   done(step: Step): boolean;
+}
+
+export interface ObservedAccount {
+  readonly shell: string;
+  readonly groups: readonly string[];
+  readonly sudo: boolean;
 }
 
 export interface ObservedFile {
@@ -25,11 +45,34 @@ export interface ObservedFile {
   ownedBy(owner: string): boolean;
 }
 
-/** The steps that are not satisfied yet, in their order. Of a node that is up to date: none. */
+/**
+ * The steps that are not satisfied yet, in their order. Of a node that is up to date: none. What steps of an earlier config did
+ * is taken back by steps of its own, where that is cheap and safe: files that are still as they were written, and accounts.
+ */
 export function pending(steps: readonly Step[], observed: Observed): readonly Step[] {
+  const read = (path: string) => observed.original(path);
   // A file of the user's may replace one that another step writes; then that step has nothing to say about it.
   const users = new Set(steps.map((step) => (step.kind === "file" ? step.path : "")));
-  return steps.filter((step) => !isSatisfied(step, observed, users));
+  const due = new Set(steps.filter((step) => !isSatisfied(step, observed, users)));
+  const overwritten = new Set([...due].flatMap((step) => (step.kind === "file" ? [] : pathsOf(step, read))));
+  for (const step of steps) if (step.kind === "file" && overwritten.has(step.path)) due.add(step);
+  return [...takenBack(steps, observed, read), ...steps.filter((step) => due.has(step))];
+}
+
+function takenBack(steps: readonly Step[], observed: Observed, read: ReadFile): Step[] {
+  const paths = new Set(steps.flatMap((step) => pathsOf(step, read)));
+  const accounts = new Set(steps.map((step) => (step.kind === "account" ? step.user : "")));
+  const gone = observed.madeAccounts().filter((user) => !accounts.has(user));
+  const left = observed.written().filter((path) => !paths.has(path));
+  return [
+    ...gone.map((user) => ({ phase: "boot", kind: "no-account", user }) as const),
+    ...left.map((path) => ({ phase: "boot", kind: "restore", path }) as const),
+  ];
+}
+
+function pathsOf(step: Step, read: ReadFile): string[] {
+  if (step.kind === "timezone") return [LOCALTIME];
+  return step.kind === "file" ? [step.path] : (render(step, read) ?? []).map(({ path }) => path);
 }
 
 function isSatisfied(step: Step, observed: Observed, users: ReadonlySet<string>): boolean {
@@ -42,6 +85,18 @@ function isSatisfied(step: Step, observed: Observed, users: ReadonlySet<string>)
       return observed.hostname() === step.name;
     case "password":
       return step.hashed ? observed.passwordHash(step.user) === step.password : observed.done(step);
+    case "timezone":
+      return observed.timezone() === step.zone;
+    case "mount":
+      return observed.mounted(step.path);
+    case "account":
+      return sameAccount(step, observed.account(step.user));
+    case "no-account":
+    case "restore":
+      return false;
+    case "manifest":
+    case "remote-manifest":
+      return observed.seeded(step);
     case "authorized-keys": {
       const known = new Set(observed.authorizedKeys(step.user));
       return step.keys.every((key) => known.has(key));
@@ -50,7 +105,7 @@ function isSatisfied(step: Step, observed: Observed, users: ReadonlySet<string>)
     case "command":
       return observed.done(step);
     default: {
-      const files = render(step, (path) => fromUtf8(observed.file(path)?.content));
+      const files = render(step, (path) => observed.original(path));
       if (files === undefined) return observed.done(step);
       return files.every((file) => (step.kind !== "file" && users.has(file.path)) || isThere(file, observed));
     }
@@ -61,6 +116,11 @@ function isThere({ path, content, mode, owner }: RenderedFile, observed: Observe
   const file = observed.file(path);
   if (file === undefined || file.mode !== mode || (owner !== undefined && !file.ownedBy(owner))) return false;
   return sameBytes(file.content, typeof content === "string" ? utf8(content) : content);
+}
+
+function sameAccount(wanted: ObservedAccount, found: ObservedAccount | undefined): boolean {
+  if (found === undefined) return false;
+  return found.shell === wanted.shell && found.sudo === wanted.sudo && found.groups.join() === wanted.groups.join();
 }
 
 function words(text: string | undefined): string | undefined {

@@ -6,6 +6,7 @@ import {
   describe as describeStep,
   type Facts,
   type Observed,
+  type ObservedAccount,
   pending,
   plan,
   quote,
@@ -48,6 +49,10 @@ k3os:
   taints: [dedicated=db:NoSchedule]
   k3s_args: [--node-ip=10.0.0.2]
   environment: { HTTPS_PROXY: http://proxy }
+  timezone: Europe/Berlin
+  mounts: [{ device: /dev/vdb, path: /mnt/data, format: true, options: noatime }]
+  users: [{ name: ada, groups: [sudo, adm], sudo: true, ssh_authorized_keys: ["${KEY}", github:ada] }]
+  registries: { mirrors: { docker.io: { endpoint: [https://mirror] } } }
 `;
 
 describe("a plan", () => {
@@ -55,8 +60,13 @@ describe("a plan", () => {
     expect(steps(WHOLE)).toEqual([
       { phase: "init", kind: "command", list: "init_cmd", index: 0, command: "first" },
       { phase: "boot", kind: "module", name: "nbd", parameters: ["nbds_max=16"] },
+      {
+        ...{ phase: "boot", kind: "mount", device: "/dev/vdb", path: "/mnt/data" },
+        ...{ format: true, options: "noatime" },
+      },
       { phase: "boot", kind: "sysctl", key: "kernel.printk", value: "4 4 1 7" },
       { phase: "boot", kind: "hostname", name: "node-1" },
+      { phase: "boot", kind: "timezone", zone: "Europe/Berlin" },
       { phase: "boot", kind: "dns", nameservers: ["1.1.1.1", "::1"] },
       { phase: "boot", kind: "ntp", servers: ["pool.ntp.org"] },
       { phase: "boot", kind: "password", user: "rancher", password: "rancher", hashed: false },
@@ -67,6 +77,13 @@ describe("a plan", () => {
         user: "rancher",
         source: "github:octocat",
         url: "https://github.com/octocat.keys",
+      },
+      { phase: "boot", kind: "account", user: "ada", shell: "/bin/bash", groups: ["adm", "sudo"], sudo: true },
+      { phase: "boot", kind: "password", user: "ada", password: "*", hashed: true },
+      { phase: "boot", kind: "authorized-keys", user: "ada", keys: [KEY] },
+      {
+        ...{ phase: "runtime", kind: "remote-keys", user: "ada", source: "github:ada" },
+        url: "https://github.com/ada.keys",
       },
       {
         phase: "boot",
@@ -80,6 +97,10 @@ describe("a plan", () => {
           "--node-taint=dedicated=db:NoSchedule",
         ],
         environment: { HTTPS_PROXY: "http://proxy", K3S_TOKEN: "s3cret", K3S_URL: "https://10.0.0.1:6443" },
+      },
+      {
+        ...{ phase: "boot", kind: "registries" },
+        registries: { mirrors: { "docker.io": { endpoint: ["https://mirror"] } } },
       },
       { phase: "boot", kind: "file", path: "/etc/motd", content: "Welcome", mode: 0o644 },
       {
@@ -96,6 +117,15 @@ describe("a plan", () => {
       { phase: "boot", kind: "command", list: "boot_cmd", index: 1, command: "third" },
       { phase: "runtime", kind: "command", list: "run_cmd", index: 0, command: "fourth" },
     ]);
+  });
+
+  it("puts manifests where a server finds them, and nowhere on an agent", () => {
+    const manifests = "[{ name: a, content: x }, { name: b.yml, url: https://host/b }]";
+    expect(others(`k3os: { manifests: ${manifests} }`)).toEqual([
+      { phase: "boot", kind: "manifest", name: "a.yaml", content: "x" },
+      { phase: "runtime", kind: "remote-manifest", name: "b.yml", url: "https://host/b" },
+    ]);
+    expect(others(`k3os: { server_url: https://a, manifests: ${manifests} }`)).toEqual([]);
   });
 
   it("of an empty config is a server", () => {
@@ -176,14 +206,21 @@ describe("a plan", () => {
     expect(lines.join("\n")).toMatchInlineSnapshot(`
       "run init_cmd[0]
       load module nbd nbds_max=16
+      mount /dev/vdb on /mnt/data, made if it is empty
       set sysctl kernel.printk = 4 4 1 7
       set host name node-1
+      use time zone Europe/Berlin
       use name servers 1.1.1.1 ::1
       use time servers pool.ntp.org
       set password of rancher
       let 1 key log in as rancher
       let the keys of github:octocat log in as rancher
+      make the account ada, which may become root
+      set password of ada
+      let 1 key log in as ada
+      let the keys of github:ada log in as ada
       configure k3s agent --token (hidden) --agent-token=(hidden) --node-label=app=a --node-label=k3os.io/mode=live --node-label=k3os.io/version=v0.30.0 --node-label=zone=b --node-taint=dedicated=db:NoSchedule
+      configure the registries that images come from
       write /etc/motd (0644)
       write /opt/tool (0755)
       set HTTPS_PROXY in /etc/environment
@@ -201,6 +238,12 @@ class TestNode implements Observed {
   private readonly sysctls = new Map<string, string>();
   private readonly keys: string[] = [];
   private readonly applied = new Set<string>();
+  private readonly originals = new Map<string, string | undefined>();
+  private readonly accounts = new Map<string, ObservedAccount>();
+  private readonly passwords = new Map<string, string>();
+  private readonly mounts = new Set<string>();
+  private readonly manifests = new Set<string>();
+  private zone?: string;
   private name = "localhost";
 
   file(path: string) {
@@ -210,7 +253,14 @@ class TestNode implements Observed {
   moduleLoaded = (name: string) => this.modules.has(name);
   sysctl = (key: string) => this.sysctls.get(key);
   hostname = () => this.name;
-  passwordHash = () => undefined;
+  passwordHash = (user: string) => this.passwords.get(user);
+  original = (path: string) => (this.originals.has(path) ? this.originals.get(path) : this.text(path));
+  timezone = () => this.zone;
+  mounted = (path: string) => this.mounts.has(path);
+  account = (user: string) => this.accounts.get(user);
+  madeAccounts = () => [...this.accounts.keys()];
+  written = () => [...this.originals.keys()];
+  seeded = ({ name }: { name: string }) => this.manifests.has(name);
   authorizedKeys = () => this.keys;
   done = (step: Step) => this.applied.has(JSON.stringify(step));
 
@@ -220,10 +270,30 @@ class TestNode implements Observed {
     if (step.kind === "sysctl") this.sysctls.set(step.key, `${step.value.replaceAll(" ", "\t")}\n`);
     if (step.kind === "hostname") this.name = step.name;
     if (step.kind === "authorized-keys") this.keys.push(...step.keys);
-    const read = (path: string) => new TextDecoder().decode(this.files.get(path)?.content);
-    for (const { path, content, mode, owner = "root" } of render(step, read) ?? []) {
+    if (step.kind === "password" && step.hashed) this.passwords.set(step.user, step.password);
+    if (step.kind === "timezone") this.zone = step.zone;
+    if (step.kind === "mount") this.mounts.add(step.path);
+    if (step.kind === "account") this.accounts.set(step.user, step);
+    if (step.kind === "no-account") this.accounts.delete(step.user);
+    if (step.kind === "manifest" || step.kind === "remote-manifest") this.manifests.add(step.name);
+    if (step.kind === "restore") this.restore(step.path);
+    for (const { path, content, mode, owner = "root" } of render(step, this.original) ?? []) {
+      if (step.kind === "file") this.originals.delete(path);
+      else if (step.kind !== "k3s" && !this.originals.has(path)) this.originals.set(path, this.text(path));
       this.files.set(path, { content: typeof content === "string" ? utf8(content) : content, mode, owner });
     }
+  }
+
+  private text(path: string): string | undefined {
+    const file = this.files.get(path);
+    return file && new TextDecoder().decode(file.content);
+  }
+
+  private restore(path: string): void {
+    const text = this.originals.get(path);
+    if (text === undefined) this.files.delete(path);
+    else this.files.set(path, { content: utf8(text), mode: 0o644, owner: "root" });
+    this.originals.delete(path);
   }
 }
 
@@ -243,6 +313,19 @@ describe("what is pending", () => {
     ["a label", "k3os: { labels: { a: b } }", "k3os: { labels: { a: c } }", ["k3s"]],
     ["a variable", "k3os: { environment: { a: b } }", "k3os: { environment: { a: c } }", ["k3s", "environment"]],
     ["a command", "run_cmd: [a, b]", "run_cmd: [a, c]", ["command"]],
+    ["a zone", "k3os: { timezone: UTC }", "k3os: { timezone: Asia/Tokyo }", ["timezone"]],
+    ["a user's shell", "k3os: { users: { name: a } }", "k3os: { users: { name: a, shell: /bin/sh } }", ["account"]],
+    ["a user", "k3os: { users: { name: a } }", "k3os: { users: { name: b } }", ["no-account", "account", "password"]],
+    ["no zone any more", "k3os: { timezone: UTC }", "", []],
+    ["no registry any more", "k3os: { registries: { mirrors: { a: } } }", "", ["restore"]],
+    ["no variable any more", "k3os: { environment: { A: b } }", "", ["restore", "k3s"]],
+    [
+      "a variable less",
+      "k3os: { environment: { A: b, C: d } }",
+      "k3os: { environment: { C: d } }",
+      ["k3s", "environment"],
+    ],
+    ["no file any more", "write_files: [{ path: /a }]", "", []],
     ["nothing", "hostname: a", "hostname: a # note", []],
   ])("is only what has changed: %s", (_, before, after, kinds) => {
     const node = new TestNode();
@@ -262,6 +345,27 @@ describe("what is pending", () => {
     for (const step of steps(text)) node.apply(step);
     expect(new TextDecoder().decode(node.file("/etc/environment")?.content)).toBe(content);
     expect(pending(steps(text), node)).toEqual([]);
+  });
+
+  it("writes a file of the user's anew when the step below it writes", () => {
+    const text = (label: string) =>
+      `write_files: [{ path: /etc/conf.d/k3s, content: mine }]\nk3os: { labels: { a: b }, token: ${label} }`;
+    const node = new TestNode();
+    for (const step of steps(text("a"))) node.apply(step);
+    const due = pending(steps(text("b")), node);
+    expect(due.map(({ kind }) => kind)).toEqual(["k3s", "file"]);
+    for (const step of due) node.apply(step);
+    expect(new TextDecoder().decode(node.file("/etc/conf.d/k3s")?.content)).toBe("mine");
+  });
+
+  it("takes back what a key did that is gone, and nothing that others did", () => {
+    const node = new TestNode();
+    node.files.set("/etc/environment", { content: utf8("SHIPPED=1\n"), mode: 0o644, owner: "root" });
+    for (const step of steps("k3os: { environment: { A: b }, registries: { mirrors: { a: } } }")) node.apply(step);
+    for (const step of pending(steps(""), node)) node.apply(step);
+    expect(new TextDecoder().decode(node.file("/etc/environment")?.content)).toBe("SHIPPED=1\n");
+    expect(node.file("/etc/rancher/k3s/registries.yaml")).toBeUndefined();
+    expect(pending(steps(""), node)).toEqual([]);
   });
 
   it("lets a file of the user's replace one that a key writes", () => {
@@ -288,6 +392,34 @@ describe("rendered files", () => {
     expect(rendered("k3os: { token: it's, k3s_args: [server, '--kubelet-arg=a b'] }", "k3s")).toEqual([
       ["/etc/conf.d/k3s", `K3S_ARGS='server '\\''--kubelet-arg=a b'\\'' ${SYSTEM.join(" ")}'\n`, "644"],
       ["/etc/rancher/k3s/k3s-service.env", "K3S_TOKEN='it'\\''s'\n", "600"],
+    ]);
+  });
+
+  it("for registries, which only root may read", () => {
+    const text = `k3os: { registries: {
+      mirrors: { docker.io: { endpoints: https://mirror, rewrite: { "^a/(.*)": "b/$1" } }, "*": },
+      configs: { "mirror:5000": { auth: { username: u, password: 12 }, tls: { insecureSkipVerify: true, ca_file: /ca.pem } } } } }`;
+    expect(rendered(text, "registries")).toEqual([
+      [
+        "/etc/rancher/k3s/registries.yaml",
+        `mirrors:
+  docker.io:
+    endpoint:
+      - https://mirror
+    rewrite:
+      ^a/(.*): b/$1
+  "*": {}
+configs:
+  mirror:5000:
+    auth:
+      username: u
+      password: "12"
+    tls:
+      ca_file: /ca.pem
+      insecure_skip_verify: true
+`,
+        "600",
+      ],
     ]);
   });
 
@@ -337,6 +469,10 @@ k3os:
   k3s_args: [server, --token=hunter2, --agent-token, hunter2, "--token hunter2", --datastore-endpoint=hunter2, --disable=x]
   environment: { AWS_SECRET_ACCESS_KEY: hunter2, HTTPS_PROXY: "http://me:hunter2@proxy:1", A: b }
   wifi: [{ name: home, pass: hunter2222 }]
+  users: [{ name: ada, password: hunter2 }]
+  proxy: { http: "http://me:hunter2@proxy:1" }
+  registries: { configs: { a: { auth: { username: me, password: hunter2, identity_token: hunter2 } } } }
+  manifests: [{ name: app, url: "https://me:hunter2@host/app.yaml" }]
   install: { config_url: "https://me:hunter2@host/config" }
 `);
   expect(toYaml(redact(config))).toBe(`hostname: a
@@ -358,6 +494,21 @@ k3os:
     AWS_SECRET_ACCESS_KEY: (hidden)
     HTTPS_PROXY: http://(hidden)@proxy:1
     A: b
+  users:
+    - name: ada
+      password: (hidden)
+  proxy:
+    http: http://(hidden)@proxy:1
+  registries:
+    configs:
+      a:
+        auth:
+          username: me
+          password: (hidden)
+          identity_token: (hidden)
+  manifests:
+    - name: app
+      url: https://(hidden)@host/app.yaml
   install:
     config_url: https://(hidden)@host/config
 `);

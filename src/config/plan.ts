@@ -1,7 +1,10 @@
 /** What applying a config would do, as data, in the order in which it is done. */
 import { base64, fromUtf8, latin1 } from "./bytes.ts";
+import { manifestStep } from "./planning/manifests.ts";
+import { proxyVariables } from "./planning/proxy.ts";
+import { keySteps, passwordStep, userSteps } from "./planning/users.ts";
 import { ENVIRONMENT, environmentText } from "./render.ts";
-import type { Config, ConfigFile } from "./schema.ts";
+import type { Config, ConfigFile, Registries } from "./schema.ts";
 import { ENCODINGS, REMOVED_FLAGS, splitsIntoWords } from "./values.ts";
 
 /** What the plan needs to know about the node. */
@@ -29,8 +32,27 @@ export type Step = { readonly phase: Phase } & (
   | { readonly kind: "authorized-keys"; readonly user: string; readonly keys: readonly string[] }
   /** Keys to be fetched; `source` is what the config says. */
   | { readonly kind: "remote-keys"; readonly user: string; readonly source: string; readonly url: string }
+  /** `zone` is a path below /usr/share/zoneinfo. */
+  | { readonly kind: "timezone"; readonly zone: string }
+  | MountStep
+  /** An account with a home below /home; `groups` in order, without its own. */
+  | {
+      readonly kind: "account";
+      readonly user: string;
+      readonly shell: string;
+      readonly groups: readonly string[];
+      readonly sudo: boolean;
+    }
+  /** An account of a config that is no longer so. Its home stays. */
+  | { readonly kind: "no-account"; readonly user: string }
+  | { readonly kind: "registries"; readonly registries: Registries }
+  /** A file in server/manifests, to be put there unless it has been. */
+  | { readonly kind: "manifest"; readonly name: string; readonly content: string }
+  | { readonly kind: "remote-manifest"; readonly name: string; readonly url: string }
   | K3sStep
   | FileStep
+  /** A file that a step of a config that is no longer so had changed: back to what was there before. */
+  | { readonly kind: "restore"; readonly path: string }
   /** To be merged into /etc/environment. */
   | { readonly kind: "environment"; readonly variables: Readonly<Record<string, string>> }
   /** Run once per boot. A list (`init_cmd`, `boot_cmd`, `run_cmd`) stops at its first failure. */
@@ -52,6 +74,17 @@ export interface FileStep {
   readonly owner?: string;
 }
 
+export interface MountStep {
+  readonly phase: Phase;
+  readonly kind: "mount";
+  readonly device: string;
+  readonly path: string;
+  readonly type?: string;
+  readonly options?: string;
+  /** Make the file system if the device is empty. */
+  readonly format: boolean;
+}
+
 export interface K3sStep {
   readonly phase: Phase;
   readonly kind: "k3s";
@@ -68,19 +101,29 @@ const USER = "rancher";
 /** All steps of a config, whether or not they are already done: `pending` leaves those out that are. */
 export function plan(config: Config, facts: Facts): readonly Step[] {
   const { k3os = {} } = config;
-  const environment = k3os.environment ?? {};
+  const environment = { ...proxyVariables(config), ...k3os.environment };
+  const k3s = k3sStep(config, environment, facts);
   return [
     ...commands("init", "init_cmd", config),
     ...(k3os.modules ?? []).map(moduleStep),
+    ...(k3os.mounts ?? []).map(
+      ({ format = false, ...mount }) => ({ phase: "boot", kind: "mount", format, ...mount }) satisfies Step,
+    ),
     ...Object.entries(k3os.sysctls ?? {}).map(
       ([key, value]) => ({ phase: "boot", kind: "sysctl", key, value }) satisfies Step,
     ),
     ...(config.hostname === undefined ? [] : [{ phase: "boot", kind: "hostname", name: config.hostname } as const]),
+    ...(k3os.timezone === undefined ? [] : [{ phase: "boot", kind: "timezone", zone: k3os.timezone } as const]),
     ...listStep(k3os.dns_nameservers, (nameservers) => ({ phase: "boot", kind: "dns", nameservers })),
     ...listStep(k3os.ntp_servers, (servers) => ({ phase: "boot", kind: "ntp", servers })),
-    ...(k3os.password === undefined ? [] : [passwordStep(k3os.password)]),
-    ...keySteps(config.ssh_authorized_keys ?? []),
-    k3sStep(config, facts),
+    ...(k3os.password === undefined ? [] : [passwordStep(USER, k3os.password)]),
+    ...keySteps(USER, config.ssh_authorized_keys ?? []),
+    ...(k3os.users ?? []).flatMap(userSteps),
+    k3s,
+    ...(k3os.registries === undefined
+      ? []
+      : [{ phase: "boot", kind: "registries", registries: k3os.registries } as const]),
+    ...(k3s.role === "server" ? (k3os.manifests ?? []).map(manifestStep) : []),
     ...fileSteps(config.write_files ?? [], environment),
     ...(Object.keys(environment).length === 0
       ? []
@@ -97,29 +140,6 @@ function listStep(values: readonly string[] | undefined, step: (values: readonly
 function moduleStep(entry: string): Step {
   const [name = "", ...parameters] = entry.trim().split(/\s+/);
   return { phase: "boot", kind: "module", name, parameters };
-}
-
-function passwordStep(password: string): Step {
-  return { phase: "boot", kind: "password", user: USER, password, hashed: password.startsWith("$") };
-}
-
-function keySteps(entries: readonly string[]): Step[] {
-  const lines = entries.flatMap((entry) => entry.split("\n").map((line) => line.trim()));
-  const wanted = [...new Set(lines.filter((line) => line !== "" && !line.startsWith("#")))];
-  const keys = wanted.filter((line) => remoteKeys(line) === undefined);
-  return [
-    ...listStep(keys, (all) => ({ phase: "boot", kind: "authorized-keys", user: USER, keys: all })),
-    ...wanted.flatMap((source) => {
-      const url = remoteKeys(source);
-      return url === undefined ? [] : [{ phase: "runtime", kind: "remote-keys", user: USER, source, url } as const];
-    }),
-  ];
-}
-
-function remoteKeys(entry: string): string | undefined {
-  const [, site, name] = /^(github|gitlab):([\w.-]+)$/.exec(entry) ?? [];
-  if (site !== undefined) return `https://${site}.com/${name}.keys`;
-  return /^https?:\/\//.test(entry) ? entry : undefined;
 }
 
 /** The last of several files with one path counts. */
@@ -158,7 +178,7 @@ function commands(phase: Phase, list: CommandList, config: Config): Step[] {
   return (config[list] ?? []).map((command, index) => ({ phase, kind: "command", list, index, command }));
 }
 
-function k3sStep({ k3os = {} }: Config, facts: Facts): K3sStep {
+function k3sStep({ k3os = {} }: Config, environment: Readonly<Record<string, string>>, facts: Facts): K3sStep {
   const args = (k3os.k3s_args ?? []).flatMap((entry) => (splitsIntoWords(entry) ? shellWords(entry) : [entry]));
   const given = args[0] === "server" || args[0] === "agent" ? args[0] : undefined;
   const role = given ?? (k3os.server_url === undefined ? "server" : "agent");
@@ -175,7 +195,7 @@ function k3sStep({ k3os = {} }: Config, facts: Facts): K3sStep {
       ...(k3os.taints ?? []).map((taint) => `--node-taint=${taint}`),
     ],
     environment: {
-      ...k3os.environment,
+      ...environment,
       ...(k3os.token !== undefined && { K3S_TOKEN: k3os.token }),
       ...(k3os.server_url !== undefined && { K3S_URL: k3os.server_url }),
     },

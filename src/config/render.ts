@@ -1,4 +1,5 @@
 /** The files that steps of the plan amount to. */
+import { stringify } from "yaml";
 import type { K3sStep, Step } from "./plan.ts";
 
 export interface RenderedFile {
@@ -14,7 +15,8 @@ export interface RenderedFile {
 export type ReadFile = (path: string) => string | undefined;
 
 /**
- * The files of a step that consists of nothing else: `dns`, `ntp`, `k3s`, `environment`, `file` (unless it is packed).
+ * The files of a step that consists of nothing else: `dns`, `ntp`, `k3s`, `registries`, `environment`,
+ * `file` (unless it is packed).
  * `undefined` for all others.
  */
 export function render(step: Step, read: ReadFile): readonly RenderedFile[] | undefined {
@@ -29,6 +31,8 @@ export function render(step: Step, read: ReadFile): readonly RenderedFile[] | un
     }
     case "k3s":
       return renderK3s(step);
+    case "registries":
+      return [{ path: REGISTRIES, content: stringify(step.registries, { lineWidth: 0 }), mode: 0o600 }];
     case "environment": {
       const content = environmentText(step.variables, read(ENVIRONMENT) ?? "");
       return [{ path: ENVIRONMENT, content, mode: 0o644 }];
@@ -47,6 +51,8 @@ export const ENVIRONMENT = "/etc/environment";
 export const RESOLV_HEAD = "/etc/resolv.conf.head";
 export const CHRONY_SOURCES = "/etc/chrony/sources.d/k3os.sources";
 export const K3S_CONF = "/etc/conf.d/k3s";
+export const LOCALTIME = "/etc/localtime";
+export const REGISTRIES = "/etc/rancher/k3s/registries.yaml";
 export const K3S_ENVIRONMENT = "/etc/rancher/k3s/k3s-service.env";
 
 /**

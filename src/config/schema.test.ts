@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { expect, expectTypeOf, it } from "vitest";
 import type { Config, InstallConfig } from "./index.ts";
 import type { Kind } from "./kinds.ts";
+import { manifest } from "./schema/manifest.ts";
 import { schema } from "./schema.ts";
 import { canonical, editDistance } from "./spelling.ts";
 import { loadText } from "./testing.ts";
@@ -37,7 +38,8 @@ function wrap(kind: Kind, names: readonly string[], example: string): string {
   if (kind.kind === "list") return `[${wrap(kind.item, names, example)}]`;
   if (kind.kind === "map") return `{ a: ${wrap(kind.value, rest, example)} }`;
   if (kind.kind !== "struct") throw new Error(`there is nothing below ${name}`);
-  const others = (kind.needed ?? [])
+  const companions: readonly string[] = kind === manifest && name === "name" ? ["content"] : (kind.needed ?? []);
+  const others = companions
     .filter((needed) => needed !== name)
     .map((needed) => `${needed}: ${kind.keys[needed]?.example}`);
   return `{ ${[...others, `${name}: ${wrap(kind.keys[name] as Kind, rest, example)}`].join(", ")} }`;

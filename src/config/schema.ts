@@ -5,11 +5,21 @@
 import { type Infer, list, map, struct, text } from "./kinds.ts";
 import { file } from "./schema/file.ts";
 import { install } from "./schema/install.ts";
+import { manifest } from "./schema/manifest.ts";
+import { mount } from "./schema/mount.ts";
+import { proxy } from "./schema/proxy.ts";
+import { registries } from "./schema/registries.ts";
+import { user } from "./schema/user.ts";
 import { wifi } from "./schema/wifi.ts";
 import * as values from "./values.ts";
 
 export type { ConfigFile } from "./schema/file.ts";
 export type { InstallConfig } from "./schema/install.ts";
+export type { Manifest } from "./schema/manifest.ts";
+export type { Mount } from "./schema/mount.ts";
+export type { Proxy } from "./schema/proxy.ts";
+export type { Registries } from "./schema/registries.ts";
+export type { User } from "./schema/user.ts";
 
 const command = text({ about: "A line for /bin/sh.", check: values.notEmpty });
 
@@ -70,6 +80,28 @@ const k3os = struct(
     taints: list(text({ about: "A taint.", check: values.taint }), {
       about: "Taints that the node registers with.",
       example: "[dedicated=db:NoSchedule]",
+    }),
+    timezone: text({
+      about: "The zone of local time; UTC if not given. The hardware's clock is always UTC.",
+      check: values.timezone,
+      example: "Europe/Berlin",
+    }),
+    mounts: list(mount, {
+      about: "Volumes, mounted before the services start.",
+      unique: "path",
+      example: "[{ device: LABEL=data, path: /mnt/data }]",
+    }),
+    users: list(user, {
+      about: "Accounts beside rancher.",
+      unique: "name",
+      example: "[{ name: ada, ssh_authorized_keys: [github:octocat], sudo: true }]",
+    }),
+    proxy,
+    registries,
+    manifests: list(manifest, {
+      about: "Kubernetes manifests that a server starts with. Each is put there once: your edit or deletion stays.",
+      unique: "name",
+      example: "[{ name: my-app, url: https://example.com/my-app.yaml }]",
     }),
     install,
   },

@@ -78,6 +78,22 @@ export function describe(step: Step): string {
       return `let ${step.keys.length === 1 ? "1 key" : `${step.keys.length} keys`} log in as ${step.user}`;
     case "remote-keys":
       return `let the keys of ${withoutUserInfo(step.source)} log in as ${step.user}`;
+    case "timezone":
+      return `use time zone ${step.zone}`;
+    case "mount":
+      return `mount ${step.device} on ${step.path}${step.format ? ", made if it is empty" : ""}`;
+    case "account":
+      return `make the account ${step.user}${step.sudo ? ", which may become root" : ""}`;
+    case "no-account":
+      return `remove the account ${step.user}, but not its home`;
+    case "registries":
+      return "configure the registries that images come from";
+    case "manifest":
+      return `put the manifest ${step.name} where k3s finds it`;
+    case "remote-manifest":
+      return `fetch the manifest ${step.name} from ${withoutUserInfo(step.url)}`;
+    case "restore":
+      return `put ${step.path} back as it was`;
     case "k3s":
       return ["configure k3s", step.role, ...redactArguments(step.args)].join(" ");
     case "file":

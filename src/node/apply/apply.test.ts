@@ -7,24 +7,35 @@ import { observe } from "./observe.ts";
 const facts = { mode: "live", version: "1.0" };
 
 function node(): MemoryHost {
-  return memoryHost({
+  const host: MemoryHost = memoryHost({
     files: {
       "/etc/passwd": "rancher:x:1000:1000::/home/rancher:/bin/bash\n",
       "/etc/group": "rancher:x:1000:\n",
       "/etc/shadow": "rancher:*::\n",
+      "/etc/sudoers.d/rancher": "",
       "/etc/hosts": "127.0.0.1 localhost\n",
       "/etc/environment": "",
       "/proc/sys/kernel/hostname": "none\n",
       "/proc/sys/vm/max_map_count": "65530\n",
+      "/proc/self/mounts": "",
+      "/usr/share/zoneinfo/Europe/Berlin": "TZif",
+      "/bin/bash": "",
+      "/dev/vdb": "",
+      "/home/rancher/.profile": "",
       "/run/k3os/mode": "live\n",
     },
     programs: {
       modprobe: () => ({}),
       mkpasswd: () => ({ stdout: "$6$hash\n" }),
       sh: (argv) => ({ status: argv[2] === "false" ? 1 : 0 }),
-      curl: () => ({ stdout: "ssh-ed25519 AAAA remote\n" }),
+      curl: (argv) => ({ stdout: argv.at(-1)?.endsWith(".yaml") ? "kind: Remote\n" : "ssh-ed25519 AAAA remote\n" }),
+      mount: ([, device, path]) => {
+        host.append("/proc/self/mounts", `${device} ${path} ext4 rw 0 0\n`);
+        return {};
+      },
     },
   });
+  return host;
 }
 
 async function applyAll(host: MemoryHost, config: Config) {
@@ -67,6 +78,53 @@ describe("applySteps", () => {
     expect(host.stat("/etc/rancher/k3s/k3s-service.env")?.mode).toBe(0o600);
     expect(host.readText("/etc/conf.d/k3s")).toContain("--node-label=a=b");
     expect((await applyAll(host, config)).steps).toEqual([]);
+  });
+
+  const keys: Config["k3os"] = {
+    timezone: "Europe/Berlin",
+    mounts: [{ device: "/dev/vdb", path: "/var/data" }],
+    users: [{ name: "ada", ssh_authorized_keys: ["ssh-ed25519 AAAA ada", "github:ada"], sudo: true, password: "x" }],
+    proxy: { http: "http://proxy:3128" },
+    registries: { mirrors: { "docker.io": { endpoint: ["https://mirror"] } } },
+    manifests: [
+      { name: "a", content: "kind: A\n" },
+      { name: "b", url: "https://host/b.yaml" },
+    ],
+  };
+
+  it("does what every newer key says, once", async () => {
+    const host = node();
+    expect((await applyAll(host, { k3os: keys })).failures).toEqual([]);
+    expect(host.readLink("/etc/localtime")).toBe("/usr/share/zoneinfo/Europe/Berlin");
+    expect(host.ran).toContainEqual(["mount", "/dev/vdb", "/var/data"]);
+    expect(host.readText("/home/ada/.ssh/authorized_keys")).toBe("ssh-ed25519 AAAA ada\nssh-ed25519 AAAA remote\n");
+    expect(host.stat("/home/ada/.ssh")).toMatchObject({ mode: 0o700, uid: 1001 });
+    expect(host.readText("/etc/shadow")).toContain("ada:$6$hash:");
+    expect(host.readText("/etc/environment")).toContain("https_proxy=http://proxy:3128\n");
+    expect(host.readText("/etc/rancher/k3s/k3s-service.env")).toContain("HTTPS_PROXY=http://proxy:3128\n");
+    expect(host.stat("/etc/rancher/k3s/registries.yaml")?.mode).toBe(0o600);
+    expect(host.readText("/var/lib/rancher/k3s/server/manifests/a.yaml")).toBe("kind: A\n");
+    expect(host.readText("/var/lib/rancher/k3s/server/manifests/b.yaml")).toBe("kind: Remote\n");
+    expect((await applyAll(host, { k3os: keys })).steps).toEqual([]);
+  });
+
+  it("takes back what is no longer in the config, where that is safe", async () => {
+    const host = node();
+    const before = host.texts();
+    await applyAll(host, {});
+    await applyAll(host, { k3os: keys });
+    const { steps, failures } = await applyAll(host, {});
+    expect(failures).toEqual([]);
+    expect(steps.map(({ kind }) => kind).sort()).toEqual(["k3s", "no-account", "restore", "restore", "restore"]);
+    expect(host.stat("/etc/localtime")).toBeUndefined();
+    const after = host.texts();
+    for (const path of ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/environment"]) {
+      expect(after[path]).toBe(before[path]);
+    }
+    // A volume may be in use, a manifest's objects are the cluster's, a home is its user's.
+    expect(after).toHaveProperty("/var/lib/rancher/k3s/server/manifests/a.yaml");
+    expect(host.stat("/home/ada")).toBeDefined();
+    expect((await applyAll(host, {})).steps).toEqual([]);
   });
 
   it("goes on after a failure, but ends a list of commands at its first", async () => {

@@ -3,8 +3,13 @@ import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { sysctlPath } from "../sysctl.ts";
+import { makeAccount, removeAccount } from "./accounts.ts";
+import { seedManifest } from "./manifests.ts";
+import { mountVolume } from "./mounts.ts";
 import { authorizedKeysPath, noteApplied } from "./observe.ts";
+import { setTimezone } from "./timezone.ts";
 import { account, setPasswordHash } from "./users.ts";
+import { originalText, restore, writeNoted } from "./written.ts";
 
 /** A step that did not work; the others were applied all the same. */
 export interface Failure {
@@ -48,13 +53,29 @@ async function applyStep(host: Host, step: Step): Promise<void> {
       return addKeys(host, step.user, step.keys);
     case "remote-keys":
       return addKeys(host, step.user, await fetchKeys(host, step.url));
+    case "timezone":
+      return setTimezone(host, step.zone);
+    case "mount":
+      return mountVolume(host, step);
+    case "account":
+      return makeAccount(host, step.user, step);
+    case "no-account":
+      return removeAccount(host, step.user);
+    case "manifest":
+      return seedManifest(host, step, step.content);
+    case "remote-manifest":
+      return seedManifest(host, step, await fetchText(host, step.url));
+    case "restore":
+      return restore(host, step.path);
     case "command":
       return runCommand(host, step.command);
     case "file":
       if (step.encoding === "gzip") return writeUnpacked(host, step);
   }
-  const read = (path: string) => (host.stat(path) ? host.readText(path) : undefined);
-  for (const file of render(step, read) ?? []) writeFile(host, file);
+  for (const file of render(step, (path) => originalText(host, path)) ?? []) {
+    if (step.kind === "file" || step.kind === "k3s") writeFile(host, file);
+    else writeNoted(host, file.path, () => writeFile(host, file));
+  }
 }
 
 /** SHA-512 as crypt(5) has it; the password goes through a pipe, where `ps` does not see it. */
@@ -93,9 +114,13 @@ function addKeys(host: Host, user: string, keys: readonly string[]): void {
 }
 
 /** Ten tries, a second apart, as old k3OS had it: the network may have only just come up. */
-async function fetchKeys(host: Host, url: string): Promise<string[]> {
+function fetchText(host: Host, url: string): Promise<string> {
   const patience = ["--max-time", "10", "--retry", "9", "--retry-delay", "1", "--retry-all-errors"];
-  const text = await run(host, ["curl", "--fail", "--silent", "--show-error", "--location", ...patience, url]);
+  return run(host, ["curl", "--fail", "--silent", "--show-error", "--location", ...patience, url]);
+}
+
+async function fetchKeys(host: Host, url: string): Promise<string[]> {
+  const text = await fetchText(host, url);
   const keys = text.split("\n").filter((line) => /^(ssh|ecdsa|sk-)/.test(line));
   if (keys.length === 0) throw new K3osError("network", `${url} has no ssh keys`);
   return keys;

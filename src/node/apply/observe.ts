@@ -1,7 +1,13 @@
 import type { Observed, Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
 import { sysctlPath } from "../sysctl.ts";
+import { madeAccounts, observeAccount } from "./accounts.ts";
+import { digestOf } from "./digest.ts";
+import { isSeeded } from "./manifests.ts";
+import { isMounted } from "./mounts.ts";
+import { ZONES } from "./timezone.ts";
 import { account, ownerIds, passwordHash } from "./users.ts";
+import { originalText, writtenPaths } from "./written.ts";
 
 /** Steps that leave no trace are noted here once they are applied: digests, since commands may hold secrets. */
 const APPLIED = "/run/k3os/applied";
@@ -23,6 +29,16 @@ export function observe(host: Host): Observed {
       const path = sysctlPath(key);
       return host.stat(path) ? host.readText(path) : undefined;
     },
+    original: (path) => originalText(host, path),
+    timezone: () => {
+      const target = host.stat("/etc/localtime")?.type === "link" ? host.readLink("/etc/localtime") : "";
+      return target.startsWith(ZONES) ? target.slice(ZONES.length) : undefined;
+    },
+    mounted: (path) => isMounted(host, path),
+    account: (user) => observeAccount(host, user),
+    madeAccounts: () => madeAccounts(host),
+    written: () => writtenPaths(host),
+    seeded: (step) => isSeeded(host, step),
     hostname: () => host.readText("/proc/sys/kernel/hostname").trim(),
     passwordHash: (user) => passwordHash(host, user),
     authorizedKeys: (user) => {
@@ -43,14 +59,4 @@ export function authorizedKeysPath(host: Host, user: string): string {
   return `${account(host, user)?.home ?? "/"}/.ssh/authorized_keys`;
 }
 
-/** FNV-1a, 2 × 32 bit: it tells steps of one config apart, and is no secret-keeping digest. */
-function digest(step: Step): string {
-  const text = JSON.stringify(step);
-  return [0x811c9dc5, 0x01234567]
-    .map((seed) => {
-      let hash = seed;
-      for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
-      return hash.toString(16).padStart(8, "0");
-    })
-    .join("");
-}
+const digest = (step: Step): string => digestOf(JSON.stringify(step));

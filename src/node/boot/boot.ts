@@ -32,7 +32,6 @@ export async function boot(host: Host): Promise<void> {
   setSysctls(host);
   ensureMachineId(host);
   linkConsoles(host);
-  provideImages(host);
   await readDataSources(host, everything);
   await showAddresses(host, everything);
 
@@ -43,6 +42,8 @@ export async function boot(host: Host): Promise<void> {
   // Whoever sits at the console of a live system logs in as rancher; sshd never takes a password.
   if (facts.mode === "live" && config.k3os?.password === undefined) setPasswordHash(host, "rancher", "");
   const failures = [...(await applySteps(host, steps, "init")), ...(await applySteps(host, steps, "boot"))];
+  // After the config's mounts: k3s may keep its data on one of them.
+  provideImages(host);
   report(host, problems, failures);
   enableRuntimePhase(host, steps);
   reached(host, "config", debug);

@@ -18,5 +18,8 @@ export async function applyCommand(host: Host, args: readonly string[]): Promise
   const failures = [];
   for (const phase of PHASES) failures.push(...(await applySteps(host, steps, phase)));
   report(host, problems, failures);
+  if (steps.some(({ kind }) => kind === "k3s" || kind === "registries")) {
+    console.log("k3s takes this up when it starts again: sudo rc-service k3s restart");
+  }
   return failures.length > 0 || problems.some(({ severity }) => severity === "error") ? 1 : 0;
 }

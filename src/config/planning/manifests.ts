@@ -1,0 +1,10 @@
+import type { Step } from "../plan.ts";
+import type { Manifest } from "../schema.ts";
+
+/** An agent has no place for manifests, so there they are no steps. */
+export function manifestStep({ name, content, url }: Manifest): Step {
+  const file = /\.(ya?ml|json)$/.test(name) ? name : `${name}.yaml`;
+  return url === undefined
+    ? { phase: "boot", kind: "manifest", name: file, content: content ?? "" }
+    : { phase: "runtime", kind: "remote-manifest", name: file, url };
+}

@@ -1,0 +1,33 @@
+import { type Infer, struct, text } from "../kinds.ts";
+import * as values from "../values.ts";
+
+export const manifest = struct(
+  {
+    name: text({
+      about: "The file's name in server/manifests; `.yaml` is added.",
+      check: values.manifestName,
+      example: "my-app",
+    }),
+    content: text({
+      about: "The manifest.",
+      check: values.notEmpty,
+      example: "'{ apiVersion: v1, kind: Namespace, metadata: { name: my-app } }'",
+    }),
+    url: text({
+      about: "Where it is fetched instead.",
+      check: values.httpUrl,
+      example: "https://example.com/my-app.yaml",
+    }),
+  },
+  { about: "One manifest.", needed: ["name"], check: checkSource },
+);
+
+export type Manifest = Infer<typeof manifest>;
+
+function checkSource({ content, url }: Readonly<Record<string, unknown>>) {
+  if (content !== undefined && url !== undefined) {
+    return { key: "url", expected: "either `content` or `url`", got: "both" };
+  }
+  if (content !== undefined || url !== undefined) return undefined;
+  return { key: "content", expected: "`content` or `url`", got: "neither" };
+}

@@ -1,0 +1,71 @@
+import type { Host } from "../../host/host.ts";
+import { digestOf } from "./digest.ts";
+
+/** What steps wrote since the machine was started, and what was there before: for a config that is no longer so. */
+const RECORD = "/run/k3os/written.json";
+
+interface Written {
+  /** What the step left there, as `stateOf` tells it. */
+  readonly after: string;
+  /** The text before; `null` if there was no file. */
+  readonly before: string | null;
+}
+
+type Record = Readonly<{ [path: string]: Written }>;
+
+/** Writes a file by `write` and notes what was there before. */
+export function writeNoted(host: Host, path: string, write: () => void): void {
+  const record = read(host);
+  const known = record[path];
+  const before = known !== undefined && known.after === stateOf(host, path) ? known.before : textOf(host, path);
+  write();
+  save(host, { ...record, [path]: { after: stateOf(host, path), before } });
+}
+
+/** Puts back what was there before `writeNoted`, if the file is still as that left it. */
+export function restore(host: Host, path: string): void {
+  const { [path]: written, ...others } = read(host);
+  if (written !== undefined && written.after === stateOf(host, path)) {
+    if (written.before === null) host.remove(path);
+    else host.write(path, written.before);
+  }
+  save(host, others);
+}
+
+/** The paths that `restore` would put back. */
+export function writtenPaths(host: Host): string[] {
+  return Object.entries(read(host))
+    .filter(([path, { after }]) => after === stateOf(host, path))
+    .map(([path]) => path);
+}
+
+/** The text of a file without what a step wrote; `undefined` if it is not there. */
+export function originalText(host: Host, path: string): string | undefined {
+  const written = read(host)[path];
+  const text = written !== undefined && written.after === stateOf(host, path) ? written.before : textOf(host, path);
+  return text ?? undefined;
+}
+
+function stateOf(host: Host, path: string): string {
+  switch (host.stat(path)?.type) {
+    case "file":
+      return digestOf(host.readText(path));
+    case "link":
+      return `-> ${host.readLink(path)}`;
+    default:
+      return "";
+  }
+}
+
+function textOf(host: Host, path: string): string | null {
+  return host.stat(path)?.type === "file" ? host.readText(path) : null;
+}
+
+function read(host: Host): Record {
+  return host.stat(RECORD) === undefined ? {} : (JSON.parse(host.readText(RECORD)) as Record);
+}
+
+/** Only root may read it: what was there before may hold secrets. */
+function save(host: Host, record: Record): void {
+  host.write(RECORD, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+}
