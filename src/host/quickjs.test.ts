@@ -8,9 +8,11 @@ import { hostCases } from "./host.cases.ts";
 import { nodeHost } from "./node.ts";
 import { run } from "./run.ts";
 
+const dir = mkdtempSync(join(tmpdir(), "k3os-quickjs-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
 /** The same cases as for the other hosts, bundled as the node's programs are and run by the node's own QuickJS. */
 describe("QuickJS host", () => {
-  const dir = mkdtempSync(join(tmpdir(), "k3os-quickjs-"));
   let tap = "";
 
   beforeAll(async () => {
@@ -19,7 +21,6 @@ describe("QuickJS host", () => {
     const { argv, env } = tools.command(["qjs", "-m", join(dir, "cases.js"), dir]);
     tap = (await nodeHost.exec(argv, { env })).stdout;
   }, 300_000);
-  afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
   for (const [index, { name }] of hostCases.entries()) {
     it(name, () => expect(tap.split("\n")).toContain(`ok ${index + 1} - ${name}`));
@@ -29,7 +30,7 @@ describe("QuickJS host", () => {
 describe("the node's programs", () => {
   it("are understood by QuickJS", async () => {
     const tools = await toolsTree();
-    const program = join(mkdtempSync(join(tmpdir(), "k3os-program-")), "k3os.js");
+    const program = join(dir, "k3os.js");
     writeFileSync(program, await bundleForQuickjs(join(import.meta.dirname, "../node/main.ts")));
     const { argv, env } = tools.command(["qjs", "-m", program, "--help"]);
     expect(await run(nodeHost, argv, { env })).toContain("Usage: k3os COMMAND");
