@@ -216,7 +216,7 @@ describe("a plan", () => {
       let 1 key log in as rancher
       let the keys of github:octocat log in as rancher
       make the account ada, which may become root
-      set password of ada
+      let nobody log in as ada by password
       let 1 key log in as ada
       let the keys of github:ada log in as ada
       configure k3s agent --token (hidden) --agent-token=(hidden) --node-label=app=a --node-label=k3os.io/mode=live --node-label=k3os.io/version=v0.30.0 --node-label=zone=b --node-taint=dedicated=db:NoSchedule

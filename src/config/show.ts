@@ -73,7 +73,7 @@ export function describe(step: Step): string {
     case "ntp":
       return `use time servers ${step.servers.join(" ")}`;
     case "password":
-      return `set password of ${step.user}`;
+      return step.password === "*" ? `let nobody log in as ${step.user} by password` : `set password of ${step.user}`;
     case "authorized-keys":
       return `let ${step.keys.length === 1 ? "1 key" : `${step.keys.length} keys`} log in as ${step.user}`;
     case "remote-keys":

@@ -70,6 +70,23 @@ export function elsewhere(root: StructOf, key: string): string | undefined {
   return undefined;
 }
 
+/**
+ * A path as `provenance` has it, however its keys are spelled, and cut off where the value is merged as a whole:
+ * `k3os.label.zone` is `k3os.labels`. `undefined` if there is no such key.
+ */
+export function canonicalPath(root: StructOf, path: string): string | undefined {
+  const names: string[] = [];
+  let kind: Kind = root;
+  for (const part of path.split(".")) {
+    if (kind.kind !== "struct") break;
+    const name: string | undefined = canonical(kind, part.replace(/\[.*$/s, ""));
+    if (name === undefined) return undefined;
+    names.push(name);
+    kind = kind.keys[name] as Kind;
+  }
+  return names.join(".");
+}
+
 /** How many letters differ, are missing, superfluous or swapped; `limit` if that many or more. */
 export function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;

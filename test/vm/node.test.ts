@@ -7,11 +7,16 @@ import { testImage, toolbox, writeTestImage } from "./support/images.ts";
 import { useMachine } from "./support/machine.ts";
 import { forwardPort } from "./support/port-forward.ts";
 import { startRegistry } from "./support/registry.ts";
+import { serveText } from "./support/serve.ts";
 
 const name = "test-node";
 
 const registry = await startRegistry(() => toolbox(node.machine.tools, "toolbox:1"));
 afterAll(() => registry.close());
+
+const configMap = (of: string) => `{ apiVersion: v1, kind: ConfigMap, metadata: { name: ${of}, namespace: default } }`;
+const remote = await serveText(configMap("fetched"));
+afterAll(() => remote.close());
 
 const node = useMachine({
   name,
@@ -29,12 +34,6 @@ write_files:
   - path: /opt/packed
     encoding: gz+b64
     content: H4sIAAAAAAACA0vLz+cCAKhlMn4EAAAA
-  - path: /etc/rancher/k3s/registries.yaml
-    permissions: "0600"
-    content: |
-      mirrors: { example.org: { endpoint: ["http://10.0.2.2:${registry.port}"] } }
-      configs:
-        "10.0.2.2:${registry.port}": { auth: { username: ${registry.user}, password: ${registry.password} } }
 k3os:
   token: a-secret-of-the-test
   password: opensesame
@@ -42,10 +41,25 @@ k3os:
   taints: ["test=yes:PreferNoSchedule"]
   k3s_args: [server, --kubelet-arg=max-pods=42]
   environment: { TEST_VARIABLE: "some value" }
-  modules: [dummy]
+  modules: [dummy, brd rd_nr=1 rd_size=16384]
   sysctls: { vm.max_map_count: 262144 }
   dns_nameservers: [10.0.2.3]
   ntp_servers: [10.0.2.2]
+  timezone: Asia/Tokyo
+  mounts:
+    - { device: LABEL=cidata, path: /mnt/seed, options: ro }
+    - { device: /dev/ram0, path: /var/scratch, format: true, options: "noatime,nodev" }
+  users:
+    - { name: ada, groups: [adm], sudo: true, password: ada-s-password, ssh_authorized_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE ada] }
+    - { name: bob, shell: /bin/sh }
+  proxy: { http: http://10.0.2.2:1, no_proxy: [.example.com] }
+  registries:
+    mirrors: { example.org: { endpoint: ["http://10.0.2.2:${registry.port}"] } }
+    configs:
+      "10.0.2.2:${registry.port}": { auth: { username: ${registry.user}, password: ${registry.password} } }
+  manifests:
+    - { name: inline, content: "${configMap("inline")}" }
+    - { name: remote, url: "http://10.0.2.2:${remote.port}/remote.yaml" }
 `,
 });
 
@@ -93,6 +107,32 @@ describe("a live node", () => {
     ["dns_nameservers", "grep -c 'nameserver 10.0.2.3' /etc/resolv.conf", /^[1-9]/],
     ["ntp_servers", "sudo chronyc -n sources | grep -c 10.0.2.2", "1\n"],
     ["password", "sudo grep ^rancher: /etc/shadow | cut -c1-11", "rancher:$6$\n"],
+    ["timezone", "date +%Z%z", "JST+0900\n"],
+    ["mounts", "cat /mnt/seed/user-data | grep -c 'device: LABEL=cidata'", "1\n"],
+    ["mounts, made if empty", "findmnt -no FSTYPE,OPTIONS /var/scratch | grep -o 'ext4 *rw,nodev,noatime'", /ext4/],
+    [
+      "users",
+      "id ada; getent passwd bob",
+      /^uid=1001\(ada\) gid=1001\(ada\) groups=1001\(ada\),4\(adm\)\nbob:x:1002:.*:\/bin\/sh\n$/,
+    ],
+    [
+      "users, who may become root",
+      "sudo -u ada sudo -n id -u; sudo -u bob sudo -n id -u 2>&1 || true",
+      /^0\nsudo: .*\n$/,
+    ],
+    [
+      "users' keys",
+      "sudo cat ~ada/.ssh/authorized_keys; sudo stat -c %a:%U ~ada ~ada/.ssh",
+      /ada\n700:ada\n700:ada\n$/,
+    ],
+    ["users' passwords", "sudo grep -E '^(ada|bob):' /etc/shadow | cut -c1-7", "ada:$6$\nbob:*::\n"],
+    ["proxy of shells", "bash -lc 'echo $https_proxy'", "http://10.0.2.2:1\n"],
+    [
+      "proxy of containerd, which reaches the node without it",
+      "sudo cat /proc/$(pidof containerd | cut -d' ' -f1)/environ | tr '\\0' '\\n' | grep -E '^(HTTPS_PROXY|NO_PROXY)' | sort",
+      /^HTTPS_PROXY=http:\/\/10\.0\.2\.2:1\nNO_PROXY=.*,10\.43\.0\.0\/16,.*,\.example\.com,10\.0\.2\.15\b/,
+    ],
+    ["registries", "sudo stat -c %a:%U /etc/rancher/k3s/registries.yaml", "600:root\n"],
     ["token", "sudo cat /var/lib/rancher/k3s/server/token", /a-secret-of-the-test/],
   ] as const;
   for (const [key, command, want] of applied) {
@@ -105,13 +145,52 @@ describe("a live node", () => {
     expect(await node.node("sudo k3os apply")).toBe("");
   });
 
+  it("applies what changes, and takes back what is gone", async () => {
+    const dropIn = "/var/lib/rancher/k3os/config.d/99-test.yaml";
+    await node.node(
+      `sudo mkdir -p /var/lib/rancher/k3os/config.d && echo 'k3os: { timezone: UTC, users: { name: eve }, registries: ~ }' | sudo tee ${dropIn}`,
+    );
+    const changed = (await node.node("sudo k3os config --plan")).trim().split("\n");
+    expect(changed).toEqual([
+      "remove the account ada, but not its home",
+      "remove the account bob, but not its home",
+      "put /etc/rancher/k3s/registries.yaml back as it was",
+      "use time zone UTC",
+      "make the account eve",
+      "let nobody log in as eve by password",
+    ]);
+    expect((await node.node("sudo k3os apply")).trim().split("\n")).toEqual(changed);
+    expect(await node.node("date +%Z; id -u eve; id ada 2>&1 || true; ls -d /home/ada")).toMatch(
+      /^UTC\n1003\nid: .*\n\/home\/ada\n$/,
+    );
+    expect(await node.node("sudo ls /etc/rancher/k3s")).not.toContain("registries.yaml");
+    await node.node(`sudo rm ${dropIn} && sudo k3os apply`);
+    expect(await node.node("date +%Z; id -u ada; sudo k3os config --plan")).toBe("JST\n1001\n# nothing\n");
+  });
+
+  it("does not wait for ever for a volume that is not there", async () => {
+    const dropIn = "/var/lib/rancher/k3os/config.d/99-test.yaml";
+    await node.node(`echo 'k3os: { mounts: { device: LABEL=absent, path: /mnt/absent } }' | sudo tee ${dropIn}`);
+    const { status, stdout } = await node.machine.ssh("sudo k3os apply");
+    expect(status).toBe(1);
+    expect(stdout).toContain("there is no device LABEL=absent after 10 s");
+    await node.node(`sudo rm ${dropIn} && sudo k3os apply`);
+  });
+
+  it("starts with the manifests of its config, once", async () => {
+    await eventually(() => node.kubectl("get", "configmap", "inline", "fetched"));
+    const path = "/var/lib/rancher/k3s/server/manifests/inline.yaml";
+    await node.node(`sudo rm ${path} && sudo k3os apply`);
+    expect(await node.node(`sudo ls ${path} 2>&1 || true`)).toContain("No such file");
+  });
+
   it("tells where a value comes from, and hides secrets", async () => {
     expect(await node.node("sudo k3os config --why k3os.labels")).toMatch(
       /^k3os.labels comes from \/run\/config\/userdata:\d+:\d+\n$/,
     );
     const shown = await node.node("sudo k3os config");
     expect(shown).toContain("zone: a");
-    expect(shown).not.toMatch(/opensesame|a-secret-of-the-test/);
+    expect(shown).not.toMatch(/opensesame|a-secret-of-the-test|ada-s-password|only-for-the-test/);
   });
 
   it("cannot be written in /usr, not even by root", async () => {
@@ -139,9 +218,11 @@ describe("a live node", () => {
     expect(await node.node("sudo stat -c '%a' /run/config/userdata /etc/rancher/k3s/k3s-service.env")).toBe(
       "600\n600\n",
     );
-    expect(await node.node("grep -rlE 'opensesame|a-secret-of-the-test' /run /etc /var 2>/dev/null | wc -l")).toBe(
-      "0\n",
-    );
+    expect(
+      await node.node(
+        "grep -rlE 'opensesame|a-secret-of-the-test|ada-s-password|only-for-the-test' /run /etc /var 2>/dev/null | wc -l",
+      ),
+    ).toBe("0\n");
   });
 
   it("shows a login on the console, with its address", async () => {

@@ -1,4 +1,15 @@
-import { describe, formatProblem, pending, plan, redact, toYaml } from "../../config/index.ts";
+import {
+  type Config,
+  canonicalPath,
+  describe,
+  formatProblem,
+  type Loaded,
+  pending,
+  plan,
+  redact,
+  schema,
+  toYaml,
+} from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { observe } from "../apply/observe.ts";
@@ -8,32 +19,51 @@ import { parseArguments } from "./arguments.ts";
 
 /**
  * `k3os config`: the merged value without its secrets, what applying would change (`--plan`), where a value comes from
- * (`--why KEY`). Ends with 1 if a layer was rejected.
+ * (`--why KEY`). `--dump` and `--dump-json` are old k3OS's: the value with its secrets, without `k3os.install`. Ends with 1 if a
+ * layer was rejected.
  */
 export async function configCommand(host: Host, args: readonly string[]): Promise<number> {
-  const options = parseArguments(args, { flags: ["--json", "--plan"], values: ["--why"] });
-  const { config, provenance, problems, rejected } = loadConfig(host);
-  const shown = redact(config);
+  const options = parseArguments(args, { flags: ["--json", "--plan", "--dump", "--dump-json"], values: ["--why"] });
+  const loaded = loadConfig(host);
+  if (options["--why"] !== undefined) return why(loaded, options["--why"], options["--json"] !== undefined);
+  const { config, provenance, problems, rejected } = loaded;
   const steps = options["--plan"] ? pending(plan(config, readFacts(host)), observe(host)).map(describe) : undefined;
-
-  if (options["--why"] !== undefined) return why(provenance, options["--why"]);
-  if (options["--json"]) console.log(JSON.stringify({ config: shown, provenance, problems, rejected, plan: steps }));
-  else {
-    console.log((steps === undefined ? toYaml(shown).trimEnd() : steps.join("\n")) || "# nothing");
-    for (const problem of problems) host.warn(`${formatProblem(problem)}\n`);
+  if (options["--dump-json"]) console.log(JSON.stringify(withoutInstall(config)));
+  else if (options["--dump"]) console.log(toYaml(withoutInstall(config)).trimEnd() || "{}");
+  else if (options["--json"]) {
+    console.log(JSON.stringify({ config: redact(config), provenance, problems, rejected, plan: steps }));
+  } else {
+    console.log((steps === undefined ? toYaml(redact(config)).trimEnd() : steps.join("\n")) || "# nothing");
   }
+  if (!options["--json"]) for (const problem of problems) host.warn(`${formatProblem(problem)}\n`);
   return rejected.length > 0 ? 1 : 0;
 }
 
-function why(provenance: ReturnType<typeof loadConfig>["provenance"], key: string): number {
-  const found = provenance[key];
-  if (found === undefined) {
-    throw new K3osError("usage", `no layer says anything about ${key}`, {
-      hint: `Keys that are set: ${Object.keys(provenance).join(", ") || "none"}.`,
-    });
+function withoutInstall({ k3os, ...rest }: Config): Config {
+  const { install: _, ...others } = k3os ?? {};
+  return Object.keys(others).length === 0 ? rest : { ...rest, k3os: others };
+}
+
+/** Of a key, or of every key below it that a layer says something about. */
+function why({ provenance }: Loaded, key: string, json: boolean): number {
+  const path = canonicalPath(schema, key);
+  const found = Object.entries(provenance).filter(([name]) => name === path || name.startsWith(`${path}.`));
+  if (path === undefined || found.length === 0) {
+    throw new K3osError(
+      "usage",
+      path === undefined ? `there is no key ${key}` : `no layer says anything about ${path}`,
+      {
+        hint: `Keys that are set: ${Object.keys(provenance).join(", ") || "none"}.`,
+      },
+    );
   }
-  console.log(`${key} comes from ${place(found)}`);
-  for (const other of found.overrides) console.log(`  instead of ${place(other)}`);
+  if (json) console.log(JSON.stringify(Object.fromEntries(found)));
+  else {
+    for (const [name, origin] of found) {
+      console.log(`${name} comes from ${place(origin)}`);
+      for (const other of origin.overrides) console.log(`  instead of ${place(other)}`);
+    }
+  }
   return 0;
 }
 

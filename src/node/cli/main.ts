@@ -15,7 +15,11 @@ interface Command {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   status: { about: "Tell how this node is: [--json]", run: statusCommand },
-  config: { about: "Show the merged config.yaml: [--json] [--plan] [--why KEY]", run: configCommand },
+  config: {
+    about: "Show the merged config.yaml: [--json] [--plan] [--why KEY] [--dump | --dump-json]",
+    run: configCommand,
+  },
+  cfg: { run: configCommand },
   apply: { about: "Apply what changed in the configuration (root)", run: applyCommand },
   boot: { run: (host) => boot(host).then(() => 0) },
 };
