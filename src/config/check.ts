@@ -3,7 +3,7 @@ import { foreign } from "./foreign.ts";
 import type { Check, Complaint, Kind, ListOf, MapOf, StructOf, Text } from "./kinds.ts";
 import { type Patch, settle } from "./merge.ts";
 import type { Finding, Weight } from "./problem.ts";
-import { withoutUserInfo } from "./secrets.ts";
+import { isSecretName, withoutUserInfo } from "./secrets.ts";
 import { BOOT_WORDS, canonical, elsewhere, nearest, squash } from "./spelling.ts";
 import { type Dict, isNothing, type Scalar, type Span, scalar, type Tree } from "./tree.ts";
 
@@ -119,7 +119,10 @@ class Checker {
     for (const { key, keySpan, value } of tree.entries) {
       const at = `${path}${/^[\w-]+$/.test(key) ? `.${key}` : `[${shown(key)}]`}`;
       if (Object.hasOwn(values, key)) this.find("ignored", keySpan, at, "expected each name once, got it again");
-      if (!this.passes(key, keySpan, kind.checkKey, at)) continue;
+      if (!this.passes(key, keySpan, kind.checkKey, at)) {
+        this.secrets.push(value.span);
+        continue;
+      }
       const checked = settled(this.value(orEmpty(value, kind.value), kind.value, at), kind.value);
       if (checked !== undefined) values[key] = checked;
     }
@@ -145,6 +148,7 @@ class Checker {
       if (isNothing(value)) {
         // A bare `k3os:` is what is left when its keys are commented out, not a wish to undo what other layers say.
         if (child.kind !== "struct") patch[name] = null;
+        else if ((value as Scalar).text !== "") patch[name] = this.nothing(child, at, keySpan);
         continue;
       }
       if (child.caveat !== undefined) this.find("warning", keySpan, at, child.caveat);
@@ -169,6 +173,18 @@ class Checker {
     return patch;
   }
 
+  /** Takes back every key of a struct. */
+  private nothing(kind: StructOf, path: string, span: Span): Patch {
+    return Object.fromEntries(
+      Object.entries(kind.keys).map(([name, child]) => {
+        const at = `${path}.${name}`;
+        if (child.kind === "struct") return [name, this.nothing(child, at, span)];
+        this.places.set(at, span);
+        return [name, null];
+      }),
+    );
+  }
+
   private unknown(key: string, span: Span, value: Tree, kind: StructOf, path: string): void {
     // In `{token:K10…}`, where a space is missing, the key ends with a secret.
     const word = key.replace(/[^\w.-].*/s, "…");
@@ -180,7 +196,9 @@ class Checker {
       return;
     }
     const near = nearest(kind, key);
-    if (near !== undefined && kind.keys[near]?.secret) this.secrets.push(value.span);
+    // Nobody knows what it was meant to be: perhaps a secret.
+    const harmless = near !== undefined && !kind.keys[near]?.secret;
+    if (value.type === "scalar" && !harmless) this.secrets.push(value.span);
     const hint = near === undefined ? this.whereElse(key, path) : `did you mean \`${near}\`?`;
     this.find("ignored", span, at, `unknown key${path === "" ? "" : ` of \`${path}\``}`, hint);
   }
@@ -201,7 +219,7 @@ class Checker {
 
   private complain(complaint: Complaint, text: string, span: Span, path: string, secret?: boolean): void {
     const { weight = "error", expected, hint } = complaint;
-    const got = complaint.got ?? (secret ? "something else" : shown(text));
+    const got = complaint.got ?? (secret || isSecretName(text) ? "something else" : shown(text));
     this.find(weight, span, path, `expected ${expected}, got ${got}`, hint);
   }
 

@@ -14,7 +14,7 @@ import { type Dict, type Entry, type List, type Span, scalar, type Tree } from "
 export interface CommandLine {
   readonly tree: Dict;
   readonly findings: readonly Finding[];
-  /** Values of all words, also of those that are not ours, that sound like secrets. */
+  /** Values that sound like secrets, and those of words that are not ours, of which nobody knows. */
   readonly secrets: readonly Span[];
 }
 
@@ -26,16 +26,27 @@ export function parseCmdline(line: string, schema: StructOf): CommandLine {
   const root: Branch = { dict: new Map(), span: { start: 0, end: text.length } };
   const findings: Finding[] = [];
   const secrets: Span[] = [];
+  let incomplete = false;
   for (const word of words(text)) {
-    if (isSecretName(word.key) || isSecretName(word.value ?? "")) secrets.push(word.valueSpan);
-    if (!isOurs(word.key, schema)) continue;
-    const path = pathOf(word.key, schema);
-    const complain = (message: string, hint?: string) =>
-      findings.push({ weight: "warning", span: word.keySpan, path: path.names.join("."), message, hint });
-    if (!word.closed) complain("expected a closing quote, got the end of the line");
+    const { key, keySpan, value, valueSpan, closed } = word;
+    if (isSecretName(key) || isSecretName(value ?? "")) secrets.push(valueSpan);
+    // `k3os.token x`: what stands behind it was meant for it.
+    if (incomplete) secrets.push(keySpan);
+    incomplete = false;
+    if (!isOurs(key, schema)) {
+      if (value !== undefined) secrets.push(valueSpan);
+      continue;
+    }
+    const path = pathOf(key, schema);
+    const complain = (message: string, hint?: string) => {
+      if (value !== undefined) secrets.push(valueSpan);
+      findings.push({ weight: "warning", span: keySpan, path: path.names.join("."), message, hint });
+    };
+    if (!closed) complain("expected a closing quote, got the end of the line");
     else if (typeof path.kind === "string") complain(`expected ${path.kind}`, path.hint);
-    else if (word.value === undefined && path.kind.kind !== "flag") {
-      complain("expected a value, got none", `write ${word.key}=VALUE`);
+    else if (value === undefined && path.kind.kind !== "flag") {
+      incomplete = true;
+      complain("expected a value, got none", `write ${key}=VALUE`);
     } else place(root, path.names, path.kind, word);
   }
   return { tree: plant(root), findings, secrets };

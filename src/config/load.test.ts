@@ -162,6 +162,13 @@ describe("merging", () => {
     ],
     ["null takes back", ["hostname: a\nk3os: { token: b }", "hostname:\nk3os: { token: ~ }"], {}],
     ["and can be set again", ["hostname: a", "hostname: ~", "hostname: b"], { hostname: "b" }],
+    [
+      "null takes a block back, too, where it is written out",
+      ["hostname: a\nk3os: { token: a, install: { silent: true, debug: true } }", "k3os: { token: b, install: ~ }"],
+      { hostname: "a", k3os: { token: "b" } },
+    ],
+    ["and all of k3os", ["hostname: a\nk3os: { token: a, labels: { a: b } }", "k3os: null"], { hostname: "a" }],
+    ["which can be set again", ["k3os: { token: a }", "k3os: ~", "k3os: { labels: {} }"], { k3os: { labels: {} } }],
     ["a bare k3os: does nothing", ["k3os: { token: a }", "k3os:\n"], { k3os: { token: "a" } }],
     ["an empty list is a value", ["run_cmd: [a]", "run_cmd: []"], { run_cmd: [] }],
     ["'null' in quotes is a text", ["k3os: { token: 'null' }"], { k3os: { token: "null" } }],

@@ -48,7 +48,7 @@ config.yaml:10:11 k3os.labels.zone: expected a string, got a list
  10 |     zone: [a, b]
     |           ^
 config.yaml:11:5 k3os.labels["foo bar"]: expected the name of a label, got "foo bar"
- 11 |     "foo bar": x
+ 11 |     "foo bar": *
     |     ^
     = hint: \`name\` or \`example.com/name\`: letters, digits, \`.\`, \`_\`, \`-\`; at most 63, alphanumeric at both ends
 config.yaml:12:5 k3os.labels["node-role.kubernetes.io/worker"]: warning: expected a label that a node may give itself, got "node-role.kubernetes.io/worker"
@@ -89,7 +89,7 @@ config.yaml:4:12 write_files[0].content: expected base64, got "!" as character 4
     expect(report(text, "cmdline", "/proc/cmdline")).toBe(
       `\
 /proc/cmdline:1:169 hostname: warning: expected a host name, got "a_b"
- 1 | …le=ttyS0 console=ttyS0 console=ttyS0 console=ttyS0 hostname=a_b x x x x x x x x x x x x x x x x x x…
+ 1 | …le=***** console=***** console=***** console=***** hostname=a_b x x x x x x x x x x x x x x x x x x…
    |                                                              ^
    = hint: letters, digits and \`-\`; a \`-\` neither first nor last; at most 63 between dots`,
     );
@@ -146,6 +146,10 @@ describe("secrets", () => {
     `k3os: { k3s_args: "server --token ${secret}" }`,
     `k3os: { k3s_args: [--cluster-secret=${secret}] }`,
     `k3os: { server_url: "https://user:${secret}@host" }`,
+    `k3os: { whatever: ${secret} }`,
+    `k3os: { users: [{ name: a, pass_phrase_: ${secret}, groups: {} }] }`,
+    `k3os: { registries: { configs: { a: { auth: { passphrase: ${secret} } } } } }`,
+    `k3os: { wifi: { name: a, pass: ${secret} } }`,
     `password: ${secret}\nchpasswd: { list: "root:${secret}" }`,
   ];
   it.each(table)("are hidden: %j", (text) => {
@@ -163,6 +167,11 @@ describe("secrets", () => {
     `k3os.token.x=${secret}`,
     `k3os.environment.A-TOKEN=${secret}`,
     `k3os.token="${secret}`,
+    `k3os.token ${secret}`,
+    `k3os.whatever=${secret}`,
+    `other=${secret} k3os.x=1`,
+    `k3os.environment.A+B=${secret}`,
+    `k3os.labels.a=--token=${secret}`,
   ])("are hidden on the command line: %j", (text) => {
     const told = report(text, "cmdline");
     expect(told).not.toBe("");

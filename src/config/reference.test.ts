@@ -29,7 +29,8 @@ describe("the JSON Schema", () => {
   };
 
   const examples = readdirSync(join(root, "examples"), { recursive: true, encoding: "utf8" });
-  it.each(examples.filter((name) => name.endsWith(".yaml")))("accepts examples/%s", (name) => {
+  const own = examples.filter((name) => name.endsWith(".yaml") && !name.includes("cloud-config"));
+  it.each(own)("accepts examples/%s", (name) => {
     expect(complaints(readFileSync(join(root, "examples", name), "utf8"))).toEqual([]);
   });
 

@@ -2,9 +2,16 @@ import { base64Flaw, latin1 } from "../bytes.ts";
 import { type Infer, struct, text } from "../kinds.ts";
 import * as values from "../values.ts";
 
+/** Old k3OS had no other way to a fixed address than a file of connman's, which nothing reads here. */
+const path = values.all(values.filePath, (text) =>
+  /^\/(var\/lib|etc)\/connman\//.test(text)
+    ? { weight: "warning", expected: "a file that something reads", hint: "connman is gone: use `k3os.network`" }
+    : undefined,
+);
+
 export const file = struct(
   {
-    path: text({ about: "Where the file goes. Directories are made.", check: values.filePath, example: "/etc/motd" }),
+    path: text({ about: "Where the file goes. Directories are made.", check: path, example: "/etc/motd" }),
     content: text({ about: "The file, encoded as `encoding` says.", example: "Welcome" }),
     encoding: text({
       about: "base64, gzip or gz+b64; plain text if not given.",
