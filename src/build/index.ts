@@ -6,6 +6,7 @@ import { parseLock } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
 import { digestOf } from "./digest.ts";
+import type { DiskFormat, DiskOptions } from "./media/disk.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost, checkSpecFiles } from "./preflight.ts";
 import { findProject, makerDigests, projectVersion } from "./project.ts";
@@ -14,6 +15,7 @@ import {
   type BuiltImage,
   lockPackages,
   type Medium,
+  makeDiskMedium,
   makeImage,
   makeIsoMedium,
   makeNetbootMedium,
@@ -25,6 +27,7 @@ import { runRecipe } from "./steps.ts";
 import { cacheDirectory, openStore } from "./store.ts";
 import type { Tools } from "./tools.ts";
 
+export type { DiskFormat, DiskOptions, SectorSize } from "./media/disk.ts";
 export type { BuiltImage, Medium } from "./recipe.ts";
 export type { ToolCommand, Tools } from "./tools.ts";
 
@@ -58,6 +61,12 @@ export function buildIso(options: BuildOptions = {}): Promise<Medium> {
 /** Builds what a PXE server hands out: `vmlinuz`, `initrd` (the root inside) and `boot.ipxe` in `<dir>`. */
 export function buildNetboot(options: BuildOptions = {}): Promise<Medium> {
   return inWorkshop(options, makeNetbootMedium);
+}
+
+/** Builds a disk that boots by BIOS and UEFI and grows to the size of the one that it is put on: `<dir>/k3os.<format>`. */
+export function buildDisk(format: DiskFormat, options: BuildOptions & DiskOptions = {}): Promise<Medium> {
+  const { config, arguments: machine, sectorSize } = options;
+  return inWorkshop(options, (shop) => makeDiskMedium(shop, format, { config, arguments: machine, sectorSize }));
 }
 
 /** The tree of tools, made if need be: QEMU, ssh, QuickJS and what else `os/base.yaml` lists. */

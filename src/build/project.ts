@@ -21,7 +21,9 @@ const makers = {
   packages: "src/build/finish.ts",
   kernel: "src/build/kernel.ts",
   initrd: "src/build/initrd.ts",
+  loader: "src/build/loader.ts",
   root: "src/build/root.ts",
+  disk: "src/build/media/disk.ts",
   iso: "src/build/media/iso.ts",
   netboot: "src/build/media/netboot.ts",
 };

@@ -13,6 +13,8 @@ import { finishRoot } from "./finish.ts";
 import { makeInitrd } from "./initrd.ts";
 import { type Kernel, kernelIn, makeKernel } from "./kernel.ts";
 import { compileKube, requireGo } from "./kube.ts";
+import { makeLoader } from "./loader.ts";
+import { convertDisk, type DiskFormat, type DiskOptions, makeRawDisk } from "./media/disk.ts";
 import { makeIso } from "./media/iso.ts";
 import { makeNetboot } from "./media/netboot.ts";
 import type { PackageSource } from "./packages.ts";
@@ -49,6 +51,8 @@ export interface BuiltImage {
   readonly root: string;
   /** The k3s binary as it is in the image. It runs on this machine, too: `k3s kubectl`. */
   readonly k3s: string;
+  /** Directory with the files that make a disk bootable. */
+  readonly loader: string;
   readonly tools: Tools;
 }
 
@@ -74,7 +78,7 @@ export async function makeIsoMedium(shop: Workshop): Promise<Medium> {
   const dir = await shop.runner.run({
     name: "iso",
     title: "ISO",
-    inputs: { image: image.dir, maker: shop.makers.iso, tools: image.tools.root },
+    inputs: { image: image.dir, loader: image.loader, maker: shop.makers.iso, tools: image.tools.root },
     run: (work) => makeIso(work, image),
   });
   return { image, dir };
@@ -91,6 +95,27 @@ export async function makeNetbootMedium(shop: Workshop): Promise<Medium> {
   return { image, dir };
 }
 
+/** A disk as a node boots it, `k3os.<format>`. With a config inside, only the builder can read the result. */
+export async function makeDiskMedium(shop: Workshop, format: DiskFormat, options: DiskOptions = {}): Promise<Medium> {
+  const image = await makeImage(shop);
+  const { config, ...rest } = options;
+  const inputs = { ...rest, config: config && digestOf(config), maker: shop.makers.disk, tools: image.tools.root };
+  const raw = await shop.runner.run({
+    name: "raw",
+    title: "Disk",
+    inputs: { ...inputs, image: image.dir, loader: image.loader },
+    run: (work) => makeRawDisk(work, image, options, join(work.out, "k3os.raw")),
+  });
+  if (format === "raw") return { image, dir: raw };
+  const dir = await shop.runner.run({
+    name: format,
+    title: `Disk as ${format}`,
+    inputs: { raw, maker: shop.makers.disk, tools: image.tools.root },
+    run: (work) => convertDisk(work, image, join(raw, "k3os.raw"), format, config !== undefined),
+  });
+  return { image, dir };
+}
+
 /** Everything but Kubernetes. */
 interface System {
   readonly lock: Lock;
@@ -98,14 +123,29 @@ interface System {
   /** The finished packages of the root. */
   readonly packages: string;
   readonly kernel: Kernel;
+  /** Directory with the files of the boot loader. */
+  readonly loader: string;
   readonly programs: NodePrograms;
 }
 
 async function makeSystem(shop: Workshop): Promise<System> {
   const [programs, lock] = await Promise.all([bundleNode(shop.project), lockPackages(shop)]);
   const tools = await makeTools(shop, lock);
-  const [packages, kernel] = await Promise.all([makePackages(shop, lock, tools), makeKernelTree(shop, lock, tools)]);
-  return { lock, tools, packages, kernel, programs };
+  const [packages, kernel, loader] = await Promise.all([
+    makePackages(shop, lock, tools),
+    makeKernelTree(shop, lock, tools),
+    makeBootLoader(shop, tools),
+  ]);
+  return { lock, tools, packages, kernel, loader, programs };
+}
+
+function makeBootLoader(shop: Workshop, tools: Tools): Promise<string> {
+  return shop.runner.run({
+    name: "loader",
+    title: "Boot loader",
+    inputs: { maker: shop.makers.loader, tools: tools.root },
+    run: (work) => makeLoader(work, tools),
+  });
 }
 
 export async function lockPackages({ givenLock, packages, base, spec }: Workshop): Promise<Lock> {
@@ -229,7 +269,7 @@ async function makeInitrdImage(shop: Workshop, system: System): Promise<string> 
 
 async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promise<string> {
   const { project, spec, base, makers, jobs } = shop;
-  const { packages, kernel, tools, programs } = system;
+  const { packages, kernel, loader, tools, programs } = system;
   const program = programs.k3os;
   const specDirectory = dirname(resolve(shop.specPath));
   const image = describeImage(shop, system, kube);
@@ -241,6 +281,7 @@ async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promis
       maker: makers.root,
       packages,
       kernel: kernel.directory,
+      loader,
       kube: kube.directory,
       program: digestBytes(program),
       files: await digestTree(join(project, "os/rootfs")),
@@ -258,6 +299,7 @@ async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promis
         base,
         packages,
         kernel,
+        loader,
         kube: kube.directory,
         program,
         image,
@@ -301,6 +343,7 @@ async function assembleImage(
     initrd: join(dir, "initrd"),
     root: join(dir, "root.squashfs"),
     k3s: join(kube.directory, "k3s"),
+    loader: system.loader,
     tools: system.tools,
   };
 }

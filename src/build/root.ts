@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { imageArchive } from "../formats/oci.ts";
+import { LOADER, LOADER_FILES } from "../image/disk.ts";
 import { formatImageJson, type ImageJson } from "../image/image-json.ts";
 import { osRelease } from "../image/os-release.ts";
 import type { BaseSpec, ImageSpec } from "../image/spec.ts";
@@ -21,6 +22,8 @@ export interface RootParts {
   /** The finished tree of packages. */
   readonly packages: string;
   readonly kernel: Kernel;
+  /** Directory with the files of the boot loader. */
+  readonly loader: string;
   /** Directory with `k3s` and, when it was built from source, the runc shim. */
   readonly kube: string;
   readonly program: Uint8Array;
@@ -36,6 +39,7 @@ export async function makeRoot(work: Work, parts: RootParts): Promise<string> {
   await linkTree(parts.packages, root);
   await linkTree(join(parts.kernel.directory, "usr/lib/modules"), join(root, "usr/lib/modules"));
   placeKubernetes(root, parts.kube);
+  for (const name of LOADER_FILES) placeFile(join(parts.loader, name), join(root, LOADER, name));
   placeText(parts.program, join(root, "usr/lib/k3os/k3os.js"));
   placeIdentity(root, parts.image);
   placeText(pauseImage(parts.packages), join(root, "usr/share/k3os/images/pause.tar"));

@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { load } from "../config/load.ts";
 import type { Problem } from "../config/problem.ts";
 import { K3osError } from "../errors.ts";
+import type { Io } from "./io.ts";
+import { reportProblems, Told } from "./report.ts";
 
 export interface CheckedFile {
   readonly text: string;
@@ -17,6 +19,14 @@ export function checkConfigFile(path: string, { lenient = false } = {}): Checked
   const text = read(path);
   const { problems } = load([{ name: path, kind: "userdata", text }], { strict: !lenient });
   return { text, problems, valid: !problems.some(({ severity }) => severity === "error") };
+}
+
+/** The text of a config.yaml that a node will get. Whatever is wrong with it is told in full before anything is built or booted. */
+export function requireConfigFile(path: string, io: Io): string {
+  const { text, problems, valid } = checkConfigFile(path);
+  reportProblems(problems, io);
+  if (!valid) throw new Told(1);
+  return text;
 }
 
 function read(path: string): string {

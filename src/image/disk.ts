@@ -59,6 +59,21 @@ export interface Identities {
   readonly partitions: Readonly<Record<number, string>>;
 }
 
+/**
+ * Identities of a disk that was built and not installed: equal builds are equal. Its first boot gives the state partition one of its own, so
+ * that two such disks can be in one machine.
+ */
+export const PREBUILT = {
+  disk: "6B334F53-0000-4000-8000-000000000000",
+  partitions: {
+    1: "6B334F53-0000-4000-8000-000000000001",
+    2: "6B334F53-0000-4000-8000-000000000002",
+    3: "6B334F53-0000-4000-8000-000000000003",
+  },
+  /** Of the file system. */
+  state: "6b334f53-0000-4000-8000-0000000000e4",
+} as const satisfies Identities & { readonly state: string };
+
 /** The partition table as sfdisk(8) reads it, for any size of sectors; without `identities`, sfdisk makes random ones. */
 export function partitionScript(identities?: Identities): string {
   const lines = PARTITIONS.map(({ number, name, type, startMiB, sizeMiB }) =>
@@ -139,6 +154,9 @@ export const ESP_LOADERS = [
   { path: "/EFI/BOOT/grubx64.efi", from: "grubx64.efi" },
 ] as const;
 
+/** Where Debian's signed GRUB looks for its menu. */
+export const ESP_MENU = "/EFI/debian/grub.cfg";
+
 export function espEntries(): DiskEntry[] {
-  return [{ path: "/EFI/debian/grub.cfg", text: stateMenuFinder() }];
+  return [{ path: ESP_MENU, text: stateMenuFinder() }];
 }

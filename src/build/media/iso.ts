@@ -1,15 +1,18 @@
 import { linkSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { ESP_LOADERS, ESP_MENU, IMAGE_FILES } from "../../image/disk.ts";
 import { grubMenu } from "../../image/grub.ts";
-import { megabytes } from "../extract.ts";
+import { megabytes, treeSize } from "../extract.ts";
+import { makeGrub } from "../loader.ts";
 import type { BuiltImage } from "../recipe.ts";
 import type { Work } from "../steps.ts";
+import { placeFile, placeText } from "../tree.ts";
 
 const label = "K3OS";
 
-/** What GRUB needs to find the medium and start Linux, besides what its platforms add. */
-const commonModules = [
-  ...["iso9660", "part_gpt", "part_msdos", "search", "search_label"],
+/** What GRUB needs under BIOS to find the medium and start Linux. */
+const modules = [
+  ...["biosdisk", "iso9660", "part_gpt", "part_msdos", "search", "search_label"],
   ...["normal", "configfile", "test", "true", "echo", "ls", "cat", "reboot", "halt"],
   ...["linux", "gzio", "serial", "terminal", "all_video"],
 ];
@@ -29,7 +32,7 @@ export async function makeIso(work: Work, image: BuiltImage): Promise<string> {
   const file = join(work.out, "k3os.iso");
 
   placeImage(tree, image);
-  await makeBiosLoader(run, work.scratch, image, join(tree, "boot/grub/bios.img"));
+  await makeBiosLoader(work, image, join(tree, "boot/grub/bios.img"));
   await makeEfiVolume(run, work.scratch, image, efi);
   await writeIso(run, image, tree, efi, file);
   return megabytes(statSync(file).size);
@@ -38,7 +41,7 @@ export async function makeIso(work: Work, image: BuiltImage): Promise<string> {
 function placeImage(tree: string, { dir, imageJson }: BuiltImage): void {
   const directory = `/k3os/system/${imageJson.version}`;
   mkdirSync(join(tree, directory), { recursive: true });
-  for (const name of ["vmlinuz", "initrd", "root.squashfs", "image.json"]) {
+  for (const name of IMAGE_FILES) {
     linkSync(join(dir, name), join(tree, directory, name));
   }
   symlinkSync(imageJson.version, join(tree, "k3os/system/current"));
@@ -47,47 +50,24 @@ function placeImage(tree: string, { dir, imageJson }: BuiltImage): void {
   writeFileSync(join(tree, "boot/grub/grub.cfg"), menu);
 }
 
-function makeBiosLoader(run: RunTool, scratch: string, image: BuiltImage, file: string): Promise<unknown> {
-  return makeGrub(
-    run,
-    scratch,
-    image,
-    { format: "i386-pc-eltorito", platform: "i386-pc", modules: ["biosdisk"] },
-    file,
-  );
+const findMedium = `search --no-floppy --label ${label} --set=root\nset prefix=($root)/boot/grub\n`;
+
+function makeBiosLoader(work: Work, { tools }: BuiltImage, file: string): Promise<void> {
+  mkdirSync(dirname(file), { recursive: true });
+  const platform = { format: "i386-pc-eltorito", platform: "i386-pc", prefix: "/boot/grub" };
+  return makeGrub(work, tools, { ...platform, modules, config: findMedium, file });
 }
 
-/** The FAT file system that UEFI looks for a loader in. */
-async function makeEfiVolume(run: RunTool, scratch: string, image: BuiltImage, file: string): Promise<void> {
-  const loader = join(scratch, "BOOTX64.EFI");
-  const modules = ["fat", "efi_gop", "efi_uga"];
-  await makeGrub(run, scratch, image, { format: "x86_64-efi", platform: "x86_64-efi", modules }, loader);
+/** The FAT file system that UEFI looks for a loader in: Debian's signed ones, so that the medium boots under Secure Boot, too. */
+async function makeEfiVolume(run: RunTool, scratch: string, { loader }: BuiltImage, file: string): Promise<void> {
+  const tree = join(scratch, "efi");
+  placeText(`${findMedium}configfile $prefix/grub.cfg\n`, join(tree, ESP_MENU));
+  for (const { path, from } of ESP_LOADERS) placeFile(join(loader, from), join(tree, path));
   // Whole tracks of 2 heads and 32 sectors, with room for the file system itself.
-  const tracks = Math.ceil((statSync(loader).size + (256 << 10)) / (64 * 512));
+  const tracks = Math.ceil((treeSize(tree) + (256 << 10)) / (64 * 512));
   const geometry = ["-T", `${tracks * 64}`, "-h", "2", "-s", "32"];
   await run("mformat", "-C", "-i", file, ...geometry, "-N", "6b336f73", "-v", "K3OS_EFI", "::");
-  await run("mmd", "-i", file, "::EFI", "::EFI/BOOT");
-  await run("mcopy", "-i", file, loader, "::EFI/BOOT/BOOTX64.EFI");
-}
-
-interface GrubTarget {
-  readonly format: string;
-  readonly platform: string;
-  readonly modules: readonly string[];
-}
-
-async function makeGrub(
-  run: RunTool,
-  scratch: string,
-  { tools }: BuiltImage,
-  { format, platform, modules }: GrubTarget,
-  file: string,
-): Promise<void> {
-  const findMedium = join(scratch, "find.cfg");
-  writeFileSync(findMedium, `search --no-floppy --label ${label} --set=root\nset prefix=($root)/boot/grub\n`);
-  const directory = tools.path(`usr/lib/grub/${platform}`);
-  const options = ["--format", format, "--directory", directory, "--prefix", "/boot/grub", "--config", findMedium];
-  await run("grub-mkimage", ...options, "--output", file, ...commonModules, ...modules);
+  await run("mcopy", "-s", "-i", file, join(tree, "EFI"), "::");
 }
 
 async function writeIso(

@@ -1,18 +1,23 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import type { BuildOptions } from "../../build/index.ts";
+import type { BuildOptions, DiskFormat, SectorSize } from "../../build/index.ts";
+import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
+import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { examples, jsonOption } from "../options.ts";
 import { withProgress } from "../progress/index.ts";
 import { copyFiles } from "./copy-files.ts";
 
-const formats = ["image", "iso", "netboot"] as const;
+const diskFormats = ["raw", "qcow2", "vmdk", "ova", "vhd", "vdi"] as const satisfies readonly DiskFormat[];
+const formats = ["image", "iso", "netboot", ...diskFormats] as const;
 type Format = (typeof formats)[number];
 
 interface BuildCommandOptions {
   readonly format: Format;
   readonly output?: string;
+  readonly config?: string;
+  readonly sectorSize?: "512" | "4096";
   readonly spec?: string;
   readonly lock?: string;
   readonly refresh?: boolean;
@@ -26,6 +31,8 @@ export function buildCommand(io: Io): Command {
     .description("Builds an image or a medium; what is built already from the same inputs is taken as it is.")
     .addOption(new Option("--format <format>", "what to build").choices(formats).default("image"))
     .option("-o, --output <dir>", "copy the files there, instead of printing where they are kept")
+    .option("--config <file>", "a config.yaml to put onto a disk; checked first")
+    .addOption(new Option("--sector-size <bytes>", "for disks with sectors of 4096 bytes").choices(["512", "4096"]))
     .option("--spec <file>", "the image.yaml that says what goes in, instead of os/image.yaml")
     .option("--lock <file>", "build from exactly the packages of that lock (an earlier build's lock.json)")
     .option("--refresh", "ask for newer packages, even if that was done today")
@@ -35,21 +42,39 @@ export function buildCommand(io: Io): Command {
   return examples(
     build,
     ["./k3os build --format iso -o .", "k3os.iso in this directory"],
+    ["./k3os build --format raw -o .", "k3os.raw, to be written onto a disk"],
+    ["./k3os build --format qcow2 --config node.yaml -o .", "a disk that knows what it will be"],
     ["./k3os build --refresh", "with today's security fixes"],
     ["./k3os build --lock lock.json -o out", "an earlier image again, byte for byte"],
   );
 }
 
 async function runBuild(options: BuildCommandOptions, io: Io): Promise<void> {
-  const built = await withProgress(io, options.json === true, (progress) => make(options, progress, io));
+  const config = readConfig(options, io);
+  const built = await withProgress(io, options.json === true, (progress) => make(options, config, progress, io));
   const dir = options.output === undefined ? built.dir : resolve(options.output);
   if (dir !== built.dir) copyFiles(built.dir, dir);
   if (options.json) printJson(io, { format: options.format, dir, image: built.image.imageJson });
   else printLine(io, dir);
 }
 
-async function make(options: BuildCommandOptions, progress: Progress, io: Io) {
-  const { build, buildIso, buildNetboot } = await import("../../build/index.ts");
+/** What goes onto a disk is checked before anything is built; other formats have no place for it. */
+function readConfig({ config, sectorSize, format }: BuildCommandOptions, io: Io): string | undefined {
+  const given = config !== undefined ? "--config" : sectorSize !== undefined ? "--sector-size" : undefined;
+  if (given !== undefined && !isDisk(format)) {
+    throw new K3osError("usage", `${given} is for disks, not for --format ${format}.`, {
+      hint: `Formats of disks: ${diskFormats.join(", ")}.`,
+    });
+  }
+  return config === undefined ? undefined : requireConfigFile(config, io);
+}
+
+function isDisk(format: Format): format is DiskFormat {
+  return (diskFormats as readonly string[]).includes(format);
+}
+
+async function make(options: BuildCommandOptions, config: string | undefined, progress: Progress, io: Io) {
+  const { build, buildDisk, buildIso, buildNetboot } = await import("../../build/index.ts");
   const context: BuildOptions = {
     progress,
     signal: io.signal,
@@ -58,6 +83,10 @@ async function make(options: BuildCommandOptions, progress: Progress, io: Io) {
     ...(options.spec === undefined ? {} : { specPath: options.spec }),
     ...(options.lock === undefined ? {} : { lock: options.lock }),
   };
+  const { format, sectorSize } = options;
+  if (isDisk(format)) {
+    return buildDisk(format, { ...context, config, sectorSize: sectorSize && (Number(sectorSize) as SectorSize) });
+  }
   if (options.format === "iso") return buildIso(context);
   if (options.format === "netboot") return buildNetboot(context);
   const image = await build(context);

@@ -10,12 +10,11 @@ import { checkHostMemory } from "../../vm/memory.ts";
 import { checkPort } from "../../vm/ports.ts";
 import type { Accel, Boot, Firmware } from "../../vm/qemu.ts";
 import { waitReady } from "../../vm/ready.ts";
-import { checkConfigFile } from "../config-file.ts";
+import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { command } from "../machines.ts";
 import { examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
 import { asStep, withProgress } from "../progress/index.ts";
-import { reportProblems, Told } from "../report.ts";
 import { describe } from "./status.ts";
 
 interface UpOptions {
@@ -75,7 +74,7 @@ export function upCommand(io: Io): Command {
 }
 
 async function runUp(options: UpOptions, io: Io): Promise<void> {
-  const config = readConfig(options.config, io);
+  const config = options.config === undefined ? undefined : requireConfigFile(options.config, io);
   await refuseEarly(options);
   const machine = await withProgress(io, options.json === true, async (progress) => {
     const { image, boot } = await prepare(options, { progress, signal: io.signal });
@@ -97,15 +96,6 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
   });
   if (options.json === true) return printJson(io, await describe(machine, io.signal));
   tellHowToUse(machine, options, io);
-}
-
-/** A wrong config is told in full before anything is built or booted. */
-function readConfig(path: string | undefined, io: Io): string | undefined {
-  if (path === undefined) return undefined;
-  const { text, problems, valid } = checkConfigFile(path);
-  reportProblems(problems, io);
-  if (!valid) throw new Told(1);
-  return text;
 }
 
 /** What would only come out after a build of minutes. */

@@ -1,0 +1,62 @@
+import { copyFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BIOS_BOOT, STATE } from "../image/disk.ts";
+import { megabytes } from "./extract.ts";
+import type { Work } from "./steps.ts";
+import type { Tools } from "./tools.ts";
+
+/** What GRUB needs under BIOS to read the menu on the state partition and start Linux. */
+const modules = [
+  ...["biosdisk", "part_gpt", "ext2", "search", "search_label", "probe", "regexp", "loadenv"],
+  ...["normal", "configfile", "test", "true", "echo", "ls", "cat", "sleep", "reboot", "halt"],
+  ...["linux", "gzio", "serial", "terminal", "all_video"],
+];
+
+/**
+ * The files that make a disk bootable (`LOADER_FILES`): Debian's own signed shim and GRUB for UEFI, so that the chain of trust ends at
+ * the key that every machine's firmware has, and a GRUB for BIOS that reads the menu on the disk it was started from.
+ */
+export async function makeLoader(work: Work, tools: Tools): Promise<string> {
+  const copies = {
+    "boot.img": "usr/lib/grub/i386-pc/boot.img",
+    "shimx64.efi": "usr/lib/shim/shimx64.efi.signed",
+    "grubx64.efi": "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed",
+  };
+  for (const [name, path] of Object.entries(copies)) copyFileSync(tools.path(path), join(work.out, name));
+  await makeGrub(work, tools, {
+    format: "i386-pc",
+    platform: "i386-pc",
+    prefix: `(,gpt${STATE.number})/boot/grub`,
+    modules,
+    file: join(work.out, "core.img"),
+  });
+  const size = statSync(join(work.out, "core.img")).size;
+  if (size > (BIOS_BOOT.sizeMiB ?? 0) << 20) throw new Error(`core.img has ${size} bytes: too many for its partition`);
+  return megabytes(size);
+}
+
+export interface Grub {
+  readonly format: string;
+  readonly platform: string;
+  /** Where GRUB looks for its menu. */
+  readonly prefix: string;
+  readonly modules: readonly string[];
+  /** Commands to be run first. */
+  readonly config?: string;
+  readonly file: string;
+}
+
+/** A GRUB of our own making; equal input gives equal bytes. */
+export async function makeGrub(work: Work, tools: Tools, grub: Grub): Promise<void> {
+  const options = ["--format", grub.format, "--directory", tools.path(`usr/lib/grub/${grub.platform}`)];
+  if (grub.config !== undefined) {
+    const config = join(work.scratch, `${grub.format}.cfg`);
+    writeFileSync(config, grub.config);
+    options.push("--config", config);
+  }
+  const { argv, env } = tools.command([
+    ...["grub-mkimage", ...options, "--prefix", grub.prefix, "--output", grub.file],
+    ...grub.modules,
+  ]);
+  await work.command(argv, { env });
+}

@@ -1,0 +1,217 @@
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { biosLoader } from "../../formats/grub-bios.ts";
+import { ova } from "../../formats/ovf.ts";
+import {
+  BIOS_BOOT,
+  type DiskEntry,
+  ESP,
+  ESP_LOADERS,
+  espEntries,
+  IMAGE_FILES,
+  MAKE_ESP,
+  MAKE_STATE,
+  PREBUILT,
+  partitionScript,
+  STATE,
+  slotDirectory,
+  stateEntries,
+} from "../../image/disk.ts";
+import { megabytes } from "../extract.ts";
+import type { BuiltImage } from "../recipe.ts";
+import type { Work } from "../steps.ts";
+import { placeText } from "../tree.ts";
+
+export interface DiskOptions {
+  /** The text of config.yaml; it was checked. */
+  readonly config?: string | undefined;
+  /** Kernel arguments of the machine that it is for. */
+  readonly arguments?: readonly string[] | undefined;
+  /** Bytes of a sector: 512 if not given. Disks with 4096 boot by UEFI only. */
+  readonly sectorSize?: SectorSize | undefined;
+}
+
+export type SectorSize = 512 | 4096;
+
+export type DiskFormat = "raw" | "qcow2" | "vmdk" | "ova" | "vhd" | "vdi";
+
+/** As it is built; it grows to the size of the disk that it is written to. Room for one image and its first start. */
+const sizeMiB = 640;
+const MiB = 1 << 20;
+
+/**
+ * A whole disk in a sparse file, made without root and without a mount. Equal input gives equal bytes; what must differ from
+ * machine to machine is made at the first boot.
+ */
+export async function makeRawDisk(work: Work, image: BuiltImage, options: DiskOptions, file: string): Promise<string> {
+  const run = toolRunner(work, image);
+  if (options.config !== undefined) chmodSync(work.out, 0o700);
+  writeFileSync(file, "");
+  truncateSync(file, sizeMiB * MiB);
+  await partition(run, file, options);
+  if (options.sectorSize !== 4096) placeBiosLoader(file, image.loader);
+  await makeEsp(run, work, image, file, options);
+  await makeState(run, work, image, file, options);
+  return megabytes(statSync(file).blocks * 512);
+}
+
+/** Virtual disks that their hypervisor cannot enlarge are made large at once; they take no more room for that. */
+const virtualSize = "16G";
+
+const conversions: Readonly<
+  Record<Exclude<DiskFormat, "raw" | "ova">, { readonly name: string; readonly options?: string }>
+> = {
+  qcow2: { name: "qcow2" },
+  vmdk: { name: "vmdk", options: "subformat=streamOptimized" },
+  vhd: { name: "vpc", options: "subformat=dynamic" },
+  vdi: { name: "vdi" },
+};
+
+/** The disk in the format of a hypervisor: `k3os.<format>`. */
+export async function convertDisk(
+  work: Work,
+  image: BuiltImage,
+  raw: string,
+  format: Exclude<DiskFormat, "raw">,
+  secret: boolean,
+): Promise<string> {
+  if (secret) chmodSync(work.out, 0o700);
+  const run = toolRunner(work, image);
+  const file = join(work.out, `k3os.${format}`);
+  if (format === "qcow2") await convert(run, raw, "qcow2", file);
+  else {
+    const large = join(work.scratch, "large.raw");
+    await run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", raw, large, virtualSize]);
+    if (format === "ova") await makeOva(run, work, large, file, image);
+    else await convert(run, large, format, file, "qcow2");
+  }
+  return megabytes(statSync(file).size);
+}
+
+function convert(
+  run: RunTool,
+  from: string,
+  format: keyof typeof conversions,
+  to: string,
+  fromFormat: "raw" | "qcow2" = "raw",
+): Promise<string> {
+  const { name, options } = conversions[format];
+  return run(["qemu-img", "convert", "-f", fromFormat, "-O", name, ...(options ? ["-o", options] : []), from, to]);
+}
+
+async function makeOva(
+  run: RunTool,
+  work: Work,
+  large: string,
+  file: string,
+  { imageJson }: BuiltImage,
+): Promise<void> {
+  const vmdk = join(work.scratch, "disk.vmdk");
+  await convert(run, large, "vmdk", vmdk, "qcow2");
+  const info = JSON.parse(await run(["qemu-img", "info", "--output=json", large])) as { "virtual-size": number };
+  const hardware = { cpus: 2, memoryMiB: 2048, capacity: info["virtual-size"] };
+  const machine = { name: "k3os", version: imageJson.version, ...hardware, vmdk: new Uint8Array(readFileSync(vmdk)) };
+  writeFileSync(
+    file,
+    ova(machine, (bytes) => createHash("sha256").update(bytes).digest("hex")),
+  );
+}
+
+type RunTool = (argv: readonly string[], options?: { readonly input?: string }) => Promise<string>;
+
+/** Programs of the tools tree, without the time of day and the configuration of this host. */
+function toolRunner(work: Work, { tools, imageJson }: BuiltImage): RunTool {
+  return (argv, options = {}) => {
+    const tool = tools.command(argv);
+    const settings = {
+      SOURCE_DATE_EPOCH: `${imageJson.time}`,
+      TZ: "UTC",
+      MKE2FS_CONFIG: tools.path("etc/mke2fs.conf"),
+    };
+    return work.command(tool.argv, { ...options, env: { ...tool.env, ...settings } });
+  };
+}
+
+async function partition(run: RunTool, file: string, { sectorSize = 512 }: DiskOptions): Promise<void> {
+  const argv = ["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--sector-size", `${sectorSize}`, file];
+  await run(argv, { input: partitionScript(PREBUILT) });
+}
+
+function placeBiosLoader(file: string, loader: string): void {
+  const bytes = (name: string) => new Uint8Array(readFileSync(join(loader, name)));
+  const place = { start: BIOS_BOOT.startMiB * MiB, size: (BIOS_BOOT.sizeMiB ?? 0) * MiB };
+  const disk = openSync(file, "r+");
+  try {
+    for (const { offset, bytes: part } of biosLoader({ bootImg: bytes("boot.img"), coreImg: bytes("core.img") }, place))
+      writeSync(disk, part, 0, part.length, offset);
+  } finally {
+    closeSync(disk);
+  }
+}
+
+async function makeEsp(
+  run: RunTool,
+  work: Work,
+  { loader }: BuiltImage,
+  file: string,
+  { sectorSize = 512 }: DiskOptions,
+): Promise<void> {
+  const start = ESP.startMiB * MiB;
+  const place = ["-S", `${sectorSize}`, "--offset", `${start / sectorSize}`, "--invariant"];
+  await run([...MAKE_ESP, ...place, file, `${(ESP.sizeMiB ?? 0) * 1024}`]);
+  const tree = join(work.scratch, "esp");
+  placeEntries(tree, espEntries());
+  for (const { path, from } of ESP_LOADERS) {
+    mkdirSync(dirname(join(tree, path)), { recursive: true });
+    linkSync(join(loader, from), join(tree, path));
+  }
+  await run(["mcopy", "-s", "-i", `${file}@@${start}`, join(tree, "EFI"), "::"]);
+}
+
+async function makeState(
+  run: RunTool,
+  work: Work,
+  { dir, imageJson }: BuiltImage,
+  file: string,
+  { config, arguments: machine = [] }: DiskOptions,
+): Promise<void> {
+  const tree = join(work.scratch, "state");
+  const slot = join(tree, slotDirectory(imageJson.version));
+  mkdirSync(slot, { recursive: true });
+  for (const name of IMAGE_FILES) linkSync(join(dir, name), join(slot, name));
+  placeEntries(tree, stateEntries({ image: imageJson, config, arguments: machine }));
+
+  const start = STATE.startMiB * MiB;
+  // The last MiB is for the second copy of the partition table.
+  const kibibytes = (sizeMiB - STATE.startMiB - 1) * 1024;
+  const extended = [`offset=${start}`, `hash_seed=${PREBUILT.state}`, "root_owner=0:0", "assume_storage_prezeroed=1"];
+  await run([...MAKE_STATE, "-U", PREBUILT.state, "-E", extended.join(","), "-d", tree, file, `${kibibytes}k`]);
+  // Whoever builds, and whenever: files are root's and have the time of the image.
+  const fields = { uid: 0, gid: 0, mtime: `@${imageJson.time}` };
+  const commands = readdirSync(tree, { recursive: true, encoding: "utf8" }).flatMap((path) =>
+    Object.entries(fields).map(([field, value]) => `set_inode_field "/${path}" ${field} ${value}\n`),
+  );
+  await run(["debugfs", "-w", "-f", "-", `${file}?offset=${start}`], { input: commands.sort().join("") });
+}
+
+function placeEntries(tree: string, entries: readonly DiskEntry[]): void {
+  for (const entry of entries) {
+    const path = join(tree, entry.path);
+    if ("text" in entry) placeText(entry.text, path, entry.mode);
+    else symlinkSync(entry.target, path);
+  }
+}
