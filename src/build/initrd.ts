@@ -37,7 +37,7 @@ export async function makeInitrd(work: Work, parts: InitrdParts): Promise<string
     mkdirSync(join(tree, path), { recursive: true });
   }
   symlinkSync("bin", join(tree, "sbin"));
-  await placePrograms(work, tree, parts, ["busybox", "qjs"]);
+  await placePrograms(work, tree, parts, ["bin/busybox", "bin/qjs", "sbin/e2fsck"]);
   await linkApplets(work, tree, parts);
   await placeModules(work, tree, parts);
   placeText(parts.program, join(tree, "init.js"));
@@ -60,8 +60,8 @@ async function placePrograms(
 ): Promise<void> {
   placeFile(join(packages, "usr", loader), join(tree, loader));
   for (const name of names) {
-    const program = `usr/bin/${name}`;
-    placeFile(join(packages, program), join(tree, "bin", name));
+    const program = `usr/${name}`;
+    placeFile(join(packages, program), join(tree, "bin", basename(name)));
     const list = await work.command(tools.listLibraries(packages, program));
     for (const [, path = ""] of list.matchAll(/=> (\/\S+)/g)) placeFile(path, join(tree, "lib", basename(path)));
   }

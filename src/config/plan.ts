@@ -13,6 +13,8 @@ export interface Facts {
   readonly mode: string;
   /** Version of the image. */
   readonly version: string;
+  /** What Kubernetes calls the node, whatever its host name is now. */
+  readonly nodeName?: string;
 }
 
 /**
@@ -182,6 +184,7 @@ function k3sStep({ k3os = {} }: Config, environment: Readonly<Record<string, str
   const args = (k3os.k3s_args ?? []).flatMap((entry) => (splitsIntoWords(entry) ? shellWords(entry) : [entry]));
   const given = args[0] === "server" || args[0] === "agent" ? args[0] : undefined;
   const role = given ?? (k3os.server_url === undefined ? "server" : "agent");
+  const isNamed = args.some((arg) => /^--?node-name(=|$)/.test(arg));
   const labels = { ...k3os.labels, "k3os.io/mode": facts.mode, "k3os.io/version": facts.version };
   return {
     phase: "boot",
@@ -189,6 +192,7 @@ function k3sStep({ k3os = {} }: Config, environment: Readonly<Record<string, str
     role,
     args: [
       ...(given === undefined ? args : args.slice(1)).map(withCurrentFlag),
+      ...(facts.nodeName === undefined || isNamed ? [] : [`--node-name=${facts.nodeName}`]),
       ...Object.entries(labels)
         .map(([key, value]) => `--node-label=${key}=${value}`)
         .sort(),

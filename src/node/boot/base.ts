@@ -53,14 +53,6 @@ export function keepLittleMemoryBack(host: Host): void {
   host.poke("/proc/sys/vm/min_free_kbytes", `${Math.floor(Math.sqrt(16 * total))}`);
 }
 
-/** Gives the machine an identity (machine-id(5)) if it has none. */
-export function ensureMachineId(host: Host): void {
-  const existing = host.stat("/etc/machine-id");
-  if (existing !== undefined && existing.size > 0) return;
-  const id = host.readText("/proc/sys/kernel/random/uuid").replace(/[-\n]/g, "");
-  host.write("/etc/machine-id", `${id}\n`, { mode: 0o444 });
-}
-
 /** A login on each console of the kernel's (`console=`, /sys/class/tty/console/active), and on the first virtual one. */
 export function linkConsoles(host: Host): void {
   const active = "/sys/class/tty/console/active";

@@ -11,33 +11,37 @@ import { readDataSources } from "../sources/sources.ts";
 import { reached } from "../stages.ts";
 import {
   bringUpKernelInterfaces,
-  ensureMachineId,
   keepLittleMemoryBack,
   linkConsoles,
   loadModules,
   setSysctls,
   showAddresses,
 } from "./base.ts";
+import { tendDisk } from "./disk.ts";
 import { ensureHostname } from "./hostname.ts";
+import { ensureNodeName, restoreIdentity } from "./identity.ts";
 import { provideImages } from "./images.ts";
 
 /** Process 1's second half, in the root: everything that has to be so before the first service starts. */
 export async function boot(host: Host): Promise<void> {
   const { debug } = bootArguments(host.readText("/proc/cmdline"));
   await bringUpKernelInterfaces(host);
+  const tended = tendDisk(host);
   const { everything } = await loadModules(host);
   reached(host, "modules", debug);
 
   keepLittleMemoryBack(host);
   setSysctls(host);
-  ensureMachineId(host);
+  restoreIdentity(host);
   linkConsoles(host);
   await readDataSources(host, everything);
   await showAddresses(host, everything);
 
   const { config, problems } = loadConfig(host);
+  const hostname = ensureHostname(host, config.hostname);
+  ensureNodeName(host, hostname);
   const facts = readFacts(host);
-  const named: Config = { ...config, hostname: ensureHostname(host, config.hostname) };
+  const named: Config = { ...config, hostname };
   const steps = pending(plan(named, facts), observe(host));
   // Whoever sits at the console of a live system logs in as rancher; sshd never takes a password.
   if (facts.mode === "live" && config.k3os?.password === undefined) setPasswordHash(host, "rancher", "");
@@ -46,6 +50,7 @@ export async function boot(host: Host): Promise<void> {
   provideImages(host);
   report(host, problems, failures);
   enableRuntimePhase(host, steps);
+  await tended;
   reached(host, "config", debug);
 }
 

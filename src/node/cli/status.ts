@@ -33,13 +33,13 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   const options = parseArguments(args, { flags: ["--json"] });
   const { problems, failures } = lastReport(host);
   const hostname = host.readText("/proc/sys/kernel/hostname").trim();
+  const { nodeName = hostname, ...facts } = readFacts(host);
   const [addresses, k3s, ready] = await Promise.all([
     globalAddresses(host),
     serviceState(host),
-    nodeReady(host, hostname),
+    nodeReady(host, nodeName),
   ]);
   const errors = problems.filter(({ severity }) => severity === "error").length + failures.length;
-  const facts = readFacts(host);
   const status: Status = {
     hostname,
     ...facts,
@@ -84,9 +84,9 @@ async function serviceState(host: Host): Promise<Service> {
   return last ? { state, restarts, last_error: last.slice(last.indexOf("k3s: ")) } : { state, restarts };
 }
 
-async function nodeReady(host: Host, hostname: string): Promise<Status["ready"]> {
+async function nodeReady(host: Host, name: string): Promise<Status["ready"]> {
   const jsonpath = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
-  const argv = ["k3s", "kubectl", "--request-timeout=5s", "get", "node", hostname, "-o", jsonpath];
+  const argv = ["k3s", "kubectl", "--request-timeout=5s", "get", "node", name, "-o", jsonpath];
   const { status, stdout } = await host.exec(argv, { timeoutMs: 20_000 });
   if (status !== 0) return "unknown";
   return stdout.trim() === "True" ? "True" : "False";

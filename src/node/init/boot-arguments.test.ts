@@ -3,25 +3,32 @@ import { bootArguments } from "./boot-arguments.ts";
 
 describe("bootArguments", () => {
   const cases = [
-    ["quiet console=ttyS0", { root: undefined, mode: "live", debug: false }],
+    ["quiet console=ttyS0", { root: undefined, mode: undefined, rescue: false, wipe: undefined, debug: false }],
     ["k3os.debug", { debug: true }],
     ["k3os.debug=false", { debug: false }],
-    ["rescue", { mode: "shell" }],
-    ["k3os.mode=shell k3os.mode=live", { mode: "live" }],
+    ["rescue", { rescue: true }],
+    ["k3os.mode=shell", { rescue: true, mode: undefined }],
+    ["k3os.mode=shell k3os.mode=live", { rescue: false, mode: "live" }],
+    ["k3os.mode=disk", { mode: "local" }],
+    ["k3os.mode=install k3os.mode=local", { mode: "local" }],
+    ["k3os.mode=factory-reset", { mode: "local", wipe: "factory-reset" }],
+    ["k3os.mode=ephemeral", { mode: "local", wipe: "ephemeral" }],
+    ["k3os.fallback_mode=install", { mode: undefined, fallbackMode: "install" }],
     ["k3os.root=SERIAL=k3os-root", { root: { kind: "serial", serial: "k3os-root" } }],
     [
       "k3os.root=LABEL=K3OS:/k3os/system/1.0/root.squashfs",
       { root: { kind: "label", label: "K3OS", path: "/k3os/system/1.0/root.squashfs" } },
     ],
+    ["k3os.root=UUID=6b33-4f:/root.squashfs", { root: { kind: "uuid", uuid: "6b33-4f", path: "/root.squashfs" } }],
   ] as const;
   for (const [cmdline, want] of cases) it(cmdline, () => expect(bootArguments(`${cmdline}\n`)).toMatchObject(want));
 
   it("names a root that it cannot read, and the way out", () => {
     expect(() => bootArguments("k3os.root=/dev/sda1")).toThrow(
-      'expected LABEL=<volume>:<path> or SERIAL=<serial>, got "/dev/sda1"',
+      'expected LABEL=<volume>:<path>, UUID=<volume>:<path> or SERIAL=<serial>, got "/dev/sda1"',
     );
   });
-  it("names a mode that it does not know", () => {
-    expect(() => bootArguments("k3os.mode=turbo")).toThrow('expected live or shell, got "turbo"');
+  it.each(["turbo", "toString"])("names a mode that it does not know: %s", (word) => {
+    expect(() => bootArguments(`k3os.mode=${word}`)).toThrow(/k3os\.mode: expected live, .*, got/);
   });
 });

@@ -4,22 +4,43 @@ import { K3osError } from "../../errors.ts";
 export type RootSource =
   /** A file on a volume with this label. */
   | { readonly kind: "label"; readonly label: string; readonly path: string }
+  /** A file on the volume with this UUID. */
+  | { readonly kind: "uuid"; readonly uuid: string; readonly path: string }
   /** A virtio disk with this serial, which is the squashfs itself. */
   | { readonly kind: "serial"; readonly serial: string }
   /** A file inside the initrd. */
   | { readonly kind: "initrd"; readonly path: string };
 
-export type Mode = "live" | "shell";
+/** `local`: what is written persists on the state partition. Otherwise it is kept in memory; `install` asks to put k3OS on a disk. */
+export type Mode = "live" | "install" | "local";
+
+/** What happens to what persisted up to now: wiped for good, or at every boot, as the flag files of the same names have it. */
+export type Wipe = "factory-reset" | "ephemeral";
 
 export interface BootArguments {
   /** `undefined`: inside the initrd if it is there, else the default label. */
   readonly root: RootSource | undefined;
-  readonly mode: Mode;
+  /** `undefined`: what the volumes suggest. */
+  readonly mode: Mode | undefined;
+  /** The mode if no state partition is found. */
+  readonly fallbackMode: Mode | undefined;
+  readonly wipe: Wipe | undefined;
+  /** A shell first. */
+  readonly rescue: boolean;
   readonly debug: boolean;
 }
 
-export const EMBEDDED_ROOT = "/root.squashfs";
-export const DEFAULT_ROOT: RootSource = { kind: "label", label: "K3OS", path: "/k3os/system/current/root.squashfs" };
+/** What `k3os.mode=` may say. `disk` was old k3OS's word for the first half of a boot that ended as `local`. */
+const MODES: Readonly<Record<string, Partial<BootArguments>>> = {
+  live: { mode: "live" },
+  install: { mode: "install" },
+  disk: { mode: "local" },
+  local: { mode: "local" },
+  shell: { rescue: true },
+  rescue: { rescue: true },
+  "factory-reset": { mode: "local", wipe: "factory-reset" },
+  ephemeral: { mode: "local", wipe: "ephemeral" },
+};
 
 /**
  * What of the kernel's command line the initrd acts on; the rest is config and read later.
@@ -27,16 +48,18 @@ export const DEFAULT_ROOT: RootSource = { kind: "label", label: "K3OS", path: "/
  */
 export function bootArguments(cmdline: string): BootArguments {
   let root: RootSource | undefined;
-  let mode: Mode = "live";
+  let mode: Partial<BootArguments> = {};
+  let fallbackMode: Mode | undefined;
   let debug = false;
   for (const word of cmdline.trim().split(/\s+/)) {
     const [key, value] = split(word);
     if (key === "k3os.root") root = rootSource(value);
-    else if (key === "k3os.mode") mode = parseMode(value);
-    else if (key === "rescue") mode = "shell";
+    else if (key === "k3os.mode") mode = parseMode(key, value);
+    else if (key === "k3os.fallback_mode") fallbackMode = parseMode(key, value).mode;
+    else if (key === "rescue") mode = { rescue: true };
     else if (key === "k3os.debug") debug = value !== "false" && value !== "0";
   }
-  return { root, mode, debug };
+  return { root, mode: undefined, fallbackMode, wipe: undefined, rescue: false, debug, ...mode };
 }
 
 function split(word: string): [string, string] {
@@ -45,18 +68,22 @@ function split(word: string): [string, string] {
 }
 
 function rootSource(value: string): RootSource {
-  const label = /^LABEL=([^:]+):(\/.+)$/.exec(value);
-  if (label?.[1] && label[2]) return { kind: "label", label: label[1], path: label[2] };
+  const [, kind, name = "", path = ""] = /^(LABEL|UUID)=([^:]+):(\/.+)$/.exec(value) ?? [];
+  if (kind === "LABEL") return { kind: "label", label: name, path };
+  if (kind === "UUID") return { kind: "uuid", uuid: name, path };
   const serial = /^SERIAL=(.+)$/.exec(value);
   if (serial?.[1]) return { kind: "serial", serial: serial[1] };
-  throw new K3osError("config", `k3os.root: expected LABEL=<volume>:<path> or SERIAL=<serial>, got "${value}"`, {
-    hint: "Press e in the boot menu and correct the kernel's command line.",
-  });
+  throw new K3osError(
+    "config",
+    `k3os.root: expected LABEL=<volume>:<path>, UUID=<volume>:<path> or SERIAL=<serial>, got "${value}"`,
+    { hint: "Press e in the boot menu and correct the kernel's command line." },
+  );
 }
 
-function parseMode(value: string): Mode {
-  if (value === "live" || value === "shell") return value;
-  throw new K3osError("config", `k3os.mode: expected live or shell, got "${value}"`, {
-    hint: "This release boots live; a bare k3os.mode=shell opens a shell in the initrd.",
+function parseMode(key: string, value: string): Partial<BootArguments> {
+  const mode = MODES[value];
+  if (mode !== undefined && Object.hasOwn(MODES, value)) return mode;
+  throw new K3osError("config", `${key}: expected ${Object.keys(MODES).join(", ")}, got "${value}"`, {
+    hint: "Press e in the boot menu and correct the kernel's command line.",
   });
 }

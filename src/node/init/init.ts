@@ -1,11 +1,15 @@
+import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { SYSTEM } from "../../image/disk.ts";
 import { reached } from "../stages.ts";
 import { bootArguments } from "./boot-arguments.ts";
-import { type FoundRoot, findRoot } from "./find-root.ts";
+import { findVolumes, type Volumes } from "./find-volumes.ts";
 import { mount, mountAll } from "./mount.ts";
+import { preparePersistent } from "./persistent.ts";
 import { enterRescueShell } from "./rescue.ts";
-import { layOutWritablePlaces } from "./writable.ts";
+import { mountState, STATE } from "./state.ts";
+import { layOutInMemory, layOutOnDisk } from "./writable.ts";
 
 /** Where the root is put together before it becomes `/`. */
 export const SYSROOT = "/sysroot";
@@ -17,13 +21,18 @@ export async function init(host: Host): Promise<void> {
   await mountKernelFileSystems(host);
   const boot = bootArguments(host.readText("/proc/cmdline"));
   reached(host, "init", boot.debug);
-  if (boot.mode === "shell") await enterRescueShell(host);
+  if (boot.rescue) await enterRescueShell(host);
 
-  const root = await findRoot(host, boot);
-  await mountRoot(host, root);
+  const volumes = await findVolumes(host, boot);
+  if (volumes.state !== undefined) await mountState(host, volumes.state);
+  await mountRoot(host, volumes);
   readAhead(host, `${SYSROOT}/usr/bin/k3s`);
-  await layOutWritablePlaces(host, SYSROOT);
-  host.write("/run/k3os/mode", `${boot.mode}\n`);
+  if (volumes.state === undefined) await layOutInMemory(host, SYSROOT);
+  else {
+    const data = await preparePersistent(host, { sysroot: SYSROOT, state: STATE, wipe: boot.wipe });
+    await layOutOnDisk(host, SYSROOT, data, `${STATE}${SYSTEM}`);
+  }
+  host.write("/run/k3os/mode", `${volumes.mode}\n`);
   reached(host, "root", boot.debug);
   await moveKernelFileSystems(host);
 }
@@ -38,18 +47,26 @@ function mountKernelFileSystems(host: Host): Promise<void> {
   ]);
 }
 
-async function mountRoot(host: Host, { device, source }: FoundRoot): Promise<void> {
-  if (source.kind === "serial" && device) {
-    await mount(host, { type: "squashfs", source: device, target: SYSROOT, options: "ro" });
+async function mountRoot(host: Host, { root, device, state }: Volumes): Promise<void> {
+  if (root.kind === "serial") {
+    await mount(host, { type: "squashfs", source: `${device}`, target: SYSROOT, options: "ro" });
     return;
   }
-  let file = source.kind === "initrd" ? source.path : "";
-  if (source.kind === "label" && device) {
+  if (device !== undefined && device !== state)
     await mount(host, { type: "auto", source: device, target: MEDIUM, options: "ro" });
-    file = `${MEDIUM}${source.path}`;
-  }
+  const volume = device === undefined ? "" : device === state ? STATE : MEDIUM;
   await run(host, ["modprobe", "loop"]);
-  await mount(host, { type: "squashfs", source: file, target: SYSROOT, options: "ro,loop" });
+  await mount(host, { type: "squashfs", source: `${volume}${root.path}`, target: SYSROOT, options: "ro,loop" });
+  requireModules(host);
+}
+
+/** A kernel that the network brought needs its own modules, which lie in the root. */
+function requireModules(host: Host): void {
+  const release = host.readText("/proc/sys/kernel/osrelease").trim();
+  if (host.stat(`${SYSROOT}/usr/lib/modules/${release}`)) return;
+  throw new K3osError("machine", `the root has no modules for the kernel that runs, ${release}`, {
+    hint: "Kernel, initrd and root must be of one image: upgrade what the boot server hands out, or the disk.",
+  });
 }
 
 /**

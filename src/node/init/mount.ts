@@ -21,9 +21,10 @@ export async function mount(host: Host, { type, source, target, options }: Mount
  */
 export async function mountAll(host: Host, mounts: readonly Mount[]): Promise<void> {
   for (const { target } of mounts) if (host.stat(target) === undefined) host.mkdir(target);
-  const lines = mounts.map(({ type, source, target, options = "defaults" }) => {
+  const lines = mounts.map(({ type, source, target, options }) => {
     const special = type === "bind" || type === "move";
-    return `${source} ${target} ${special ? "none" : type} ${special ? type : options} 0 0\n`;
+    const all = [...(special ? [type] : []), ...(options === undefined ? [] : [options])].join(",") || "defaults";
+    return `${source} ${target} ${special ? "none" : type} ${all} 0 0\n`;
   });
   host.write("/etc/fstab", lines.join(""));
   await run(host, ["mount", "-a"]);

@@ -1,0 +1,107 @@
+import { K3osError } from "../../errors.ts";
+import type { Host } from "../../host/host.ts";
+import { STATE_LABEL } from "../../image/disk.ts";
+import type { BootArguments, Mode, RootSource } from "./boot-arguments.ts";
+import { coldplug, FAST_BUSES } from "./coldplug.ts";
+
+/** Virtual media and USB sticks appear late: old k3OS waited too short (rancher/k3os#60). */
+const PATIENCE_MS = 60_000;
+/** How long a machine that may not be installed yet is searched for a state partition, as in old k3OS. */
+const FALLBACK_MS = 30_000;
+
+const EMBEDDED_ROOT = "/root.squashfs";
+const CURRENT_ROOT = "/k3os/system/current/root.squashfs";
+
+/** What a boot stands on. */
+export interface Volumes {
+  readonly mode: Mode;
+  readonly root: RootSource;
+  /** A block device with the squashfs, or with the volume that holds it; none for a root inside the initrd. */
+  readonly device: string | undefined;
+  /** The device of the state partition; none if what is written is kept in memory. It may be the root's device, too. */
+  readonly state: string | undefined;
+}
+
+/** Waits for the volumes of this boot, loading drivers for what appears meanwhile. */
+export async function findVolumes(host: Host, boot: BootArguments): Promise<Volumes> {
+  const search = new Search(host);
+  const given = boot.root ?? (host.stat(EMBEDDED_ROOT) ? { kind: "initrd" as const, path: EMBEDDED_ROOT } : undefined);
+  const onState = given !== undefined && isState(given);
+  const stateVolume = onState ? given : ({ kind: "label", label: STATE_LABEL, path: CURRENT_ROOT } as const);
+
+  let state: string | undefined;
+  if (boot.mode === "local" || (boot.mode === undefined && onState)) state = await search.find(stateVolume);
+  else if (boot.mode === undefined && boot.fallbackMode !== undefined)
+    state = await search.look(stateVolume, FALLBACK_MS);
+
+  const otherwise = { kind: "label", label: "K3OS", path: CURRENT_ROOT } as const;
+  const root = given ?? (state === undefined ? otherwise : stateVolume);
+  const mode = state === undefined ? (boot.mode ?? boot.fallbackMode ?? "live") : "local";
+  if (root.kind === "initrd") return { mode, root, device: undefined, state };
+  const device = state !== undefined && isState(root) ? state : await search.find(root);
+  return { mode, root, device, state };
+}
+
+/** Only the menu of an installed disk names its volume by UUID. */
+function isState(source: RootSource): boolean {
+  return source.kind === "uuid" || (source.kind === "label" && source.label === STATE_LABEL);
+}
+
+/** Devices appear when their drivers are loaded, and those of slow buses a while after that. */
+class Search {
+  readonly #host: Host;
+  #known: ReadonlySet<string> | undefined;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** The device; an error that tells what there is if it does not appear. */
+  async find(source: RootSource): Promise<string> {
+    const device = await this.look(source, PATIENCE_MS);
+    if (device !== undefined) return device;
+    const found = disks(this.#host).join(", ") || "no disk at all";
+    throw new K3osError("machine", `no volume ${name(source)} appeared within ${PATIENCE_MS / 1000} seconds`, {
+      hint: `Found: ${found}. Is the medium still attached, and its driver in the image?`,
+    });
+  }
+
+  async look(source: RootSource, patienceMs: number): Promise<string | undefined> {
+    const host = this.#host;
+    this.#known ??= await coldplug(host, { buses: FAST_BUSES });
+    const deadline = host.monotonic() + patienceMs;
+    for (let tries = 0; host.monotonic() < deadline; tries++) {
+      const device = await lookOnce(host, source);
+      if (device !== undefined) return device;
+      if (tries === 1) host.poke("/dev/kmsg", `k3os: waiting for the volume ${name(source)}\n`);
+      if (tries > 0) await host.sleep(100);
+      this.#known = await coldplug(host, { known: this.#known });
+    }
+    return undefined;
+  }
+}
+
+function name(source: RootSource): string {
+  if (source.kind === "label") return `labelled ${source.label}`;
+  if (source.kind === "uuid") return `with UUID ${source.uuid}`;
+  return source.kind === "serial" ? `with serial ${source.serial}` : source.path;
+}
+
+async function lookOnce(host: Host, source: RootSource): Promise<string | undefined> {
+  if (source.kind === "serial") return bySerial(host, source.serial);
+  const tag = source.kind === "label" ? `LABEL=${source.label}` : source.kind === "uuid" ? `UUID=${source.uuid}` : "";
+  const { status, stdout } = await host.exec(["findfs", tag]);
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+function disks(host: Host): string[] {
+  return host.list("/sys/block").filter((device) => !/^(loop|ram|zram)/.test(device));
+}
+
+function bySerial(host: Host, serial: string): string | undefined {
+  const device = disks(host).find((disk) => {
+    const path = `/sys/block/${disk}/serial`;
+    return host.stat(path) !== undefined && host.readText(path).trim() === serial;
+  });
+  return device === undefined ? undefined : `/dev/${device}`;
+}
