@@ -41,7 +41,7 @@ export function examples(command: Command, ...lines: readonly [example: string, 
 }
 
 /** A refused value is told the way the command line's own errors are. */
-function asArgument<T>(parse: (text: string) => T): (text: string) => T {
+export function asArgument<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => {
     try {
       return parse(text);

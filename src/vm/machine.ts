@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { type Tools, toolsIn } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import { type Claim, claim } from "./claim.ts";
+import { ensureDisk, type OwnDisk } from "./disk.ts";
 import { kubectlCommand } from "./kubectl.ts";
 import { checkName } from "./name.ts";
 import { cidata } from "./nocloud.ts";
@@ -40,6 +41,8 @@ export interface StartOptions {
   /** Ports of the workstation; free ones are chosen for those that are not given. */
   readonly ports?: { readonly ssh?: number | undefined; readonly api?: number | undefined };
   readonly disks?: readonly Disk[];
+  /** A disk of its own: it boots from it if `boot` says so, and keeps it until it is removed. */
+  readonly disk?: OwnDisk | undefined;
   /** Remembered for `status` and `kubectl`. */
   readonly version?: string;
   readonly k3s?: string;
@@ -63,6 +66,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
     rmSync(paths.knownHosts, { force: true });
     rmSync(paths.kubeconfig, { force: true });
     writeFileSync(paths.seed, seed(options, key));
+    if (options.disk !== undefined) await ensureDisk(options.tools, paths.disk, options.disk, options.signal);
     return await powerOn(options, paths);
   } catch (error) {
     if (isNew) rmSync(paths.dir, { recursive: true, force: true });
@@ -167,16 +171,13 @@ async function answers(paths: MachinePaths): Promise<true | undefined> {
 
 /** Sockets are named relative to the machine's directory, in which QEMU runs: absolute ones may be too long. */
 function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineRecord["ports"]): string[] {
-  const { tools, boot } = options;
-  const needsUefi = boot.kind !== "image" && boot.firmware === "uefi";
-  if (needsUefi && !existsSync(paths.uefiVars))
-    copyFileSync(tools.path("usr/share/OVMF/OVMF_VARS_4M.fd"), paths.uefiVars);
+  const firmware = options.boot.kind === "image" ? "bios" : options.boot.firmware;
   return qemuArguments({
     name: options.name,
     accel: options.accel,
     memoryMiB: options.memoryMiB,
     cpus: options.cpus,
-    boot,
+    boot: options.boot,
     seed: paths.seed,
     forwards: [
       { host: ports.ssh, guest: 22 },
@@ -185,9 +186,24 @@ function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineR
     qmpSocket: "qmp.sock",
     serialSocket: "serial.sock",
     serialLog: "serial.log",
-    ...(options.disks === undefined ? {} : { disks: options.disks }),
-    ...(needsUefi ? { uefi: { code: tools.path("usr/share/OVMF/OVMF_CODE_4M.fd"), vars: paths.uefiVars } } : {}),
+    disks: [...ownDisk(options, paths), ...(options.disks ?? [])],
+    ...(firmware === "bios" ? {} : { uefi: uefi(firmware, options.tools, paths) }),
   });
+}
+
+function ownDisk({ disk }: StartOptions, paths: MachinePaths): Disk[] {
+  if (disk === undefined) return [];
+  // A medium comes first.
+  return [{ file: paths.disk, format: "qcow2", bus: disk.bus, sectorSize: disk.sectorSize, bootIndex: 1 }];
+}
+
+/** The firmware's code, and the machine's variables, which begin as the firmware's vendor has them. */
+function uefi(firmware: "uefi" | "secure-boot", tools: Tools, paths: MachinePaths) {
+  const ovmf = (name: string) => tools.path(`usr/share/OVMF/${name}`);
+  const isSecure = firmware === "secure-boot";
+  const vars = isSecure ? paths.secureBootVars : paths.uefiVars;
+  if (!existsSync(vars)) copyFileSync(ovmf(isSecure ? "OVMF_VARS_4M.ms.fd" : "OVMF_VARS_4M.fd"), vars);
+  return { code: ovmf(isSecure ? "OVMF_CODE_4M.secboot.fd" : "OVMF_CODE_4M.fd"), vars };
 }
 
 /** The machine of that name, running or not; `undefined` when there is none. */

@@ -31,8 +31,11 @@ export interface MachinePaths {
   readonly sshKey: string;
   readonly knownHosts: string;
   readonly kubeconfig: string;
-  /** The machine's own UEFI variables. */
+  /** The machine's own UEFI variables; those with the keys for Secure Boot are others. */
   readonly uefiVars: string;
+  readonly secureBootVars: string;
+  /** What it keeps over its boots, if it was started with a disk. */
+  readonly disk: string;
   /** Its Unix sockets; a name of its own, because their paths may not be longer than 107 bytes. */
   readonly qmpSocket: string;
   readonly serialSocket: string;
@@ -51,6 +54,8 @@ export function machinePaths(home: string, name: string): MachinePaths {
     knownHosts: join(dir, "known_hosts"),
     kubeconfig: join(dir, "kubeconfig"),
     uefiVars: join(dir, "uefi-vars.fd"),
+    secureBootVars: join(dir, "secure-boot-vars.fd"),
+    disk: join(dir, "disk.qcow2"),
     qmpSocket: join(dir, "qmp.sock"),
     serialSocket: join(dir, "serial.sock"),
   };

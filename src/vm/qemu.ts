@@ -1,7 +1,10 @@
+import type { Bus } from "./disk.ts";
+
 /** From what a machine should be to QEMU's command line. Pure: starts nothing, looks at nothing. */
 
 export type Accel = "kvm" | "tcg";
-export type Firmware = "bios" | "uefi";
+/** `secure-boot`: UEFI that starts nothing but what is signed with Microsoft's keys or one of the user's. */
+export type Firmware = "bios" | "uefi" | "secure-boot";
 
 /** What the machine boots. */
 export type Boot =
@@ -18,6 +21,12 @@ export interface Disk {
   /** What the guest sees below /dev/disk/by-id/virtio-…; at most 20 bytes. */
   readonly serial?: string;
   readonly readOnly?: boolean;
+  /** How the guest reaches it: virtio if not given. */
+  readonly bus?: Bus | undefined;
+  /** Bytes of its sectors, 512 if not given. */
+  readonly sectorSize?: 512 | 4096 | undefined;
+  /** Its place in the order of boot devices. */
+  readonly bootIndex?: number;
 }
 
 /** A port of the host (on 127.0.0.1 only) that leads to one of the guest. */
@@ -40,16 +49,16 @@ export interface QemuOptions {
   readonly qmpSocket: string;
   readonly serialSocket: string;
   readonly serialLog: string;
-  /** UEFI's code, and the machine's own copy of its variables. Needed when `boot.firmware` is `uefi`. */
+  /** UEFI's code, and the machine's own copy of its variables. Needed unless `boot.firmware` is `bios`. */
   readonly uefi?: { readonly code: string; readonly vars: string };
 }
 
-/**
- * Which kernel arguments an image is booted with. `no_timer_check`: on a busy host, an emulated timer is too late for the
- * kernel's check, which then panics.
- */
+/** On a busy host, an emulated timer is too late for the kernel's check of it, which then panics. */
+export const lateTimer = "no_timer_check";
+
+/** Which kernel arguments an image is booted with. */
 export function kernelArguments(extra = ""): string {
-  return ["k3os.root=SERIAL=k3os-root", "console=ttyS0", "quiet", "no_timer_check", extra]
+  return ["k3os.root=SERIAL=k3os-root", "console=ttyS0", "quiet", lateTimer, extra]
     .filter((word) => word !== "")
     .join(" ");
 }
@@ -59,7 +68,7 @@ export function qemuArguments(options: QemuOptions): string[] {
     "qemu-system-x86_64",
     ...["-name", `${options.name},process=k3os-${options.name}`.slice(0, 120)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"],
-    ...["-machine", "q35", ...processor(options)],
+    ...["-machine", isSecure(options.boot) ? "q35,smm=on" : "q35", ...processor(options)],
     ...["-smp", String(options.cpus), "-m", String(options.memoryMiB)],
     ...["-qmp", `unix:${comma(options.qmpSocket)},server=on,wait=off`],
     ...[
@@ -94,7 +103,7 @@ function boot(options: QemuOptions): string[] {
       ...disk({ file: `${boot.dir}/root.squashfs`, format: "raw", serial: "k3os-root", readOnly: true }, "root"),
     ];
   }
-  const firmware = boot.firmware === "uefi" ? uefi(options) : [];
+  const firmware = boot.firmware === "bios" ? [] : uefi(options);
   if (boot.kind === "disk") return firmware;
   const drive = `if=none,id=medium,format=raw,readonly=on,file=${comma(boot.file)}`;
   return boot.as === "disc"
@@ -115,17 +124,39 @@ function uefi(options: QemuOptions): string[] {
   return [
     ...["-drive", `if=pflash,format=raw,readonly=on,file=${comma(options.uefi.code)}`],
     ...["-drive", `if=pflash,format=raw,file=${comma(options.uefi.vars)}`],
+    // Only the firmware itself may write the variables.
+    ...(isSecure(options.boot) ? ["-global", "driver=cfi.pflash01,property=secure,value=on"] : []),
   ];
 }
 
+function isSecure(boot: Boot): boolean {
+  return boot.kind !== "image" && boot.firmware === "secure-boot";
+}
+
 function disk(disk: Disk, id: string): string[] {
+  const { bus = "virtio", sectorSize } = disk;
   const readOnly = disk.readOnly === true ? ",readonly=on" : "";
-  const serial = disk.serial === undefined ? "" : `,serial=${comma(disk.serial)}`;
+  const { devices, model } = buses[bus](id);
+  const properties = [
+    `${model},drive=${id}`,
+    // NVMe disks must have a serial.
+    ...(disk.serial !== undefined || bus === "nvme" ? [`serial=${comma(disk.serial ?? id)}`] : []),
+    ...(sectorSize === undefined ? [] : [`logical_block_size=${sectorSize},physical_block_size=${sectorSize}`]),
+    ...(disk.bootIndex === undefined ? [] : [`bootindex=${disk.bootIndex}`]),
+  ];
   return [
     ...["-drive", `if=none,id=${id},format=${disk.format}${readOnly},file=${comma(disk.file)}`],
-    ...["-device", `virtio-blk-pci,drive=${id}${serial}`],
+    ...[...devices, "-device", properties.join(",")],
   ];
 }
+
+/** What has to be there besides, and the device itself. q35 brings an AHCI controller along. */
+const buses: Readonly<Record<Bus, (id: string) => { readonly devices: readonly string[]; readonly model: string }>> = {
+  virtio: () => ({ devices: [], model: "virtio-blk-pci" }),
+  scsi: (id) => ({ devices: ["-device", `virtio-scsi-pci,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),
+  nvme: () => ({ devices: [], model: "nvme" }),
+  sata: () => ({ devices: [], model: "ide-hd" }),
+};
 
 function forward({ host, guest }: Forward): string {
   return `hostfwd=tcp:127.0.0.1:${host}-:${guest}`;

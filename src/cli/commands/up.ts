@@ -1,19 +1,21 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { BuildOptions, BuiltImage } from "../../build/index.ts";
+import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
 import { chooseAccel, requireKvm } from "../../vm/accel.ts";
+import { type OwnDisk, parseDiskSize } from "../../vm/disk.ts";
 import { findMachine, type Machine, refuseRunning, startMachine } from "../../vm/machine.ts";
 import { checkHostMemory } from "../../vm/memory.ts";
 import { checkPort } from "../../vm/ports.ts";
-import type { Accel, Boot, Firmware } from "../../vm/qemu.ts";
+import { type Accel, type Boot, type Firmware, lateTimer } from "../../vm/qemu.ts";
 import { waitReady } from "../../vm/ready.ts";
 import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { command } from "../machines.ts";
-import { examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
+import { asArgument, examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
 import { asStep, withProgress } from "../progress/index.ts";
 import { describe } from "./status.ts";
 
@@ -23,7 +25,9 @@ interface UpOptions {
   readonly cpus: number;
   readonly config?: string;
   readonly iso?: true | "disc" | "usb";
-  readonly firmware: Firmware;
+  readonly disk?: true | number;
+  readonly firmware?: "bios" | "uefi";
+  readonly secureBoot?: boolean;
   readonly accel?: Accel;
   readonly sshPort?: number;
   readonly apiPort?: number;
@@ -49,7 +53,14 @@ export function upCommand(io: Io): Command {
         "usb",
       ]),
     )
-    .addOption(new Option("--firmware <kind>", "what boots the ISO").choices(["bios", "uefi"]).default("bios"))
+    .addOption(
+      new Option(
+        "--disk [size]",
+        "boot from a disk of its own, which it keeps until --purge (8G if new); with --iso, attach it, empty if new",
+      ).argParser(asArgument(parseDiskSize)),
+    )
+    .addOption(new Option("--firmware <kind>", "what boots disk or ISO (BIOS if not given)").choices(["bios", "uefi"]))
+    .option("--secure-boot", "let UEFI start only what is signed")
     .addOption(
       new Option("--accel <how>", "hardware virtualisation or emulation, instead of finding out").choices([
         "kvm",
@@ -69,22 +80,26 @@ export function upCommand(io: Io): Command {
     ["./k3os up", "a machine with 2 GB of memory"],
     ["./k3os up --name a --memory 1G", "another one beside it"],
     ["./k3os up --config node.yaml", "with a configuration of your own"],
+    ["./k3os up --disk 20G", "from a disk, whose state it keeps over down and up"],
     ["./k3os up --iso --firmware uefi", "boot the ISO under UEFI"],
+    ["./k3os up --iso --disk --no-wait", "with an empty disk, to install on"],
   );
 }
 
 async function runUp(options: UpOptions, io: Io): Promise<void> {
+  refuseContradictions(options);
   const config = options.config === undefined ? undefined : requireConfigFile(options.config, io);
   await refuseEarly(options);
   const machine = await withProgress(io, options.json === true, async (progress) => {
-    const { image, boot } = await prepare(options, { progress, signal: io.signal });
+    const { image, boot, disk } = await prepare(options, { progress, signal: io.signal });
     const accel = await accelFor(options, image, progress, io);
     const existed = findMachine(options.name) !== undefined;
     const started = await startMachine({
       name: options.name,
       ...{ tools: image.tools, boot, accel, memoryMiB: options.memory, cpus: options.cpus, config },
+      disk,
       ports: { ssh: options.sshPort, api: options.apiPort },
-      ...{ version: image.imageJson.version, k3s: image.k3s, signal: io.signal },
+      ...{ version: versionOn(options, image), k3s: image.k3s, signal: io.signal },
     });
     try {
       if (options.wait) await awaitReady(started, options, progress, io);
@@ -107,15 +122,64 @@ async function refuseEarly(options: UpOptions): Promise<void> {
   checkHostMemory(options.memory, readFileSync("/proc/meminfo", "utf8"));
 }
 
-async function prepare(options: UpOptions, context: BuildOptions): Promise<{ image: BuiltImage; boot: Boot }> {
-  const { build, buildIso } = await import("../../build/index.ts");
-  if (options.iso === undefined) {
-    const image = await build(context);
-    return { image, boot: { kind: "image", dir: image.dir, append: image.imageJson.kernel.arguments.join(" ") } };
+/** Combinations that would have no effect are no way to find out about it. */
+function refuseContradictions({ name, iso, disk, firmware, secureBoot }: UpOptions): void {
+  const firmwareOption = secureBoot === true ? "--secure-boot" : "--firmware";
+  if ((firmware !== undefined || secureBoot === true) && iso === undefined && disk === undefined) {
+    throw new K3osError(
+      "usage",
+      `${firmwareOption} has no effect: without --disk or --iso, QEMU itself starts the kernel.`,
+      {
+        hint: `Add --disk or --iso.`,
+      },
+    );
   }
-  const { image, dir } = await buildIso(context);
-  const as = options.iso === true ? "disc" : options.iso;
-  return { image, boot: { kind: "iso", file: join(dir, "k3os.iso"), as, firmware: options.firmware } };
+  if (secureBoot === true && firmware === "bios")
+    throw new K3osError("usage", "BIOS knows no Secure Boot.", { hint: "Leave --firmware away." });
+  if (disk === undefined && iso === undefined && hasDisk(name)) {
+    throw new K3osError("usage", `The machine "${name}" has a disk, which it would not boot from.`, {
+      hint: `Add --disk to go on with it, or begin anew: ${command("down", name, "--purge")}`,
+    });
+  }
+}
+
+function hasDisk(name: string): boolean {
+  const machine = findMachine(name);
+  return machine !== undefined && existsSync(machine.paths.disk);
+}
+
+interface Prepared {
+  readonly image: BuiltImage;
+  readonly boot: Boot;
+  readonly disk?: OwnDisk;
+}
+
+async function prepare(options: UpOptions, context: BuildOptions): Promise<Prepared> {
+  const { build, buildDisk, buildIso } = await import("../../build/index.ts");
+  const firmware: Firmware = options.secureBoot === true ? "secure-boot" : (options.firmware ?? "bios");
+  const own: OwnDisk | undefined =
+    options.disk === undefined ? undefined : options.disk === true ? {} : { sizeMiB: options.disk };
+  if (options.iso !== undefined) {
+    const { image, dir } = await buildIso(context);
+    const as = options.iso === true ? "disc" : options.iso;
+    const boot: Boot = { kind: "iso", file: join(dir, "k3os.iso"), as, firmware };
+    return { image, boot, ...(own && { disk: own }) };
+  }
+  if (own !== undefined) {
+    const boot: Boot = { kind: "disk", firmware };
+    if (hasDisk(options.name)) return { image: await build(context), boot, disk: own };
+    const { image, dir } = await buildDisk("raw", { ...context, arguments: [lateTimer] });
+    return { image, boot, disk: { ...own, from: join(dir, "k3os.raw") } };
+  }
+  const image = await build(context);
+  return { image, boot: { kind: "image", dir: image.dir, append: image.imageJson.kernel.arguments.join(" ") } };
+}
+
+/** A disk that was there before holds what it held then. */
+function versionOn({ name, disk, iso }: UpOptions, image: BuiltImage): string {
+  const before =
+    disk !== undefined && iso === undefined && hasDisk(name) ? findMachine(name)?.record.version : undefined;
+  return before ?? image.imageJson.version;
 }
 
 async function accelFor(options: UpOptions, image: BuiltImage, progress: Progress, io: Io): Promise<Accel> {

@@ -1,0 +1,71 @@
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { runCommand } from "../build/command.ts";
+import type { Tools } from "../build/tools.ts";
+import { K3osError } from "../errors.ts";
+import { SMALLEST_DISK_MIB } from "../image/disk.ts";
+
+/** The disk that a machine keeps over its boots. */
+export interface OwnDisk {
+  /** A raw disk that it begins as; an empty one if not given. */
+  readonly from?: string;
+  /** Of a new disk; an old one is enlarged to it. */
+  readonly sizeMiB?: number | undefined;
+  readonly bus?: Bus;
+  readonly sectorSize?: 512 | 4096;
+}
+
+/** How the guest sees a disk: virtio-blk, virtio-scsi, NVMe, AHCI. */
+export type Bus = "virtio" | "scsi" | "nvme" | "sata";
+
+export const DEFAULT_DISK_MIB = 8192;
+
+/** Reads the size of a disk: `8G`, `20480M`, or GiB as a bare number. */
+export function parseDiskSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([MGT]?)(?:i?B)?$/i.exec(text.trim());
+  const factor = { M: 1, G: 1024, T: 1024 * 1024 }[(match?.[2] || "G").toUpperCase()] ?? 0;
+  const mebibytes = Math.floor(Number(match?.[1] ?? Number.NaN) * factor);
+  if (Number.isNaN(mebibytes)) {
+    throw new K3osError("usage", `"${text}" is no size of a disk.`, { hint: "Write it like 8G or 20480M." });
+  }
+  if (mebibytes < SMALLEST_DISK_MIB) {
+    throw new K3osError(
+      "usage",
+      `A disk of ${mebibytes} MiB is too small for a node: ${SMALLEST_DISK_MIB} MiB are the least.`,
+    );
+  }
+  return mebibytes;
+}
+
+/** Makes the disk unless it is there; enlarges it if it is smaller than wanted. An interrupted one does not count as there. */
+export async function ensureDisk(
+  tools: Tools,
+  file: string,
+  { from, sizeMiB }: OwnDisk,
+  signal?: AbortSignal,
+): Promise<void> {
+  const img = async (...args: string[]) => {
+    const { argv, env } = tools.command(["qemu-img", ...args]);
+    return runCommand(argv, { env, ...(signal && { signal }) });
+  };
+  if (existsSync(file)) {
+    if (sizeMiB === undefined) return;
+    const info = JSON.parse(await img("info", "--output=json", file)) as { "virtual-size": number };
+    const existing = info["virtual-size"] / 1024 ** 2;
+    if (existing > sizeMiB) {
+      throw new K3osError("usage", `The machine's disk has ${existing} MiB already; it cannot be made smaller.`, {
+        hint: "Leave the size away, or begin anew: ./k3os down --purge",
+      });
+    }
+    if (existing < sizeMiB) await img("resize", "-q", file, `${sizeMiB}M`);
+    return;
+  }
+  const next = `${file}.new`;
+  rmSync(next, { force: true });
+  const size = Math.max(sizeMiB ?? DEFAULT_DISK_MIB, from === undefined ? 0 : statSync(from).size / 1024 ** 2);
+  if (from === undefined) await img("create", "-q", "-f", "qcow2", next, `${size}M`);
+  else {
+    await img("convert", "-f", "raw", "-O", "qcow2", from, next);
+    await img("resize", "-q", next, `${size}M`);
+  }
+  renameSync(next, file);
+}
