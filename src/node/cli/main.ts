@@ -5,6 +5,7 @@ import { explain } from "../explain.ts";
 import { readFacts } from "../facts.ts";
 import { applyCommand } from "./apply.ts";
 import { configCommand } from "./config.ts";
+import { resetCommand } from "./reset.ts";
 import { statusCommand } from "./status.ts";
 
 interface Command {
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   cfg: { run: configCommand },
   apply: { about: "Apply what changed in the configuration (root)", run: applyCommand },
+  reset: { about: "Erase what this node keeps, and boot it as new: [--yes] (root)", run: resetCommand },
   boot: { run: (host) => boot(host).then(() => 0) },
 };
 

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { memoryHost } from "../../host/memory.ts";
+import { PREBUILT } from "../../image/disk.ts";
+import { tendDisk } from "./disk.ts";
+
+interface Disk {
+  readonly disk?: string;
+  readonly partition?: string;
+  /** In sectors. */
+  readonly diskSize: number;
+  readonly filled?: number;
+  readonly cmdline?: string;
+  readonly sfdisk?: number;
+}
+
+const start = 135_168;
+const size = 1_000_000;
+
+function machine({ disk = "vda", partition = "vda3", diskSize, filled, cmdline = "", sfdisk = 0 }: Disk) {
+  const device = `/sys/devices/pci/block/${disk}`;
+  const host = memoryHost({
+    files: {
+      "/proc/mounts": `/dev/root / squashfs ro 0 0\n/dev/${partition} /run/k3os/state ext4 rw 0 0\n`,
+      "/proc/cmdline": `${cmdline}\n`,
+      [`${device}/size`]: `${diskSize}\n`,
+      [`${device}/${partition}/start`]: `${start}\n`,
+      [`${device}/${partition}/size`]: `${size}\n`,
+      [`${device}/${partition}/partition`]: "3\n",
+      "/run/k3os/state/k3os/x": "",
+      ...(filled === undefined ? {} : { "/run/k3os/state/k3os/filled": `${filled}\n` }),
+    },
+    programs: {
+      sfdisk: () => ({ status: sfdisk }),
+      partx: () => {
+        host.write(`${device}/${partition}/size`, `${diskSize - start}\n`);
+        return {};
+      },
+      resize2fs: () => ({}),
+      tune2fs: () => ({}),
+      nice: () => ({}),
+    },
+  });
+  host.mkdir("/sys/class/block");
+  host.symlink(`../../devices/pci/block/${disk}`, `/sys/class/block/${disk}`);
+  host.symlink(`../../devices/pci/block/${disk}/${partition}`, `/sys/class/block/${partition}`);
+  return host;
+}
+
+describe("tendDisk", () => {
+  it("runs no program when all of the disk is in use", async () => {
+    const host = machine({ diskSize: start + size + 2048, filled: size });
+    await tendDisk(host);
+    expect(host.ran).toEqual([]);
+  });
+
+  it.each([
+    ["vda", "vda3"],
+    ["nvme0n1", "nvme0n1p3"],
+    ["mmcblk0", "mmcblk0p3"],
+  ])("grows partition and file system when %s has grown", async (disk, partition) => {
+    const host = machine({ disk, partition, diskSize: 8_000_000, filled: size });
+    await tendDisk(host);
+    expect(host.ran.map((argv) => argv.join(" "))).toEqual([
+      `sfdisk --quiet --force --no-reread --no-tell-kernel -N 3 /dev/${disk}`,
+      `partx --update --nr 3 /dev/${disk}`,
+      `resize2fs /dev/${partition}`,
+    ]);
+    expect(host.readText("/run/k3os/state/k3os/filled")).toBe(`${8_000_000 - start}\n`);
+  });
+
+  it("finishes what a power cut left: the partition grown, the file system not", async () => {
+    const host = machine({ diskSize: start + size + 2048, filled: 500_000 });
+    await tendDisk(host);
+    expect(host.ran).toEqual([["resize2fs", "/dev/vda3"]]);
+  });
+
+  it("goes on with a disk that cannot be grown", async () => {
+    const host = machine({ diskSize: 8_000_000, filled: size, sfdisk: 1 });
+    await tendDisk(host);
+    expect(host.warned.join("")).toContain("could not be grown");
+  });
+
+  it("gives a disk that was built an identity of its own", async () => {
+    const cmdline = `quiet k3os.root=UUID=${PREBUILT.state}:/k3os/system/current/root.squashfs`;
+    const host = machine({ diskSize: start + size, filled: size, cmdline });
+    await tendDisk(host);
+    expect(host.ran).toEqual([["tune2fs", "-U", "random", "/dev/vda3"]]);
+  });
+
+  it("deletes in the background what was discarded", async () => {
+    const host = machine({ diskSize: start + size, filled: size });
+    host.mkdir("/run/k3os/state/k3os/discarded/some-uuid");
+    await tendDisk(host);
+    expect(host.ran).toEqual([["nice", "rm", "-rf", "/run/k3os/state/k3os/discarded"]]);
+  });
+
+  it("has nothing to do on a live system", async () => {
+    const host = memoryHost({ files: { "/proc/mounts": "/dev/root / squashfs ro 0 0\n" } });
+    await tendDisk(host);
+    expect(host.ran).toEqual([]);
+  });
+});

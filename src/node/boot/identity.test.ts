@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { memoryHost } from "../../host/memory.ts";
+import { ensureNodeName, restoreIdentity } from "./identity.ts";
+
+const kept = "/var/lib/rancher/k3os";
+
+/** A boot: `/etc` is as the image has it, `/var` as the boots before left it. */
+function boot(persistent: Record<string, string> = {}, uuid = "11111111-2222-4333-8444-555555555555") {
+  const host = memoryHost({
+    files: { "/proc/sys/kernel/random/uuid": `${uuid}\n`, "/etc/machine-id": "", ...persistent },
+  });
+  host.mkdir("/etc/ssh");
+  return host;
+}
+
+describe("identity", () => {
+  it("is made once and the same at the next boot", () => {
+    const first = boot();
+    restoreIdentity(first);
+    expect(first.readText("/etc/machine-id")).toBe("11111111222243338444555555555555\n");
+    const second = boot({ [`${kept}/machine-id`]: first.readText(`${kept}/machine-id`) }, "another");
+    restoreIdentity(second);
+    expect(second.readText("/etc/machine-id")).toBe(first.readText("/etc/machine-id"));
+  });
+
+  it("brings back host keys, but none that somebody else put there", () => {
+    const host = boot({
+      [`${kept}/ssh/ssh_host_ed25519_key`]: "kept",
+      [`${kept}/ssh/ssh_host_rsa_key`]: "kept",
+      [`${kept}/ssh/new`]: "half made",
+      "/etc/ssh/ssh_host_rsa_key": "of the image",
+    });
+    restoreIdentity(host);
+    expect(host.readText("/etc/ssh/ssh_host_ed25519_key")).toBe("kept");
+    expect(host.readText("/etc/ssh/ssh_host_rsa_key")).toBe("of the image");
+    expect(host.stat("/etc/ssh/new")).toBeUndefined();
+  });
+
+  it("keeps what Kubernetes writes to /etc/rancher/node, readable for root only", () => {
+    const host = boot();
+    restoreIdentity(host);
+    host.write("/etc/rancher/node/password", "x");
+    expect(host.readText(`${kept}/node/password`)).toBe("x");
+    expect(host.stat(`${kept}/node`)?.mode).toBe(0o700);
+  });
+
+  it("stays the same node under another host name", () => {
+    const host = boot();
+    restoreIdentity(host);
+    ensureNodeName(host, "Edge-1");
+    ensureNodeName(host, "edge-2");
+    expect(host.readText(`${kept}/node-name`)).toBe("edge-1\n");
+  });
+});
