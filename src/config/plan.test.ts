@@ -160,6 +160,16 @@ describe("a plan", () => {
     }
   });
 
+  it("gives the node the name that Kubernetes knows it by, unless the config has one", () => {
+    const named = (config: string) =>
+      plan(loadText(config).config, { ...FACTS, nodeName: "first" }).flatMap((step) =>
+        step.kind === "k3s" ? step.args : [],
+      );
+    expect(named("hostname: second")).toContain("--node-name=first");
+    for (const own of ["--node-name=a", "[--node-name, a]"])
+      expect(named(`k3os: { k3s_args: ${own} }`)).not.toContain("--node-name=first");
+  });
+
   it("does not let a config pretend another mode or version", () => {
     expect(k3s("k3os: { labels: { k3os.io/mode: x } }")).toMatchObject({ args: SYSTEM });
   });

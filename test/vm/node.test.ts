@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { eventually } from "./support/eventually.ts";
 import { testImage, toolbox, writeTestImage } from "./support/images.ts";
 import { useMachine } from "./support/machine.ts";
 import { forwardPort } from "./support/port-forward.ts";
@@ -65,10 +66,6 @@ k3os:
 
 /** Prints the process id of k3s itself, not of its containerd. */
 const k3sPid = 'ps -o pid,args | awk \'$2 == "/usr/bin/k3s" && $3 == "server" { print $1 }\'';
-
-/** Waits for what a cluster reaches in its own time; throws the last failure. */
-const eventually = <T>(check: () => Promise<T>, seconds = 90) =>
-  vi.waitFor(check, { timeout: seconds * 1000, interval: 1000 });
 
 describe("a live node", () => {
   it("is Ready, and status says so to people and to scripts", async () => {

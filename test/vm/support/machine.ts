@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { type BuiltImage, build } from "../../../src/build/index.ts";
+import type { OwnDisk } from "../../../src/vm/disk.ts";
 import { findMachine, type Machine, startMachine } from "../../../src/vm/machine.ts";
 import type { Boot } from "../../../src/vm/qemu.ts";
 import { waitReady } from "../../../src/vm/ready.ts";
@@ -38,13 +39,17 @@ export interface TestMachineOptions {
   readonly up?: readonly string[];
   /** Start it by the library that `up` stands on: what to boot, and a wrong config, are then for the test to say. */
   readonly boot?: (image: BuiltImage) => Promise<Boot>;
+  /** With `boot`: a disk of its own. */
+  readonly disk?: () => Promise<OwnDisk>;
+  /** With `boot`: what to wait for, a Ready node if not given. */
+  readonly until?: "powered on" | "ready";
 }
 
 /**
  * Registers a machine for this file: up before its tests, down after them, its console printed when one of them, or the start
  * itself, failed.
  */
-export function useMachine({ name, config, up = [], boot }: TestMachineOptions): TestMachine {
+export function useMachine({ name, config, up = [], boot, disk, until }: TestMachineOptions): TestMachine {
   const directory = mkdtempSync(join(tmpdir(), "k3os-test-"));
   const home = join(directory, "k3os/machines");
   const k3os: TestMachine["k3os"] = (args, { input = "" } = {}) =>
@@ -75,8 +80,10 @@ export function useMachine({ name, config, up = [], boot }: TestMachineOptions):
     const image = await build();
     const { tools, k3s } = image;
     const hardware = { accel: "tcg", memoryMiB: 1024, cpus: 2 } as const;
-    const machine = await startMachine({ name, home, tools, boot: await what(image), ...hardware, config, k3s });
-    await waitReady(machine, { timeoutMs: 400_000 });
+    const own = await disk?.();
+    const options = { name, home, tools, boot: await what(image), ...hardware, config, k3s, disk: own };
+    const machine = await startMachine(options);
+    if (until !== "powered on") await waitReady(machine, { timeoutMs: 400_000 });
   };
 
   beforeAll(async () => {

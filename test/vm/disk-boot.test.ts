@@ -1,0 +1,91 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { buildDisk } from "../../src/build/index.ts";
+import type { OwnDisk } from "../../src/vm/disk.ts";
+import { type Firmware, lateTimer } from "../../src/vm/qemu.ts";
+import { poll } from "../../src/vm/wait.ts";
+import { eventually } from "./support/eventually.ts";
+import { useMachine } from "./support/machine.ts";
+
+/** A machine that boots from a disk of this kind, by this firmware. */
+function useDisk(name: string, firmware: Firmware, kind: Pick<OwnDisk, "bus" | "sectorSize">) {
+  return useMachine({
+    name,
+    boot: async () => ({ kind: "disk", firmware }),
+    disk: async () => {
+      const { dir } = await buildDisk("raw", { arguments: [lateTimer], sectorSize: kind.sectorSize });
+      return { ...kind, from: join(dir, "k3os.raw"), sizeMiB: 2048 };
+    },
+    until: "powered on",
+  });
+}
+
+type Node = ReturnType<typeof useMachine>;
+
+const expectRoot = (node: Node, device: RegExp) =>
+  it("reaches its root, and grows to the size of the disk", async () => {
+    const root = "awk '$2 == \"/run/k3os/state\" { print $1 }' /proc/mounts";
+    await eventually(async () => expect((await node.node(root)).trim()).toMatch(device), 200);
+    await eventually(async () =>
+      expect(Number(await node.node("df -m /var | awk 'END { print $2 }'"))).toBeGreaterThan(1800),
+    );
+    expect(await node.node("cat /run/k3os/mode")).toBe("local\n");
+  });
+
+const efi = (node: Node) => node.node("[ -d /sys/firmware/efi ] && echo uefi || echo bios");
+
+describe("an NVMe disk under UEFI", () => {
+  const node = useDisk("test-disk-nvme", "uefi", { bus: "nvme" });
+  expectRoot(node, /^\/dev\/nvme0n1p3$/);
+  it("was booted by UEFI", async () => expect(await efi(node)).toBe("uefi\n"));
+});
+
+describe("a disk with sectors of 4096 bytes under UEFI", () => {
+  const node = useDisk("test-disk-4k", "uefi", { sectorSize: 4096 });
+  expectRoot(node, /^\/dev\/vd[ab]3$/);
+  it("has such sectors", async () => {
+    expect(
+      await node.node("cat /sys/block/vda/queue/logical_block_size /sys/block/vdb/queue/logical_block_size"),
+    ).toContain("4096\n");
+  });
+});
+
+describe("a virtio-scsi disk under Secure Boot", () => {
+  const node = useDisk("test-disk-secure", "secure-boot", { bus: "scsi" });
+  expectRoot(node, /^\/dev\/sda3$/);
+
+  it("has Secure Boot on, and a kernel that is locked down by it", async () => {
+    const variables = "/tmp/efivars";
+    await node.node(`sudo mkdir -p ${variables} && sudo mount -t efivarfs none ${variables}`);
+    const value = await node.node(`od -An -tu1 -j4 ${variables}/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c`);
+    expect(value.trim()).toBe("1");
+    expect(await node.node("sudo dmesg")).toMatch(/Kernel is locked down from EFI Secure Boot/);
+  });
+});
+
+describe("a SATA disk under BIOS", () => {
+  const node = useDisk("test-disk-sata", "bios", { bus: "sata" });
+
+  it("opens its menu at a key, and from there a rescue shell that goes on with the boot", async () => {
+    const { serial } = node.machine;
+    // "Up" on the first line stops the clock and changes nothing.
+    const opened = await poll(
+      async () => {
+        const shown = serial.text().includes("Rescue shell");
+        await serial.send("\x10");
+        return shown || undefined;
+      },
+      { timeoutMs: 60_000, everyMs: 100 },
+    );
+    expect(opened).toBe(true);
+    await serial.send("\x0e\r");
+    await serial.expect("k3OS rescue shell", { timeoutMs: 90_000 });
+    await serial.send("blkid | grep -o 'LABEL=\"K3OS_STATE\"'; e2fsck -V 2>&1 | grep -o 'e2fsck 1'\n");
+    await serial.expect('LABEL="K3OS_STATE"\n');
+    await serial.expect("\ne2fsck 1");
+    await serial.send("exit\n");
+    await serial.expect("login:", { timeoutMs: 120_000 });
+  });
+
+  expectRoot(node, /^\/dev\/sda3$/);
+});

@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { eventually } from "./support/eventually.ts";
+import { useMachine } from "./support/machine.ts";
+
+const name = "test-disk";
+const node = useMachine({ name, up: ["--disk", "4G"], config: "k3os:\n  labels: { zone: a }\n" });
+
+const up = (...options: string[]) => node.k3os(["up", "--name", name, "--memory", "1G", ...options]);
+const down = () => node.k3os(["down", "--name", name]);
+
+/** What must be the same at every boot. */
+const identity = async () => ({
+  machineId: await node.node("cat /etc/machine-id"),
+  hostKey: await node.node("cat /etc/ssh/ssh_host_ed25519_key.pub"),
+  nodes: await node.kubectl("get", "nodes", "-o", "jsonpath={range .items[*]}{.metadata.name} {.metadata.uid}{end}"),
+});
+const mebibytes = async () => Number(await node.node("df -m /var | awk 'END { print $2 }'"));
+/** Tells one boot from another. */
+const bootId = () => node.node("cat /proc/sys/kernel/random/boot_id");
+
+const places = ["/var/lib", "/home/rancher", "/opt", "/usr/local/bin"];
+const config = "/var/lib/rancher/k3os/config.d";
+
+describe("the first boot of a disk", () => {
+  it("is in mode local, which Kubernetes knows too", async () => {
+    expect(await node.node("cat /run/k3os/mode")).toBe("local\n");
+    const labels = JSON.parse(await node.kubectl("get", "node", name, "-o", "jsonpath={.metadata.labels}"));
+    expect(labels).toMatchObject({ "k3os.io/mode": "local", zone: "a" });
+  });
+
+  it("fills the disk, of which the system itself needs little", async () => {
+    expect(await mebibytes()).toBeGreaterThan(3700);
+    expect(Number(await node.node("df -m /var | awk 'END { print $3 }'"))).toBeLessThan(600);
+  });
+
+  it("gives the state partition an identity of its own", async () => {
+    const uuid = await node.node(
+      "sudo blkid -o value -s UUID $(awk '$2 == \"/run/k3os/state\" { print $1 }' /proc/mounts)",
+    );
+    expect(uuid).toMatch(/^[0-9a-f-]{36}\n$/);
+    expect(uuid).not.toContain("6b334f53");
+  });
+
+  it("keeps images and /usr from being written", async () => {
+    for (const path of ["/k3os/system", "/usr", "/usr/bin"]) {
+      const { status, stderr } = await node.machine.ssh(`sudo touch ${path}/x`);
+      expect({ path, status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining("Read-only") });
+    }
+    expect(await node.node("sudo ls /k3os/system")).toMatch(/^\S+\ncurrent\n$/);
+  });
+});
+
+describe("the next boot", () => {
+  let before: Awaited<ReturnType<typeof identity>>;
+
+  it("comes after a shutdown that leaves nothing to repair", async () => {
+    before = await identity();
+    for (const place of places) await node.node(`echo kept | sudo tee ${place}/mark >/dev/null`);
+    await node.node("echo gone | sudo tee /etc/mark >/dev/null");
+    await node.node(`sudo mkdir -p ${config} && echo 'hostname: renamed' | sudo tee ${config}/10-name >/dev/null`);
+    await node.node(`echo 'k3os: { labels: [wrong] }' | sudo tee ${config}/20-wrong >/dev/null`);
+    expect(await down()).toMatchObject({ status: 0 });
+    expect(node.machine.serial.text()).toContain("reboot: Power down");
+  });
+
+  it("is of the same node, on a disk that has grown", async () => {
+    expect(await up("--disk", "5G")).toMatchObject({ status: 0 });
+    expect(await mebibytes()).toBeGreaterThan(4700);
+    expect(await node.node("sudo dmesg | grep -c 'EXT4-fs.*recovery' || true")).toBe("0\n");
+    // The API answers from memory before the kubelet has reported.
+    await eventually(async () => expect(await identity()).toEqual(before));
+  });
+
+  it("has kept what was written, but for /etc", async () => {
+    for (const place of places) expect(await node.node(`cat ${place}/mark`)).toBe("kept\n");
+    expect(await node.node("ls /etc/mark 2>/dev/null || echo none")).toBe("none\n");
+  });
+
+  it("has another host name, and is the same node under it", async () => {
+    expect(await node.node("hostname")).toBe("renamed\n");
+    expect(await node.kubectl("get", "nodes", "-o", "name")).toBe(`node/${name}\n`);
+  });
+
+  it("goes on without the layer that is wrong, and says so", async () => {
+    const status = await node.machine.ssh("sudo k3os status");
+    expect(status.status).toBe(1);
+    expect(status.stdout).toContain(`${config}/20-wrong:1:19 k3os.labels: expected`);
+  });
+
+  it("is refused without its disk", async () => {
+    await down();
+    expect(await up()).toMatchObject({ status: 2, stderr: expect.stringContaining("Add --disk to go on with it") });
+    expect(await up("--disk", "4G")).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("cannot be made smaller"),
+    });
+  });
+});
+
+describe("a reset", () => {
+  it("erases what the node kept, and begins anew", async () => {
+    expect(await up("--disk")).toMatchObject({ status: 0 });
+    const before = await identity();
+    await node.machine.ssh("sudo k3os reset --yes");
+    await eventually(async () => expect(await node.node("cat /etc/machine-id")).not.toBe(before.machineId), 150);
+    for (const place of places) expect(await node.node(`ls ${place}/mark 2>/dev/null || echo none`)).toBe("none\n");
+    expect(await node.node("hostname")).toBe(`${name}\n`);
+    expect(await node.node("ls /k3os/system")).not.toContain("factory-reset");
+    await eventually(async () => expect(await node.node("ls /run/k3os/state/k3os")).not.toContain("discarded"));
+  });
+
+  it("at every boot is what the file ephemeral asks for", async () => {
+    await node.node("sudo touch /run/k3os/state/k3os/system/ephemeral");
+    for (let boot = 0; boot < 2; boot++) {
+      await node.node("echo mine | sudo tee /opt/mark >/dev/null");
+      const before = await bootId();
+      await node.machine.ssh("sudo openrc-shutdown --reboot now");
+      await eventually(async () => expect(await bootId()).not.toBe(before), 150);
+      expect(await node.node("ls /opt/mark 2>/dev/null || echo none")).toBe("none\n");
+    }
+  });
+});
