@@ -8,6 +8,7 @@ import { asStep, withProgress } from "../../src/cli/progress/index.ts";
 import type { Progress } from "../../src/progress.ts";
 import { chooseAccel } from "../../src/vm/accel.ts";
 import type { Accel } from "../../src/vm/qemu.ts";
+import { bootedDiskMachine, diskMachine } from "../machines/disk.ts";
 import { floorMachine } from "../machines/floor.ts";
 import { type BenchMachine, type Conditions, type MachineName, machineNames, titles } from "../machines/machine.ts";
 import { osMachine } from "../machines/os.ts";
@@ -33,13 +34,13 @@ export function bootCommand(io: Io): Command {
   return new Command("bench/boot")
     .description(
       "Boots k3OS, the floor (same kernel, root and k3s, smallest possible init) and the peer (Debian with systemd, same " +
-        "kernel and k3s) in turns, and prints how long each stage took and what memory is used.",
+        "kernel and k3s) in turns, the first and the second boot of a disk too, and prints how long each stage took and what memory is used.",
     )
     .addOption(numberOption("-n, --runs <count>", "boots of each machine", 1, 100).default(5))
     .addOption(memoryOption().default(1024, "1G"))
     .addOption(numberOption("-c, --cpus <count>", "processors", 1, 64).default(Math.min(2, availableParallelism())))
     .addOption(
-      new Option("--only <machines>", "os, floor, peer, separated by commas")
+      new Option("--only <machines>", `${machineNames.join(", ")}, separated by commas`)
         .default(machineNames, machineNames.join())
         .argParser(parseMachines),
     )
@@ -84,13 +85,18 @@ function prepare(
   io: Io,
 ): Promise<BenchMachine[]> {
   return inBenchWorkshop({ image: conditions.image, progress, signal: io.signal }, async (shop) => {
-    const parts = only.some((name) => name !== "os") ? await commonParts(shop) : undefined;
+    const context = { progress, signal: io.signal };
+    let parts: ReturnType<typeof commonParts> | undefined;
+    const common = () => (parts ??= commonParts(shop));
+    const make: Readonly<Record<MachineName, () => Promise<BenchMachine>>> = {
+      os: async () => osMachine(conditions),
+      floor: async () => floorMachine(await common(), conditions),
+      peer: async () => peerMachine(shop, await common(), conditions),
+      disk: () => diskMachine(conditions, context),
+      again: () => bootedDiskMachine(conditions, context),
+    };
     const machines: BenchMachine[] = [];
-    for (const name of only) {
-      if (parts === undefined || name === "os") machines.push(osMachine(conditions));
-      else if (name === "floor") machines.push(floorMachine(parts, conditions));
-      else machines.push(await peerMachine(shop, parts, conditions));
-    }
+    for (const name of only) machines.push(await make[name]());
     return machines;
   });
 }

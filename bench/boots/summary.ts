@@ -94,8 +94,8 @@ function comparison(measured: Measured, machine: MachineName): string {
   return ratio === undefined ? "–" : `k3OS is ${ratio.toFixed(2)} ×`;
 }
 
-function readyRatio(measured: Measured, machine: MachineName): number | undefined {
-  const [ours, theirs] = [over(measured, "os", ready), over(measured, machine, ready)];
+function readyRatio(measured: Measured, machine: MachineName, our: MachineName = "os"): number | undefined {
+  const [ours, theirs] = [over(measured, our, ready), over(measured, machine, ready)];
   return ours === undefined || theirs === undefined ? undefined : ours.median / theirs.median;
 }
 
@@ -115,8 +115,13 @@ export function bootJson(measured: Measured): Record<string, unknown> {
     ready_s: middle("os", ready, 2),
     floor_s: middle("floor", ready, 2),
     peer_s: middle("peer", ready, 2),
+    disk_s: middle("disk", ready, 2),
+    again_s: middle("again", ready, 2),
     ready_per_floor: rounded(readyRatio(measured, "floor"), 3),
     ready_per_peer: rounded(readyRatio(measured, "peer"), 3),
+    disk_per_floor: rounded(readyRatio(measured, "floor", "disk"), 3),
+    again_per_floor: rounded(readyRatio(measured, "floor", "again"), 3),
+    again_per_disk: rounded(readyRatio(measured, "disk", "again"), 3),
     pod_s: middle("os", ({ podSeconds }) => podSeconds, 2),
     used_mb: middle("os", used, 0),
     floor_used_mb: middle("floor", used, 0),

@@ -1,11 +1,17 @@
 import type { BuiltImage } from "../../src/build/index.ts";
 import type { Accel } from "../../src/vm/qemu.ts";
 
-export const machineNames = ["os", "floor", "peer"] as const;
+export const machineNames = ["os", "floor", "peer", "disk", "again"] as const;
 export type MachineName = (typeof machineNames)[number];
 
 /** How the tables call them. */
-export const titles: Readonly<Record<MachineName, string>> = { os: "k3OS", floor: "floor", peer: "Debian + systemd" };
+export const titles: Readonly<Record<MachineName, string>> = {
+  os: "k3OS",
+  floor: "floor",
+  peer: "Debian + systemd",
+  disk: "k3OS, new disk",
+  again: "k3OS, second boot",
+};
 
 /** What is the same for all machines that are compared. */
 export interface Conditions {

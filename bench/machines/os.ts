@@ -30,7 +30,8 @@ export function osMachine(conditions: Conditions): BenchMachine {
   };
 }
 
-function userData(): string {
+/** Starts the probe. */
+export function userData(): string {
   return stringify({
     write_files: [{ path: probe, content: readFileSync(guestFile("probe.sh"), "utf8"), permissions: "0755" }],
     boot_cmd: [`setsid sh ${probe} /dev/ttyS1 >/dev/null 2>&1 </dev/null &`],

@@ -21,6 +21,8 @@ export interface Disk {
   /** What the guest sees below /dev/disk/by-id/virtio-…; at most 20 bytes. */
   readonly serial?: string;
   readonly readOnly?: boolean;
+  /** What the guest writes is thrown away when QEMU ends. */
+  readonly snapshot?: boolean;
   /** How the guest reaches it: virtio if not given. */
   readonly bus?: Bus | undefined;
   /** Bytes of its sectors, 512 if not given. */
@@ -135,7 +137,7 @@ function isSecure(boot: Boot): boolean {
 
 function disk(disk: Disk, id: string): string[] {
   const { bus = "virtio", sectorSize } = disk;
-  const readOnly = disk.readOnly === true ? ",readonly=on" : "";
+  const access = disk.readOnly === true ? ",readonly=on" : disk.snapshot === true ? ",snapshot=on" : "";
   const { devices, model } = buses[bus](id);
   const properties = [
     `${model},drive=${id}`,
@@ -145,7 +147,7 @@ function disk(disk: Disk, id: string): string[] {
     ...(disk.bootIndex === undefined ? [] : [`bootindex=${disk.bootIndex}`]),
   ];
   return [
-    ...["-drive", `if=none,id=${id},format=${disk.format}${readOnly},file=${comma(disk.file)}`],
+    ...["-drive", `if=none,id=${id},format=${disk.format}${access},file=${comma(disk.file)}`],
     ...[...devices, "-device", properties.join(",")],
   ];
 }
