@@ -17,9 +17,10 @@ export async function layOutInMemory(host: Host, sysroot: string): Promise<void>
 /** What is written outside of `/etc` and `/tmp` is kept in `data`; the images are visible at `system`, read-only. */
 export async function layOutOnDisk(host: Host, sysroot: string, data: string, system: string): Promise<void> {
   await mountMemory(host, "25%");
-  const images = { type: "bind", source: system, target: `${sysroot}/k3os/system` };
-  // A bind mount takes over the options of its source; only a second look at it makes it read-only (mount(8)).
-  await mountAll(host, [...writablePlaces(sysroot, data), images, { ...images, options: "remount,ro" }]);
+  const target = `${sysroot}/k3os/system`;
+  await mountAll(host, [...writablePlaces(sysroot, data), { type: "bind", source: system, target }]);
+  // A bind mount begins with the options of its source (mount(8)).
+  await mount(host, { type: "none", source: "none", target, options: "remount,bind,ro" });
 }
 
 /** Copies what the writable places begin as; files that are there stay when `keep` is set. */
