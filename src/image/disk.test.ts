@@ -12,13 +12,23 @@ describe("partitions", () => {
     expect(STATE.sizeMiB).toBeUndefined();
   });
 
+  it("have an ESP that UEFI takes for FAT32, whatever the sectors are, and busybox too", () => {
+    const size = (ESP.sizeMiB ?? 0) << 20;
+    expect(size).toBeLessThan(260 << 20);
+    for (const sector of [512, 4096]) {
+      const sectors = size / sector;
+      const tables = 2 * Math.ceil((sectors * 4) / sector);
+      expect(sectors - 32 - tables).toBeGreaterThanOrEqual(65_525);
+    }
+  });
+
   it("make a script for sfdisk that holds for any size of sectors", () => {
     const [label, ...lines] = partitionScript().trim().split("\n");
     expect(label).toBe("label: gpt");
     expect(lines).toEqual([
       'start=1MiB, size=1MiB, type=21686148-6449-6E6F-744E-656564454649, name="K3OS_BIOS"',
-      'start=2MiB, size=64MiB, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, name="K3OS_GRUB"',
-      'start=66MiB, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name="K3OS_STATE"',
+      'start=2MiB, size=258MiB, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, name="K3OS_GRUB"',
+      'start=260MiB, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name="K3OS_STATE"',
     ]);
   });
 

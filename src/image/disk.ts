@@ -21,20 +21,23 @@ export const BIOS_BOOT: Partition = {
   startMiB: 1,
   sizeMiB: 1,
 };
-/** What UEFI looks for a loader in: FAT, the label is `K3OS_GRUB`. */
+/**
+ * What UEFI looks for a loader in: FAT32, the label is `K3OS_GRUB`. UEFI refuses a FAT32 of less than 65525 clusters; with sectors of 4096 bytes
+ * those need 257 MiB. From 260 MiB on, busybox would make the clusters larger.
+ */
 export const ESP: Partition = {
   number: 2,
   name: "K3OS_GRUB",
   type: "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
   startMiB: 2,
-  sizeMiB: 64,
+  sizeMiB: 258,
 };
 /** Images, config and all that is kept: ext4, the label is `K3OS_STATE`. It grows with the disk at every boot. */
 export const STATE: Partition = {
   number: 3,
   name: "K3OS_STATE",
   type: "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
-  startMiB: 66,
+  startMiB: 260,
 };
 
 export const PARTITIONS = [BIOS_BOOT, ESP, STATE] as const;
@@ -45,7 +48,7 @@ export const STATE_LABEL = STATE.name;
 export const SMALLEST_DISK_MIB = 2048;
 
 /** Programs that make the file systems: append the device. `mkfs.vfat` is as busybox has it, too. */
-export const MAKE_ESP = ["mkfs.vfat", "-F", "32", "-n", GRUB_LABEL] as const;
+export const MAKE_ESP = ["mkfs.vfat", "-F", "32", "-s", "1", "-n", GRUB_LABEL] as const;
 export const MAKE_STATE = [
   "mkfs.ext4",
   ...["-q", "-F", "-L", STATE_LABEL, "-e", "remount-ro", "-m", "1"],

@@ -50,7 +50,7 @@ export type SectorSize = 512 | 4096;
 export type DiskFormat = "raw" | "qcow2" | "vmdk" | "ova" | "vhd" | "vdi";
 
 /** As it is built; it grows to the size of the disk that it is written to. Room for one image and its first start. */
-const sizeMiB = 640;
+const sizeMiB = 832;
 const MiB = 1 << 20;
 
 /**
