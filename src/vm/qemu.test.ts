@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Boot, kernelArguments, type QemuOptions, qemuArguments } from "./qemu.ts";
+import type { Bus } from "./disk.ts";
+import { type Boot, type Disk, type Firmware, kernelArguments, type QemuOptions, qemuArguments } from "./qemu.ts";
 
 const base: QemuOptions = {
   name: "a",
@@ -91,6 +92,25 @@ describe("qemuArguments", () => {
       { boot: iso("disc", "uefi"), uefi: { code: "/C.fd", vars: "/V.fd" } },
       "if=pflash,format=raw,readonly=on,file=/C.fd",
     ],
+    [
+      "Secure Boot, whose variables only the firmware writes",
+      { boot: { kind: "disk", firmware: "secure-boot" }, uefi: { code: "/C.fd", vars: "/V.fd" } },
+      "-global driver=cfi.pflash01,property=secure,value=on",
+    ],
+    ["Secure Boot needs SMM", { boot: iso("disc", "secure-boot"), uefi: { code: "/C", vars: "/V" } }, "q35,smm=on"],
+    ["a SCSI disk", { disks: [own("scsi")] }, "-device virtio-scsi-pci,id=disk0-bus -device scsi-hd,bus=disk0-bus.0"],
+    ["an NVMe disk, with the serial that it must have", { disks: [own("nvme")] }, "nvme,drive=disk0,serial=disk0"],
+    ["a SATA disk", { disks: [own("sata")] }, "ide-hd,drive=disk0,bootindex=1"],
+    [
+      "sectors of 4096 bytes",
+      { disks: [{ ...own("virtio"), sectorSize: 4096 }] },
+      "logical_block_size=4096,physical_block_size=4096",
+    ],
+    [
+      "writes that are thrown away",
+      { disks: [{ ...own("virtio"), snapshot: true }] },
+      "format=qcow2,snapshot=on,file=",
+    ],
   ];
   it.each(cases)("%s", (_, change, wanted) => {
     expect(argumentsOf(change)).toContain(wanted);
@@ -105,6 +125,10 @@ it("leaves no double spaces in the kernel arguments", () => {
   expect(kernelArguments()).toBe("k3os.root=SERIAL=k3os-root console=ttyS0 quiet no_timer_check");
 });
 
-function iso(as: "disc" | "usb", firmware: "bios" | "uefi"): Boot {
+function own(bus: Bus): Disk {
+  return { file: "disk.qcow2", format: "qcow2", bus, bootIndex: 1 };
+}
+
+function iso(as: "disc" | "usb", firmware: Firmware): Boot {
   return { kind: "iso", file: "/k3os.iso", as, firmware };
 }
