@@ -1,29 +1,40 @@
-import { join } from "node:path";
-import { build } from "esbuild";
+import { basename, join } from "node:path";
+import { type BuildOptions, build } from "esbuild";
 import { K3osError } from "../errors.ts";
 
 /** The programs of the node. The initrd has one of its own, a tenth of the other: reading a program is part of every boot. */
 export interface NodePrograms {
   /** `/init.js` in the initrd. */
   readonly init: Uint8Array;
-  /** `/usr/lib/k3os/k3os.js` in the root. */
-  readonly k3os: Uint8Array;
+  /** The files of `/usr/lib/k3os` in the root, by name: `k3os.js`, and parts that it loads when a command needs them. */
+  readonly k3os: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Bundles `src/node`, each program as one module for QuickJS. Names survive, so that a stack trace can be read. */
+/** Bundles `src/node` for QuickJS. Names survive, so that a stack trace can be read. */
 export async function bundleNode(project: string): Promise<NodePrograms> {
   const [init, k3os] = await Promise.all([
     bundleForQuickjs(join(project, "src/node/init/main.ts")),
-    bundleForQuickjs(join(project, "src/node/main.ts")),
+    bundle({
+      absWorkingDir: project,
+      entryPoints: { k3os: "src/node/main.ts" },
+      outdir: "/",
+      splitting: true,
+      chunkNames: "part-[hash]",
+    }),
   ]);
   return { init, k3os };
 }
 
 /** One module with everything that `entryPoint` imports, but for QuickJS's own modules. */
 export async function bundleForQuickjs(entryPoint: string): Promise<Uint8Array> {
+  const files = await bundle({ entryPoints: [entryPoint], outdir: "/" });
+  return [...files.values()][0] ?? new Uint8Array();
+}
+
+async function bundle(options: BuildOptions): Promise<ReadonlyMap<string, Uint8Array>> {
   try {
-    const { outputFiles } = await build({
-      entryPoints: [entryPoint],
+    const { outputFiles = [] } = await build({
+      ...options,
       bundle: true,
       write: false,
       format: "esm",
@@ -38,7 +49,7 @@ export async function bundleForQuickjs(entryPoint: string): Promise<Uint8Array> 
       legalComments: "none",
       logLevel: "silent",
     });
-    return outputFiles[0]?.contents ?? new Uint8Array();
+    return new Map(outputFiles.map(({ path, contents }) => [basename(path), contents]));
   } catch (error) {
     const [first] = (error as { errors?: { text: string; location?: { file: string; line: number } }[] }).errors ?? [];
     if (!first) throw error;

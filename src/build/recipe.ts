@@ -283,7 +283,7 @@ async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promis
       kernel: kernel.directory,
       loader,
       kube: kube.directory,
-      program: digestBytes(program),
+      program: [...program].map(([name, text]) => [name, digestBytes(text)]),
       files: await digestTree(join(project, "os/rootfs")),
       spec,
       added,

@@ -26,7 +26,8 @@ export interface RootParts {
   readonly loader: string;
   /** Directory with `k3s` and, when it was built from source, the runc shim. */
   readonly kube: string;
-  readonly program: Uint8Array;
+  /** The files of /usr/lib/k3os, by name. */
+  readonly program: ReadonlyMap<string, Uint8Array>;
   readonly image: ImageJson;
   readonly tools: Tools;
   readonly level: number;
@@ -40,7 +41,7 @@ export async function makeRoot(work: Work, parts: RootParts): Promise<string> {
   await linkTree(join(parts.kernel.directory, "usr/lib/modules"), join(root, "usr/lib/modules"));
   placeKubernetes(root, parts.kube);
   for (const name of LOADER_FILES) placeFile(join(parts.loader, name), join(root, LOADER, name));
-  placeText(parts.program, join(root, "usr/lib/k3os/k3os.js"));
+  for (const [name, text] of parts.program) placeText(text, join(root, "usr/lib/k3os", name));
   placeIdentity(root, parts.image);
   placeText(pauseImage(parts.packages), join(root, "usr/share/k3os/images/pause.tar"));
   overlayTree(join(parts.project, "os/rootfs"), root);

@@ -100,7 +100,7 @@ describe("a plan", () => {
       },
       {
         ...{ phase: "boot", kind: "registries" },
-        registries: { mirrors: { "docker.io": { endpoint: ["https://mirror"] } } },
+        content: "mirrors:\n  docker.io:\n    endpoint:\n      - https://mirror\n",
       },
       { phase: "boot", kind: "file", path: "/etc/motd", content: "Welcome", mode: 0o644 },
       {

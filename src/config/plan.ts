@@ -1,10 +1,11 @@
 /** What applying a config would do, as data, in the order in which it is done. */
+import { stringify } from "yaml";
 import { base64, fromUtf8, latin1 } from "./bytes.ts";
 import { manifestStep } from "./planning/manifests.ts";
 import { proxyVariables } from "./planning/proxy.ts";
 import { keySteps, passwordStep, userSteps } from "./planning/users.ts";
 import { ENVIRONMENT, environmentText } from "./render.ts";
-import type { Config, ConfigFile, Registries } from "./schema.ts";
+import type { Config, ConfigFile } from "./schema.ts";
 import { ENCODINGS, REMOVED_FLAGS, splitsIntoWords } from "./values.ts";
 
 /** What the plan needs to know about the node. */
@@ -47,7 +48,8 @@ export type Step = { readonly phase: Phase } & (
     }
   /** An account of a config that is no longer so. Its home stays. */
   | { readonly kind: "no-account"; readonly user: string }
-  | { readonly kind: "registries"; readonly registries: Registries }
+  /** The text of k3s's registries.yaml. */
+  | { readonly kind: "registries"; readonly content: string }
   /** A file in server/manifests, to be put there unless it has been. */
   | { readonly kind: "manifest"; readonly name: string; readonly content: string }
   | { readonly kind: "remote-manifest"; readonly name: string; readonly url: string }
@@ -124,7 +126,7 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
     k3s,
     ...(k3os.registries === undefined
       ? []
-      : [{ phase: "boot", kind: "registries", registries: k3os.registries } as const]),
+      : [{ phase: "boot", kind: "registries", content: stringify(k3os.registries, { lineWidth: 0 }) } as const]),
     ...(k3s.role === "server" ? (k3os.manifests ?? []).map(manifestStep) : []),
     ...fileSteps(config.write_files ?? [], environment),
     ...(Object.keys(environment).length === 0

@@ -1,5 +1,4 @@
 /** The files that steps of the plan amount to. */
-import { stringify } from "yaml";
 import type { K3sStep, Step } from "./plan.ts";
 
 export interface RenderedFile {
@@ -32,7 +31,7 @@ export function render(step: Step, read: ReadFile): readonly RenderedFile[] | un
     case "k3s":
       return renderK3s(step);
     case "registries":
-      return [{ path: REGISTRIES, content: stringify(step.registries, { lineWidth: 0 }), mode: 0o600 }];
+      return [{ path: REGISTRIES, content: step.content, mode: 0o600 }];
     case "environment": {
       const content = environmentText(step.variables, read(ENVIRONMENT) ?? "");
       return [{ path: ENVIRONMENT, content, mode: 0o644 }];

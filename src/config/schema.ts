@@ -18,7 +18,6 @@ export type { InstallConfig } from "./schema/install.ts";
 export type { Manifest } from "./schema/manifest.ts";
 export type { Mount } from "./schema/mount.ts";
 export type { Proxy } from "./schema/proxy.ts";
-export type { Registries } from "./schema/registries.ts";
 export type { User } from "./schema/user.ts";
 
 const command = text({ about: "A line for /bin/sh.", check: values.notEmpty });

@@ -1,12 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { bundleForQuickjs } from "../build/bundle.ts";
+import { bundleForQuickjs, bundleNode } from "../build/bundle.ts";
 import { toolsTree } from "../build/index.ts";
 import { hostCases } from "./host.cases.ts";
 import { nodeHost } from "./node.ts";
-import { run } from "./run.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "k3os-quickjs-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -28,11 +27,27 @@ describe("QuickJS host", () => {
 });
 
 describe("the node's programs", () => {
-  it("are understood by QuickJS", async () => {
+  const project = join(import.meta.dirname, "../..");
+  const k3os = async (...args: string[]) => {
     const tools = await toolsTree();
-    const program = join(dir, "k3os.js");
-    writeFileSync(program, await bundleForQuickjs(join(import.meta.dirname, "../node/main.ts")));
-    const { argv, env } = tools.command(["qjs", "-m", program, "--help"]);
-    expect(await run(nodeHost, argv, { env })).toContain("Usage: k3os COMMAND");
+    for (const [name, text] of (await bundleNode(project)).k3os) writeFileSync(join(dir, name), text);
+    // As the node starts it.
+    const wrapper = readFileSync(join(project, "os/rootfs/usr/bin/k3os"), "utf8");
+    const options = /\/qjs (.*) \/usr/.exec(wrapper)?.[1]?.split(" ") ?? [];
+    const { argv, env } = tools.command(["qjs", ...options, join(dir, "k3os.js"), ...args]);
+    return nodeHost.exec(argv, { env });
+  };
+
+  it("are understood by QuickJS", async () => {
+    expect(await k3os("--help")).toMatchObject({ status: 0, stdout: expect.stringContaining("Usage: k3os COMMAND") });
+  }, 300_000);
+
+  it("load the parts that a command needs, and tell what is wrong", async () => {
+    for (const command of ["apply", "config", "status", "reset"]) {
+      expect(await k3os(command, "--nonsense")).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining('k3os: unexpected "--nonsense"'),
+      });
+    }
   }, 300_000);
 });

@@ -1,4 +1,4 @@
-import { formatProblem, type Problem } from "../config/index.ts";
+import { formatProblem, type Problem } from "../config/problem.ts";
 import type { Host } from "../host/host.ts";
 import type { Failure } from "./apply/apply.ts";
 

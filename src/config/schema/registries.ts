@@ -1,4 +1,4 @@
-import { flag, type Infer, list, map, struct, text } from "../kinds.ts";
+import { flag, list, map, struct, text } from "../kinds.ts";
 import * as values from "../values.ts";
 
 const mirror = struct(
@@ -52,5 +52,3 @@ export const registries = struct(
   },
   { about: "Where images come from: the content of /etc/rancher/k3s/registries.yaml, which only root can read." },
 );
-
-export type Registries = Infer<typeof registries>;

@@ -1,6 +1,7 @@
 import { type Config, pending, plan, type Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
 import { applySteps } from "../apply/apply.ts";
+import { keepPlan } from "../apply/kept-plan.ts";
 import { observe } from "../apply/observe.ts";
 import { setPasswordHash } from "../apply/users.ts";
 import { readFacts } from "../facts.ts";
@@ -37,17 +38,19 @@ export async function boot(host: Host): Promise<void> {
   await readDataSources(host, everything);
   await showAddresses(host, everything);
 
-  const { config, problems } = loadConfig(host);
+  const { config, problems, layers } = loadConfig(host);
   const hostname = ensureHostname(host, config.hostname);
   ensureNodeName(host, hostname);
   const facts = readFacts(host);
   const named: Config = { ...config, hostname };
-  const steps = pending(plan(named, facts), observe(host));
+  const all = plan(named, facts);
+  const steps = pending(all, observe(host));
   // Whoever sits at the console of a live system logs in as rancher; sshd never takes a password.
   if (facts.mode === "live" && config.k3os?.password === undefined) setPasswordHash(host, "rancher", "");
   const failures = [...(await applySteps(host, steps, "init")), ...(await applySteps(host, steps, "boot"))];
   // After the config's mounts: k3s may keep its data on one of them.
   provideImages(host);
+  keepPlan(host, { facts, layers, steps: all, problems });
   report(host, problems, failures);
   enableRuntimePhase(host, steps);
   await tended;

@@ -1,12 +1,7 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import { boot } from "../boot/boot.ts";
 import { explain } from "../explain.ts";
 import { readFacts } from "../facts.ts";
-import { applyCommand } from "./apply.ts";
-import { configCommand } from "./config.ts";
-import { resetCommand } from "./reset.ts";
-import { statusCommand } from "./status.ts";
 
 interface Command {
   /** One line for the help; commands without one are for the boot only. */
@@ -14,16 +9,26 @@ interface Command {
   readonly run: (host: Host, args: readonly string[]) => Promise<number>;
 }
 
+/** Each is loaded when it is asked for: reading a program takes longer than most of them do. */
 const COMMANDS: Readonly<Record<string, Command>> = {
-  status: { about: "Tell how this node is: [--json]", run: statusCommand },
+  status: {
+    about: "Tell how this node is: [--json]",
+    run: async (...call) => (await import("./status.ts")).statusCommand(...call),
+  },
   config: {
     about: "Show the merged config.yaml: [--json] [--plan] [--why KEY] [--dump | --dump-json]",
-    run: configCommand,
+    run: async (...call) => (await import("./config.ts")).configCommand(...call),
   },
-  cfg: { run: configCommand },
-  apply: { about: "Apply what changed in the configuration (root)", run: applyCommand },
-  reset: { about: "Erase what this node keeps, and boot it as new: [--yes] (root)", run: resetCommand },
-  boot: { run: (host) => boot(host).then(() => 0) },
+  cfg: { run: async (...call) => (await import("./config.ts")).configCommand(...call) },
+  apply: {
+    about: "Apply what changed in the configuration (root)",
+    run: async (...call) => (await import("./apply.ts")).applyCommand(...call),
+  },
+  reset: {
+    about: "Erase what this node keeps, and boot it as new: [--yes] (root)",
+    run: async (...call) => (await import("./reset.ts")).resetCommand(...call),
+  },
+  boot: { run: async (host) => (await import("../boot/boot.ts")).boot(host).then(() => 0) },
 };
 
 const EXAMPLES = `Examples:

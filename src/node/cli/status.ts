@@ -1,4 +1,4 @@
-import { formatProblem } from "../../config/index.ts";
+import { formatProblem } from "../../config/problem.ts";
 import type { Host } from "../../host/host.ts";
 import { readFacts } from "../facts.ts";
 import { lastReport } from "../report.ts";

@@ -1,0 +1,45 @@
+import { base64, toBase64 } from "../../config/bytes.ts";
+import type { Layer } from "../../config/layer.ts";
+import type { Facts, Step } from "../../config/plan.ts";
+import type { Problem } from "../../config/problem.ts";
+import type { Host } from "../../host/host.ts";
+import { readFacts } from "../facts.ts";
+import { readLayers } from "../layer-files.ts";
+
+/** The plan that was last made in this boot, and what it was made of. Only root may read it: it holds secrets. */
+const KEPT = "/run/k3os/plan.json";
+
+interface KeptPlan {
+  readonly facts: Facts;
+  readonly layers: readonly Layer[];
+  readonly steps: readonly Step[];
+  readonly problems: readonly Problem[];
+}
+
+/** Keeps a plan for `keptPlan`. */
+export function keepPlan(host: Host, { facts, layers, steps, problems }: KeptPlan): void {
+  const texts = layers.map(({ name, kind, text }) => ({ name, kind, text }));
+  const kept = JSON.stringify({ facts, layers: texts, steps, problems }, (_, value: unknown) =>
+    value instanceof Uint8Array ? { base64: toBase64(value) } : value,
+  );
+  host.write(KEPT, `${kept}\n`, { mode: 0o600 });
+}
+
+/**
+ * The plan that was last made, if node and layers still say what they said then: what an unchanged config amounts to without
+ * reading it again, which takes a hundred times longer than comparing its text.
+ */
+export function keptPlan(host: Host): Pick<KeptPlan, "steps" | "problems"> | undefined {
+  if (host.stat(KEPT) === undefined) return undefined;
+  const kept = JSON.parse(host.readText(KEPT), (_, value: { base64?: string } | null) =>
+    typeof value?.base64 === "string" ? base64(value.base64) : value,
+  ) as KeptPlan;
+  const facts = readFacts(host);
+  const layers = readLayers(host);
+  const same =
+    kept.facts.mode === facts.mode &&
+    kept.facts.version === facts.version &&
+    kept.layers.length === layers.length &&
+    layers.every(({ name, text }, index) => name === kept.layers[index]?.name && text === kept.layers[index]?.text);
+  return same ? kept : undefined;
+}

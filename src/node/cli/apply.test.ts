@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type MemoryHost, memoryHost } from "../../host/memory.ts";
+import * as layers from "../layers.ts";
+import { main } from "./main.ts";
+
+const lines: string[] = [];
+beforeEach(() => {
+  lines.length = 0;
+  vi.spyOn(console, "log").mockImplementation((text: string) => void lines.push(text));
+});
+afterEach(() => vi.restoreAllMocks());
+
+const LOCAL = "/var/lib/rancher/k3os/config.yaml";
+const TEXT =
+  "k3os: { token: hunter2, environment: { A: b } }\nwrite_files: [{ path: /etc/a, content: AAE=, encoding: b64 }]\n";
+
+function machine(): MemoryHost {
+  return memoryHost({
+    files: {
+      "/proc/cmdline": "quiet",
+      [LOCAL]: TEXT,
+      "/usr/share/k3os/image.json": '{ "version": "1" }',
+      "/run/k3os/mode": "live\n",
+      "/proc/sys/kernel/hostname": "a\n",
+      "/etc/environment": "",
+      "/etc/passwd": "rancher:x:1000:1000::/home/rancher:/bin/bash\n",
+      "/etc/shadow": "rancher:*::\n",
+      "/etc/group": "rancher:x:1000:\n",
+    },
+  });
+}
+
+async function apply(host: MemoryHost) {
+  lines.length = 0;
+  const status = await main(host, ["apply"]);
+  return { status, told: [...lines] };
+}
+
+describe("k3os apply", () => {
+  it("applies, then finds nothing to do without reading the config again", async () => {
+    const host = machine();
+    const read = vi.spyOn(layers, "loadConfig");
+    const first = await apply(host);
+    expect(read).toHaveBeenCalledOnce();
+    expect(first).toMatchObject({ status: 0, told: expect.arrayContaining(["write /etc/a (0644)"]) });
+    expect(await apply(host)).toEqual({ status: 0, told: [] });
+    expect(read).toHaveBeenCalledOnce();
+  });
+
+  it("notices a change of the config, and of the node", async () => {
+    const host = machine();
+    await apply(host);
+    host.write(LOCAL, TEXT.replace("A: b", "A: c"));
+    expect((await apply(host)).told).toContain("set A in /etc/environment");
+    host.write("/etc/a", "somebody else's");
+    expect((await apply(host)).told).toEqual(["write /etc/a (0644)"]);
+    host.mkdir("/var/lib/rancher/k3os/config.d");
+    host.write("/var/lib/rancher/k3os/config.d/a", "k3os: { environment: ~ }");
+    expect((await apply(host)).told).toContain("put /etc/environment back as it was");
+    expect((await apply(host)).told).toEqual([]);
+  });
+
+  it("goes on telling what is wrong with the config, and fails", async () => {
+    const host = machine();
+    host.write(LOCAL, "hostname: a_b\n");
+    expect((await apply(host)).status).toBe(1);
+    const again = await apply(host);
+    expect(again.status).toBe(1);
+    expect(again.told.join()).toContain('hostname: expected a host name, got "a_b"');
+  });
+
+  it("keeps what it knows where only root reads it", async () => {
+    const host = machine();
+    await apply(host);
+    const readable = Object.keys(host.texts()).filter((path) => ((host.stat(path)?.mode ?? 0) & 0o077) !== 0);
+    const leaks = readable.filter((path) => path !== LOCAL && host.readText(path).includes("hunter2"));
+    expect(leaks).toEqual([]);
+  });
+});
