@@ -14,7 +14,7 @@ function useDisk(name: string, firmware: Firmware, kind: Pick<OwnDisk, "bus" | "
     boot: async () => ({ kind: "disk", firmware }),
     disk: async () => {
       const { dir } = await buildDisk("raw", { arguments: [lateTimer], sectorSize: kind.sectorSize });
-      return { ...kind, from: join(dir, "k3os.raw"), sizeMiB: 2048 };
+      return { ...kind, from: join(dir, "k3os.raw"), sizeMiB: 3072 };
     },
     until: "powered on",
   });
@@ -27,7 +27,7 @@ const expectRoot = (node: Node, device: RegExp) =>
     const root = "awk '$2 == \"/run/k3os/state\" { print $1 }' /proc/mounts";
     await eventually(async () => expect((await node.node(root)).trim()).toMatch(device), 200);
     await eventually(async () =>
-      expect(Number(await node.node("df -m /var | awk 'END { print $2 }'"))).toBeGreaterThan(1800),
+      expect(Number(await node.node("df -m /var | awk 'END { print $2 }'"))).toBeGreaterThan(2600),
     );
     expect(await node.node("cat /run/k3os/mode")).toBe("local\n");
   });

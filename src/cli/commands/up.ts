@@ -90,6 +90,7 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
   refuseContradictions(options);
   const config = options.config === undefined ? undefined : requireConfigFile(options.config, io);
   await refuseEarly(options);
+  const hadDisk = options.disk !== undefined && hasDisk(options.name);
   const machine = await withProgress(io, options.json === true, async (progress) => {
     const { image, boot, disk } = await prepare(options, { progress, signal: io.signal });
     const accel = await accelFor(options, image, progress, io);
@@ -111,6 +112,8 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
   });
   if (options.json === true) return printJson(io, await describe(machine, io.signal));
   tellHowToUse(machine, options, io);
+  if (hadDisk)
+    printLine(io, `  ${"disk".padEnd(11)}as it was left; a new one: ${command("down", options.name, "--purge")}`);
 }
 
 /** What would only come out after a build of minutes. */
