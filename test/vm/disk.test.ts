@@ -84,7 +84,7 @@ describe("the next boot", () => {
   it("goes on without the layer that is wrong, and says so", async () => {
     const status = await node.machine.ssh("sudo k3os status");
     expect(status.status).toBe(1);
-    expect(status.stdout).toContain(`${config}/20-wrong:1:19 k3os.labels: expected`);
+    expect(status.stdout).toContain(`${config}/20-wrong:1:17 k3os.labels: expected`);
   });
 
   it("is refused without its disk", async () => {
