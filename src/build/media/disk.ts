@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import {
-  chmodSync,
   closeSync,
   linkSync,
   mkdirSync,
@@ -59,8 +58,7 @@ const MiB = 1 << 20;
  */
 export async function makeRawDisk(work: Work, image: BuiltImage, options: DiskOptions, file: string): Promise<string> {
   const run = toolRunner(work, image);
-  if (options.config !== undefined) chmodSync(work.out, 0o700);
-  writeFileSync(file, "");
+  writeFileSync(file, "", { mode: options.config === undefined ? 0o644 : 0o600 });
   truncateSync(file, sizeMiB * MiB);
   await partition(run, file, options);
   if (options.sectorSize !== 4096) placeBiosLoader(file, image.loader);
@@ -81,7 +79,7 @@ const conversions: Readonly<
   vdi: { name: "vdi" },
 };
 
-/** The disk in the format of a hypervisor: `k3os.<format>`. */
+/** The disk in the format of a hypervisor: `k3os.<format>`. With a `secret` on it, only its owner can read the file. */
 export async function convertDisk(
   work: Work,
   image: BuiltImage,
@@ -89,9 +87,9 @@ export async function convertDisk(
   format: Exclude<DiskFormat, "raw">,
   secret: boolean,
 ): Promise<string> {
-  if (secret) chmodSync(work.out, 0o700);
   const run = toolRunner(work, image);
   const file = join(work.out, `k3os.${format}`);
+  writeFileSync(file, "", { mode: secret ? 0o600 : 0o644 });
   if (format === "qcow2") await convert(run, raw, "qcow2", file);
   else {
     const large = join(work.scratch, "large.raw");

@@ -1,13 +1,18 @@
-import { constants, copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { constants, copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { K3osError } from "../../errors.ts";
 
-/** Copies the files of a directory; each appears whole or not at all. On file systems that can, nothing is really copied. */
+/**
+ * Copies the files of a directory; each appears whole or not at all. On file systems that can, nothing is really copied, and on all of them
+ * holes stay holes: a disk is mostly that.
+ */
 export function copyFiles(from: string, to: string): void {
   try {
     mkdirSync(to, { recursive: true });
     for (const entry of readdirSync(from, { withFileTypes: true })) if (entry.isFile()) copyFile(from, to, entry.name);
   } catch (cause) {
+    if (cause instanceof K3osError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === undefined) throw cause;
     const why = {
@@ -23,9 +28,21 @@ export function copyFiles(from: string, to: string): void {
 function copyFile(from: string, to: string, name: string): void {
   const next = join(to, `.${name}.${process.pid}`);
   try {
-    copyFileSync(join(from, name), next, constants.COPYFILE_FICLONE);
+    if (isSparse(join(from, name))) copySparse(join(from, name), next);
+    else copyFileSync(join(from, name), next, constants.COPYFILE_FICLONE);
     renameSync(next, join(to, name));
   } finally {
     rmSync(next, { force: true });
   }
+}
+
+function isSparse(path: string): boolean {
+  const { size, blocks } = statSync(path);
+  return blocks * 512 < size / 2;
+}
+
+function copySparse(from: string, to: string): void {
+  const { status, stderr } = spawnSync("cp", ["--preserve=mode", "--sparse=always", from, to], { encoding: "utf8" });
+  if (status !== 0)
+    throw new K3osError("host", `${from} cannot be copied: ${stderr?.trim() ?? "cp cannot be started"}.`);
 }

@@ -1,0 +1,23 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { copyFiles } from "./copy-files.ts";
+
+it("copies a disk without filling its holes, readable by those who could read it before", () => {
+  const directory = mkdtempSync(join(tmpdir(), "k3os-copy-"));
+  try {
+    const disk = join(directory, "disk.raw");
+    const file = openSync(disk, "w", 0o600);
+    truncateSync(disk, 64 << 20);
+    writeSync(file, "data", 32 << 20);
+    closeSync(file);
+    copyFiles(directory, join(directory, "out"));
+    const copy = join(directory, "out/disk.raw");
+    expect(readFileSync(copy).equals(readFileSync(disk))).toBe(true);
+    expect(statSync(copy)).toMatchObject({ size: 64 << 20, mode: 0o100600 });
+    expect(statSync(copy).blocks * 512).toBeLessThan(8 << 20);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
