@@ -66,8 +66,11 @@ describe("an account", () => {
 
   it("is refused where it could not log in, or is one of the system", () => {
     const host = machine();
+    host.write("/etc/passwd", `${host.readText("/etc/passwd")}daemon:x:1:1::/:/bin/sh\n`);
     const before = host.texts();
+    expect(() => makeAccount(host, "daemon", plain)).toThrow("daemon is an account of the system");
     expect(() => makeAccount(host, "rancher", plain)).toThrow("rancher is an account of the system");
+    expect(() => makeAccount(host, "adm", plain)).toThrow("adm is a group of the system");
     expect(() => makeAccount(host, "ada", { ...plain, groups: ["wheel"] })).toThrow("there is no group wheel");
     expect(() => makeAccount(host, "ada", { ...plain, shell: "/bin/fish" })).toThrow("there is no shell /bin/fish");
     expect(host.texts()).toEqual(before);

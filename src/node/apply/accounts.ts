@@ -19,7 +19,10 @@ export function makeAccount(host: Host, user: string, { shell, groups, sudo }: O
     throw new K3osError("config", `${user} is an account of the system`, { hint: "Choose another name." });
   }
   if (host.stat(shell) === undefined) throw new K3osError("config", `there is no shell ${shell}`);
-  const known = new Set(readLines(host, "/etc/group").map(([name]) => name));
+  const known = new Map(readLines(host, "/etc/group").map(([name = "", , id]) => [name, Number(id)]));
+  if ((known.get(user) ?? FIRST_UID) < FIRST_UID) {
+    throw new K3osError("config", `${user} is a group of the system`, { hint: "Choose another name." });
+  }
   const missing = groups.find((group) => !known.has(group));
   if (missing !== undefined) throw new K3osError("config", `there is no group ${missing}`);
 
@@ -99,8 +102,9 @@ function membersOf(line: readonly string[]): string[] {
   return (line[3] ?? "").split(",").filter((name) => name !== "");
 }
 
-/** With what the image gives new homes. One that is there keeps what it holds. */
-function makeHome(host: Host, home: string, id: number): void {
+/** Makes a home with what the image gives new ones. One that is there keeps what it holds. */
+export function makeHome(host: Host, home: string, id: number): void {
+  if (host.stat(home)?.uid === id) return;
   if (host.stat(home) === undefined) {
     host.mkdir(home, { mode: 0o700 });
     const files = host.stat(SKELETON) === undefined ? [] : host.list(SKELETON);
@@ -109,7 +113,7 @@ function makeHome(host: Host, home: string, id: number): void {
       host.chown(`${home}/${name}`, `${id}:${id}`);
     }
   }
-  if (host.stat(home)?.uid !== id) host.chown(home, `${id}:${id}`);
+  host.chown(home, `${id}:${id}`);
 }
 
 function setSudo(host: Host, user: string, sudo: boolean): void {

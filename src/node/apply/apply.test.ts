@@ -27,8 +27,12 @@ function node(): MemoryHost {
     programs: {
       modprobe: () => ({}),
       mkpasswd: () => ({ stdout: "$6$hash\n" }),
-      sh: (argv) => ({ status: argv[2] === "false" ? 1 : 0 }),
-      curl: (argv) => ({ stdout: argv.at(-1)?.endsWith(".yaml") ? "kind: Remote\n" : "ssh-ed25519 AAAA remote\n" }),
+      sh: (argv) => {
+        const url = argv[3] === "fetch" ? (argv.at(-1) ?? "") : undefined;
+        if (url !== undefined)
+          return { stdout: url.endsWith(".yaml") ? "kind: Remote\n" : "ssh-ed25519 AAAA remote\n" };
+        return { status: argv[2] === "false" ? 1 : 0 };
+      },
       mount: ([, device, path]) => {
         host.append("/proc/self/mounts", `${device} ${path} ext4 rw 0 0\n`);
         return {};

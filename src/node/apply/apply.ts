@@ -3,7 +3,8 @@ import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { sysctlPath } from "../sysctl.ts";
-import { makeAccount, removeAccount } from "./accounts.ts";
+import { makeAccount, makeHome, removeAccount } from "./accounts.ts";
+import { fetchText } from "./fetch.ts";
 import { seedManifest } from "./manifests.ts";
 import { mountVolume } from "./mounts.ts";
 import { authorizedKeysPath, noteApplied } from "./observe.ts";
@@ -105,18 +106,14 @@ function addKeys(host: Host, user: string, keys: readonly string[]): void {
   if (found === undefined) throw new K3osError("config", `there is no user ${user}`);
   const path = authorizedKeysPath(host, user);
   const directory = path.slice(0, path.lastIndexOf("/"));
+  // A volume that is mounted on /home begins empty.
+  if (found.home.startsWith("/home/")) makeHome(host, found.home, found.uid);
   host.mkdir(directory, { mode: 0o700 });
   const existing = host.stat(path) ? host.readText(path).split("\n") : [];
   const all = new Set([...existing, ...keys].filter((line) => line !== ""));
   host.write(path, `${[...all].join("\n")}\n`, { mode: 0o600 });
   host.chown(directory, `${found.uid}:${found.gid}`);
   host.chown(path, `${found.uid}:${found.gid}`);
-}
-
-/** Ten tries, a second apart, as old k3OS had it: the network may have only just come up. */
-function fetchText(host: Host, url: string): Promise<string> {
-  const patience = ["--max-time", "10", "--retry", "9", "--retry-delay", "1", "--retry-all-errors"];
-  return run(host, ["curl", "--fail", "--silent", "--show-error", "--location", ...patience, url]);
 }
 
 async function fetchKeys(host: Host, url: string): Promise<string[]> {
