@@ -1,6 +1,5 @@
-const encoder = new TextEncoder();
-
-export const text = (value: string): Uint8Array => encoder.encode(value);
+/** Not on the node: QuickJS has no TextEncoder. */
+export const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
