@@ -48,6 +48,7 @@ declare module "qjs:os" {
   export const S_IFREG: number;
   export const S_IFLNK: number;
   export const SIGCHLD: number;
+  export const SIGINT: number;
   export const WNOHANG: number;
   /** A descriptor, or -errno. */
   export function open(path: string, flags: number, mode?: number): number;
@@ -75,6 +76,8 @@ declare module "qjs:os" {
   export function now(): number;
   export function getpid(): number;
   export function isatty(fd: number): boolean;
+  /** Columns and rows; `null` where the terminal does not know. */
+  export function ttyGetWinSize(fd: number): [number, number] | null;
 }
 
 declare const scriptArgs: string[];

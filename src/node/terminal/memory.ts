@@ -1,0 +1,48 @@
+import type { Terminal } from "./terminal.ts";
+
+export interface MemoryTerminal extends Terminal {
+  /** Everything that was written. */
+  readonly written: string;
+  /** Whether `close` was called. */
+  readonly closed: boolean;
+  /** What was typed while `showTyping` was off. */
+  readonly unseen: string;
+}
+
+/**
+ * A terminal with somebody at it who types one piece after the other, each when it is asked for; the end of the pieces is the end
+ * of the input.
+ */
+export function memoryTerminal(
+  pieces: readonly string[],
+  mode: Terminal["mode"] = "keys",
+  columns = 80,
+): MemoryTerminal {
+  const left = [...pieces];
+  let visible = true;
+  const terminal = {
+    mode,
+    columns,
+    interrupted: false,
+    written: "",
+    unseen: "",
+    closed: false,
+    write: (text: string) => {
+      terminal.written += text;
+    },
+    read: async (timeoutMs?: number) => {
+      // Whoever waits only for a moment gets nothing: the next piece is typed later.
+      if (timeoutMs !== undefined) return "";
+      const piece = left.shift();
+      if (!visible) terminal.unseen += piece ?? "";
+      return piece;
+    },
+    showTyping: async (on: boolean) => {
+      visible = on;
+    },
+    close: async () => {
+      terminal.closed = true;
+    },
+  };
+  return terminal;
+}
