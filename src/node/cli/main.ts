@@ -28,12 +28,23 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about: "Erase what this node keeps, and boot it as new: [--yes] (root)",
     run: async (...call) => (await import("./reset.ts")).resetCommand(...call),
   },
+  install: {
+    about: "Put k3OS on a disk, by questions or silently: see --help (root)",
+    run: async (host, args) => {
+      const [{ installCommand }, { quickjsTerminal }] = await Promise.all([
+        import("./install.ts"),
+        import("../terminal/quickjs.ts"),
+      ]);
+      return installCommand(host, args, () => quickjsTerminal(host));
+    },
+  },
   boot: { run: async (host) => (await import("../boot/boot.ts")).boot(host).then(() => 0) },
 };
 
 const EXAMPLES = `Examples:
   k3os status                    is the node Ready, and what is wrong with its config
   sudo k3os config --why hostname    which file a value comes from
+  sudo k3os install              put k3OS on a disk of this machine
   sudo k3os apply                after editing /var/lib/rancher/k3os/config.yaml`;
 
 /** The node's `k3os` command: returns the exit status, 2 for a command line that it does not understand. */

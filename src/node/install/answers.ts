@@ -1,0 +1,63 @@
+import type { Config } from "../../config/index.ts";
+import { K3osError } from "../../errors.ts";
+import { composeConfig } from "./node-config.ts";
+
+/** What was answered. A question that was not asked has no answer. */
+export interface Answers {
+  readonly action?: "install" | "configure";
+  /** The path of the disk. */
+  readonly device?: string;
+  readonly fromFile?: boolean;
+  readonly configPlace?: string;
+  /** As it was typed: GitHub users, keys, with commas between them. */
+  readonly keys?: string;
+  readonly password?: string;
+  readonly passwordAgain?: string;
+  readonly wifiName?: string;
+  readonly wifiPassphrase?: string;
+  readonly role?: "server" | "agent";
+  readonly serverUrl?: string;
+  readonly token?: string;
+}
+
+/** The config of the running system with the answers laid over it. */
+export function configFrom(answers: Answers, base: Config = {}): Config {
+  const { password, wifiName, wifiPassphrase, role, serverUrl, token } = answers;
+  const keys = (answers.keys ?? "")
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "")
+    .map((entry) => (/^[\w-]+$/.test(entry) ? `github:${entry}` : entry));
+  const { server_url, ...k3os } = base.k3os ?? {};
+  return {
+    ...base,
+    ...(keys.length > 0 && { ssh_authorized_keys: [...new Set([...(base.ssh_authorized_keys ?? []), ...keys])] }),
+    k3os: {
+      ...k3os,
+      ...(role === undefined && server_url !== undefined && { server_url }),
+      ...(password !== undefined && { password }),
+      ...(wifiName && { wifi: [{ name: wifiName, ...(wifiPassphrase && { passphrase: wifiPassphrase }) }] }),
+      ...(role === "agent" && serverUrl !== undefined && { server_url: serverUrl }),
+      ...(token && { token }),
+    },
+  };
+}
+
+/** What the check of config.yaml says about these answers; `undefined` if they are right. */
+export function complaintAbout(answers: Answers, { lenient = false } = {}): string | undefined {
+  try {
+    const { warnings } = composeConfig(configFrom(answers));
+    return warnings.length === 0 || lenient ? undefined : sentence(warnings[0] ?? "");
+  } catch (error) {
+    if (error instanceof K3osError) return sentence(error.message.split("\n").slice(1).join("\n"));
+    throw error;
+  }
+}
+
+/** Of a problem with its excerpt only the message and the hint: what was typed is on the screen anyway. */
+function sentence(problem: string): string {
+  const [first = "", ...rest] = problem.split("\n");
+  const message = first.replace(/^config\.yaml:\d+:\d+ \S+: (warning: )?/, "");
+  const hint = rest.map((line) => /= hint: (.*)$/.exec(line)?.[1]).find((found) => found !== undefined);
+  return hint === undefined ? message : `${message}\n${hint}`;
+}

@@ -1,0 +1,46 @@
+import type { Host } from "../../host/host.ts";
+import { type Disk, formatBytes } from "./disks.ts";
+
+/** What would be lost: a partition, or a file system on the whole disk. */
+export interface Content {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Of the file system or the volume, such as `ext4`, `LVM2_member`; empty if there is none that anybody knows. */
+  readonly type: string;
+  readonly label: string;
+}
+
+/** What is on the disk, by blkid(8), which reads the devices themselves. Nothing, if it is blank. */
+export async function readContents(host: Host, disk: Disk): Promise<Content[]> {
+  const parts = [disk, ...disk.partitions];
+  const argv = ["blkid", "-c", "/dev/null", "-o", "export", ...parts.map(({ path }) => path)];
+  const found = parseExport((await host.exec(argv)).stdout);
+  return parts.flatMap(({ path, size }) => {
+    const { TYPE: type = "", LABEL: label = "" } = found.get(path) ?? {};
+    return path === disk.path && type === "" ? [] : [{ path, size, type, label }];
+  });
+}
+
+export function describeContent({ path, size, type, label }: Content): string {
+  const kind = type === "" ? "unknown content" : type;
+  return `${path}  ${formatBytes(size)}  ${kind}${label === "" ? "" : ` "${label}"`}`;
+}
+
+/** Blocks of `NAME=value` lines, each begun by DEVNAME; special characters have a backslash before them. */
+function parseExport(text: string): Map<string, Record<string, string>> {
+  const devices = new Map<string, Record<string, string>>();
+  let current: Record<string, string> = {};
+  for (const line of text.split("\n")) {
+    const equals = line.indexOf("=");
+    if (equals < 0) continue;
+    const name = line.slice(0, equals);
+    const value = line.slice(equals + 1).replace(/\\(.)/g, "$1");
+    if (name === "DEVNAME") {
+      current = {};
+      devices.set(value, current);
+    }
+    current[name] = value;
+  }
+  return devices;
+}

@@ -1,0 +1,150 @@
+import type { Host } from "../../host/host.ts";
+
+/** A disk as the kernel describes it in /sys/block (Documentation/ABI/testing/sysfs-block). */
+export interface Disk {
+  /** `vda`, `nvme0n1`. */
+  readonly name: string;
+  /** `/dev/vda`. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly model: string;
+  readonly serial: string;
+  /** World wide name, such as `0x5000c500a1b2c3d4` or `eui.0025385b71b0c1d2`; empty if it has none. */
+  readonly wwn: string;
+  /** How it is attached. */
+  readonly transport: "virtio" | "nvme" | "ata" | "usb" | "scsi" | "mmc" | "other";
+  readonly readOnly: boolean;
+  readonly removable: boolean;
+  readonly partitions: readonly DiskPartition[];
+}
+
+export interface DiskPartition {
+  readonly name: string;
+  readonly path: string;
+  readonly number: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What has no medium to write on, or is made of other devices. */
+const NO_DISKS = /^(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd|mtdblock)|^mmcblk\d+(boot\d+|rpmb)$/;
+const SECTOR = 512;
+
+/** All disks of the machine, in the order of their names. */
+export function readDisks(host: Host): Disk[] {
+  return host
+    .list("/sys/block")
+    .filter((name) => !NO_DISKS.test(name))
+    .map((name) => readDisk(host, name))
+    .filter(({ size }) => size > 0);
+}
+
+function readDisk(host: Host, name: string): Disk {
+  const at = `/sys/block/${name}`;
+  const text = (...files: string[]) =>
+    files.map((file) => attribute(host, `${at}/${file}`)).find((one) => one !== "") ?? "";
+  const vendor = text("device/vendor");
+  const transport = transportOf(host, name, vendor);
+  const model = text("device/model", "device/name");
+  return {
+    name,
+    path: `/dev/${name}`,
+    size: Number(text("size")) * SECTOR,
+    // The kernel puts "ATA" where SCSI disks name their vendor; virtio has a number there.
+    model: transport === "scsi" || transport === "usb" ? `${vendor} ${model}`.trim() : model,
+    serial: text("serial", "device/serial") || pageSerial(host, `${at}/device/vpd_pg80`),
+    wwn: worldWideName(text("wwid", "device/wwid")),
+    transport,
+    readOnly: text("ro") === "1",
+    removable: text("removable") === "1",
+    partitions: readPartitions(host, name),
+  };
+}
+
+function readPartitions(host: Host, disk: string): DiskPartition[] {
+  return host
+    .list(`/sys/block/${disk}`)
+    .filter((name) => name.startsWith(disk) && host.stat(`/sys/block/${disk}/${name}/partition`) !== undefined)
+    .map((name) => ({
+      name,
+      path: `/dev/${name}`,
+      number: Number(attribute(host, `/sys/block/${disk}/${name}/partition`)),
+      size: Number(attribute(host, `/sys/block/${disk}/${name}/size`)) * SECTOR,
+    }))
+    .sort((a, b) => a.number - b.number);
+}
+
+function transportOf(host: Host, name: string, vendor: string): Disk["transport"] {
+  if (name.startsWith("vd")) return "virtio";
+  if (name.startsWith("nvme")) return "nvme";
+  if (name.startsWith("mmcblk")) return "mmc";
+  const place = host.stat(`/sys/block/${name}`)?.type === "link" ? host.readLink(`/sys/block/${name}`) : "";
+  if (/\/usb\d+\//.test(place)) return "usb";
+  if (vendor === "ATA" || /\/ata\d+\//.test(place)) return "ata";
+  return name.startsWith("sd") ? "scsi" : "other";
+}
+
+/** The serial number in a SCSI disk's unit serial number page: four bytes of header, the last two with the length (SPC-4, 7.8.20). */
+function pageSerial(host: Host, path: string): string {
+  if (host.stat(path) === undefined) return "";
+  const page = host.read(path);
+  const length = ((page[2] ?? 0) << 8) | (page[3] ?? 0);
+  return String.fromCharCode(...page.subarray(4, 4 + length))
+    .replace(/[^\x21-\x7e]+/g, " ")
+    .trim();
+}
+
+/** `naa.` is how the kernel writes what udev writes as `0x`. */
+function worldWideName(wwid: string): string {
+  return wwid.startsWith("naa.") ? `0x${wwid.slice(4)}` : /^(eui|uuid|nvme)\./.test(wwid) ? wwid : "";
+}
+
+function attribute(host: Host, path: string): string {
+  if (host.stat(path)?.type !== "file") return "";
+  return host
+    .readText(path)
+    .replace(/[\0\n]+$/, "")
+    .trim();
+}
+
+/**
+ * The names that udev would give the disk in /dev/disk/by-id (its rules 60-persistent-storage). There is no udev here, so they are
+ * made of the same facts.
+ */
+export function byIdNames({ transport, model, serial, wwn, name }: Disk): string[] {
+  const word = (text: string) => text.trim().replace(/[^A-Za-z0-9#+\-.:=@_]+/g, "_");
+  const named = [word(model), word(serial)].filter((part) => part !== "").join("_");
+  const names = {
+    virtio: serial === "" ? [] : [`virtio-${word(serial)}`],
+    nvme: [
+      ...(serial === "" ? [] : [`nvme-${named}`, `nvme-${named}_${name.replace(/^nvme\d+n/, "")}`]),
+      ...(wwn === "" ? [] : [`nvme-${wwn}`]),
+    ],
+    ata: serial === "" ? [] : [`ata-${named}`],
+    usb: serial === "" ? [] : [`usb-${named}-0:0`, `usb-${named}`],
+    scsi: serial === "" ? [] : [`scsi-S${named}`, `scsi-0${named}`],
+    mmc: serial === "" ? [] : [`mmc-${named.replace(/_0x/, "_0x")}`],
+    other: [],
+  }[transport];
+  return wwn.startsWith("0x") ? [...names, `wwn-${wwn}`, `scsi-3${wwn.slice(2)}`] : names;
+}
+
+/** `20 GB QEMU HARDDISK (ata, serial QM00001)`. */
+export function describeDisk({ size, model, serial, transport }: Disk): string {
+  const facts = [transport, ...(serial === "" ? [] : [`serial ${serial}`])].join(", ");
+  return [formatBytes(size), model, `(${facts})`].filter((part) => part !== "").join(" ");
+}
+
+/** In the units that disks are sold in: `960 GB`, `16.1 GB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  const digits = value >= 100 || unit === 0 ? 0 : 1;
+  return `${value.toFixed(digits).replace(/\.0$/, "")} ${units[unit]}`;
+}

@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { memoryHost } from "../../host/memory.ts";
+import { silent } from "../../progress.ts";
+import { openImage } from "./image.ts";
+
+const json = (version = "1.0") =>
+  JSON.stringify({
+    format: 1,
+    version,
+    files: Object.fromEntries(
+      ["vmlinuz", "initrd", "root.squashfs"].map((name) => [name, { sha256: `s-${name}`, size: 3 }]),
+    ),
+  });
+const image = (at: string) => ({
+  [`${at}/vmlinuz`]: "abc",
+  [`${at}/initrd`]: "abc",
+  [`${at}/root.squashfs`]: "abc",
+  [`${at}/image.json`]: json(),
+});
+
+const sha256sum = ([, ...paths]: readonly string[]) => ({
+  stdout: paths.map((path) => `s-${path.split("/").at(-1)}  ${path}\n`).join(""),
+});
+
+describe("openImage", () => {
+  it("takes the medium that this system runs from", async () => {
+    const host = memoryHost({ files: image("/run/k3os/medium/k3os/system/current"), programs: { sha256sum } });
+    expect(await openImage(host, undefined, silent)).toMatchObject({
+      directory: "/run/k3os/medium/k3os/system/current",
+      size: 9,
+    });
+  });
+
+  it("says what to do when there is none", async () => {
+    await expect(openImage(memoryHost(), undefined, silent)).rejects.toMatchObject({
+      hint: expect.stringContaining("--image"),
+    });
+  });
+
+  it("fetches the files of an image directory", async () => {
+    const served = image("http://a/b");
+    const host = memoryHost({
+      programs: {
+        sha256sum,
+        curl(argv) {
+          const url = argv.at(-1) ?? "";
+          host.write(argv[argv.indexOf("--output") + 1] ?? "", served[url] ?? "");
+          return {};
+        },
+      },
+    });
+    expect(await openImage(host, "http://a/b/", silent)).toMatchObject({ directory: "/run/k3os/install/image" });
+    expect(host.stat("/run/k3os/install")?.mode).toBe(0o700);
+  });
+
+  it("mounts an ISO, and refuses one that is none of ours", async () => {
+    const host = memoryHost({
+      files: { "/media/k3os.iso": "", "/media/other.iso": "" },
+      programs: {
+        sha256sum,
+        modprobe: () => ({}),
+        umount: () => ({}),
+        mount: (argv) => {
+          if (argv.at(-2) !== "/media/k3os.iso") return {};
+          for (const [path, text] of Object.entries(image(`${argv.at(-1)}/k3os/system/current`))) {
+            host.mkdir(path.slice(0, path.lastIndexOf("/")));
+            host.write(path, text);
+          }
+          return {};
+        },
+      },
+    });
+    await expect(openImage(host, "/media/other.iso", silent)).rejects.toThrow("is no medium of k3OS");
+    expect((await openImage(host, "file:///media/k3os.iso", silent)).directory).toMatch(/^\/run\/k3os\/install\/iso\//);
+  });
+
+  it("names what cannot be fetched without its password", async () => {
+    const host = memoryHost({
+      programs: { curl: () => ({ status: 22, stderr: "curl: (22) The requested URL returned error: 404" }) },
+    });
+    const fetched = openImage(host, "https://me:secret@a/k3os.iso", silent);
+    await expect(fetched).rejects.toThrow(
+      "https://(hidden)@a/k3os.iso cannot be fetched: The requested URL returned error: 404",
+    );
+  });
+
+  const damages: [string, Record<string, string>, string][] = [
+    ["a file that is too short", { vmlinuz: "a" }, "/i/vmlinuz is damaged: expected 3 bytes, got 1"],
+    ["a description that leads elsewhere", { "image.json": json("../../etc") }, "does not describe an image"],
+    ["a description that is none", { "image.json": "{" }, "does not describe an image"],
+  ];
+  for (const [what, files, want] of damages) {
+    it(`refuses ${what}`, async () => {
+      const changed = Object.fromEntries(Object.entries(files).map(([name, text]) => [`/i/${name}`, text]));
+      const host = memoryHost({ files: { ...image("/i"), ...changed }, programs: { sha256sum } });
+      await expect(openImage(host, "/i", silent)).rejects.toThrow(want);
+    });
+  }
+
+  it("refuses a file with another sum", async () => {
+    const wrong = (argv: readonly string[]) => ({ stdout: sha256sum(argv).stdout.replace("s-initrd", "x") });
+    const host = memoryHost({ files: image("/i"), programs: { sha256sum: wrong } });
+    await expect(openImage(host, "/i", silent)).rejects.toThrow(
+      "/i/initrd is damaged: expected sha256 s-initrd, got x",
+    );
+  });
+});

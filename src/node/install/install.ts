@@ -1,0 +1,167 @@
+import type { Config } from "../../config/index.ts";
+import { K3osError } from "../../errors.ts";
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { type Progress, silent } from "../../progress.ts";
+import { Asker } from "../terminal/ask.ts";
+import { terminalProgress } from "../terminal/progress.ts";
+import type { OpenTerminal, Terminal } from "../terminal/terminal.ts";
+import { type Answers, configFrom } from "./answers.ts";
+import { configureSystem } from "./configure.ts";
+import { readContents } from "./contents.ts";
+import { isUrl } from "./fetch.ts";
+import { openImage, refuseWithoutImage, type SourceImage } from "./image.ts";
+import { interview } from "./interview.ts";
+import { withLock } from "./lock.ts";
+import { composeConfig, fetchConfig, type NodeConfig } from "./node-config.ts";
+import { hashPassword } from "./password.ts";
+import { type InstallPlan, makePlan, question, summary } from "./plan.ts";
+import { QUESTIONS } from "./questions.ts";
+import { type Candidate, selectDisk } from "./select.ts";
+import type { Settings } from "./settings.ts";
+import { candidates } from "./usage.ts";
+import { hasWifi } from "./wifi.ts";
+import { writePlan } from "./write.ts";
+
+/** What the installer stands on: the machine, what it was told, and how the running system is configured. */
+export interface Installation {
+  readonly host: Host;
+  readonly settings: Settings;
+  readonly config: Config;
+}
+
+/** Installs without a question. Everything is checked and fetched before the disk is touched. */
+export async function installSilently({ host, settings, config }: Installation): Promise<void> {
+  const progress = terminalProgress({ mode: "lines", columns: 80, write: (text) => host.warn(text) });
+  const { device } = settings;
+  if (device === undefined) {
+    throw new K3osError("usage", "a silent installation needs to be told the disk", {
+      hint: "Set k3os.install.device, or --device: a path, or `only` if the machine has just one disk.",
+    });
+  }
+  const disk = selectDisk(device, candidates(host));
+  // At boot the network may still be coming up.
+  if ([settings.config_url, settings.iso_url].some((place) => place !== undefined && isUrl(place)))
+    await host.exec(["/usr/lib/k3os/wait-for-network", "30"], { inherit: true });
+  const nodeConfig = await configWithoutQuestions(host, settings, config);
+  const image = await openImage(host, settings.iso_url, progress);
+  const plan = makePlan({ disk, contents: await readContents(host, disk), image, config: nodeConfig }, settings);
+  console.log(summary(plan).trimEnd());
+  await carryOut(host, plan, progress, () => false);
+  await leave(host, plan);
+}
+
+/** Asks on the terminal, shows what will be done, and does it once that is agreed to. */
+export async function installWithQuestions(installation: Installation, openTerminal: OpenTerminal): Promise<void> {
+  const terminal = await openTerminal();
+  try {
+    terminal.write("\nk3OS installer. Nothing is changed before you agree to the summary.\n\n");
+    await guide(installation, terminal, new Asker(terminal));
+  } finally {
+    await terminal.close();
+  }
+}
+
+async function guide(installation: Installation, terminal: Terminal, asker: Asker): Promise<void> {
+  const { host, settings } = installation;
+  const found = candidates(host);
+  const opening = openInBackground(installation, found);
+  const { answers, config } = await askAboutNode(installation, found, asker);
+  if (answers.action === "configure") return configureSystem(host, terminal, asker, config);
+
+  const progress = terminalProgress(terminal);
+  const disk = selectDisk(answers.device ?? settings.device ?? "only", found);
+  const image = await opening(progress);
+  const plan = makePlan({ disk, contents: await readContents(host, disk), image, config }, settings);
+  terminal.write(summary(plan));
+  if ((await asker.ask({ kind: "confirm", title: question(plan), initial: false })) !== true) {
+    throw new K3osError("interrupted", "not installed; nothing was changed");
+  }
+  await carryOut(host, plan, progress, () => terminal.interrupted);
+  await leaveWhenAgreed(host, plan, terminal, asker);
+}
+
+/** The answers, and the config that they amount to; without one if that on the disk stays. */
+async function askAboutNode(
+  { host, settings, config }: Installation,
+  found: readonly Candidate[],
+  asker: Asker,
+): Promise<{ readonly answers: Answers; readonly config: NodeConfig | undefined }> {
+  let fetched: NodeConfig | undefined;
+  const situation = {
+    settings,
+    candidates: found,
+    wifi: hasWifi(host),
+    config,
+    fetchConfig: async (place: string) => {
+      fetched = await fetchConfig(host, place);
+      return fetched;
+    },
+  };
+  const answers = await interview(QUESTIONS, situation, (one) => asker.ask(one));
+  if (answers.fromFile === true) return { answers, config: fetched };
+  if (settings.config_url !== undefined || settings.no_format === true)
+    return { answers, config: await configWithoutQuestions(host, settings, config) };
+  const { password } = answers;
+  const hashed = password === undefined ? {} : { password: await hashPassword(host, password) };
+  return { answers, config: composeConfig(configFrom({ ...answers, ...hashed }, config)) };
+}
+
+/**
+ * Begins to check the image while the user is still reading. Returns what waits for it; what stands against any installation is thrown at once.
+ */
+function openInBackground(
+  { host, settings }: Installation,
+  found: readonly Candidate[],
+): (progress: Progress) => Promise<SourceImage> {
+  if (settings.iso_url === undefined) refuseWithoutImage(host);
+  if (settings.device !== undefined) selectDisk(settings.device, found);
+  const outcome = openImage(host, settings.iso_url, silent).then(
+    (image) => ({ image }),
+    (error: unknown) => ({ error }),
+  );
+  return async (progress) => {
+    const step = progress.step(settings.iso_url === undefined ? "Check the image" : "Fetch and check the image");
+    const result = await outcome;
+    if ("error" in result) {
+      step.fail();
+      throw result.error;
+    }
+    step.done(`k3OS ${result.image.json.version}`);
+    return result.image;
+  };
+}
+
+/** From `config_url`, or what the running system is configured with; `undefined` if the one on the disk stays. */
+async function configWithoutQuestions(
+  host: Host,
+  settings: Settings,
+  running: Config,
+): Promise<NodeConfig | undefined> {
+  if (settings.config_url !== undefined) return fetchConfig(host, settings.config_url);
+  return settings.no_format === true ? undefined : composeConfig(running);
+}
+
+async function carryOut(host: Host, plan: InstallPlan, progress: Progress, interrupted: () => boolean): Promise<void> {
+  try {
+    await withLock(host, () => writePlan(host, plan, progress));
+  } catch (error) {
+    if (!interrupted()) throw error;
+    const left = plan.keepData ? "may have the old system or the new one" : "boots nothing now";
+    throw new K3osError("interrupted", `stopped: ${plan.disk.path} ${left}`, {
+      hint: "Run the installer again: it starts over.",
+      cause: error,
+    });
+  }
+}
+
+async function leaveWhenAgreed(host: Host, plan: InstallPlan, terminal: Terminal, asker: Asker): Promise<void> {
+  terminal.write(`\nk3OS is installed on ${plan.disk.path}. Remove the medium before the machine starts anew.\n`);
+  const title = plan.afterwards === "power-off" ? "Power off now?" : "Restart now?";
+  if ((await asker.ask({ kind: "confirm", title, initial: true })) === true) await leave(host, plan);
+}
+
+async function leave(host: Host, { afterwards, disk }: InstallPlan): Promise<void> {
+  console.log(`k3OS is installed on ${disk.path}.`);
+  await run(host, ["openrc-shutdown", afterwards === "power-off" ? "--poweroff" : "--reboot", "now"]);
+}

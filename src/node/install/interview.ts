@@ -1,0 +1,35 @@
+import { type Answer, BACK, type Question } from "../terminal/question.ts";
+import type { Answers } from "./answers.ts";
+import type { QuestionStep, Situation } from "./questions.ts";
+
+/**
+ * Asks one question after the other; which one comes next depends on the answers so far. Going back forgets the answer before, and
+ * with it everything that followed.
+ */
+export async function interview(
+  steps: readonly QuestionStep[],
+  situation: Situation,
+  ask: (question: Question) => Promise<Answer | typeof BACK>,
+  start: Answers = {},
+): Promise<Answers> {
+  const asked: { readonly index: number; readonly before: Answers }[] = [];
+  let answers = start;
+  for (let index = 0; index < steps.length; ) {
+    const step = steps[index];
+    const question = step?.question(answers, situation);
+    if (step === undefined || question === undefined) {
+      index++;
+      continue;
+    }
+    const answer = await ask(question);
+    if (answer === BACK) {
+      const last = asked.pop();
+      if (last !== undefined) ({ index, before: answers } = last);
+      continue;
+    }
+    asked.push({ index, before: answers });
+    answers = { ...answers, [step.id]: answer };
+    index++;
+  }
+  return answers;
+}

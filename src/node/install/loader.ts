@@ -1,0 +1,74 @@
+import { K3osError } from "../../errors.ts";
+import { biosLoader } from "../../formats/grub-bios.ts";
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { BIOS_BOOT, ESP, ESP_LOADERS, espEntries, LOADER, LOADER_FILES, partitionDevice } from "../../image/disk.ts";
+import { writeEntries } from "./copy.ts";
+import type { Disk } from "./disks.ts";
+import { WORK } from "./fetch.ts";
+import type { SourceImage } from "./image.ts";
+import { mounted } from "./mounted.ts";
+
+const MiB = 1 << 20;
+/** The only size of sectors that BIOS boots from. */
+const SECTOR = 512;
+
+/**
+ * Does `work` while the root of the image, which brings the loader, is mounted, and hands it the loader's directory. Throws before if the
+ * image has none.
+ */
+export function withLoader(host: Host, image: SourceImage, work: (loader: string) => Promise<void>): Promise<void> {
+  const root = {
+    type: "squashfs",
+    source: `${image.directory}/root.squashfs`,
+    target: `${WORK}/root`,
+    options: "ro,loop",
+  };
+  const loader = `${root.target}${LOADER}`;
+  return mounted(host, root, async () => {
+    const missing = LOADER_FILES.find((name) => host.stat(`${loader}/${name}`) === undefined);
+    if (missing !== undefined) {
+      throw new K3osError(
+        "integrity",
+        `k3OS ${image.json.version} cannot be installed: it has no ${LOADER}/${missing}`,
+        {
+          hint: "Choose a newer image.",
+        },
+      );
+    }
+    await work(loader);
+  });
+}
+
+/** Makes the disk bootable by UEFI and by BIOS. The first sector comes last. */
+export async function writeLoader(host: Host, disk: Disk, loader: string): Promise<void> {
+  await writeEsp(host, disk, loader);
+  if (logicalSector(host, disk) === SECTOR) await writeBiosLoader(host, disk, loader);
+}
+
+async function writeEsp(host: Host, { path }: Disk, loader: string): Promise<void> {
+  const esp = { type: "vfat", source: partitionDevice(path, ESP.number), target: `${WORK}/esp`, options: "umask=077" };
+  await mounted(host, esp, async () => {
+    writeEntries(host, esp.target, espEntries());
+    for (const { path: file, from } of ESP_LOADERS) {
+      const target = `${esp.target}${file}`;
+      host.mkdir(target.slice(0, target.lastIndexOf("/")));
+      await run(host, ["cp", `${loader}/${from}`, `${target}.new`]);
+      await run(host, ["sync", `${target}.new`]);
+      host.rename(`${target}.new`, target);
+    }
+  });
+}
+
+async function writeBiosLoader(host: Host, { path }: Disk, loader: string): Promise<void> {
+  const parts = { bootImg: host.read(`${loader}/boot.img`), coreImg: host.read(`${loader}/core.img`) };
+  const place = { start: BIOS_BOOT.startMiB * MiB, size: (BIOS_BOOT.sizeMiB ?? 0) * MiB };
+  for (const { offset, bytes } of biosLoader(parts, place).toSorted((a, b) => b.offset - a.offset)) {
+    const at = [`of=${path}`, `bs=${SECTOR}`, `seek=${offset / SECTOR}`];
+    await run(host, ["dd", ...at, "conv=notrunc,fsync"], { input: bytes });
+  }
+}
+
+function logicalSector(host: Host, { name }: Disk): number {
+  return Number(host.readText(`/sys/block/${name}/queue/logical_block_size`));
+}

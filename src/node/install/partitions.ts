@@ -1,0 +1,42 @@
+import { K3osError } from "../../errors.ts";
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { ESP, MAKE_ESP, MAKE_STATE, PARTITIONS, partitionDevice, partitionScript, STATE } from "../../image/disk.ts";
+import type { Disk } from "./disks.ts";
+
+/**
+ * Takes from the disk whatever a firmware or a kernel could recognise: file systems, the partition table with its second copy, the
+ * loader. From here on the disk boots nothing, until the new loader is written as the last step.
+ */
+export async function erase(host: Host, { path, partitions }: Disk): Promise<void> {
+  for (const partition of partitions) await run(host, ["wipefs", "--all", "--force", "--quiet", partition.path]);
+  await run(host, ["wipefs", "--all", "--force", "--quiet", path]);
+  await run(host, ["dd", "if=/dev/zero", `of=${path}`, "bs=1048576", "count=1", "conv=fsync"]);
+}
+
+/** Writes the partition table, and returns when the kernel has it: with the devices of an older table, data would end up elsewhere. */
+export async function partition(host: Host, disk: Disk): Promise<void> {
+  const argv = ["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", disk.path];
+  await run(host, argv, { input: partitionScript() });
+  if (!isKnown(host, disk)) await host.exec(["blockdev", "--rereadpt", disk.path]);
+  for (let tries = 0; !isKnown(host, disk) && tries < 100; tries++) await host.sleep(50);
+  if (isKnown(host, disk)) return;
+  throw new K3osError("host", `the kernel does not see the new partitions of ${disk.path}`, {
+    hint: "Is something else using the disk? Restart the machine and install again.",
+  });
+}
+
+/** /sys counts in sectors of 512 bytes, whatever the disk's are. */
+function isKnown(host: Host, { name, path }: Disk): boolean {
+  return PARTITIONS.every(({ number, startMiB }) => {
+    const device = partitionDevice(path, number);
+    const start = `/sys/block/${name}/${device.slice("/dev/".length)}/start`;
+    return host.stat(device) && host.stat(start) && Number(host.readText(start)) === startMiB * 2048;
+  });
+}
+
+export async function makeFileSystems(host: Host, { path }: Disk): Promise<void> {
+  const [, ...fat] = MAKE_ESP;
+  await run(host, ["mkdosfs", ...fat, partitionDevice(path, ESP.number)]);
+  await run(host, [...MAKE_STATE, partitionDevice(path, STATE.number)]);
+}

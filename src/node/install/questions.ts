@@ -1,0 +1,185 @@
+/** What the installer asks, in the order of old k3OS, as data. Pure but for the fetching of the config that a question checks. */
+import type { Config } from "../../config/index.ts";
+import type { Question } from "../terminal/question.ts";
+import { type Answers, complaintAbout } from "./answers.ts";
+import { describeDisk } from "./disks.ts";
+import type { NodeConfig } from "./node-config.ts";
+import type { Candidate } from "./select.ts";
+import type { Settings } from "./settings.ts";
+
+/** What is known before the first question. */
+export interface Situation {
+  readonly settings: Settings;
+  readonly candidates: readonly Candidate[];
+  /** Whether there is hardware for Wi-Fi. */
+  readonly wifi: boolean;
+  /** What the running system is configured with: a question whose answer is there is not asked. */
+  readonly config: Config;
+  /** Fetches and checks a config.yaml; throws what is wrong with it. */
+  readonly fetchConfig: (place: string) => Promise<NodeConfig>;
+}
+
+export interface QuestionStep {
+  readonly id: keyof Answers;
+  /** The question, or nothing if what is known already makes it needless. */
+  question(answers: Answers, situation: Situation): Question | undefined;
+}
+
+export const QUESTIONS: readonly QuestionStep[] = [
+  {
+    id: "action",
+    question: (_, { settings }) =>
+      settings.device !== undefined || settings.config_url !== undefined || settings.no_format === true
+        ? undefined
+        : {
+            kind: "choice",
+            title: "What do you want to do?",
+            choices: [
+              { value: "install", label: "Install k3OS to a disk" },
+              { value: "configure", label: "Configure this system as server or agent, without a disk" },
+            ],
+          },
+  },
+  {
+    id: "device",
+    question({ action }, { settings, candidates }) {
+      const usable = candidates.filter(({ refusal }) => refusal === undefined);
+      if (action === "configure" || settings.device !== undefined || usable.length < 2) return undefined;
+      return {
+        kind: "choice",
+        title: "Which disk?",
+        choices: usable.map(({ disk }) => ({ value: disk.path, label: `${disk.path}  ${describeDisk(disk)}` })),
+      };
+    },
+  },
+  {
+    id: "fromFile",
+    question: (_, { settings }) =>
+      settings.config_url !== undefined || settings.no_format === true
+        ? undefined
+        : { kind: "confirm", title: "Is there a config.yaml for this node, as a file or at a URL?", initial: false },
+  },
+  {
+    id: "configPlace",
+    question: ({ fromFile }, { fetchConfig }) =>
+      fromFile !== true
+        ? undefined
+        : {
+            kind: "text",
+            title: "Path or URL of the config.yaml",
+            checking: "Fetching it ...",
+            check: async (place) => {
+              if (place.trim() === "") return "A path, such as /media/config.yaml, or a URL is needed.";
+              return fetchConfig(place.trim()).then(
+                () => undefined,
+                (error: Error) => error.message,
+              );
+            },
+          },
+  },
+  {
+    id: "keys",
+    question: ({ fromFile }, { settings }) =>
+      asksForAnswers(fromFile, settings)
+        ? {
+            kind: "text",
+            title: "Who may log in by ssh?",
+            help: "GitHub users or public keys, with commas between them; empty: nobody. gitlab:NAME works, too.",
+            check: (text) => complaintAbout({ keys: text }),
+          }
+        : undefined,
+  },
+  {
+    id: "password",
+    question: ({ fromFile, keys }, { settings, config }) =>
+      asksForAnswers(fromFile, settings) && !keys?.trim() && (config.ssh_authorized_keys ?? []).length === 0
+        ? {
+            kind: "text",
+            title: "Password of the user rancher, for the console",
+            secret: true,
+            check: (text) =>
+              text === "" ? "Without a key or a password nobody could log in." : complaintAbout({ password: text }),
+          }
+        : undefined,
+  },
+  {
+    id: "passwordAgain",
+    question: ({ password }) =>
+      password === undefined
+        ? undefined
+        : {
+            kind: "text",
+            title: "The same password again",
+            secret: true,
+            check: (text) => (text === password ? undefined : "The two are not the same. Esc goes back to the first."),
+          },
+  },
+  {
+    id: "wifiName",
+    question: ({ fromFile }, { settings, wifi }) =>
+      asksForAnswers(fromFile, settings) && wifi
+        ? { kind: "text", title: "Name of the Wi-Fi network", help: "Empty: no Wi-Fi." }
+        : undefined,
+  },
+  {
+    id: "wifiPassphrase",
+    question: ({ wifiName }) =>
+      wifiName === undefined || wifiName === ""
+        ? undefined
+        : {
+            kind: "text",
+            title: `Passphrase of ${wifiName}`,
+            help: "Empty: an open network.",
+            secret: true,
+            check: (text) =>
+              text === "" ? undefined : complaintAbout({ wifiName, wifiPassphrase: text }, { lenient: true }),
+          },
+  },
+  {
+    id: "role",
+    question: ({ fromFile }, { settings }) =>
+      asksForAnswers(fromFile, settings)
+        ? {
+            kind: "choice",
+            title: "What is this node?",
+            choices: [
+              { value: "server", label: "Server: a cluster of its own, which others may join" },
+              { value: "agent", label: "Agent: joins a cluster" },
+            ],
+          }
+        : undefined,
+  },
+  {
+    id: "serverUrl",
+    question: ({ role }) =>
+      role === "agent"
+        ? {
+            kind: "text",
+            title: "URL of the server",
+            help: "such as https://10.0.0.1:6443",
+            check: (text) => complaintAbout({ role: "agent", serverUrl: text }),
+          }
+        : undefined,
+  },
+  {
+    id: "token",
+    question: ({ role }) =>
+      role === undefined
+        ? undefined
+        : {
+            kind: "text",
+            title: role === "agent" ? "Token of the cluster" : "Token that others join with",
+            ...(role === "server" && { help: "Empty: k3s makes one." }),
+            secret: true,
+            check(text) {
+              if (text !== "") return complaintAbout({ token: text });
+              return role === "agent" ? "An agent needs the token of its cluster." : undefined;
+            },
+          },
+  },
+];
+
+/** A config.yaml answers all questions about the node; so does one that stays where it is. */
+function asksForAnswers(fromFile: boolean | undefined, { config_url, no_format }: Settings): boolean {
+  return fromFile !== true && config_url === undefined && no_format !== true;
+}

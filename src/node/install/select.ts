@@ -1,0 +1,127 @@
+import { K3osError } from "../../errors.ts";
+import { byIdNames, type Disk, describeDisk } from "./disks.ts";
+
+/** A disk that may be installed to, or why not. */
+export interface Candidate {
+  readonly disk: Disk;
+  /** Completes "/dev/vda cannot be used: …". */
+  readonly refusal?: string;
+}
+
+type Condition = (disk: Disk) => boolean;
+type Chooser = "largest" | "smallest" | "only";
+
+/** What `device` asks for: conditions that a disk has to meet, and which of several is meant. */
+interface Selector {
+  readonly conditions: readonly Condition[];
+  readonly chooser: Chooser | undefined;
+  /** The selector names one disk: whether that can be used is no matter of choice. */
+  readonly exact: boolean;
+}
+
+const FORMS =
+  "a path (/dev/vda), a name of /dev/disk/by-id (virtio-…, ata-…, nvme-…, wwn-…), serial=…, wwn=…, model=… (with *), size>=100G, " +
+  "largest, smallest or only; several with commas between them";
+
+/**
+ * The disk that `device` means. Words with commas between them all have to apply: `model=Samsung*,size>=100G,smallest`. A disk that
+ * cannot be used is never chosen by `largest`, `smallest`, `only` or by what it is like; one that is named is refused with the reason.
+ */
+export function selectDisk(device: string, candidates: readonly Candidate[]): Disk {
+  const selector = parseSelector(device);
+  const fitting = candidates.filter(({ disk }) => selector.conditions.every((condition) => condition(disk)));
+  const [first] = fitting;
+  if (selector.exact && fitting.length === 1 && first?.refusal !== undefined) throw refused(first);
+  const usable = fitting.filter(({ refusal }) => refusal === undefined).map(({ disk }) => disk);
+  const [one] = usable;
+  if (one === undefined) {
+    throw new K3osError("host", `no disk of this machine is what device says: ${device}`, {
+      hint: listing(candidates),
+    });
+  }
+  if (usable.length === 1) return one;
+  if (selector.chooser === "largest") return usable.reduce((a, b) => (b.size > a.size ? b : a));
+  if (selector.chooser === "smallest") return usable.reduce((a, b) => (b.size < a.size ? b : a));
+  throw new K3osError(
+    "host",
+    `device: ${device} means ${usable.length} disks: ${usable.map(({ path }) => path).join(", ")}`,
+    {
+      hint: `Say which, by ${FORMS}.\n${listing(candidates)}`,
+    },
+  );
+}
+
+function refused({ disk, refusal }: Candidate): K3osError {
+  return new K3osError("host", `${disk.path} cannot be used: ${refusal}`, {
+    hint: "Name another disk, or free this one first.",
+  });
+}
+
+function listing(candidates: readonly Candidate[]): string {
+  if (candidates.length === 0) return "This machine has no disk at all: is its driver in the image?";
+  const lines = candidates.map(
+    ({ disk, refusal }) => `  ${disk.path}  ${describeDisk(disk)}${refusal === undefined ? "" : `: ${refusal}`}`,
+  );
+  return ["Disks of this machine:", ...lines].join("\n");
+}
+
+function parseSelector(device: string): Selector {
+  const words = device
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
+  const choosers = words.filter((word): word is Chooser => /^(largest|smallest|only)$/.test(word));
+  const others = words.filter((word) => !/^(largest|smallest|only)$/.test(word));
+  if (words.length === 0 || choosers.length > 1) throw notUnderstood(device);
+  return {
+    conditions: others.map((word) => condition(word, device)),
+    chooser: choosers[0],
+    exact: others.some((word) => !/^(model|size)/.test(word)),
+  };
+}
+
+function condition(word: string, device: string): Condition {
+  const [, key = "", relation = "", value = ""] = /^(serial|wwn|model|size)\s*(>=|<=|=|>|<)\s*(.+)$/.exec(word) ?? [];
+  if (key === "size") return sizeCondition(relation, value, device);
+  if (key !== "" && relation !== "=") throw notUnderstood(device);
+  if (key === "model") return ({ model }) => glob(value).test(model);
+  if (key === "serial") return ({ serial }) => serial === value;
+  if (key === "wwn") return ({ wwn }) => wwn === value;
+  const id = word.replace(/^\/dev\/disk\/by-id\//, "");
+  if (id.startsWith("/dev/")) return ({ path }) => path === id;
+  if (/^(virtio|ata|nvme|wwn|scsi|usb|mmc)-/.test(id)) return (disk) => byIdNames(disk).includes(id);
+  if (/^(sd[a-z]+|vd[a-z]+|nvme\d+n\d+|mmcblk\d+|xvd[a-z]+)$/.test(id)) return ({ name }) => name === id;
+  throw notUnderstood(device);
+}
+
+/** Units as disks are sold (G is 10^9), and with an i as computers count (Gi is 2^30). */
+function sizeCondition(relation: string, value: string, device: string): Condition {
+  const [, number, unit = "", binary] = /^(\d+(?:\.\d+)?)\s*([KMGTP]?)(i?)B?$/i.exec(value) ?? [];
+  if (number === undefined) throw notUnderstood(device);
+  const power = unit === "" ? 0 : "KMGTP".indexOf(unit.toUpperCase()) + 1;
+  const wanted = Number(number) * (binary ? 1024 : 1000) ** power;
+  switch (relation) {
+    case ">=":
+      return ({ size }) => size >= wanted;
+    case "<=":
+      return ({ size }) => size <= wanted;
+    case ">":
+      return ({ size }) => size > wanted;
+    case "<":
+      return ({ size }) => size < wanted;
+    default:
+      // No disk has exactly the size that is printed on it.
+      return ({ size }) => Math.abs(size - wanted) < wanted * 0.08;
+  }
+}
+
+function glob(pattern: string): RegExp {
+  const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
+  return new RegExp(`^${escaped}$`, "i");
+}
+
+function notUnderstood(device: string): K3osError {
+  return new K3osError("config", `device: expected ${FORMS}; got "${device}"`, {
+    hint: "largest takes the largest disk that can be used; only wants that there is just one.",
+  });
+}

@@ -1,0 +1,135 @@
+import { type MemoryHost, type MemoryHostOptions, memoryHost } from "../../host/memory.ts";
+import { PARTITIONS } from "../../image/disk.ts";
+
+interface TestDisk {
+  /** GB. */
+  readonly size?: number;
+  readonly facts?: Readonly<Record<string, string>>;
+  /** GB, by number. */
+  readonly partitions?: Readonly<Record<number, number>>;
+}
+
+/** A machine with these disks in its /sys, for tests. */
+export function machineWith(disks: Readonly<Record<string, TestDisk>>, options: MemoryHostOptions = {}): MemoryHost {
+  const sectors = (gigabytes: number) => `${(gigabytes * 1e9) / 512}\n`;
+  const files: Record<string, string | Uint8Array> = { "/proc/mounts": "", ...options.files };
+  for (const [name, { size = 20, facts = {}, partitions = {} }] of Object.entries(disks)) {
+    const at = `/sys/block/${name}`;
+    files[`${at}/size`] = sectors(size);
+    files[`${at}/ro`] = "0\n";
+    files[`${at}/queue/logical_block_size`] = "512\n";
+    for (const [file, text] of Object.entries(facts)) files[`${at}/${file}`] = text;
+    for (const [number, gigabytes] of Object.entries(partitions)) {
+      const part = `${name}${/\d$/.test(name) ? "p" : ""}${number}`;
+      files[`${at}/${part}/partition`] = `${number}\n`;
+      files[`${at}/${part}/size`] = sectors(gigabytes);
+    }
+  }
+  return memoryHost({ ...options, files });
+}
+
+export const MEDIUM = "/run/k3os/medium/k3os/system/current";
+const files = { vmlinuz: "kernel", initrd: "initrd", "root.squashfs": "root" };
+const json = (version: string) => ({
+  format: 1,
+  version,
+  architecture: "amd64",
+  time: 1,
+  kernel: { release: "6.12", arguments: [] },
+  kubernetes: { source: "upstream" },
+  lock: "l",
+  packages: [],
+  files: Object.fromEntries(
+    Object.entries(files).map(([name, text]) => [name, { sha256: `sum:${text}`, size: text.length }]),
+  ),
+});
+const loader = {
+  "boot.img": new Uint8Array(512),
+  "core.img": new Uint8Array(1024).fill(7),
+  "shimx64.efi": "shim",
+  "grubx64.efi": "grub",
+};
+
+/**
+ * A machine whose programs do to its files what the real ones would do: file systems keep their files when they are unmounted, in
+ * `/disk/<label>`.
+ */
+export function installerMachine({
+  on = {},
+  version = "1.0",
+  existing = {},
+}: {
+  on?: object;
+  version?: string;
+  existing?: Record<string, string>;
+} = {}) {
+  const host: MemoryHost = machineWith(
+    { vda: { facts: { serial: "target" }, ...on } },
+    {
+      files: {
+        ...Object.fromEntries(Object.entries(files).map(([name, text]) => [`${MEDIUM}/${name}`, text])),
+        [`${MEDIUM}/image.json`]: JSON.stringify(json(version)),
+        ...Object.fromEntries(Object.entries(loader).map(([name, data]) => [`/loader/${name}`, data])),
+        "/dev/vda": "",
+        "/proc/100/stat": `100 (qjs) S ${"0 ".repeat(30)}\n`,
+        ...existing,
+      },
+      programs: {
+        sha256sum: ([, ...paths]) => ({
+          stdout: paths.map((path) => `sum:${host.readText(path)}  ${path}\n`).join(""),
+        }),
+        sfdisk: () => {
+          for (const { number, startMiB } of PARTITIONS) {
+            host.write(`/dev/vda${number}`, "");
+            host.mkdir(`/sys/block/vda/vda${number}`);
+            host.write(`/sys/block/vda/vda${number}/start`, `${startMiB * 2048}\n`);
+          }
+          return {};
+        },
+        cp: ([, ...args]) => copy(host, args),
+        mount: (argv) => {
+          const [source = "", target = ""] = argv.slice(-2);
+          const content = { "/dev/vda2": "/disk/esp", "/dev/vda3": "/disk/state" }[source] ?? "/loader";
+          host.mkdir(content);
+          host.remove(target);
+          if (content === "/loader") {
+            host.mkdir(`${target}/usr/lib/k3os`);
+            host.symlink("/loader", `${target}/usr/lib/k3os/loader`);
+          } else host.symlink(content, target);
+          return {};
+        },
+        umount: () => ({}),
+        mkpasswd: () => ({ stdout: "$6$hashed\n" }),
+        ln([, , target = "", path = ""]) {
+          host.symlink(target, path);
+          return {};
+        },
+        blkid: () => ({
+          stdout:
+            Object.keys(existing).length > 0
+              ? "DEVNAME=/dev/vda2\nLABEL=K3OS_GRUB\nTYPE=vfat\n\nDEVNAME=/dev/vda3\nLABEL=K3OS_STATE\nTYPE=ext4\n"
+              : "",
+        }),
+        df: () => ({ stdout: "Filesystem blocks used free capacity at\n/dev/vda3 9 1 9000000 1% /\n" }),
+        ...Object.fromEntries(
+          ["openrc-shutdown", "wipefs", "dd", "mkdosfs", "mkfs.ext4", "sync", "modprobe", "e2fsck"].map((name) => [
+            name,
+            () => ({}),
+          ]),
+        ),
+      },
+    },
+  );
+  host.symlink("100", "/proc/self");
+  return host;
+}
+
+function copy(host: MemoryHost, args: readonly string[]) {
+  const [from = "", to = ""] = args.slice(-2);
+  if (args[0] !== "-al") host.write(to, host.read(from));
+  else {
+    host.mkdir(to);
+    for (const name of host.list(from)) host.write(`${to}/${name}`, host.read(`${from}/${name}`));
+  }
+  return {};
+}

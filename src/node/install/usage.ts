@@ -1,0 +1,89 @@
+import type { Host } from "../../host/host.ts";
+import { SMALLEST_DISK_MIB } from "../../image/disk.ts";
+import { MEDIUM } from "../init/init.ts";
+import { type Disk, formatBytes, readDisks } from "./disks.ts";
+import type { Candidate } from "./select.ts";
+
+const SMALLEST = SMALLEST_DISK_MIB * 1024 * 1024;
+
+/** Every disk, with the reason if it cannot be installed to. */
+export function candidates(host: Host): Candidate[] {
+  const mounts = readMounts(host);
+  const swaps = readSwaps(host);
+  return readDisks(host).map((disk) => {
+    const refusal = whyNot(host, disk, mounts, swaps);
+    return refusal === undefined ? { disk } : { disk, refusal };
+  });
+}
+
+interface Mounted {
+  readonly source: string;
+  readonly target: string;
+}
+
+function whyNot(host: Host, disk: Disk, mounts: readonly Mounted[], swaps: readonly string[]): string | undefined {
+  const own = [disk, ...disk.partitions];
+  const paths = own.map(({ path }) => path);
+  const mounted = mounts.find(({ source }) => paths.includes(source));
+  if (mounted !== undefined) {
+    if (mounted.target === MEDIUM || mounted.target === "/") return "this system runs from it";
+    return `${mounted.source} is mounted at ${mounted.target}`;
+  }
+  const swap = swaps.find((source) => paths.includes(source));
+  if (swap !== undefined) return `${swap} is in use as swap`;
+  for (const { name, path } of own) {
+    const holder = holders(host, disk, name)[0];
+    if (holder !== undefined) return `${path} belongs to ${describeHolder(host, holder)}`;
+  }
+  if (disk.readOnly) return "it is read-only";
+  if (disk.size < SMALLEST) {
+    return `it has ${formatBytes(disk.size)}, and k3OS needs ${formatBytes(SMALLEST)}`;
+  }
+  return undefined;
+}
+
+function readMounts(host: Host): Mounted[] {
+  return lines(host, "/proc/mounts").map((line) => {
+    const [source = "", target = ""] = line.split(" ");
+    return { source: unquote(source), target: unquote(target) };
+  });
+}
+
+function readSwaps(host: Host): string[] {
+  return lines(host, "/proc/swaps")
+    .slice(1)
+    .map((line) => unquote(line.split(/\s+/)[0] ?? ""));
+}
+
+function lines(host: Host, path: string): string[] {
+  if (host.stat(path) === undefined) return [];
+  return host
+    .readText(path)
+    .split("\n")
+    .filter((line) => line !== "");
+}
+
+/** Spaces and the like are octal in these files (proc_pid_mounts(5)). */
+function unquote(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
+}
+
+/** Devices that are made of this one: volume groups, RAID arrays, encrypted volumes. */
+function holders(host: Host, disk: Disk, name: string): string[] {
+  const at = name === disk.name ? `/sys/block/${name}/holders` : `/sys/block/${disk.name}/${name}/holders`;
+  return host.stat(at) === undefined ? [] : host.list(at);
+}
+
+function describeHolder(host: Host, holder: string): string {
+  if (holder.startsWith("md")) return `the RAID array /dev/${holder}`;
+  const named = `/sys/block/${holder}/dm/name`;
+  if (host.stat(named) === undefined) return `/dev/${holder}`;
+  const uuid = `/sys/block/${holder}/dm/uuid`;
+  const kind = host.stat(uuid) === undefined ? "" : host.readText(uuid);
+  const what = kind.startsWith("LVM-")
+    ? "the LVM volume"
+    : kind.startsWith("CRYPT-")
+      ? "the encrypted volume"
+      : "the device";
+  return `${what} ${host.readText(named).trim()}`;
+}

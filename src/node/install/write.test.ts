@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import type { MemoryHost } from "../../host/memory.ts";
+import { silent } from "../../progress.ts";
+import { readContents } from "./contents.ts";
+import { openImage } from "./image.ts";
+import { checkConfig } from "./node-config.ts";
+import { type InstallPlan, makePlan } from "./plan.ts";
+import { selectDisk } from "./select.ts";
+import { MEDIUM, installerMachine as machine } from "./testing.ts";
+import { candidates } from "./usage.ts";
+import { writePlan } from "./write.ts";
+
+async function planFor(host: MemoryHost, settings = {}): Promise<InstallPlan> {
+  const disk = selectDisk("only", candidates(host));
+  const image = await openImage(host, undefined, silent);
+  const config = checkConfig("hostname: a\nk3os: { token: t }\n", "config.yaml");
+  return makePlan({ disk, contents: await readContents(host, disk), image, config }, settings);
+}
+
+describe("writePlan", () => {
+  it("leaves a disk with the whole image, its config for root only, and the link that makes it count", async () => {
+    const host = machine();
+    await writePlan(host, await planFor(host, { tty: "ttyS1", debug: true }), silent);
+    const system = "/disk/state/k3os/system";
+    expect(host.list(`${system}/1.0`)).toEqual(["boot.cfg", "image.json", "initrd", "root.squashfs", "vmlinuz"]);
+    expect(host.readText(`${system}/config.yaml`)).toContain("token: t");
+    expect(host.stat(`${system}/config.yaml`)?.mode).toBe(0o600);
+    expect(host.readLink(`${system}/current`)).toBe("1.0");
+    expect(host.readText("/disk/state/boot/grub/arguments.cfg")).toBe('set machine="console=ttyS1 k3os.debug"\n');
+    expect(host.readText("/disk/esp/EFI/BOOT/BOOTX64.EFI")).toBe("shim");
+    expect(host.readText("/disk/esp/EFI/BOOT/grubx64.efi")).toBe("grub");
+  });
+
+  it("takes the old loader away first, and writes the first sector last", async () => {
+    const host = machine({ on: { partitions: { 1: 10 } } });
+    await writePlan(host, await planFor(host), silent);
+    const changes = host.ran
+      .filter(([program = ""]) => ["wipefs", "dd", "sfdisk", "mkdosfs", "mkfs.ext4", "cp"].includes(program))
+      .map(([program, ...args]) =>
+        [program, program === "dd" ? args.find((arg) => /^(seek|if)/.test(arg)) : args.at(-1)].join(" "),
+      );
+    expect(changes).toEqual([
+      "wipefs /dev/vda1",
+      "wipefs /dev/vda",
+      "dd if=/dev/zero",
+      "sfdisk /dev/vda",
+      "mkdosfs /dev/vda2",
+      "mkfs.ext4 /dev/vda3",
+      ...["vmlinuz", "initrd", "root.squashfs", "image.json"].map(
+        (name) => `cp /run/k3os/install/state/k3os/system/1.0/${name}`,
+      ),
+      "cp /run/k3os/install/esp/EFI/BOOT/BOOTX64.EFI.new",
+      "cp /run/k3os/install/esp/EFI/BOOT/grubx64.efi.new",
+      "dd seek=2048",
+      "dd seek=0",
+    ]);
+  });
+
+  it("makes nothing bootable when what was written reads back differently", async () => {
+    const host = machine();
+    const plan = await planFor(host);
+    host.write(`${MEDIUM}/root.squashfs`, "toor");
+    await expect(writePlan(host, plan, silent)).rejects.toThrow(
+      /root\.squashfs is damaged: expected sha256 sum:root, got sum:toor/,
+    );
+    expect(host.stat("/disk/state/k3os/system/current")).toBeUndefined();
+    expect(host.ran.at(-1)?.[0]).toBe("umount");
+    expect(host.stat("/disk/esp")).toBeUndefined();
+  });
+
+  it("refuses an image without a loader before it changes anything", async () => {
+    const host = machine();
+    const plan = await planFor(host);
+    host.remove("/loader/core.img");
+    await expect(writePlan(host, plan, silent)).rejects.toThrow("it has no /usr/lib/k3os/loader/core.img");
+    expect(host.ran.map(([program]) => program)).not.toContain("wipefs");
+  });
+
+  it("refuses a disk that somebody has begun to use meanwhile, or that is another one now", async () => {
+    const host = machine();
+    const plan = await planFor(host);
+    const before = host.ran.length;
+    host.write("/sys/block/vda/serial", "another");
+    await expect(writePlan(host, plan, silent)).rejects.toThrow("/dev/vda is another disk now");
+    host.write("/proc/mounts", "/dev/vda /mnt ext4 rw 0 0\n");
+    await expect(writePlan(host, plan, silent)).rejects.toThrow(
+      "/dev/vda cannot be used any more: /dev/vda is mounted at /mnt",
+    );
+    expect(host.ran.length).toBe(before);
+  });
+});
+
+describe("writePlan with no_format", () => {
+  const state = "/disk/state/k3os";
+  const installed = (version: string) => ({
+    [`${state}/system/${version}/vmlinuz`]: "old kernel",
+    [`${state}/system/config.yaml`]: "hostname: old\n",
+    [`${state}/data/var/precious`]: "data",
+  });
+  const upgrade = async (from: string, to: string) => {
+    const partitions = { 1: 0.001, 2: 0.064, 3: 19 };
+    const host = machine({ on: { partitions }, version: to, existing: installed(from) });
+    host.symlink(from, `${state}/system/current`);
+    const plan = await planFor(host, { no_format: true });
+    await writePlan(host, { ...plan, config: undefined }, silent);
+    return host;
+  };
+
+  it("keeps data and config, and the system before as previous", async () => {
+    const host = await upgrade("0.9", "1.0");
+    expect(host.readLink(`${state}/system/current`)).toBe("1.0");
+    expect(host.readLink(`${state}/system/previous`)).toBe("0.9");
+    expect(host.readText(`${state}/system/config.yaml`)).toBe("hostname: old\n");
+    expect(host.readText(`${state}/data/var/precious`)).toBe("data");
+    expect(host.ran.map(([program]) => program)).not.toContain("sfdisk");
+  });
+
+  it("replaces an image of the same version without leaving a trace beside it", async () => {
+    const host = await upgrade("1.0", "1.0");
+    expect(host.readLink(`${state}/system/current`)).toBe("1.0");
+    expect(host.readText(`${state}/system/1.0/vmlinuz`)).toBe("kernel");
+    expect(host.list(`${state}/system`)).toEqual(["1.0", "config.yaml", "current"]);
+  });
+
+  it("refuses a disk without an installation", async () => {
+    const host = machine();
+    await expect(writePlan(host, await planFor(host, { no_format: true }), silent)).rejects.toThrow(
+      "/dev/vda has no installation of this k3OS whose data could be kept",
+    );
+  });
+});
