@@ -29,6 +29,7 @@ export function grubMenu({ directory, label, arguments: common }: BootMenu): str
 search --no-floppy --label ${label} --set=root
 
 ${entry("k3OS", "quiet")}
+${entry("Install k3OS to a disk", "quiet", "k3os.mode=install")}
 ${entry("k3OS, telling what it does", "k3os.debug")}
 ${entry("Rescue shell", "k3os.mode=shell")}`;
 }

@@ -162,6 +162,7 @@ describe("boot menu", () => {
     const menu = grubMenu({ directory: "/k3os/system/1.0", label: "K3OS", arguments: ["net.ifnames=0"] });
     expect(menu.match(/^menuentry ".*"/gm)).toEqual([
       'menuentry "k3OS"',
+      'menuentry "Install k3OS to a disk"',
       'menuentry "k3OS, telling what it does"',
       'menuentry "Rescue shell"',
     ]);

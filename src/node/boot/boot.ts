@@ -22,6 +22,7 @@ import { tendDisk } from "./disk.ts";
 import { ensureHostname } from "./hostname.ts";
 import { ensureNodeName, restoreIdentity } from "./identity.ts";
 import { provideImages } from "./images.ts";
+import { prepareInstallation } from "./install-mode.ts";
 
 /** Process 1's second half, in the root: everything that has to be so before the first service starts. */
 export async function boot(host: Host): Promise<void> {
@@ -45,14 +46,15 @@ export async function boot(host: Host): Promise<void> {
   const named: Config = { ...config, hostname };
   const all = plan(named, facts);
   const steps = pending(all, observe(host));
-  // Whoever sits at the console of a live system logs in as rancher; sshd never takes a password.
-  if (facts.mode === "live" && config.k3os?.password === undefined) setPasswordHash(host, "rancher", "");
+  // Whoever sits at the console of a system in memory logs in as rancher; sshd never takes a password.
+  if (facts.mode !== "local" && config.k3os?.password === undefined) setPasswordHash(host, "rancher", "");
   const failures = [...(await applySteps(host, steps, "init")), ...(await applySteps(host, steps, "boot"))];
   // After the config's mounts: k3s may keep its data on one of them.
   provideImages(host);
   keepPlan(host, { facts, layers, steps: all, problems });
   report(host, problems, failures);
   enableRuntimePhase(host, steps);
+  if (facts.mode === "install") prepareInstallation(host, config.k3os?.install?.silent === true);
   await tended;
   reached(host, "config", debug);
 }

@@ -1,12 +1,7 @@
-import { describe, pending, plan } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { applySteps } from "../apply/apply.ts";
-import { observe } from "../apply/observe.ts";
-import { readFacts } from "../facts.ts";
-import { loadConfig } from "../layers.ts";
-import { report } from "../report.ts";
+import { applyConfig } from "../apply/apply-config.ts";
 import type { Asker } from "../terminal/ask.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { type NodeConfig, showConfig } from "./node-config.ts";
@@ -30,12 +25,7 @@ export async function configureSystem(
   }
   host.mkdir(LOCAL.slice(0, LOCAL.lastIndexOf("/")));
   host.write(LOCAL, config.text, { mode: 0o600 });
-  const loaded = loadConfig(host);
-  const steps = pending(plan(loaded.config, readFacts(host)), observe(host));
-  for (const step of steps) terminal.write(`${describe(step)}\n`);
-  const failures = [];
-  for (const phase of ["init", "boot", "runtime"] as const) failures.push(...(await applySteps(host, steps, phase)));
-  report(host, loaded.problems, failures);
-  if (steps.some(({ kind }) => kind === "k3s")) await run(host, ["rc-service", "k3s", "restart"]);
-  if (failures.length > 0) throw new K3osError("host", "not everything could be applied; see above");
+  const status = await applyConfig(host);
+  await run(host, ["rc-service", "k3s", "restart"]);
+  if (status !== 0) throw new K3osError("host", "not everything could be applied; see above");
 }
