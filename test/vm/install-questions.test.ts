@@ -1,0 +1,140 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Machine } from "../../src/vm/machine.ts";
+import type { Disk } from "../../src/vm/qemu.ts";
+import { poll } from "../../src/vm/wait.ts";
+import {
+  bytesOf,
+  bytesWritten,
+  fromDisk,
+  type Installation,
+  installerOf,
+  isoDisk,
+  useInstallation,
+} from "./support/installation.ts";
+
+const name = "test-install-questions";
+const prepare = useInstallation(name);
+const up = "\x1b[A";
+const down = "\x1b[B";
+const esc = "\x1b";
+
+let lab: Installation;
+let target: Disk;
+let other: Disk;
+let machine: Machine;
+
+/** Answers on the serial console: waits for the question, and types. */
+async function answer(question: RegExp | string, typed: string): Promise<void> {
+  await machine.serial.expect(question, { timeoutMs: 60_000 });
+  await machine.serial.send(typed);
+}
+
+const see = (text: RegExp | string, timeoutMs = 60_000) => machine.serial.expect(text, { timeoutMs });
+
+describe("the installer on a serial console", () => {
+  beforeAll(async () => {
+    lab = await prepare();
+    [target, other] = [lab.disk("target"), lab.disk("other")];
+    const medium = { kind: "iso", file: lab.iso, as: "disc", firmware: "bios" } as const;
+    machine = await lab.start(medium, { disks: [target, other] });
+  });
+
+  it("is an entry of the medium's boot menu", async () => {
+    await chooseInstaller(machine);
+    await see("k3OS installer. Nothing is changed before you agree to the summary.", 120_000);
+  });
+
+  it("asks for the disk, and goes back by Esc", async () => {
+    await answer("What do you want to do?", "\r");
+    await answer(/Which disk\?[\s\S]*?4.3 GB \(virtio, serial target\)/, esc);
+    await answer("What do you want to do?", "\r");
+    await answer("Which disk?", "\r");
+  });
+
+  it("fetches a config.yaml at once, and asks again when that fails", async () => {
+    await answer("Is there a config.yaml", "y");
+    await answer("Path or URL of the config.yaml", "http://10.0.2.2:9/none.yaml\r");
+    await see("cannot be fetched", 90_000);
+    await machine.serial.send(esc);
+    await answer("Is there a config.yaml", "n");
+  });
+
+  it("checks keys, password, URL and token as they are typed", async () => {
+    await answer("Who may log in by ssh?", "github: octocat\r");
+    await see("no space after the colon");
+    await machine.serial.send("\x15\r");
+    await answer("Password of the user rancher", "first\r");
+    await answer("The same password again", "second\r");
+    await see("The two are not the same");
+    await machine.serial.send("\x15first\r");
+    await answer("What is this node?", `${down}\r`);
+    await answer("URL of the server", "10.0.0.1\r");
+    await see("expected the URL of a server");
+    await machine.serial.send(esc);
+    await answer("What is this node?", `${up}${up}\r`);
+    await answer("Token that others join with", "t0p-secret\r");
+  });
+
+  it("shows all of it but the secrets, and changes nothing when that is declined", async () => {
+    await see(/Erased {3}nothing: the disk is blank[\s\S]*?token: \(hidden\)[\s\S]*?Install to \/dev\/vd\w\?/);
+    await machine.serial.send("n");
+    await see("not installed; nothing was changed");
+    expect(machine.serial.text()).not.toContain("t0p-secret");
+    expect([bytesWritten(target), bytesWritten(other)]).toEqual([0, 0]);
+  });
+
+  it("leaves a login behind, whose terminal is as it was", async () => {
+    await answer("login: ", "rancher\n");
+    await answer(/\$ /, "stty -a | tr ' ' '\\n' | grep -xE -- '-?(echo|icanon|isig)' | tr '\\n' ' '; echo .\n");
+    await see(/isig icanon echo \./);
+  });
+
+  it("fails without a change when the config that it is told cannot be fetched", async () => {
+    await machine.serial.send(
+      "sudo k3os install --silent --device serial=target --config http://10.0.2.2:9/c; echo =$?=\n",
+    );
+    await see(/http:\/\/10\.0\.2\.2:9\/c cannot be fetched[\s\S]*?=1=/, 90_000);
+    expect(bytesWritten(target)).toBe(0);
+  });
+
+  it("works line by line on a dumb terminal, where the power fails in the middle of it", async () => {
+    await machine.serial.send("sudo TERM=dumb k3os install --device serial=target\n");
+    await answer("Is there a config.yaml", "n\n");
+    await answer("Who may log in by ssh?", "octocat\n");
+    await answer(/1\. Server[\s\S]*?Number/, "1\n");
+    await answer("Token that others join with", "\n");
+    await answer(/Install to \/dev\/vd\w\?/, "y\n");
+    await see("- Make file systems", 60_000);
+    await poll(() => (bytesWritten(target) > 60e6 ? true : undefined), { timeoutMs: 60_000, everyMs: 50 });
+    await lab.cut();
+    expect(machine.serial.text()).not.toMatch(/Copy the image \.\.\. \d/);
+  });
+
+  it("leaves nothing behind that a firmware would start", () => {
+    expect(bytesOf(target, 0, 440).every((byte) => byte === 0)).toBe(true);
+    expect(bytesOf(target, 1 << 20, 4096).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it("installs over what the power cut left, from a medium on another disk", async () => {
+    const config = `hostname: ${name}\nk3os: { install: { silent: true, device: "serial=target", power_off: true } }\n`;
+    machine = await lab.start(installerOf(lab), { config, disks: [isoDisk(lab), other, target] });
+    await lab.poweredOff(200_000);
+    expect(machine.serial.text()).toMatch(/Erased {3}\/dev\/vd\w1/);
+    expect(bytesWritten(other)).toBe(0);
+  });
+
+  it("boots what it has installed", async () => {
+    machine = await lab.start(fromDisk("bios"), { disks: [target] });
+    await see(`${name} login:`, 200_000);
+  });
+});
+
+/** Stops the menu's clock by a key, and takes the entry below the first. */
+async function chooseInstaller(on: Machine): Promise<void> {
+  const shown = await poll(() => (on.serial.text().includes("Install k3OS to a disk") ? true : undefined), {
+    timeoutMs: 60_000,
+    everyMs: 50,
+  });
+  if (shown !== true) throw new Error("the boot menu did not come");
+  await on.serial.send("\x0e\r");
+}
