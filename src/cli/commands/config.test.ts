@@ -73,7 +73,9 @@ ${typo}:3:3 k3os.tokn: unknown key of \`k3os\`
   });
 
   it("names a file that cannot be read", async () => {
-    expect(await check(join(directory, "none"))).toMatchObject({
+    const none = join(directory, "none");
+    expect(await check(none, good)).toMatchObject({ status: 1, out: `${good}: valid\n` });
+    expect(await check(none)).toMatchObject({
       status: 1,
       err: expect.stringContaining("no such file"),
     });

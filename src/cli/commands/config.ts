@@ -1,9 +1,10 @@
 import { Command } from "commander";
 import { jsonSchema } from "../../config/json-schema.ts";
-import { checkConfigFile } from "../config-file.ts";
+import { K3osError } from "../../errors.ts";
+import { type CheckedFile, checkConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { examples, jsonOption } from "../options.ts";
-import { reportProblems, Told } from "../report.ts";
+import { reportError, reportProblems, Told } from "../report.ts";
 
 export function configCommand(io: Io): Command {
   const check = new Command("check")
@@ -41,7 +42,7 @@ interface CheckOptions {
 }
 
 function runCheck(files: readonly string[], { lenient, json }: CheckOptions, io: Io): void {
-  const checked = files.map((file) => ({ file, ...checkConfigFile(file, { lenient }) }));
+  const checked = files.map((file) => ({ file, ...checkOrTell(file, lenient, io) }));
   if (json) {
     printJson(
       io,
@@ -54,4 +55,15 @@ function runCheck(files: readonly string[], { lenient, json }: CheckOptions, io:
     }
   }
   if (checked.some(({ valid }) => !valid)) throw new Told(1);
+}
+
+/** A file that cannot be read keeps nobody from hearing of the others. */
+function checkOrTell(file: string, lenient: boolean | undefined, io: Io): Pick<CheckedFile, "valid" | "problems"> {
+  try {
+    return checkConfigFile(file, { lenient });
+  } catch (error) {
+    if (!(error instanceof K3osError)) throw error;
+    reportError(error, io);
+    return { valid: false, problems: [] };
+  }
 }
