@@ -8,12 +8,12 @@ import { eventually } from "./support/eventually.ts";
 import { useMachine } from "./support/machine.ts";
 
 /** A machine that boots from a disk of this kind, by this firmware. */
-function useDisk(name: string, firmware: Firmware, kind: Pick<OwnDisk, "bus" | "sectorSize">) {
+function useDisk(name: string, firmware: Firmware, kind: Pick<OwnDisk, "bus" | "sectorSize">, config?: string) {
   return useMachine({
     name,
     boot: async () => ({ kind: "disk", firmware }),
     disk: async () => {
-      const { dir } = await buildDisk("raw", { arguments: [lateTimer], sectorSize: kind.sectorSize });
+      const { dir } = await buildDisk("raw", { arguments: [lateTimer], sectorSize: kind.sectorSize, config });
       return { ...kind, from: join(dir, "k3os.raw"), sizeMiB: 3072 };
     },
     until: "powered on",
@@ -64,7 +64,8 @@ describe("a virtio-scsi disk under Secure Boot", () => {
 });
 
 describe("a SATA disk under BIOS", () => {
-  const node = useDisk("test-disk-sata", "bios", { bus: "sata" });
+  const config = "write_files: [{ path: /etc/baked, content: by the config on the disk }]\n";
+  const node = useDisk("test-disk-sata", "bios", { bus: "sata" }, config);
 
   it("opens its menu at a key, and from there a rescue shell that goes on with the boot", async () => {
     const { serial } = node.machine;
@@ -88,4 +89,10 @@ describe("a SATA disk under BIOS", () => {
   });
 
   expectRoot(node, /^\/dev\/sda3$/);
+
+  it("has applied the config that was built onto it, which only root reads", async () => {
+    await eventually(async () => expect(await node.node("cat /etc/baked")).toBe("by the config on the disk"));
+    expect(await node.node("stat -c %a /k3os/system/config.yaml")).toBe("600\n");
+    expect(await node.node("sudo cat /k3os/system/config.yaml")).toBe(config);
+  });
 });
