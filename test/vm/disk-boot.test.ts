@@ -7,17 +7,21 @@ import { poll } from "../../src/vm/wait.ts";
 import { eventually } from "./support/eventually.ts";
 import { useMachine } from "./support/machine.ts";
 
+type Kind = Pick<OwnDisk, "bus" | "sectorSize">;
+
 /** A machine that boots from a disk of this kind, by this firmware. */
-function useDisk(name: string, firmware: Firmware, kind: Pick<OwnDisk, "bus" | "sectorSize">, config?: string) {
+function useDisk(name: string, firmware: Firmware, kind: Kind, config?: string) {
   return useMachine({
     name,
     boot: async () => ({ kind: "disk", firmware }),
-    disk: async () => {
-      const { dir } = await buildDisk("raw", { arguments: [lateTimer], sectorSize: kind.sectorSize, config });
-      return { ...kind, from: join(dir, "k3os.raw"), sizeMiB: 3072 };
-    },
+    disk: () => newDisk(kind, config),
     until: "powered on",
   });
+}
+
+async function newDisk(kind: Kind, config?: string): Promise<OwnDisk> {
+  const { dir } = await buildDisk("raw", { arguments: [lateTimer], sectorSize: kind.sectorSize, config });
+  return { ...kind, from: join(dir, "k3os.raw"), sizeMiB: 3072 };
 }
 
 type Node = ReturnType<typeof useMachine>;
@@ -94,5 +98,20 @@ describe("a SATA disk under BIOS", () => {
     await eventually(async () => expect(await node.node("cat /etc/baked")).toBe("by the config on the disk"));
     expect(await node.node("stat -c %a /k3os/system/config.yaml")).toBe("600\n");
     expect(await node.node("sudo cat /k3os/system/config.yaml")).toBe(config);
+  });
+});
+
+// As a boot server hands kernel and root out: only the state is on the disk.
+describe("a root that is not on the disk", () => {
+  const node = useMachine({
+    name: "test-disk-foreign-root",
+    boot: async ({ dir }) => ({ kind: "image", dir, append: "k3os.fallback_mode=live" }),
+    disk: () => newDisk({}),
+    until: "powered on",
+  });
+  expectRoot(node, /^\/dev\/vd[a-z]3$/);
+  it("is the one that runs", async () => {
+    // On the disk it would be a file.
+    expect(await node.node("awk '$2 == \"/\" { print $1 }' /proc/mounts")).toMatch(/^\/dev\/vd[a-z]\n$/);
   });
 });
