@@ -6,13 +6,14 @@ import { parseLock } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
 import { digestOf } from "./digest.ts";
-import type { DiskFormat, DiskOptions } from "./media/disk.ts";
+import type { DiskOptions } from "./media/disk.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost, checkSpecFiles } from "./preflight.ts";
 import { findProject, makerDigests, projectVersion } from "./project.ts";
 import { type PruneOptions, pruneStore, rememberBuild } from "./prune.ts";
 import {
   type BuiltImage,
+  type DiskFormat,
   lockPackages,
   type Medium,
   makeDiskMedium,
@@ -27,8 +28,8 @@ import { runRecipe } from "./steps.ts";
 import { cacheDirectory, openStore } from "./store.ts";
 import type { Tools } from "./tools.ts";
 
-export type { DiskFormat, DiskOptions, SectorSize } from "./media/disk.ts";
-export type { BuiltImage, Medium } from "./recipe.ts";
+export type { DiskOptions, SectorSize } from "./media/disk.ts";
+export type { BuiltImage, DiskFormat, Medium } from "./recipe.ts";
 export type { ToolCommand, Tools } from "./tools.ts";
 
 export interface BuildOptions {

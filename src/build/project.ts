@@ -24,6 +24,7 @@ const makers = {
   loader: "src/build/loader.ts",
   root: "src/build/root.ts",
   disk: "src/build/media/disk.ts",
+  virtualDisk: "src/build/media/virtual-disk.ts",
   iso: "src/build/media/iso.ts",
   netboot: "src/build/media/netboot.ts",
 };

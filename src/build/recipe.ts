@@ -14,9 +14,10 @@ import { makeInitrd } from "./initrd.ts";
 import { type Kernel, kernelIn, makeKernel } from "./kernel.ts";
 import { compileKube, requireGo } from "./kube.ts";
 import { makeLoader } from "./loader.ts";
-import { convertDisk, type DiskFormat, type DiskOptions, makeRawDisk } from "./media/disk.ts";
+import { type DiskOptions, makeRawDisk } from "./media/disk.ts";
 import { makeIso } from "./media/iso.ts";
 import { makeNetboot } from "./media/netboot.ts";
+import { convertDisk, type VirtualDiskFormat } from "./media/virtual-disk.ts";
 import type { PackageSource } from "./packages.ts";
 import { namedFiles } from "./preflight.ts";
 import type { makerDigests } from "./project.ts";
@@ -95,6 +96,8 @@ export async function makeNetbootMedium(shop: Workshop): Promise<Medium> {
   return { image, dir };
 }
 
+export type DiskFormat = "raw" | VirtualDiskFormat;
+
 /** A disk as a node boots it, `k3os.<format>`. With a config inside, only the builder can read the result. */
 export async function makeDiskMedium(shop: Workshop, format: DiskFormat, options: DiskOptions = {}): Promise<Medium> {
   const image = await makeImage(shop);
@@ -110,7 +113,7 @@ export async function makeDiskMedium(shop: Workshop, format: DiskFormat, options
   const dir = await shop.runner.run({
     name: format,
     title: `Disk as ${format}`,
-    inputs: { raw, maker: shop.makers.disk, tools: image.tools.root },
+    inputs: { raw, maker: shop.makers.virtualDisk, tools: image.tools.root },
     run: (work) => convertDisk(work, image, join(raw, "k3os.raw"), format, config !== undefined),
   });
   return { image, dir };

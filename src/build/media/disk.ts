@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   closeSync,
   linkSync,
@@ -14,7 +13,6 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { biosLoader } from "../../formats/grub-bios.ts";
-import { ova } from "../../formats/ovf.ts";
 import {
   BIOS_BOOT,
   type DiskEntry,
@@ -30,6 +28,7 @@ import {
   slotDirectory,
   stateEntries,
 } from "../../image/disk.ts";
+import type { CommandOptions } from "../command.ts";
 import { megabytes } from "../extract.ts";
 import type { BuiltImage } from "../recipe.ts";
 import type { Work } from "../steps.ts";
@@ -45,8 +44,6 @@ export interface DiskOptions {
 }
 
 export type SectorSize = 512 | 4096;
-
-export type DiskFormat = "raw" | "qcow2" | "vmdk" | "ova" | "vhd" | "vdi";
 
 /** As it is built; it grows to the size of the disk that it is written to. Room for one image and its first start. */
 const sizeMiB = 832;
@@ -67,72 +64,10 @@ export async function makeRawDisk(work: Work, image: BuiltImage, options: DiskOp
   return megabytes(statSync(file).blocks * 512);
 }
 
-/** Virtual disks that their hypervisor cannot enlarge are made large at once; they take no more room for that. */
-const virtualSize = "16G";
-
-const conversions: Readonly<
-  Record<Exclude<DiskFormat, "raw" | "ova">, { readonly name: string; readonly options?: string }>
-> = {
-  qcow2: { name: "qcow2" },
-  vmdk: { name: "vmdk", options: "subformat=streamOptimized" },
-  vhd: { name: "vpc", options: "subformat=dynamic" },
-  vdi: { name: "vdi" },
-};
-
-/** The disk in the format of a hypervisor: `k3os.<format>`. With a `secret` on it, only its owner can read the file. */
-export async function convertDisk(
-  work: Work,
-  image: BuiltImage,
-  raw: string,
-  format: Exclude<DiskFormat, "raw">,
-  secret: boolean,
-): Promise<string> {
-  const run = toolRunner(work, image);
-  const file = join(work.out, `k3os.${format}`);
-  writeFileSync(file, "", { mode: secret ? 0o600 : 0o644 });
-  if (format === "qcow2") await convert(run, raw, "qcow2", file);
-  else {
-    const large = join(work.scratch, "large.raw");
-    await run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", raw, large, virtualSize]);
-    if (format === "ova") await makeOva(run, work, large, file, image);
-    else await convert(run, large, format, file, "qcow2");
-  }
-  return megabytes(statSync(file).size);
-}
-
-function convert(
-  run: RunTool,
-  from: string,
-  format: keyof typeof conversions,
-  to: string,
-  fromFormat: "raw" | "qcow2" = "raw",
-): Promise<string> {
-  const { name, options } = conversions[format];
-  return run(["qemu-img", "convert", "-f", fromFormat, "-O", name, ...(options ? ["-o", options] : []), from, to]);
-}
-
-async function makeOva(
-  run: RunTool,
-  work: Work,
-  large: string,
-  file: string,
-  { imageJson }: BuiltImage,
-): Promise<void> {
-  const vmdk = join(work.scratch, "disk.vmdk");
-  await convert(run, large, "vmdk", vmdk, "qcow2");
-  const info = JSON.parse(await run(["qemu-img", "info", "--output=json", large])) as { "virtual-size": number };
-  const hardware = { cpus: 2, memoryMiB: 2048, capacity: info["virtual-size"] };
-  const machine = { name: "k3os", version: imageJson.version, ...hardware, vmdk: new Uint8Array(readFileSync(vmdk)) };
-  writeFileSync(
-    file,
-    ova(machine, (bytes) => createHash("sha256").update(bytes).digest("hex")),
-  );
-}
-
-type RunTool = (argv: readonly string[], options?: { readonly input?: string }) => Promise<string>;
+export type RunTool = (argv: readonly string[], options?: Pick<CommandOptions, "input" | "onLine">) => Promise<string>;
 
 /** Programs of the tools tree, without the time of day and the configuration of this host. */
-function toolRunner(work: Work, { tools, imageJson }: BuiltImage): RunTool {
+export function toolRunner(work: Work, { tools, imageJson }: BuiltImage): RunTool {
   return (argv, options = {}) => {
     const tool = tools.command(argv);
     const settings = {
@@ -198,12 +133,20 @@ async function makeState(
   const kibibytes = (sizeMiB - STATE.startMiB - 1) * 1024;
   const extended = [`offset=${start}`, `hash_seed=${PREBUILT.state}`, "root_owner=0:0", "assume_storage_prezeroed=1"];
   await run([...MAKE_STATE, "-U", PREBUILT.state, "-E", extended.join(","), "-d", tree, file, `${kibibytes}k`]);
-  // Whoever builds, and whenever: files are root's and have the time of the image.
-  const fields = { uid: 0, gid: 0, mtime: `@${imageJson.time}` };
+  await ownByRoot(run, tree, `${file}?offset=${start}`, imageJson.time);
+}
+
+/** Whoever builds, and whenever: all files of the file system that was made of `tree` are root's and have the time of the image. */
+async function ownByRoot(run: RunTool, tree: string, fileSystem: string, time: number): Promise<void> {
+  const fields = { uid: 0, gid: 0, mtime: `@${time}` };
   const commands = readdirSync(tree, { recursive: true, encoding: "utf8" }).flatMap((path) =>
     Object.entries(fields).map(([field, value]) => `set_inode_field "/${path}" ${field} ${value}\n`),
   );
-  await run(["debugfs", "-w", "-f", "-", `${file}?offset=${start}`], { input: commands.sort().join("") });
+  // debugfs ends with status 0 whatever happened, but says nothing besides its name when all went well.
+  const complaints: string[] = [];
+  const onLine = (line: string) => void (/^debugfs [\d.]+ /.test(line) || complaints.push(line));
+  await run(["debugfs", "-w", "-f", "-", fileSystem], { input: commands.sort().join(""), onLine });
+  if (complaints.length > 0) throw new Error(`debugfs: ${complaints.join("; ")}`);
 }
 
 function placeEntries(tree: string, entries: readonly DiskEntry[]): void {
