@@ -68,6 +68,14 @@ describe("tendDisk", () => {
     expect(host.readText("/run/k3os/state/k3os/filled")).toBe(`${8_000_000 - start}\n`);
   });
 
+  it("leaves alone what somebody put behind it", async () => {
+    const host = machine({ diskSize: 8_000_000, filled: size });
+    host.mkdir("/sys/devices/pci/block/vda/vda4");
+    host.write("/sys/devices/pci/block/vda/vda4/start", `${start + size}\n`);
+    await tendDisk(host);
+    expect(host.ran).toEqual([]);
+  });
+
   it("finishes what a power cut left: the partition grown, the file system not", async () => {
     const host = machine({ diskSize: start + size + 2048, filled: 500_000 });
     await tendDisk(host);

@@ -62,10 +62,20 @@ function partitionOf(host: Host, name: string): StatePartition | undefined {
 /** The partition is in use meanwhile, so the kernel is told of its new size alone, and not of the whole table. */
 async function growPartition(host: Host, { name, disk, number: index }: StatePartition): Promise<void> {
   const end = number(host, `${block(name)}/start`) + number(host, `${block(name)}/size`);
-  if (number(host, `${block(disk)}/size`) - end <= SLACK) return;
+  if (endOfRoom(host, disk, end) - end <= SLACK) return;
   const sfdisk = ["sfdisk", "--quiet", "--force", "--no-reread", "--no-tell-kernel"];
   await run(host, [...sfdisk, "-N", `${index}`, `/dev/${disk}`], { input: ", +\n" });
   await run(host, ["partx", "--update", "--nr", `${index}`, `/dev/${disk}`]);
+}
+
+/** Where the next partition begins, or the disk ends. */
+function endOfRoom(host: Host, disk: string, end: number): number {
+  const starts = host
+    .list(block(disk))
+    .map((entry) => `${block(disk)}/${entry}/start`)
+    .filter((path) => host.stat(path))
+    .map((path) => number(host, path));
+  return Math.min(number(host, `${block(disk)}/size`), ...starts.filter((start) => start >= end));
 }
 
 /** Disks that were built are all alike; a machine with two of them must not take one for the other. */
