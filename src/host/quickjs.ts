@@ -17,8 +17,8 @@ const ERRNO: Readonly<Record<number, HostErrorCode>> = {
 /** QuickJS does not name it (signal(7)). */
 const SIGKILL = 9;
 
-/** Places that a power cut empties anyway: syncing them would only cost time. */
-const VOLATILE = /^\/(dev|etc|proc|run|sys|tmp|sysroot\/(etc|run|tmp))(\/|$)/;
+/** Places that a power cut empties anyway: syncing them would only cost time. The disk is mounted below one of them. */
+const VOLATILE = /^\/(dev|etc|proc|run(?!\/k3os\/state\/)|sys|tmp|sysroot\/(etc|run|tmp))(\/|$)/;
 
 /** The node's door: QuickJS for files, Debian's tools for what it lacks (chmod, chown, sync). */
 export function quickjsHost(): Host {
