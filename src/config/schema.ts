@@ -9,6 +9,7 @@ import { manifest } from "./schema/manifest.ts";
 import { mount } from "./schema/mount.ts";
 import { proxy } from "./schema/proxy.ts";
 import { registries } from "./schema/registries.ts";
+import { timezone } from "./schema/timezone.ts";
 import { user } from "./schema/user.ts";
 import { wifi } from "./schema/wifi.ts";
 import * as values from "./values.ts";
@@ -82,7 +83,7 @@ const k3os = struct(
     }),
     timezone: text({
       about: "The zone of local time; UTC if not given. The hardware's clock is always UTC.",
-      check: values.timezone,
+      check: timezone,
       example: "Europe/Berlin",
     }),
     mounts: list(mount, {

@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Check } from "./kinds.ts";
+import { passphrase, ssid, userName } from "./schema/access.ts";
+import { device, fileSystem, mountOptions, mountPoint, tty } from "./schema/places.ts";
+import { manifestName, proxyUrl, registry, registryUrl } from "./schema/remote.ts";
+import { timezone } from "./schema/timezone.ts";
 import * as values from "./values.ts";
 
 const L63 = "a".repeat(63);
@@ -130,26 +134,26 @@ const table: [name: string, check: Check, good: string[], bad: string[]][] = [
   ],
   [
     "console",
-    values.tty,
+    tty,
     ["ttyS0", "tty1", "/dev/ttyAMA0", "ttyS0,115200", "ttyS0,115200n8"],
     ["", "S0", "tty", "ttyS0 x", "ttyS0,", "/tty1"],
   ],
-  ["network name", values.ssid, ["a", "my home", "ä".repeat(16)], ["", "ä".repeat(17), "a".repeat(33)]],
+  ["network name", ssid, ["a", "my home", "ä".repeat(16)], ["", "ä".repeat(17), "a".repeat(33)]],
   [
     "passphrase",
-    values.passphrase,
+    passphrase,
     ["a".repeat(8), L63, "0aF1".repeat(16)],
     ["", "a".repeat(7), `${L63}z`, "0".repeat(65), "ääääääää", "a\nb\nc\nd\n"],
   ],
   [
     "device",
-    values.device,
+    device,
     ["LABEL=data", "UUID=1-2", "PARTLABEL=x", "/dev/vdb", "/dev/disk/by-id/a"],
     ["", "vdb", "LABEL=", "LABEL=a b", "/dev/", "/dev", "/dev/../etc/passwd", "/mnt/x", "SERIAL=a"],
   ],
   [
     "mount point",
-    values.mountPoint,
+    mountPoint,
     ["/mnt", "/mnt/data", "/srv/a/b", "/opt/x", "/var/lib/rancher/k3s", "/var/lib/longhorn", "/home"],
     [
       "",
@@ -164,26 +168,26 @@ const table: [name: string, check: Check, good: string[], bad: string[]][] = [
       "/mntx",
     ],
   ],
-  ["mount options", values.mountOptions, ["ro", "noatime,nofail"], ["", "a b", ",a", "a,"]],
-  ["file system", values.fileSystem, ["ext4", "vfat", "fuse.sshfs"], ["", "ext 4", "-t", "Ext4"]],
+  ["mount options", mountOptions, ["ro", "noatime,nofail"], ["", "a b", ",a", "a,"]],
+  ["file system", fileSystem, ["ext4", "vfat", "fuse.sshfs"], ["", "ext 4", "-t", "Ext4"]],
   [
     "proxy",
-    values.proxyUrl,
+    proxyUrl,
     ["http://proxy", "http://u:p@proxy:3128/", "socks5://a:1", "https://[::1]:1"],
     ["", "proxy:3128", "http://", "http://a/b", "ftp://a"],
   ],
   [
     "registry",
-    values.registry,
+    registry,
     ["docker.io", "localhost:5000", "*", "[::1]:5000", "10.0.0.1"],
     ["", "https://docker.io", "docker.io/library", "a b", "-a"],
   ],
-  ["registry's URL", values.registryUrl, ["https://a", "http://a:5000/v2/x"], ["", "a", "a:5000", "https://"]],
-  ["manifest", values.manifestName, ["a", "my-app.yaml", "a.yml", "10-x_y"], ["", "a/b", "../a", ".a", "a.", "a b"]],
-  ["user", values.userName, ["ada", "_x", "a-b_1"], ["", "Ada", "1a", "root:x", "a b", "a".repeat(33), "a.b"]],
+  ["registry's URL", registryUrl, ["https://a", "http://a:5000/v2/x"], ["", "a", "a:5000", "https://"]],
+  ["manifest", manifestName, ["a", "my-app.yaml", "a.yml", "10-x_y"], ["", "a/b", "../a", ".a", "a.", "a b"]],
+  ["user", userName, ["ada", "_x", "a-b_1"], ["", "Ada", "1a", "root:x", "a b", "a".repeat(33), "a.b"]],
   [
     "time zone",
-    values.timezone,
+    timezone,
     ["UTC", "Europe/Berlin", "America/Argentina/Ushuaia", "Etc/GMT+5"],
     ["", "Berlin", "Europe/Berlin ", "/etc/passwd", "../x", "Europe/Atlantis"],
   ],
@@ -205,6 +209,6 @@ it("weighs what costs a node little as less than an error", () => {
   expect(values.labelKey("kubernetes.io/foo")?.weight).toBe("ignored");
   expect(values.dataSource("aws")?.weight).toBe("ignored");
   expect(values.k3sArgument("--no-deploy=x")?.weight).toBe("warning");
-  expect(values.timezone("Europe/Atlantis")?.weight).toBe("ignored");
+  expect(timezone("Europe/Atlantis")?.weight).toBe("ignored");
   expect(values.hostname("_")?.weight).toBeUndefined();
 });

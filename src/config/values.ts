@@ -1,11 +1,10 @@
 /** What the values of a config may look like. Each check says what it expects, and the way out where one is known. */
 
-import { utf8 } from "./bytes.ts";
 import type { Check, Complaint } from "./kinds.ts";
 import { isSecretName } from "./secrets.ts";
 
 /** A check by pattern. */
-function like(pattern: RegExp, expected: string, hint?: string): Check {
+export function like(pattern: RegExp, expected: string, hint?: string): Check {
   const complaint: Complaint = hint === undefined ? { expected } : { expected, hint };
   return Object.assign((text: string) => (pattern.test(text) ? undefined : complaint), { patterns: [pattern] });
 }
@@ -224,102 +223,3 @@ export const urlOrPath = all(
   like(/^[a-z]+:\/\/|^\//, "a URL or an absolute path", "such as https://example.com/file or /media/file"),
   like(/^(https?:\/\/[^\s/]|\/)\S*$/, "an http or https URL, or an absolute path"),
 );
-
-export const tty = like(/^(\/dev\/)?tty[A-Za-z0-9]+(,\w+)?$/, "a console", "such as ttyS0, tty1 or `ttyS0,115200`");
-
-// Lengths in bytes, since a name is bytes on the air (IEEE 802.11).
-export const ssid: Check = (text) =>
-  text !== "" && utf8(text).length <= 32 ? undefined : { expected: "a name of 1 to 32 bytes" };
-
-export const passphrase = like(/^([\x20-\x7e]{8,63}|[0-9A-Fa-f]{64})$/, "8 to 63 ASCII characters");
-
-export const httpUrl = like(/^https?:\/\/[^\s/]+\S*$/, "an http or https URL", "such as https://example.com/file.yaml");
-
-export const device = like(
-  /^((PART)?(LABEL|UUID)=[^\s/]+|\/dev\/(?!(.*\/)?\.\.?(\/|$))\S*[^\s/])$/,
-  "a device",
-  "LABEL=…, UUID=… or a path such as /dev/vdb",
-);
-
-export const mountPoint = all(
-  filePath,
-  like(
-    /^\/(mnt|srv|media|home|opt|var\/.+)(\/|$)/,
-    "a path below /mnt, /srv, /media, /home, /opt or /var",
-    "the rest of the system is read-only",
-  ),
-  like(
-    /^(?!\/var\/(lib|log|tmp|run|lib\/rancher|lib\/rancher\/k3os(\/.*)?)$)/,
-    "a place that the system itself does not need",
-  ),
-);
-
-export const fileSystem = like(/^[a-z0-9][a-z0-9._-]*$/, "the name of a file system", "such as ext4 or vfat");
-
-export const mountOptions = like(
-  /^[^\s,]+(,[^\s,]+)*$/,
-  "options with commas between them",
-  "such as `noatime,nofail`",
-);
-
-export const proxyUrl = like(
-  /^(https?|socks5h?):\/\/[^\s/]+\/?$/,
-  "the URL of a proxy",
-  "such as http://proxy.example.com:3128",
-);
-
-export const noProxy = like(/^[^\s]+$/, "a host, domain or range", "such as .example.com or 203.0.113.0/24");
-
-export const registry = like(
-  /^(\*|(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:\d{1,5})?)$/,
-  "the host of a registry",
-  "such as docker.io, or `*` for all others; no https:// before it",
-);
-
-export const registryUrl = like(
-  /^https?:\/\/[^\s/]+(\/\S*)?$/,
-  "the URL of a registry",
-  "such as https://mirror.example.com",
-);
-
-export const manifestName = like(
-  /^[A-Za-z0-9]([A-Za-z0-9._-]{0,250}[A-Za-z0-9])?$/,
-  "the name of a file",
-  "letters, digits, `.`, `_`, `-`; no folders",
-);
-
-export const userName = like(
-  /^[a-z_][a-z0-9_-]{0,31}$/,
-  "the name of an account",
-  "small letters, digits, `_`, `-`; a letter first; at most 32",
-);
-
-/** Accounts of the image. */
-const SYSTEM_ACCOUNTS = /^(root|rancher|sshd|dhcpcd|_chrony|daemon|bin|sys|nobody)$/;
-
-export const newUserName = all(userName, (text) =>
-  SYSTEM_ACCOUNTS.test(text)
-    ? {
-        expected: "another name than that of an account of the system",
-        hint: "rancher's keys and password are `ssh_authorized_keys` and `k3os.password`",
-      }
-    : undefined,
-);
-
-const ZONE = like(
-  /^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+){0,2}$/,
-  "a time zone",
-  "such as Europe/Berlin or UTC, a name below /usr/share/zoneinfo",
-);
-
-/** Where the engine knows the zones (QuickJS does not), a name that is none is told before a node gets it. */
-export const timezone: Check = (text) => {
-  const complaint = ZONE(text);
-  if (complaint !== undefined || typeof Intl === "undefined") return complaint;
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: text });
-    return undefined;
-  } catch {
-    return { weight: "ignored", expected: "a time zone that exists", hint: "such as Europe/Berlin or UTC" };
-  }
-};

@@ -1,5 +1,6 @@
 import { flag, type Infer, struct, text } from "../kinds.ts";
 import * as values from "../values.ts";
+import { tty } from "./places.ts";
 
 export const install = struct(
   {
@@ -27,7 +28,7 @@ export const install = struct(
     power_off: flag({ about: "Switch the machine off afterwards instead of starting it anew.", example: "true" }),
     no_format: flag({ about: "Keep the partitions and the data that are there.", example: "true" }),
     debug: flag({ about: "Tell each step, also when the installed system boots.", example: "true" }),
-    tty: text({ about: "The console of the installed system.", check: values.tty, example: "ttyS0" }),
+    tty: text({ about: "The console of the installed system.", check: tty, example: "ttyS0" }),
   },
   { about: "What the installer does." },
 );

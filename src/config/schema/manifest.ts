@@ -1,11 +1,13 @@
 import { type Infer, struct, text } from "../kinds.ts";
 import * as values from "../values.ts";
+import { httpUrl } from "./places.ts";
+import { manifestName } from "./remote.ts";
 
 export const manifest = struct(
   {
     name: text({
       about: "The file's name in server/manifests; `.yaml` is added.",
-      check: values.manifestName,
+      check: manifestName,
       example: "my-app",
     }),
     content: text({
@@ -15,7 +17,7 @@ export const manifest = struct(
     }),
     url: text({
       about: "Where it is fetched instead.",
-      check: values.httpUrl,
+      check: httpUrl,
       example: "https://example.com/my-app.yaml",
     }),
   },

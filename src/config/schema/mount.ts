@@ -1,24 +1,24 @@
 import { flag, type Infer, struct, text } from "../kinds.ts";
-import * as values from "../values.ts";
+import { device, fileSystem, mountOptions, mountPoint } from "./places.ts";
 
 export const mount = struct(
   {
     device: text({
       about: "`LABEL=`, `UUID=`, or a path below /dev. It is awaited for 10 s.",
-      check: values.device,
+      check: device,
       example: "/dev/vdb",
     }),
     path: text({
       about: "Where: below /mnt, /srv, /media, /home, /opt or /var.",
-      check: values.mountPoint,
+      check: mountPoint,
       example: "/mnt/data",
     }),
     type: text({
       about: "The file system. Found out if not given; ext4 for `format`.",
-      check: values.fileSystem,
+      check: fileSystem,
       example: "ext4",
     }),
-    options: text({ about: "As mount -o takes them.", check: values.mountOptions, example: "noatime" }),
+    options: text({ about: "As mount -o takes them.", check: mountOptions, example: "noatime" }),
     format: flag({
       about: "Make the file system if the device is empty. Never touches one that is not.",
       example: "true",

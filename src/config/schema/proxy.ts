@@ -1,15 +1,15 @@
 import { type Infer, list, struct, text } from "../kinds.ts";
-import * as values from "../values.ts";
+import { noProxy, proxyUrl } from "./remote.ts";
 
 export const proxy = struct(
   {
-    http: text({ about: "The proxy for http.", check: values.proxyUrl, example: "http://proxy.example.com:3128" }),
+    http: text({ about: "The proxy for http.", check: proxyUrl, example: "http://proxy.example.com:3128" }),
     https: text({
       about: "The proxy for https; that of http if not given.",
-      check: values.proxyUrl,
+      check: proxyUrl,
       example: "http://proxy.example.com:3128",
     }),
-    no_proxy: list(text({ about: "A host, domain or range.", check: values.noProxy }), {
+    no_proxy: list(text({ about: "A host, domain or range.", check: noProxy }), {
       about: "What is reached without it, beside the cluster's ranges, private addresses and the node's own.",
       example: "[.example.com, 203.0.113.0/24]",
     }),

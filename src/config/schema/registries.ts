@@ -1,9 +1,10 @@
 import { flag, list, map, struct, text } from "../kinds.ts";
 import * as values from "../values.ts";
+import { registry, registryUrl } from "./remote.ts";
 
 const mirror = struct(
   {
-    endpoint: list(text({ about: "A URL.", check: values.registryUrl }), {
+    endpoint: list(text({ about: "A URL.", check: registryUrl }), {
       about: "Where images are pulled from, the first that answers.",
       aliases: ["endpoints"],
       example: "[https://mirror.example.com]",
@@ -44,10 +45,10 @@ const tls = struct(
 
 export const registries = struct(
   {
-    mirrors: map(mirror, { about: "By registry, `*` for all others.", checkKey: values.registry }),
+    mirrors: map(mirror, { about: "By registry, `*` for all others.", checkKey: registry }),
     configs: map(struct({ auth, tls }, { about: "One registry or mirror." }), {
       about: "By host of a registry or mirror.",
-      checkKey: values.registry,
+      checkKey: registry,
     }),
   },
   { about: "Where images come from: the content of /etc/rancher/k3s/registries.yaml, which only root can read." },

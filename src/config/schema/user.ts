@@ -1,9 +1,10 @@
 import { flag, type Infer, list, struct, text } from "../kinds.ts";
 import * as values from "../values.ts";
+import { newUserName, userName } from "./access.ts";
 
 export const user = struct(
   {
-    name: text({ about: "The name to log in with.", check: values.newUserName, example: "ada" }),
+    name: text({ about: "The name to log in with.", check: newUserName, example: "ada" }),
     ssh_authorized_keys: list(text({ about: "A key.", check: values.sshKey }), {
       about: "Who may log in as this user; as at the top of the file.",
       example: "[github:octocat]",
@@ -15,7 +16,7 @@ export const user = struct(
       example: "$y$j9T$…",
       secret: true,
     }),
-    groups: list(text({ about: "A group.", check: values.userName }), {
+    groups: list(text({ about: "A group.", check: userName }), {
       about: "More groups; they must exist.",
       example: "[adm]",
     }),

@@ -1,12 +1,12 @@
 import { struct, text } from "../kinds.ts";
-import * as values from "../values.ts";
+import { passphrase, ssid } from "./access.ts";
 
 export const wifi = struct(
   {
-    name: text({ about: "The network's name (SSID).", check: values.ssid, example: "home" }),
+    name: text({ about: "The network's name (SSID).", check: ssid, example: "home" }),
     passphrase: text({
       about: "8 to 63 characters, or 64 hexadecimal digits; none for an open network.",
-      check: values.passphrase,
+      check: passphrase,
       aliases: ["pass", "password"],
       example: "correct horse",
       secret: true,
