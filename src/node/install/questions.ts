@@ -84,7 +84,7 @@ export const QUESTIONS: readonly QuestionStep[] = [
         ? {
             kind: "text",
             title: "Who may log in by ssh?",
-            help: "GitHub users or public keys, with commas between them; empty: nobody. gitlab:NAME works, too.",
+            help: "GitHub users, gitlab:NAME or public keys, with commas between; empty: nobody.",
             check: (text) => complaintAbout({ keys: text }),
           }
         : undefined,

@@ -46,6 +46,16 @@ describe("asking key by key", () => {
     expect(terminal.written).toContain("Expected letters.");
   });
 
+  it("breaks what it has to say between words, and takes it back when the answer is changed", async () => {
+    const terminal = memoryTerminal(["1\r", "x", "\r"], "keys", 30);
+    await new Asker(terminal).ask({
+      ...name,
+      check: (text) => (text === "1" ? "expected a name of letters, got 1\nsuch as Ada" : undefined),
+    });
+    expect(terminal.written).toContain("Name: 1\r\n  expected a name of letters,\r\n  got 1\r\n  such as Ada");
+    expect(terminal.written).toMatch(/\x1b\[JName: 1x\r\x1b/);
+  });
+
   it("never shows a secret", async () => {
     const { terminal } = await ask({ kind: "text", title: "Password", secret: true }, "keys", "hunter2\r");
     expect(terminal.written).not.toContain("hunter2");

@@ -65,6 +65,7 @@ function pressInChoice(choices: readonly { readonly value: string }[], state: Pr
 
 function edit(state: PromptState, key: Key): PromptState {
   const { typed, cursor } = state;
+  const changed = { ...state, note: undefined };
   const at = (position: number) => ({ ...state, cursor: Math.max(0, Math.min(typed.length, position)) });
   switch (key.name) {
     case "left":
@@ -76,14 +77,14 @@ function edit(state: PromptState, key: Key): PromptState {
     case "end":
       return at(typed.length);
     case "clear":
-      return { ...state, typed: [], cursor: 0 };
+      return { ...changed, typed: [], cursor: 0 };
     case "backspace":
-      return cursor === 0 ? state : { ...state, typed: typed.toSpliced(cursor - 1, 1), cursor: cursor - 1 };
+      return cursor === 0 ? state : { ...changed, typed: typed.toSpliced(cursor - 1, 1), cursor: cursor - 1 };
     case "delete":
-      return { ...state, typed: typed.toSpliced(cursor, 1) };
+      return { ...changed, typed: typed.toSpliced(cursor, 1) };
     case "text": {
       const added = [...key.text];
-      return { ...state, note: undefined, typed: typed.toSpliced(cursor, 0, ...added), cursor: cursor + added.length };
+      return { ...changed, typed: typed.toSpliced(cursor, 0, ...added), cursor: cursor + added.length };
     }
     default:
       return state;
@@ -99,7 +100,7 @@ export interface Screen {
 /** The lines of a prompt, none longer than the terminal is wide, because one that wraps cannot be drawn over. */
 export function render(question: Question, state: PromptState, columns: number): Screen {
   const width = columns - 1;
-  const note = state.note === undefined ? [] : state.note.split("\n").map((line) => cut(`  ${line}`, width));
+  const note = state.note === undefined ? [] : wrap(state.note, width);
   if (question.kind === "choice") {
     const choices = question.choices.map(({ label }, index) =>
       cut(`${index === state.index ? ">" : " "} ${index + 1}. ${label}`, width),
@@ -117,7 +118,7 @@ export function render(question: Question, state: PromptState, columns: number):
   const room = width - label.length;
   const from = Math.max(0, state.cursor - room + 1);
   const shown = state.typed.slice(from, from + room).map((character) => (question.secret ? "*" : character));
-  const help = question.help === undefined ? [] : [cut(`  ${question.help}`, width)];
+  const help = question.help === undefined ? [] : wrap(question.help, width);
   return {
     lines: [...head, label + shown.join(""), ...note, ...help],
     cursor: { line: head.length, column: label.length + state.cursor - from },
@@ -140,6 +141,19 @@ function answerText(question: Question, answer: Answer): string {
   if (question.kind === "confirm") return answer === true ? "yes" : "no";
   if (question.kind === "choice") return question.choices.find(({ value }) => value === answer)?.label ?? "";
   return question.secret && answer !== "" ? "(hidden)" : String(answer);
+}
+
+/** Indented lines that are not longer than `width`, broken between words. */
+function wrap(text: string, width: number): string[] {
+  return text.split("\n").flatMap((line) => {
+    const lines = [" "];
+    for (const word of line.split(" ")) {
+      const longer = `${lines.at(-1)} ${word}`;
+      if (longer.length <= width || lines.at(-1) === " ") lines[lines.length - 1] = cut(longer, width);
+      else lines.push(cut(`  ${word}`, width));
+    }
+    return lines;
+  });
 }
 
 function cut(line: string, width: number): string {
