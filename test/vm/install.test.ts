@@ -10,6 +10,7 @@ import {
   isoDisk,
   useInstallation,
 } from "./support/installation.ts";
+import { serveDirectory } from "./support/serve.ts";
 
 const name = "test-install";
 const prepare = useInstallation(name);
@@ -60,11 +61,16 @@ describe("a silent installation", () => {
     expect(await machine.stop({ graceMs: 60_000 })).toBe(true);
   });
 
-  it("replaces the system and nothing else when it shall not format", async () => {
-    const keeping = "k3os: { install: { silent: true, no_format: true, device: serial=target, power_off: true } }\n";
-    const machine = await lab.start(installerOf(lab), { config: keeping, disks: [isoDisk(lab), target] });
-    await lab.poweredOff(240_000);
-    expect(machine.serial.text()).toMatch(/Kept {5}\/dev\/vd\w1.*\n.*K3OS_GRUB.*\n.*K3OS_STATE/);
+  it("fetches another image and replaces the system with it, and nothing else, when it shall not format", async () => {
+    const server = await serveDirectory(lab.image.dir);
+    const url = `http://10.0.2.2:${server.port}`;
+    const settings = `silent: true, no_format: true, device: serial=target, iso_url: "${url}", power_off: true`;
+    const boot = { kind: "image", dir: lab.image.dir, append: "k3os.mode=install" } as const;
+    const machine = await lab.start(boot, { config: `k3os: { install: { ${settings} } }\n`, disks: [target] });
+    await lab.poweredOff(240_000).finally(() => server.close());
+    const console = machine.serial.text();
+    expect(console).toMatch(/Fetch http:.*root\.squashfs \.\.\. \d+ MB/);
+    expect(console).toMatch(/Kept {5}\/dev\/vd\w1.*\n.*K3OS_GRUB.*\n.*K3OS_STATE/);
   });
 
   it("boots by UEFI, with the data and the config of before", async () => {
