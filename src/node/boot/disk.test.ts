@@ -37,7 +37,7 @@ function machine({ disk = "vda", partition = "vda3", diskSize, filled, cmdline =
       },
       resize2fs: () => ({}),
       tune2fs: () => ({}),
-      nice: () => ({}),
+      ionice: () => ({}),
     },
   });
   host.mkdir("/sys/class/block");
@@ -99,7 +99,7 @@ describe("tendDisk", () => {
     const host = machine({ diskSize: start + size, filled: size });
     host.mkdir("/run/k3os/state/k3os/discarded/some-uuid");
     await tendDisk(host);
-    expect(host.ran).toEqual([["nice", "rm", "-rf", "/run/k3os/state/k3os/discarded"]]);
+    expect(host.ran).toEqual([["ionice", "-c", "idle", "rm", "-rf", "/run/k3os/state/k3os/discarded"]]);
   });
 
   it("has nothing to do on a live system", async () => {

@@ -86,5 +86,5 @@ async function ensureOwnUuid(host: Host, device: string): Promise<void> {
 
 function deleteDiscarded(host: Host): void {
   const path = `${STATE}${DISCARDED}`;
-  if (host.stat(path)) void host.exec(["nice", "rm", "-rf", path], { inherit: true });
+  if (host.stat(path)) void host.exec(["ionice", "-c", "idle", "rm", "-rf", path], { inherit: true });
 }
