@@ -8,7 +8,18 @@ Leave it with exit, and the boot goes on.
 
 /** A shell on the console before anything is mounted. Leaving it goes on with the boot. */
 export async function enterRescueShell(host: Host): Promise<void> {
-  await coldplug(host);
+  await loadDrivers(host);
   host.poke("/dev/console", GREETING);
   await host.exec(["sh", "-c", "exec setsid -c sh </dev/console >/dev/console 2>&1"], { inherit: true });
+}
+
+/** A driver finds devices that need drivers: until nothing new has come for a second. */
+async function loadDrivers(host: Host): Promise<void> {
+  let known = await coldplug(host);
+  for (let calm = 0; calm < 5; calm++) {
+    await host.sleep(200);
+    const now = await coldplug(host, { known });
+    if (now.size > known.size) calm = -1;
+    known = now;
+  }
 }
