@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildDisk } from "../../src/build/index.ts";
 import type { OwnDisk } from "../../src/vm/disk.ts";
+import type { Machine } from "../../src/vm/machine.ts";
 import { type Firmware, lateTimer } from "../../src/vm/qemu.ts";
 import type { Serial } from "../../src/vm/serial.ts";
 import { poll } from "../../src/vm/wait.ts";
@@ -23,6 +24,22 @@ function useDisk(name: string, firmware: Firmware, kind: Kind, config?: string) 
 async function newDisk(kind: Kind, config?: string): Promise<OwnDisk> {
   const { dir } = await buildDisk("raw", { arguments: [lateTimer], sectorSize: kind.sectorSize, config });
   return { ...kind, from: join(dir, "k3os.raw"), sizeMiB: 3072 };
+}
+
+/** Presses a key while the menu waits for one. Where this host was too slow for that, the machine starts anew. */
+async function openMenu(machine: Machine): Promise<void> {
+  const { serial } = machine;
+  for (let attempt = 1; ; attempt++) {
+    await serial.expect("Rescue shell");
+    await serial.send("\x10"); // "up" on the first line: stops the clock and changes nothing
+    await stillness(serial);
+    const shown = serial.text();
+    if (shown.lastIndexOf("Booting") < shown.lastIndexOf("Rescue shell")) return;
+    expect(attempt).toBeLessThan(5);
+    const qmp = await machine.qmp();
+    await qmp.execute("system_reset");
+    qmp.close();
+  }
 }
 
 /** Waits until nothing more is printed. */
@@ -73,8 +90,9 @@ describe("a virtio-scsi disk under Secure Boot", () => {
   it("has Secure Boot on, and a kernel that is locked down by it", async () => {
     const variables = "/tmp/efivars";
     await node.node(`sudo mkdir -p ${variables} && sudo mount -t efivarfs none ${variables}`);
-    const value = await node.node(`od -An -tu1 -j4 ${variables}/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c`);
-    expect(value.trim()).toBe("1");
+    // Four bytes of attributes, and the value.
+    const variable = `${variables}/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c`;
+    expect(await node.node(`sudo cat ${variable} | tail -c 1 | od -An -tu1`)).toMatch(/^\s*1\s*$/);
     expect(await node.node("sudo dmesg")).toMatch(/Kernel is locked down from EFI Secure Boot/);
   });
 });
@@ -85,16 +103,7 @@ describe("a SATA disk under BIOS", () => {
 
   it("opens its menu at a key, and from there a rescue shell that goes on with the boot", async () => {
     const { serial } = node.machine;
-    // "Up" on the first line stops the clock and changes nothing.
-    const opened = await poll(
-      async () => {
-        const shown = serial.text().includes("Rescue shell");
-        await serial.send("\x10");
-        return shown || undefined;
-      },
-      { timeoutMs: 60_000, everyMs: 100 },
-    );
-    expect(opened).toBe(true);
+    await openMenu(node.machine);
     // GRUB reads a key after it has drawn what the one before did; what is sent meanwhile is lost.
     for (const key of ["\x0e", "\r"]) {
       await stillness(serial);
