@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { fuzz, inputOf, type Seed, together } from "./fuzz.ts";
 import { judge } from "./judge.ts";
 import { random } from "./random.ts";
+import { readSeeds } from "./seeds.ts";
 
 const seeds: readonly Seed[] = [
   { kind: "system", text: "hostname: a\nk3os: { token: b, labels: { c: d } }\n" },
@@ -37,4 +39,10 @@ it("counts every input once, in one range or in several", () => {
   const total = whole.counts.flatMap(({ verdicts, defects }) => [...Object.values(verdicts), defects]);
   expect(total.reduce((sum, one) => sum + one)).toBe(200);
   expect(whole.found).toEqual([]);
+});
+
+it("finds nothing in a few hundred of its inputs", () => {
+  const all = readSeeds(join(import.meta.dirname, "../.."));
+  expect(new Set(all.map(({ kind }) => kind)).size).toBe(6);
+  expect(fuzz(all, { seed: 1, from: 0, to: 300 }).found).toEqual([]);
 });
