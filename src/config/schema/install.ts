@@ -5,7 +5,8 @@ import { tty } from "./places.ts";
 export const install = struct(
   {
     device: text({
-      about: "The disk to install to. Everything on it is lost.",
+      about:
+        "The disk to install to, by path, name, serial, model or size; `largest` or `only` (install.md). All on it is lost.",
       check: values.notEmpty,
       example: "/dev/vda",
     }),
@@ -16,18 +17,21 @@ export const install = struct(
       example: "https://example.com/node.yaml",
     }),
     iso_url: text({
-      about: "The image to install instead of the one that runs: a URL, or the path of a file.",
+      about: "The image to install instead of the one that runs: URL or path of an ISO or of an image directory.",
       check: values.urlOrPath,
       example: "https://example.com/k3os.iso",
     }),
     force_efi: flag({
-      about: "Install for UEFI although this machine was started by a BIOS.",
+      about: "Accepted: every disk boots by UEFI and by BIOS.",
       aliases: ["efi"],
       example: "true",
     }),
     power_off: flag({ about: "Switch the machine off afterwards instead of starting it anew.", example: "true" }),
-    no_format: flag({ about: "Keep the partitions and the data that are there.", example: "true" }),
-    debug: flag({ about: "Tell each step, also when the installed system boots.", example: "true" }),
+    no_format: flag({
+      about: "Keep the partitions, the data and the config that are there; replace the system.",
+      example: "true",
+    }),
+    debug: flag({ about: "Have the installed system tell what it does when it boots.", example: "true" }),
     tty: text({ about: "The console of the installed system.", check: tty, example: "ttyS0" }),
   },
   { about: "What the installer does." },

@@ -29,7 +29,8 @@ export function makePlan(
     keepData: no_format,
     arguments: [
       ...(tty === undefined ? [] : [`console=${tty.replace(/^\/dev\//, "")}`]),
-      ...(debug ? ["k3os.debug"] : []),
+      // The menu says quiet, which must not hide it.
+      ...(debug ? ["k3os.debug", "ignore_loglevel"] : []),
     ],
     afterwards: power_off ? "power-off" : "restart",
   };

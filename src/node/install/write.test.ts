@@ -26,7 +26,9 @@ describe("writePlan", () => {
     expect(host.readText(`${system}/config.yaml`)).toContain("token: t");
     expect(host.stat(`${system}/config.yaml`)?.mode).toBe(0o600);
     expect(host.readLink(`${system}/current`)).toBe("1.0");
-    expect(host.readText("/disk/state/boot/grub/arguments.cfg")).toBe('set machine="console=ttyS1 k3os.debug"\n');
+    expect(host.readText("/disk/state/boot/grub/arguments.cfg")).toBe(
+      'set machine="console=ttyS1 k3os.debug ignore_loglevel"\n',
+    );
     expect(host.readText("/disk/esp/EFI/BOOT/BOOTX64.EFI")).toBe("shim");
     expect(host.readText("/disk/esp/EFI/BOOT/grubx64.efi")).toBe("grub");
   });
