@@ -20,6 +20,7 @@ export interface SourceImage {
 }
 
 const CURRENT = "k3os/system/current";
+const RUNNING = `${MEDIUM}/${CURRENT}`;
 
 /**
  * The image to install: `place` is an ISO or an image directory, by URL or path; without it, the medium that this system runs from. What is
@@ -30,17 +31,18 @@ export async function openImage(host: Host, place: string | undefined, progress:
   return verify(host, directory, progress);
 }
 
-/** Throws if this system cannot install itself, because it was not started from a medium that holds its image. */
-export function refuseWithoutImage(host: Host): void {
-  runningMedium(host);
+/** Why this system cannot install itself; `undefined` if it can. */
+export function whyNoImage(host: Host): K3osError | undefined {
+  if (host.stat(`${RUNNING}/image.json`) !== undefined) return undefined;
+  return new K3osError("host", "this system was not started from a medium that holds its image", {
+    hint: "Say what to install: --image with the URL or the path of an ISO, or of a directory with an image.",
+  });
 }
 
 function runningMedium(host: Host): string {
-  const directory = `${MEDIUM}/${CURRENT}`;
-  if (host.stat(`${directory}/image.json`) !== undefined) return directory;
-  throw new K3osError("host", "this system was not started from a medium that holds its image", {
-    hint: "Say what to install: --image with the URL or the path of an ISO, or of a directory with an image.",
-  });
+  const refusal = whyNoImage(host);
+  if (refusal !== undefined) throw refusal;
+  return RUNNING;
 }
 
 async function obtain(host: Host, place: string, progress: Progress): Promise<string> {

@@ -47,6 +47,21 @@ describe("installWithQuestions", () => {
     }
   });
 
+  it("offers only what can be done where there is no image, and says why", async () => {
+    const host = installerMachine();
+    host.remove("/run/k3os/medium");
+    const terminal = memoryTerminal([]);
+    await expect(installWithQuestions({ host, settings: {}, config }, async () => terminal)).rejects.toThrow("stopped");
+    expect(terminal.written).toContain(
+      "No installation here: this system was not started from a medium that holds its image.",
+    );
+    expect(terminal.written).not.toContain("Install k3OS to a disk");
+    const settings = { device: "only", config_url: "/none" };
+    await expect(installWithQuestions({ host, settings, config }, async () => terminal)).rejects.toThrow(
+      "there is no file",
+    );
+  });
+
   it("can leave the machine running", async () => {
     const { host } = await talk([...answers, "y", "n"]);
     expect(host.ran.map(([program]) => program)).not.toContain("openrc-shutdown");

@@ -10,7 +10,7 @@ import { type Answers, configFrom } from "./answers.ts";
 import { configureSystem } from "./configure.ts";
 import { readContents } from "./contents.ts";
 import { isUrl } from "./fetch.ts";
-import { openImage, refuseWithoutImage, type SourceImage } from "./image.ts";
+import { openImage, type SourceImage, whyNoImage } from "./image.ts";
 import { interview } from "./interview.ts";
 import { withLock } from "./lock.ts";
 import { composeConfig, fetchConfig, type NodeConfig } from "./node-config.ts";
@@ -65,9 +65,12 @@ export async function installWithQuestions(installation: Installation, openTermi
 async function guide(installation: Installation, terminal: Terminal, asker: Asker): Promise<void> {
   const { host, settings } = installation;
   const found = candidates(host);
+  const refusal = settings.iso_url === undefined ? whyNoImage(host) : undefined;
+  if (refusal !== undefined) terminal.write(`No installation here: ${refusal.message}.\n${refusal.hint}\n\n`);
   const opening = openInBackground(installation, found);
-  const { answers, config } = await askAboutNode(installation, found, asker);
+  const { answers, config } = await askAboutNode(installation, found, refusal === undefined, asker);
   if (answers.action === "configure") return configureSystem(host, terminal, asker, config);
+  if (refusal !== undefined) throw refusal;
 
   const progress = terminalProgress(terminal);
   const disk = selectDisk(answers.device ?? settings.device ?? "only", found);
@@ -85,12 +88,14 @@ async function guide(installation: Installation, terminal: Terminal, asker: Aske
 async function askAboutNode(
   { host, settings, config }: Installation,
   found: readonly Candidate[],
+  canInstall: boolean,
   asker: Asker,
 ): Promise<{ readonly answers: Answers; readonly config: NodeConfig | undefined }> {
   let fetched: NodeConfig | undefined;
   const situation = {
     settings,
     candidates: found,
+    canInstall,
     wifi: hasWifi(host),
     config,
     fetchConfig: async (place: string) => {
@@ -108,13 +113,12 @@ async function askAboutNode(
 }
 
 /**
- * Begins to check the image while the user is still reading. Returns what waits for it; what stands against any installation is thrown at once.
+ * Begins to check the image while the user is still reading. Returns what waits for it; a disk that cannot be used is told at once.
  */
 function openInBackground(
   { host, settings }: Installation,
   found: readonly Candidate[],
 ): (progress: Progress) => Promise<SourceImage> {
-  if (settings.iso_url === undefined) refuseWithoutImage(host);
   if (settings.device !== undefined) selectDisk(settings.device, found);
   const outcome = openImage(host, settings.iso_url, silent).then(
     (image) => ({ image }),

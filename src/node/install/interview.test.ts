@@ -11,6 +11,7 @@ import { candidates } from "./usage.ts";
 const situation = (more: Partial<Situation> = {}): Situation => ({
   settings: {},
   candidates: candidates(machineWith({ vda: {}, vdb: {} })),
+  canInstall: true,
   wifi: false,
   config: {},
   fetchConfig: async (place) => checkConfig(place === "/good" ? "hostname: a\n" : "hostname: [1]\n", place),

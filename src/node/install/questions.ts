@@ -11,6 +11,8 @@ import type { Settings } from "./settings.ts";
 export interface Situation {
   readonly settings: Settings;
   readonly candidates: readonly Candidate[];
+  /** Whether there is an image to install. */
+  readonly canInstall: boolean;
   /** Whether there is hardware for Wi-Fi. */
   readonly wifi: boolean;
   /** What the running system is configured with: a question whose answer is there is not asked. */
@@ -28,14 +30,14 @@ export interface QuestionStep {
 export const QUESTIONS: readonly QuestionStep[] = [
   {
     id: "action",
-    question: (_, { settings }) =>
+    question: (_, { settings, canInstall }) =>
       settings.device !== undefined || settings.config_url !== undefined || settings.no_format === true
         ? undefined
         : {
             kind: "choice",
             title: "What do you want to do?",
             choices: [
-              { value: "install", label: "Install k3OS to a disk" },
+              ...(canInstall ? [{ value: "install", label: "Install k3OS to a disk" }] : []),
               { value: "configure", label: "Configure this system as server or agent, without a disk" },
             ],
           },
