@@ -9,7 +9,7 @@ const prepare = useInstallation(name);
 let lab: Installation;
 let target: Disk;
 
-describe("an NVMe disk with sectors of 4096 bytes", () => {
+describe("an NVMe disk with sectors of 4096 bytes", { timeout: 420_000 }, () => {
   beforeAll(async () => {
     lab = await prepare();
     target = { ...lab.disk("n1"), bus: "nvme", sectorSize: 4096 };

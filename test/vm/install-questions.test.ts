@@ -31,7 +31,7 @@ async function answer(question: RegExp | string, typed: string): Promise<void> {
 
 const see = (text: RegExp | string, timeoutMs = 60_000) => machine.serial.expect(text, { timeoutMs });
 
-describe("the installer on a serial console", () => {
+describe("the installer on a serial console", { timeout: 420_000 }, () => {
   beforeAll(async () => {
     lab = await prepare();
     [target, other] = [lab.disk("target"), lab.disk("other")];

@@ -32,7 +32,7 @@ const run = async (machine: Machine, command: string) => {
   return stdout.trim();
 };
 
-describe("a silent installation", () => {
+describe("a silent installation", { timeout: 420_000 }, () => {
   beforeAll(async () => {
     lab = await prepare();
     [target, other] = [lab.disk("target"), lab.disk("other", 8192)];
@@ -50,7 +50,7 @@ describe("a silent installation", () => {
 
   it("boots by BIOS to a Ready node that is configured as it was told", async () => {
     const machine = await lab.start(fromDisk("bios"), { disks: [target] });
-    await waitReady(machine, { timeoutMs: 240_000 });
+    await waitReady(machine, { timeoutMs: 300_000 });
     expect(await run(machine, "cat /run/k3os/mode")).toBe("local");
     expect(await run(machine, "sudo stat -c %a /k3os/system/config.yaml")).toBe("600");
     expect(await run(machine, "sudo cat /k3os/system/config.yaml")).toContain("token: t0p-secret");
@@ -75,7 +75,7 @@ describe("a silent installation", () => {
 
   it("boots by UEFI, with the data and the config of before", async () => {
     const machine = await lab.start(fromDisk("uefi"), { disks: [target] });
-    await waitReady(machine, { timeoutMs: 240_000 });
+    await waitReady(machine, { timeoutMs: 300_000 });
     expect(await run(machine, "ls -d /sys/firmware/efi")).toBe("/sys/firmware/efi");
     expect(await run(machine, "cat /var/lib/mark")).toBe("precious");
     expect(await run(machine, "sudo cat /k3os/system/config.yaml")).toContain("token: t0p-secret");
@@ -85,7 +85,7 @@ describe("a silent installation", () => {
 
   it("boots with Secure Boot on", async () => {
     const machine = await lab.start(fromDisk("secure-boot"), { disks: [target] });
-    await waitReady(machine, { timeoutMs: 240_000 });
+    await waitReady(machine, { timeoutMs: 300_000 });
     expect(await run(machine, "sudo dmesg")).toContain("Kernel is locked down from EFI Secure Boot");
     await machine.stop({ graceMs: 60_000 });
   });
