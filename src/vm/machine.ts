@@ -17,6 +17,7 @@ import { type Claim, claim } from "./claim.ts";
 import { ensureDisk, type OwnDisk } from "./disk.ts";
 import { kubectlCommand } from "./kubectl.ts";
 import { checkName } from "./name.ts";
+import type { Nic } from "./nics.ts";
 import { cidata } from "./nocloud.ts";
 import { type MachinePaths, machinePaths, machinesDir } from "./paths.ts";
 import { checkPort, freePort } from "./ports.ts";
@@ -43,6 +44,10 @@ export interface StartOptions {
   readonly disks?: readonly Disk[];
   /** A disk of its own: it boots from it if `boot` says so, and keeps it until it is removed. */
   readonly disk?: OwnDisk | undefined;
+  /** Its network cards; one if not given. */
+  readonly nics?: readonly Nic[] | undefined;
+  /** See `QemuOptions`. */
+  readonly clock?: string | undefined;
   /** Remembered for `status` and `kubectl`. */
   readonly version?: string;
   readonly k3s?: string;
@@ -183,6 +188,8 @@ function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineR
       { host: ports.ssh, guest: 22 },
       { host: ports.api, guest: 6443 },
     ],
+    nics: options.nics,
+    clock: options.clock,
     qmpSocket: "qmp.sock",
     serialSocket: "serial.sock",
     serialLog: "serial.log",

@@ -73,6 +73,22 @@ describe("qemuArguments", () => {
       { forwards: [{ host: 2222, guest: 22 }] },
       "user,id=net,hostfwd=tcp:127.0.0.1:2222-:22",
     ],
+    [
+      "several cards: the first has the ports, others their own network, or a wire between each other",
+      {
+        forwards: [{ host: 2222, guest: 22 }],
+        nics: [{}, { mac: "52:54:00:00:00:02", network: "10.1.0.0/24", isolated: true }, { hub: 1, model: "vmxnet3" }],
+      },
+      "-netdev user,id=net,hostfwd=tcp:127.0.0.1:2222-:22 -device virtio-net-pci,netdev=net " +
+        "-netdev user,id=net1,net=10.1.0.0/24,restrict=on -device virtio-net-pci,netdev=net1,mac=52:54:00:00:00:02 " +
+        "-netdev hubport,id=net2,hubid=1 -device vmxnet3,netdev=net2",
+    ],
+    [
+      "a service at an address of its network",
+      { nics: [{ services: [{ address: "10.0.2.100", port: 80, command: ["nc", "127.0.0.1", "8080"] }] }] },
+      "user,id=net,guestfwd=tcp:10.0.2.100:80-cmd:nc 127.0.0.1 8080",
+    ],
+    ["a clock that is wrong", { clock: "1970-01-01T00:00:00" }, "-rtc base=1970-01-01T00:00:00"],
     ["a NoCloud volume", { seed: "/m/cidata.iso" }, "if=none,id=seed,format=raw,readonly=on,file=/m/cidata.iso"],
     ["commas in paths", { seed: "/a,b" }, "file=/a,,b"],
     [

@@ -1,6 +1,7 @@
 import type { Bus } from "./disk.ts";
 
 /** From what a machine should be to QEMU's command line. Pure: starts nothing, looks at nothing. */
+import { type Forward, type Nic, nicArguments } from "./nics.ts";
 
 export type Accel = "kvm" | "tcg";
 /** `secure-boot`: UEFI that starts nothing but what is signed with Microsoft's keys or one of the user's. */
@@ -31,12 +32,6 @@ export interface Disk {
   readonly bootIndex?: number;
 }
 
-/** A port of the host (on 127.0.0.1 only) that leads to one of the guest. */
-export interface Forward {
-  readonly host: number;
-  readonly guest: number;
-}
-
 export interface QemuOptions {
   readonly name: string;
   readonly accel: Accel;
@@ -47,6 +42,10 @@ export interface QemuOptions {
   readonly seed?: string;
   readonly disks?: readonly Disk[];
   readonly forwards?: readonly Forward[];
+  /** One with a network of its own if not given. */
+  readonly nics?: readonly Nic[] | undefined;
+  /** When its clock is at power-on, as QEMU takes it: `1970-01-01T00:00:00`. The host's time if not given. */
+  readonly clock?: string | undefined;
   /** Paths of the sockets and of the log, as QEMU shall open them. */
   readonly qmpSocket: string;
   readonly serialSocket: string;
@@ -79,8 +78,8 @@ export function qemuArguments(options: QemuOptions): string[] {
     ],
     ...["-serial", "chardev:serial"],
     ...["-device", "virtio-rng-pci"],
-    ...["-netdev", ["user,id=net", ...(options.forwards ?? []).map(forward)].join(",")],
-    ...["-device", "virtio-net-pci,netdev=net"],
+    ...nicArguments(options.nics ?? [{}], options.forwards ?? []),
+    ...(options.clock === undefined ? [] : ["-rtc", `base=${options.clock}`]),
     ...boot(options),
     ...(options.seed === undefined
       ? []
@@ -159,10 +158,6 @@ const buses: Readonly<Record<Bus, (id: string) => { readonly devices: readonly s
   nvme: () => ({ devices: [], model: "nvme" }),
   sata: () => ({ devices: [], model: "ide-hd" }),
 };
-
-function forward({ host, guest }: Forward): string {
-  return `hostfwd=tcp:127.0.0.1:${host}-:${guest}`;
-}
 
 /** QEMU's option lists are separated by commas; a comma that is meant is doubled. */
 function comma(value: string): string {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { type BuiltImage, build } from "../../../src/build/index.ts";
 import type { OwnDisk } from "../../../src/vm/disk.ts";
-import { findMachine, type Machine, startMachine } from "../../../src/vm/machine.ts";
+import { findMachine, type Machine, type StartOptions, startMachine } from "../../../src/vm/machine.ts";
 import type { Boot } from "../../../src/vm/qemu.ts";
 import { waitReady } from "../../../src/vm/ready.ts";
 
@@ -43,13 +43,15 @@ export interface TestMachineOptions {
   readonly disk?: () => Promise<OwnDisk>;
   /** With `boot`: what to wait for, a Ready node if not given. */
   readonly until?: "powered on" | "ready";
+  /** With `boot`: what is unusual about the machine. */
+  readonly hardware?: (image: BuiltImage) => Promise<Pick<StartOptions, "nics" | "clock">>;
 }
 
 /**
  * Registers a machine for this file: up before its tests, down after them, its console printed when one of them, or the start
  * itself, failed.
  */
-export function useMachine({ name, config, up = [], boot, disk, until }: TestMachineOptions): TestMachine {
+export function useMachine({ name, config, up = [], boot, disk, hardware, until }: TestMachineOptions): TestMachine {
   const directory = mkdtempSync(join(tmpdir(), "k3os-test-"));
   const home = join(directory, "k3os/machines");
   const k3os: TestMachine["k3os"] = (args, { input = "" } = {}) =>
@@ -79,9 +81,10 @@ export function useMachine({ name, config, up = [], boot, disk, until }: TestMac
   const upLibrary = async (what: NonNullable<typeof boot>) => {
     const image = await build();
     const { tools, k3s } = image;
-    const hardware = { accel: "tcg", memoryMiB: 1024, cpus: 2 } as const;
+    const usual = { accel: "tcg", memoryMiB: 1024, cpus: 2 } as const;
+    const unusual = await hardware?.(image);
     const own = await disk?.();
-    const options = { name, home, tools, boot: await what(image), ...hardware, config, k3s, disk: own };
+    const options = { name, home, tools, boot: await what(image), ...usual, ...unusual, config, k3s, disk: own };
     const machine = await startMachine(options);
     if (until !== "powered on") await waitReady(machine, { timeoutMs: 400_000 });
   };
