@@ -128,10 +128,16 @@ function pathOf(key: string, schema: StructOf): Path {
   const names: string[] = [];
   let kind: Kind = schema;
   let rest = `.${key}`;
-  while (kind.kind === "struct") {
+  while (kind.kind === "struct" || (kind.kind === "map" && kind.value.kind === "struct")) {
     const [all = "", dotted, bracketed] = /^(?:\.([^.[\]]+)|\[([^\]]+)\])/.exec(rest) ?? [];
     const part: string | undefined = dotted ?? bracketed;
     if (part === undefined) return { names, kind: `a key of \`${names.join(".")}\`, got none` };
+    rest = rest.slice(all.length);
+    if (kind.kind === "map") {
+      names.push(part);
+      kind = kind.value;
+      continue;
+    }
     let name: string | undefined = canonical(kind, part);
     // `k3os.hostname=` looks right beside `k3os.token=`, and can only mean the top of the file.
     if (name === undefined && names.length === 1) {
@@ -142,7 +148,6 @@ function pathOf(key: string, schema: StructOf): Path {
       }
     }
     names.push(name ?? part);
-    rest = rest.slice(all.length);
     // An unknown key goes into the tree too: the check says what was meant.
     if (name === undefined) return { names, kind: { kind: "flag", about: "" } };
     kind = kind.keys[name] as Kind;

@@ -1,6 +1,7 @@
 import { fromUtf8 } from "./bytes.ts";
 import { type Checked, check } from "./check.ts";
 import { parseCmdline } from "./cmdline.ts";
+import { translateNetworkConfig } from "./network/translate.ts";
 import { parseYaml } from "./parse.ts";
 import type { Finding } from "./problem.ts";
 import { schema } from "./schema.ts";
@@ -12,6 +13,7 @@ import { type Dict, type Entry, isNothing, type List, type Span, scalar, type Tr
  * - `cmdline`: /proc/cmdline;
  * - `userdata`: config.yaml, `#cloud-config`, or a script;
  * - `metadata`: the YAML that clouds and NoCloud call meta-data, for its host name and keys;
+ * - `network-config`: cloud-init's network-config, either version;
  * - `hostname`, `authorized-keys`: plain text.
  */
 export type LayerKind =
@@ -19,6 +21,7 @@ export type LayerKind =
   | "cmdline"
   | "local"
   | "metadata"
+  | "network-config"
   | "hostname"
   | "authorized-keys"
   | "userdata"
@@ -49,6 +52,11 @@ export function readLayer({ kind, text, bytes }: Layer): ReadLayer {
     case "metadata": {
       const { tree, findings } = parseYaml(text);
       return findings.length > 0 ? { ...check(undefined, schema), findings } : check(ofMetadata(tree), schema);
+    }
+    case "network-config": {
+      const { tree, findings } = parseYaml(text);
+      const network = findings.length > 0 ? { tree: undefined, findings } : translateNetworkConfig(tree);
+      return withFindings(check(network.tree, schema), network.findings);
     }
     case "hostname":
       return check(dict(text, entry("hostname", trimmed(text)[0], text)), schema);

@@ -103,6 +103,7 @@ function isSatisfied(step: Step, observed: Observed, users: ReadonlySet<string>)
     }
     case "remote-keys":
     case "command":
+    case "network":
       return observed.done(step);
     default: {
       const files = render(step, (path) => observed.original(path));

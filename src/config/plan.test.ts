@@ -67,7 +67,7 @@ describe("a plan", () => {
       { phase: "boot", kind: "sysctl", key: "kernel.printk", value: "4 4 1 7" },
       { phase: "boot", kind: "hostname", name: "node-1" },
       { phase: "boot", kind: "timezone", zone: "Europe/Berlin" },
-      { phase: "boot", kind: "dns", nameservers: ["1.1.1.1", "::1"] },
+      { phase: "boot", kind: "dns", nameservers: ["1.1.1.1", "::1"], search: [], complete: false },
       { phase: "boot", kind: "ntp", servers: ["pool.ntp.org"] },
       { phase: "boot", kind: "password", user: "rancher", password: "rancher", hashed: false },
       { phase: "boot", kind: "authorized-keys", user: "rancher", keys: [KEY] },

@@ -1,6 +1,8 @@
 /** What applying a config would do, as data, in the order in which it is done. */
 import { stringify } from "yaml";
 import { base64, fromUtf8, latin1 } from "./bytes.ts";
+import { isStaticOnly, nameserversOf } from "./network/dns.ts";
+import type { Network } from "./network/schema.ts";
 import { manifestStep } from "./planning/manifests.ts";
 import { proxyVariables } from "./planning/proxy.ts";
 import { keySteps, passwordStep, userSteps } from "./planning/users.ts";
@@ -28,7 +30,8 @@ export type Step = { readonly phase: Phase } & (
   | { readonly kind: "module"; readonly name: string; readonly parameters: readonly string[] }
   | { readonly kind: "sysctl"; readonly key: string; readonly value: string }
   | { readonly kind: "hostname"; readonly name: string }
-  | { readonly kind: "dns"; readonly nameservers: readonly string[] }
+  | DnsStep
+  | { readonly kind: "network"; readonly network: Network }
   | { readonly kind: "ntp"; readonly servers: readonly string[] }
   /** `password` is crypt(5)'s output if `hashed`, plain otherwise. */
   | { readonly kind: "password"; readonly user: string; readonly password: string; readonly hashed: boolean }
@@ -64,6 +67,15 @@ export type Step = { readonly phase: Phase } & (
 );
 
 type CommandList = "init_cmd" | "boot_cmd" | "run_cmd";
+
+export interface DnsStep {
+  readonly phase: Phase;
+  readonly kind: "dns";
+  readonly nameservers: readonly string[];
+  readonly search: readonly string[];
+  /** Nobody else, such as DHCP, has any to add. */
+  readonly complete: boolean;
+}
 
 export interface FileStep {
   readonly phase: Phase;
@@ -118,7 +130,8 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
     ),
     ...(config.hostname === undefined ? [] : [{ phase: "boot", kind: "hostname", name: config.hostname } as const]),
     ...(k3os.timezone === undefined ? [] : [{ phase: "boot", kind: "timezone", zone: k3os.timezone } as const]),
-    ...listStep(k3os.dns_nameservers, (nameservers) => ({ phase: "boot", kind: "dns", nameservers })),
+    ...dnsStep(k3os),
+    ...(k3os.network === undefined ? [] : [{ phase: "boot", kind: "network", network: k3os.network } as const]),
     ...listStep(k3os.ntp_servers, (servers) => ({ phase: "boot", kind: "ntp", servers })),
     ...(k3os.password === undefined ? [] : [passwordStep(USER, k3os.password)]),
     ...keySteps(USER, config.ssh_authorized_keys ?? []),
@@ -127,7 +140,6 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
     ...(k3os.registries === undefined
       ? []
       : [{ phase: "boot", kind: "registries", content: stringify(k3os.registries, { lineWidth: 0 }) } as const]),
-    // An agent has no place for manifests.
     ...(k3s.role === "server" ? (k3os.manifests ?? []).map(manifestStep) : []),
     ...fileSteps(config.write_files ?? [], environment),
     ...(Object.keys(environment).length === 0
@@ -140,6 +152,13 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
 
 function listStep(values: readonly string[] | undefined, step: (values: readonly string[]) => Step): Step[] {
   return values === undefined || values.length === 0 ? [] : [step(values)];
+}
+
+function dnsStep({ dns_nameservers = [], network }: NonNullable<Config["k3os"]>): Step[] {
+  const { addresses, search } = nameserversOf(network);
+  const nameservers = [...new Set([...dns_nameservers, ...addresses])];
+  if (nameservers.length === 0 && search.length === 0) return [];
+  return [{ phase: "boot", kind: "dns", nameservers, search, complete: isStaticOnly(network) }];
 }
 
 function moduleStep(entry: string): Step {

@@ -17,7 +17,7 @@ function tableOfKeys(): string {
   return [
     "| key | value | meaning | example |",
     "|---|---|---|---|",
-    ...keysOf("", schema).map(
+    ...withoutRepetition(keysOf("", schema)).map(
       ({ path, kind }) => `| \`${path}\` | ${describeValue(kind)} | ${meaning(kind)} | ${example(path, kind)} |`,
     ),
   ].join("\n");
@@ -26,6 +26,12 @@ function tableOfKeys(): string {
 interface Row {
   readonly path: string;
   readonly kind: Kind;
+}
+
+/** What several parts of the schema share is told where it comes first. */
+function withoutRepetition(rows: readonly Row[]): Row[] {
+  const told = new Set<Kind>();
+  return rows.filter(({ kind }) => !told.has(kind) && told.add(kind));
 }
 
 function keysOf(prefix: string, kind: Kind): Row[] {

@@ -21,8 +21,14 @@ export type ReadFile = (path: string) => string | undefined;
 export function render(step: Step, read: ReadFile): readonly RenderedFile[] | undefined {
   switch (step.kind) {
     case "dns": {
-      const content = step.nameservers.map((server) => `nameserver ${server}\n`).join("");
-      return [{ path: RESOLV_HEAD, content, mode: 0o644 }];
+      const servers = step.nameservers.map((server) => `nameserver ${server}\n`).join("");
+      const search = step.search.length === 0 ? "" : `search ${step.search.join(" ")}\n`;
+      return [
+        { path: RESOLV_HEAD, content: servers, mode: 0o644 },
+        // Of several `search` lines the last one counts (resolv.conf(5)).
+        ...(search === "" ? [] : [{ path: RESOLV_TAIL, content: search, mode: 0o644 }]),
+        ...(step.complete ? [{ path: RESOLV_CONF, content: servers + search, mode: 0o644 }] : []),
+      ];
     }
     case "ntp": {
       const content = step.servers.map((server) => `server ${server} iburst\n`).join("");
@@ -48,6 +54,9 @@ export function render(step: Step, read: ReadFile): readonly RenderedFile[] | un
 export const ENVIRONMENT = "/etc/environment";
 /** Put by dhcpcd and openresolv before what DHCP says. */
 export const RESOLV_HEAD = "/etc/resolv.conf.head";
+/** Put after it. */
+export const RESOLV_TAIL = "/etc/resolv.conf.tail";
+export const RESOLV_CONF = "/etc/resolv.conf";
 export const CHRONY_SOURCES = "/etc/chrony/sources.d/k3os.sources";
 export const K3S_CONF = "/etc/conf.d/k3s";
 export const LOCALTIME = "/etc/localtime";

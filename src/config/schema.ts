@@ -3,6 +3,7 @@
  * node does about it is one entry in `plan.ts`.
  */
 import { type Infer, list, map, struct, text } from "./kinds.ts";
+import { network } from "./network/schema.ts";
 import { file } from "./schema/file.ts";
 import { install } from "./schema/install.ts";
 import { manifest } from "./schema/manifest.ts";
@@ -26,8 +27,9 @@ const command = text({ about: "A line for /bin/sh.", check: values.notEmpty });
 const k3os = struct(
   {
     data_sources: list(text({ about: "A place.", check: values.dataSource }), {
-      about: "Where user data is looked for, in this order: `cdrom`, `file=/path`.",
-      example: "[cdrom]",
+      about:
+        "Where user data is looked for, in this order, until one answers: `cdrom` (a NoCloud volume), `file=/path`, or a cloud: `aws`, `azure`, `digitalocean`, `gcp`, `hetzner`, `openstack`, `packet`, `scaleway`, `vultr`.",
+      example: "[aws, cdrom]",
     }),
     modules: list(text({ about: "A module.", check: values.kernelModule }), {
       about: "Kernel modules to load; parameters follow the name.",
@@ -46,6 +48,7 @@ const k3os = struct(
       about: "Name servers, before those that DHCP tells.",
       example: "[1.1.1.1, 8.8.8.8]",
     }),
+    network,
     wifi: list(wifi, {
       about: "Wi-Fi networks, the preferred one first.",
       caveat: "this image has neither drivers nor firmware for Wi-Fi: use a cable",

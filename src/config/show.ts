@@ -1,6 +1,7 @@
 /** A config and its plan for human eyes. */
 import { stringify } from "yaml";
 import type { Kind, StructOf } from "./kinds.ts";
+import { namesOf } from "./network/dns.ts";
 import type { Step } from "./plan.ts";
 import { type Config, schema } from "./schema.ts";
 import { HIDDEN, isSecretName, withoutUserInfo } from "./secrets.ts";
@@ -69,7 +70,9 @@ export function describe(step: Step): string {
     case "hostname":
       return `set host name ${step.name}`;
     case "dns":
-      return `use name servers ${step.nameservers.join(" ")}`;
+      return `use name servers ${[...step.nameservers, ...step.search].join(" ")}`;
+    case "network":
+      return `configure the network: ${namesOf(step.network).join(", ")}`;
     case "ntp":
       return `use time servers ${step.servers.join(" ")}`;
     case "password":

@@ -110,7 +110,7 @@ const table: [name: string, check: Check, good: string[], bad: string[]][] = [
     ["pool.ntp.org", "a", "1.2.3.4", "::1", "a.b."],
     ["", "a b", "-a", "a/b", "http://a", "a_b"],
   ],
-  ["data source", values.dataSource, ["cdrom", "file=/a"], ["", "aws", "file=", "floppy"]],
+  ["data source", values.dataSource, ["cdrom", "file=/a", "aws"], ["", "ec2", "file=", "floppy"]],
   [
     "key",
     values.sshKey,
@@ -207,7 +207,7 @@ describe.each(table)("%s", (_name, check, good, bad) => {
 it("weighs what costs a node little as less than an error", () => {
   expect(values.sshKey("x")?.weight).toBe("warning");
   expect(values.labelKey("kubernetes.io/foo")?.weight).toBe("ignored");
-  expect(values.dataSource("aws")?.weight).toBe("ignored");
+  expect(values.dataSource("ec2")?.weight).toBe("ignored");
   expect(values.k3sArgument("--no-deploy=x")?.weight).toBe("warning");
   expect(timezone("Europe/Atlantis")?.weight).toBe("ignored");
   expect(values.hostname("_")?.weight).toBeUndefined();

@@ -19,6 +19,7 @@ export function readLayers(host: Host): Layer[] {
   return [
     ...localLayers(host),
     ...file(host, `${RUN_CONFIG}/meta-data`, "metadata"),
+    ...file(host, `${RUN_CONFIG}/network-config`, "network-config"),
     ...file(host, `${RUN_CONFIG}/local_hostname`, "hostname"),
     ...file(host, `${RUN_CONFIG}/ssh/authorized_keys`, "authorized-keys"),
     ...file(host, `${RUN_CONFIG}/userdata`, "userdata"),

@@ -56,6 +56,8 @@ async function applyStep(host: Host, step: Step): Promise<void> {
       return addKeys(host, step.user, await fetchKeys(host, step.url));
     case "timezone":
       return setTimezone(host, step.zone);
+    case "network":
+      return (await import("../network/configure.ts")).configureNetwork(host, step.network);
     case "mount":
       return mountVolume(host, step);
     case "account":

@@ -1,6 +1,7 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { coldplug, FAST_BUSES } from "../init/coldplug.ts";
+import { interfaces } from "../network/interfaces.ts";
 import { sysctlPath } from "../sysctl.ts";
 
 /** The file systems of /etc/fstab, mount propagation as the kubelet needs it, and the loopback interface. */
@@ -65,12 +66,12 @@ export function linkConsoles(host: Host): void {
 }
 
 /**
- * A line with the addresses of each network card for the login prompt. agetty(8) fills `\\4{eth0}` in and prints the prompt anew
+ * A line with the addresses of each network interface for the login prompt. agetty(8) fills `\\4{eth0}` in and prints the prompt anew
  * when an address changes, so nothing has to wait for DHCP; for the cards themselves it waits until all `drivers` are loaded, if
  * none is there yet.
  */
 export async function showAddresses(host: Host, drivers: Promise<unknown>): Promise<void> {
-  const find = () => host.list("/sys/class/net").filter((name) => host.stat(`/sys/class/net/${name}/device`));
+  const find = () => interfaces(host).map(({ name }) => name);
   let cards = find();
   if (cards.length === 0) {
     await drivers;

@@ -37,11 +37,14 @@ export async function boot(host: Host): Promise<void> {
   restoreIdentity(host);
   linkConsoles(host);
   await readDataSources(host, everything);
-  await showAddresses(host, everything);
 
   const { config, problems, layers } = loadConfig(host);
   const hostname = ensureHostname(host, config.hostname);
   ensureNodeName(host, hostname);
+  if (config.k3os?.network !== undefined) {
+    const { awaitCards } = await import("../network/configure.ts");
+    await awaitCards(host, config.k3os.network, everything);
+  }
   const facts = readFacts(host);
   const named: Config = { ...config, hostname };
   const all = plan(named, facts);
@@ -52,6 +55,7 @@ export async function boot(host: Host): Promise<void> {
   // After the config's mounts: k3s may keep its data on one of them.
   provideImages(host);
   keepPlan(host, { facts, layers, steps: all, problems });
+  await showAddresses(host, everything);
   report(host, problems, failures);
   enableRuntimePhase(host, steps);
   if (facts.mode === "install") prepareInstallation(host, config.k3os?.install?.silent === true);

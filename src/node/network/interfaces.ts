@@ -1,0 +1,17 @@
+import type { Interface } from "../../config/index.ts";
+import type { Host } from "../../host/host.ts";
+
+const ALL = "/sys/class/net";
+
+/** The network interfaces of this machine, but for the loopback. */
+export function interfaces(host: Host): Interface[] {
+  // There may be files among them, such as bonding_masters.
+  const names = host.list(ALL).filter((name) => name !== "lo" && host.stat(`${ALL}/${name}/address`));
+  return names.map((name) => {
+    const own = `${ALL}/${name}/bonding_slave/perm_hwaddr`;
+    const mac = host.readText(host.stat(own) ? own : `${ALL}/${name}/address`).trim();
+    const link = `${ALL}/${name}/device/driver`;
+    const driver = host.stat(link)?.type === "link" ? host.readLink(link).split("/").at(-1) : undefined;
+    return { name, mac, driver };
+  });
+}
