@@ -1,6 +1,6 @@
 import type { Layer, LayerKind } from "../config/layer.ts";
 import type { Host } from "../host/host.ts";
-import { RUN_CONFIG } from "./sources/nocloud.ts";
+import { RUN_CONFIG } from "./sources/handed.ts";
 
 const DROP_INS = "/var/lib/rancher/k3os/config.d";
 

@@ -8,7 +8,7 @@ import { readFacts } from "../facts.ts";
 import { bootArguments } from "../init/boot-arguments.ts";
 import { loadConfig } from "../layers.ts";
 import { report } from "../report.ts";
-import { readDataSources } from "../sources/sources.ts";
+import { DATA_SOURCE, readDataSources } from "../sources/sources.ts";
 import { reached } from "../stages.ts";
 import {
   bringUpKernelInterfaces,
@@ -36,7 +36,7 @@ export async function boot(host: Host): Promise<void> {
   setSysctls(host);
   restoreIdentity(host);
   linkConsoles(host);
-  await readDataSources(host, everything);
+  host.write(DATA_SOURCE, (await readDataSources(host, everything)) ?? "");
 
   const { config, problems, layers } = loadConfig(host);
   const hostname = ensureHostname(host, config.hostname);

@@ -38,6 +38,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       return installCommand(host, args, () => quickjsTerminal(host));
     },
   },
+  sources: {
+    about: "Tell which data sources answer, and what they have: [--json] [--only NAME] (root)",
+    run: async (...call) => (await import("./sources.ts")).sourcesCommand(...call),
+  },
   boot: { run: async (host) => (await import("../boot/boot.ts")).boot(host).then(() => 0) },
 };
 

@@ -2,6 +2,7 @@ import { formatProblem } from "../../config/problem.ts";
 import type { Host } from "../../host/host.ts";
 import { readFacts } from "../facts.ts";
 import { lastReport } from "../report.ts";
+import { DATA_SOURCE } from "../sources/sources.ts";
 import { savedStages, uptime } from "../stages.ts";
 import { parseArguments } from "./arguments.ts";
 
@@ -20,6 +21,8 @@ interface Status {
   readonly mode: string;
   readonly uptime_s: number;
   readonly addresses: readonly string[];
+  /** Where its user data came from; empty if there was none. */
+  readonly data_source: string;
   readonly k3s: Service;
   /** What the API says of this node; `unknown` while it does not answer. */
   readonly ready: "True" | "False" | "unknown";
@@ -45,6 +48,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     ...facts,
     uptime_s: uptime(host),
     addresses,
+    data_source: host.stat(DATA_SOURCE) ? host.readText(DATA_SOURCE) : "",
     k3s,
     ready,
     config_problems: problems.length + failures.length,
@@ -53,6 +57,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   else {
     console.log(`${hostname}: k3OS ${facts.version}, ${facts.mode}, up ${Math.round(status.uptime_s)} s`);
     console.log(`addresses  ${addresses.join(" ") || "none"}`);
+    if (status.data_source !== "") console.log(`user data  from ${status.data_source}`);
     console.log(`k3s        ${k3s.state}${k3s.restarts > 0 ? `, ${k3s.restarts} restarts` : ""}`);
     if (k3s.last_error !== undefined) console.log(`           ${k3s.last_error}`);
     console.log(

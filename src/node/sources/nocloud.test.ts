@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { memoryHost } from "../../host/memory.ts";
 import { readNoCloud } from "./nocloud.ts";
+import { texts } from "./testing.ts";
 
 describe("readNoCloud", () => {
-  it("copies what the volume holds, for root's eyes only, and leaves nothing mounted", async () => {
+  it("reads what the volume holds and leaves nothing mounted", async () => {
     const host = memoryHost({
       programs: {
         blkid: (argv) => (argv[2] === "cidata" ? { stdout: "/dev/sr0\n" } : { status: 2 }),
@@ -11,17 +12,19 @@ describe("readNoCloud", () => {
         umount: () => ({}),
       },
     });
+    const files = {
+      "user-data": "hostname: a\n",
+      "meta-data": "local-hostname: b\npublic-keys: [k]\n",
+      "network-config": "version: 2\n",
+    };
     host.mkdir("/run/k3os/cidata");
-    host.write("/run/k3os/cidata/user-data", "hostname: a\n");
-    host.write("/run/k3os/cidata/meta-data", "local-hostname: b\npublic-keys: [k]\n");
-    expect(await readNoCloud(host)).toBe(true);
-    expect(host.readText("/run/config/userdata")).toBe("hostname: a\n");
-    expect(host.stat("/run/config/userdata")?.mode).toBe(0o600);
-    expect(host.readText("/run/config/meta-data")).toBe("local-hostname: b\npublic-keys: [k]\n");
+    for (const [name, content] of Object.entries(files)) host.write(`/run/k3os/cidata/${name}`, content);
+    const { "user-data": userdata, ...others } = files;
+    expect(texts(await readNoCloud(host))).toEqual({ userdata, ...others });
     expect(host.ran.at(-1)).toEqual(["umount", "/run/k3os/cidata"]);
   });
 
   it("says so when there is no such volume", async () => {
-    expect(await readNoCloud(memoryHost({ programs: { blkid: () => ({ status: 2 }) } }))).toBe(false);
+    expect(await readNoCloud(memoryHost({ programs: { blkid: () => ({ status: 2 }) } }))).toBeUndefined();
   });
 });

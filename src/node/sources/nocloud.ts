@@ -1,42 +1,23 @@
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
-import { mount } from "../init/mount.ts";
+import type { Handed } from "./handed.ts";
+import { unpack } from "./userdata.ts";
+import { readVolume } from "./volume.ts";
 
-/** Where data sources leave what they found, for the layers to read. */
-export const RUN_CONFIG = "/run/config";
 /** NoCloud's label, in both spellings that its documentation allows. */
 const LABELS = ["cidata", "CIDATA"];
-const FOLDER = "/run/k3os/cidata";
-/** What a volume calls it, and what we do; old k3OS also took a `config` in place of `user-data`. */
-const FILES = [
-  { from: ["user-data", "config"], to: `${RUN_CONFIG}/userdata` },
-  { from: ["meta-data"], to: `${RUN_CONFIG}/meta-data` },
-];
+/** What we call it, and what a volume does; old k3OS also took a `config` in place of `user-data`. */
+const FILES = { userdata: ["user-data", "config"], "meta-data": ["meta-data"], "network-config": ["network-config"] };
 
 /**
- * Copies the files of a NoCloud volume to `/run/config`, readable by root only, since user data holds tokens. Returns false when
- * the machine has no such volume. Format: cloud-init's NoCloud data source.
+ * The files of a NoCloud volume. `undefined` when the machine has no such volume. Format: cloud-init's NoCloud data source.
  */
-export async function readNoCloud(host: Host): Promise<boolean> {
-  const device = await volume(host);
-  if (device === undefined) return false;
-  await mount(host, { type: "auto", source: device, target: FOLDER, options: "ro" });
-  try {
-    host.mkdir(RUN_CONFIG, { mode: 0o700 });
-    for (const { from, to } of FILES) {
-      const path = from.map((name) => `${FOLDER}/${name}`).find((candidate) => host.stat(candidate));
-      if (path !== undefined) host.write(to, host.read(path), { mode: 0o600 });
-    }
-  } finally {
-    await run(host, ["umount", FOLDER]);
-  }
-  return true;
-}
-
-async function volume(host: Host): Promise<string | undefined> {
-  for (const label of LABELS) {
-    const { status, stdout } = await host.exec(["blkid", "-L", label]);
-    if (status === 0) return stdout.trim();
-  }
-  return undefined;
+export async function readNoCloud(host: Host): Promise<Handed | undefined> {
+  const files = await readVolume(host, LABELS, FILES);
+  if (files === undefined) return undefined;
+  const { userdata, "meta-data": metadata, "network-config": network } = files;
+  return {
+    ...(userdata && { userdata: await unpack(host, userdata) }),
+    ...(metadata && { "meta-data": metadata }),
+    ...(network && { "network-config": network }),
+  };
 }

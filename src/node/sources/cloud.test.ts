@@ -1,0 +1,164 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { type MemoryHost, memoryHost } from "../../host/memory.ts";
+import { greet, readCloud, readCloudVolume } from "./cloud.ts";
+import { type Answer, type Asked, expected, KEY, metadataService, USERDATA } from "./clouds.cases.ts";
+import { CLOUDS } from "./clouds.ts";
+import { fakeCurl, texts } from "./testing.ts";
+
+function machine(answer: (asked: Asked) => Answer | undefined, now = Date.UTC(2026, 0)): MemoryHost {
+  const host: MemoryHost = memoryHost({ now, programs: { curl: fakeCurl(() => host, answer) } });
+  return host;
+}
+
+describe("a cloud's metadata service", () => {
+  it("is known for every cloud that the tests know", () => {
+    expect(Object.keys(CLOUDS)).toEqual(Object.keys(expected));
+  });
+
+  it.each(Object.keys(CLOUDS))("%s", async (name) => {
+    const host = machine(metadataService());
+    expect(texts(await readCloud(host, name))).toEqual({
+      userdata: USERDATA,
+      "ssh/authorized_keys": `${KEY}\n`,
+      ...expected[name],
+    });
+    expect(host.list("/run/k3os")).toEqual([]);
+  });
+
+  it.each(Object.keys(CLOUDS))("%s is not there when nobody answers, or somebody else", async (name) => {
+    expect(
+      await readCloud(
+        machine(() => undefined),
+        name,
+      ),
+    ).toBeUndefined();
+    const elsewhere = machine(() => ({ status: 404, body: "<html>" }));
+    expect(await readCloud(elsewhere, name)).toBeUndefined();
+    const portal = machine(() => ({ status: 200, body: "<html>log in" }));
+    expect(await readCloud(portal, name)).toBeUndefined();
+  });
+
+  it("may have no user data and no keys", async () => {
+    const service = metadataService();
+    const host = machine((asked) =>
+      /user-data|keys/.test(asked.url.pathname) ? { status: 404, body: "" } : service(asked),
+    );
+    expect(texts(await readCloud(host, "aws"))).toEqual(expected.aws);
+  });
+
+  it("aws: is asked without a session where it knows of none", async () => {
+    const service = metadataService();
+    const old = machine(({ method, url, headers }) => {
+      if (url.pathname === "/latest/api/token") return { status: 405, body: "" };
+      expect(headers["x-aws-ec2-metadata-token"]).toBeUndefined();
+      return service({ method, url, headers: { ...headers, "x-aws-ec2-metadata-token": "t0ken" } });
+    });
+    expect(texts(await readCloud(old, "aws"))).toMatchObject({ userdata: USERDATA });
+  });
+
+  it("openstack: may be a volume instead", async () => {
+    const service = metadataService();
+    const host = memoryHost({
+      programs: {
+        blkid: (argv) => (argv[2] === "config-2" ? { stdout: "/dev/vdb\n" } : { status: 2 }),
+        mount: () => ({}),
+        umount: () => ({}),
+      },
+    });
+    host.mkdir("/run/k3os/cidata/openstack/latest");
+    for (const name of ["meta_data.json", "user_data", "network_data.json"]) {
+      const url = new URL(`http://x/openstack/latest/${name}`);
+      host.write(`/run/k3os/cidata/openstack/latest/${name}`, service({ method: "GET", url, headers: {} }).body);
+    }
+    const handed = texts(await readCloudVolume(host, "openstack"));
+    expect(handed).toMatchObject({ userdata: USERDATA, ...expected.openstack });
+    expect(await readCloudVolume(host, "aws")).toBeUndefined();
+  });
+
+  it("gcp: leaves the project's keys out where the instance says so", async () => {
+    const attributes = { "block-project-ssh-keys": "TRUE", "ssh-keys": "" };
+    const host = machine(({ url }) => {
+      if (url.pathname.endsWith("/ssh-keys")) return { status: 200, body: `a:${KEY}` };
+      return { status: 200, body: JSON.stringify({ hostname: "a", attributes }) };
+    });
+    expect(texts(await readCloud(host, "gcp"))).toEqual({ local_hostname: "a\n" });
+  });
+
+  it("cuts a name that is too long for a node", async () => {
+    const hostname = `vm.${"x".repeat(70)}`;
+    const host = machine(() => ({ status: 200, body: JSON.stringify({ hostname }) }));
+    expect(texts(await readCloud(host, "packet"))).toMatchObject({ local_hostname: "vm\n" });
+  });
+
+  it("azure: hears that the machine is ready, and no other cloud does", async () => {
+    const told: string[] = [];
+    const host = machine(metadataService(KEY, told));
+    for (const name of Object.keys(CLOUDS)) await greet(host, name);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain("<ContainerId>c0ffee</ContainerId>");
+    expect(told[0]).toContain("<InstanceId>i-1.role</InstanceId><Health><State>Ready</State></Health>");
+  });
+});
+
+describe("requests", () => {
+  it("show no secret in the process list, and no proxy gets in between", async () => {
+    const host = machine(metadataService());
+    await readCloud(host, "aws");
+    expect(host.ran.flat().join(" ")).not.toMatch(/t0ken|169\.254/);
+    const inputs: unknown[] = [];
+    const spy = memoryHost({
+      programs: {
+        curl: (_, options) => {
+          inputs.push(options.input);
+          return {};
+        },
+      },
+    });
+    await readCloud(spy, "scaleway");
+    expect(inputs).toEqual([
+      expect.stringMatching(/noproxy = "\*"\nconnect-timeout = 2\nmax-time = 5\n[\s\S]*local-port = "1-1023"/),
+    ]);
+  });
+});
+
+describe("packed user data", () => {
+  const packed = gzipSync(USERDATA);
+  const host = (): MemoryHost => {
+    const made: MemoryHost = memoryHost({
+      programs: {
+        curl: fakeCurl(
+          () => made,
+          ({ url }) => ({
+            status: 200,
+            body: url.pathname === "/userdata" ? body : JSON.stringify({ hostname: "a" }),
+          }),
+        ),
+        sh: (argv, { input }) => {
+          if (Buffer.compare(Buffer.from(input ?? ""), packed) !== 0) return { status: 1 };
+          made.write(argv[3] ?? "", USERDATA);
+          return {};
+        },
+      },
+    });
+    return made;
+  };
+  let body: string | Uint8Array = "";
+
+  it.each([
+    ["gzip", packed, USERDATA],
+    ["base64", Buffer.from(USERDATA).toString("base64"), USERDATA],
+    ["base64 of gzip, in lines", `${packed.toString("base64").replace(/(.{40})/g, "$1\n")}\n`, USERDATA],
+    ["a word that is no base64 of anything", "hostname", Buffer.from("hostname", "base64").toString()],
+    ["plain text", USERDATA, USERDATA],
+  ])("%s", async (_, sent, wanted) => {
+    body = sent;
+    expect(texts(await readCloud(host(), "packet"))?.userdata).toBe(wanted);
+  });
+
+  it("that is broken stays as it is, for the layer to complain about", async () => {
+    body = packed.subarray(0, 20);
+    const handed = await readCloud(host(), "packet");
+    expect(Buffer.from(handed?.userdata ?? "")).toEqual(packed.subarray(0, 20));
+  });
+});

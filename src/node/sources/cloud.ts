@@ -1,0 +1,75 @@
+import { fromUtf8, utf8 } from "../../config/bytes.ts";
+import type { Host } from "../../host/host.ts";
+import { reportReady } from "./azure-ready.ts";
+import { CLOUDS, type Cloud, type Found } from "./clouds.ts";
+import { fetchAll, type Request } from "./fetch.ts";
+import type { Handed } from "./handed.ts";
+import { unpack } from "./userdata.ts";
+import { readVolume } from "./volume.ts";
+
+type Bytes = Readonly<Record<string, Uint8Array | undefined>>;
+
+/** Asks a cloud's metadata service. `undefined` when it is not there, or what answers is something else. */
+export async function readCloud(host: Host, name: string): Promise<Handed | undefined> {
+  const cloud = CLOUDS[name];
+  const documents = cloud && (await askService(host, cloud));
+  return documents && interpret(host, cloud, documents);
+}
+
+/** Reads the volume on which some clouds hand over the same; `undefined` when there is none. */
+export async function readCloudVolume(host: Host, name: string): Promise<Handed | undefined> {
+  const cloud = CLOUDS[name];
+  if (cloud?.volume === undefined) return undefined;
+  const { label, directory } = cloud.volume;
+  const paths = Object.entries(cloud.documents).map(([document, path]) => [document, [directory + path]] as const);
+  const documents = await readVolume(host, [label], Object.fromEntries(paths));
+  return documents && interpret(host, cloud, documents);
+}
+
+/** Lets the cloud know that the machine is up, where it waits to hear so. */
+export async function greet(host: Host, name: string): Promise<void> {
+  if (CLOUDS[name]?.reportsReady) await reportReady(host);
+}
+
+async function askService(host: Host, cloud: Cloud): Promise<Bytes | undefined> {
+  const { url, headers = [], privileged = false, token } = cloud;
+  let key: readonly string[] = [];
+  if (token !== undefined) {
+    const request: Request = { url: url + token.path, method: "PUT", headers: token.headers };
+    const { session } = await fetchAll(host, { session: request });
+    if (session.status === 0) return undefined;
+    if (session.status === 200) key = [`${token.header}: ${fromUtf8(session.body)?.trim()}`];
+  }
+  const requests = Object.entries(cloud.documents).map(
+    ([name, path]) => [name, { url: url + path, headers: [...headers, ...key], privileged }] as const,
+  );
+  const responses = Object.entries(await fetchAll(host, Object.fromEntries(requests)));
+  return Object.fromEntries(responses.map(([name, { status, body }]) => [name, status === 200 ? body : undefined]));
+}
+
+async function interpret(host: Host, cloud: Cloud, documents: Bytes): Promise<Handed | undefined> {
+  const hello = fromUtf8(documents.hello);
+  if (hello === undefined) return undefined;
+  const keys = fromUtf8(documents.keys);
+  const network = fromUtf8(documents.network);
+  let found: Found;
+  try {
+    found = cloud.read({ hello, ...(keys && { keys }), ...(network && { network }) }, host.now());
+  } catch {
+    return undefined;
+  }
+  const userdata = found.userdata === undefined ? documents.userdata : utf8(found.userdata);
+  const hostname = typeof found.hostname === "string" ? shortened(found.hostname) : undefined;
+  const authorized = (found.keys ?? []).filter((key) => typeof key === "string");
+  return {
+    ...(userdata !== undefined && { userdata: await unpack(host, userdata) }),
+    ...(hostname && { local_hostname: `${hostname}\n` }),
+    ...(authorized.length > 0 && { "ssh/authorized_keys": `${authorized.join("\n")}\n` }),
+    ...(found.network !== undefined && { "network-config": JSON.stringify(found.network) }),
+  };
+}
+
+/** The whole name, which cloud controllers know a node by, unless it is too long for a host name and for a label of Kubernetes. */
+function shortened(name: string): string {
+  return name.length > 63 ? (name.split(".")[0] ?? name) : name;
+}

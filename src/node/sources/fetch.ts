@@ -1,0 +1,75 @@
+import type { Host } from "../../host/host.ts";
+
+export interface Request {
+  readonly url: string;
+  readonly method?: "GET" | "PUT" | "POST";
+  /** `Name: value`. */
+  readonly headers?: readonly string[];
+  readonly body?: string;
+  /** From a port that only root may use, by which Scaleway knows root. */
+  readonly privileged?: boolean;
+}
+
+export interface Response {
+  /** 0 if nobody answered. */
+  readonly status: number;
+  /** Empty unless the status is 200. */
+  readonly body: Uint8Array;
+}
+
+/** Of one request: to connect, and in all. A service that was not there in time is asked once more. */
+const PATIENCE = ["connect-timeout = 2", "max-time = 5", "retry = 1", "retry-delay = 1", "retry-connrefused"];
+/** More than any user data: clouds take 16 to 64 KiB. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * Asks for several documents at once, with one curl. Never throws: what could not be had has status 0. Proxies are for the
+ * internet, a metadata service is beside the machine. URLs and headers go through a pipe, because some are secrets.
+ */
+export async function fetchAll<Name extends string>(
+  host: Host,
+  requests: Readonly<Record<Name, Request>>,
+): Promise<Readonly<Record<Name, Response>>> {
+  const names = Object.keys(requests) as Name[];
+  const directory = `/run/k3os/fetch.${host.monotonic()}`;
+  host.mkdir(directory, { mode: 0o700 });
+  try {
+    const input = names.map((name, index) => section(requests[name], `${directory}/${index}`)).join("next\n");
+    const argv = ["curl", "--parallel", "--parallel-immediate", "--config", "-"];
+    const { stdout } = await host.exec(argv, { input, timeoutMs: 15_000 });
+    const statuses = new Map(
+      [...stdout.matchAll(/^(\S+) (\d{3})$/gm)].map(([, path, status]) => [path, Number(status)]),
+    );
+    const responses = names.map((name, index) => {
+      const path = `${directory}/${index}`;
+      const status = statuses.get(path) ?? 0;
+      const usable = status === 200 && host.stat(path) !== undefined;
+      return [name, { status, body: usable ? host.read(path) : new Uint8Array() }] as const;
+    });
+    return Object.fromEntries(responses) as Record<Name, Response>;
+  } finally {
+    host.remove(directory);
+  }
+}
+
+/** One transfer in the language of curl's `--config`. Whatever stands before `next` is for that one alone. */
+function section({ url, method = "GET", headers = [], body, privileged }: Request, path: string): string {
+  return [
+    "silent",
+    'noproxy = "*"',
+    ...PATIENCE,
+    `max-filesize = ${MAX_BYTES}`,
+    `url = ${quoted(url)}`,
+    ...(method === "GET" ? [] : [`request = ${quoted(method)}`]),
+    ...headers.map((header) => `header = ${quoted(header)}`),
+    ...(body === undefined ? [] : [`data-binary = ${quoted(body)}`]),
+    ...(privileged ? ['local-port = "1-1023"'] : []),
+    `output = ${quoted(path)}`,
+    `write-out = ${quoted(`${path} %{http_code}\\n`)}`,
+    "",
+  ].join("\n");
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
+}

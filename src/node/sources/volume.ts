@@ -1,0 +1,36 @@
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { mount } from "../init/mount.ts";
+
+const FOLDER = "/run/k3os/cidata";
+
+/**
+ * Reads files of the volume with one of these labels, each the first of its paths that there is. `undefined` when the machine
+ * has no such volume. It is mounted for as long as that takes.
+ */
+export async function readVolume(
+  host: Host,
+  labels: readonly string[],
+  files: Readonly<Record<string, readonly string[]>>,
+): Promise<Readonly<Record<string, Uint8Array | undefined>> | undefined> {
+  const device = await labelled(host, labels);
+  if (device === undefined) return undefined;
+  await mount(host, { type: "auto", source: device, target: FOLDER, options: "ro" });
+  try {
+    const read = Object.entries(files).map(([name, paths]) => {
+      const path = paths.map((candidate) => `${FOLDER}/${candidate}`).find((candidate) => host.stat(candidate));
+      return [name, path === undefined ? undefined : host.read(path)];
+    });
+    return Object.fromEntries(read);
+  } finally {
+    await run(host, ["umount", FOLDER]);
+  }
+}
+
+async function labelled(host: Host, labels: readonly string[]): Promise<string | undefined> {
+  for (const label of labels) {
+    const { status, stdout } = await host.exec(["blkid", "-L", label]);
+    if (status === 0) return stdout.trim();
+  }
+  return undefined;
+}

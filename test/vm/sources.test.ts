@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import { afterAll, describe, expect, it } from "vitest";
+import { expected, USERDATA } from "../../src/node/sources/clouds.cases.ts";
+import { useMachine } from "./support/machine.ts";
+import { certificate, packetAddress, startMetadataServer } from "./support/metadata-server.ts";
+
+const name = "test-sources";
+
+// Nothing but the cloud tells this machine who may log in: that the tests get in is the first of them.
+const publicKey = () => readFileSync(`${node.machine.paths.sshKey}.pub`, "utf8").trim();
+const metadata = startMetadataServer(publicKey);
+const node = useMachine({
+  name,
+  boot: async ({ dir }) => ({ kind: "image", dir, append: "k3os.data_sources=hetzner-typo k3os.data_sources=aws" }),
+  hardware: async ({ tools }) => ({ nics: [(await metadata).nic(tools)] }),
+});
+afterAll(async () => (await metadata).close());
+
+const bytes = (text: string) => Buffer.byteLength(text);
+
+describe("a machine in a cloud", () => {
+  it("has the name, the keys and the configuration that AWS gives it", async () => {
+    const hostname = expected.aws?.local_hostname?.trim();
+    expect(await node.node("hostname")).toBe(`${hostname}\n`);
+    const nodes = JSON.parse(await node.kubectl("get", "nodes", "-o", "json"));
+    expect(nodes.items).toHaveLength(1);
+    expect(nodes.items[0].metadata).toMatchObject({ name: hostname, labels: { from: "cloud" } });
+    expect(await node.node("sudo k3os config --why k3os.labels")).toContain("/run/config/userdata:3:");
+  });
+
+  it("keeps what it was told for a boot without network, for root only", async () => {
+    const directory = "/var/lib/rancher/k3os/data-source";
+    expect(await node.node(`sudo cat ${directory}/userdata`)).toBe(USERDATA);
+    expect(await node.node(`sudo stat -c %a ${directory} ${directory}/userdata /run/config`)).toBe("700\n600\n700\n");
+  });
+
+  it.each(Object.keys(expected).filter((cloud) => cloud !== "packet"))("hears %s", async (cloud) => {
+    const [answer] = JSON.parse(await node.node(`sudo k3os sources --json --only ${cloud}`)).sources;
+    expect(answer).toEqual({
+      source: cloud,
+      answers: true,
+      has: {
+        userdata: bytes(USERDATA),
+        "ssh/authorized_keys": bytes(`${publicKey()}\n`),
+        ...Object.fromEntries(Object.entries(expected[cloud] ?? {}).map(([file, text]) => [file, bytes(text)])),
+      },
+    });
+  });
+
+  it("hears packet, by https and only from whom it trusts", async () => {
+    await node.node(`echo ${packetAddress} metadata.platformequinix.com | sudo tee -a /etc/hosts`);
+    expect(await node.machine.ssh("sudo k3os sources --only packet")).toMatchObject({
+      status: 1,
+      stdout: "packet       does not answer\n",
+    });
+    await node.node(`echo '${certificate}' | sudo tee -a /etc/ssl/certs/ca-certificates.crt`);
+    expect(await node.node("sudo k3os sources --only packet")).toMatch(
+      /^packet +userdata \(\d+ bytes\), local_hostname/,
+    );
+  });
+
+  it("tells which of its own sources answer, to root", async () => {
+    expect(JSON.parse(await node.node("sudo k3os status --json"))).toMatchObject({ data_source: "aws" });
+    expect(await node.node("sudo k3os sources")).toMatch(/^aws +userdata \(\d+ bytes\), local_hostname \(25 bytes\)/);
+    expect(await node.machine.ssh("k3os sources")).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("sudo"),
+    });
+  });
+
+  it("asks a cloud that is not there for a few seconds only", async () => {
+    const seconds =
+      "start=$(cut -d. -f1 /proc/uptime); sudo k3os sources --only gcp; echo $(($(cut -d. -f1 /proc/uptime) - start))";
+    const rule = (change: string) => `sudo iptables ${change} OUTPUT -d 169.254.169.254 -j DROP`;
+    const printed = await node.node(`${rule("-I")}; ${seconds}; ${rule("-D")}`);
+    const [said = "", took] = printed.trim().split("\n");
+    expect(said).toMatch(/does not answer/);
+    expect(Number(took)).toBeLessThan(15);
+  });
+});
