@@ -184,6 +184,11 @@ describe("merging", () => {
     expect(told(loaded)).toEqual(["error k3os.labels: expected names with values, got a list"]);
   });
 
+  it("knows of a list or a map as a whole where it comes from", () => {
+    const text = "k3os: { registries: { configs: { a: { auth: { username: b } } } }, users: [{ name: c }] }";
+    expect(Object.keys(loadAll(text).provenance)).toEqual(["k3os.registries.configs", "k3os.users"]);
+  });
+
   it("knows where each key comes from, and what it overrides", () => {
     const { provenance } = loadAll("hostname: a\nk3os:\n  labels: { a: b }\n", "\nhostname: b\n", "hostname: ~\n");
     expect(provenance).toEqual({

@@ -3,6 +3,7 @@ import { type Layer, readLayer } from "./layer.ts";
 import { merge, type Patch, settle } from "./merge.ts";
 import { lineStarts, locate, type Problem, type Severity, toProblems, type Weight } from "./problem.ts";
 import { type Config, schema } from "./schema.ts";
+import { canonicalPath } from "./spelling.ts";
 import type { Span } from "./tree.ts";
 
 export interface Origin {
@@ -76,7 +77,8 @@ function severityIn(layer: Layer, { strict = false }: LoadOptions): (weight: Wei
 function note(provenance: Record<string, Provenance>, layer: Layer, places: ReadonlyMap<string, Span>, patch: Patch) {
   const starts = lineStarts(layer.text);
   for (const [path, span] of places) {
-    if (!has(patch, path)) continue;
+    // Lists and maps come from one place as a whole.
+    if (canonicalPath(schema, path) !== path || !has(patch, path)) continue;
     const before = provenance[path];
     const overrides = before === undefined ? [] : [...before.overrides, withoutOverrides(before)];
     provenance[path] = { layer: layer.name, ...locate(starts, span.start), overrides };

@@ -140,6 +140,7 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
     ...(k3os.registries === undefined
       ? []
       : [{ phase: "boot", kind: "registries", content: stringify(k3os.registries, { lineWidth: 0 }) } as const]),
+    // An agent has no place for manifests.
     ...(k3s.role === "server" ? (k3os.manifests ?? []).map(manifestStep) : []),
     ...fileSteps(config.write_files ?? [], environment),
     ...(Object.keys(environment).length === 0

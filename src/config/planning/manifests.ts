@@ -1,7 +1,7 @@
 import type { Step } from "../plan.ts";
 import type { Manifest } from "../schema.ts";
 
-/** An agent has no place for manifests, so there they are no steps. */
+/** One that is fetched waits for the network. */
 export function manifestStep({ name, content, url }: Manifest): Step {
   const file = /\.(ya?ml|json)$/.test(name) ? name : `${name}.yaml`;
   return url === undefined
