@@ -105,24 +105,24 @@ async function verify(host: Host, directory: string, progress: Progress): Promis
   return { directory, json, size };
 }
 
-/** Compares the files of an image with what `image.json` says; throws `integrity` naming the first that differs. */
-export async function checkSums(host: Host, directory: string, json: ImageJson): Promise<void> {
+/** Compares the files of an image with what `image.json` says; throws `integrity` naming the first that differs, with `hint` as the way out. */
+export async function checkSums(host: Host, directory: string, json: ImageJson, hint = RENEW): Promise<void> {
   const files = Object.entries(json.files ?? {});
   for (const [name, { size }] of files) {
     const found = host.stat(`${directory}/${name}`)?.size;
-    if (found !== size) throw damaged(`${directory}/${name}`, `${size} bytes`, `${found ?? 0}`);
+    if (found !== size) throw damaged(`${directory}/${name}`, `${size} bytes`, `${found ?? 0}`, hint);
   }
   const names = files.map(([name]) => `${directory}/${name}`);
   const sums = (await run(host, ["sha256sum", ...names])).split("\n").map((line) => line.split(/\s+/)[0]);
   for (const [index, [name, { sha256 }]] of files.entries()) {
-    if (sums[index] !== sha256) throw damaged(`${directory}/${name}`, `sha256 ${sha256}`, `${sums[index]}`);
+    if (sums[index] !== sha256) throw damaged(`${directory}/${name}`, `sha256 ${sha256}`, `${sums[index]}`, hint);
   }
 }
 
-function damaged(path: string, expected: string, got: string): K3osError {
-  return new K3osError("integrity", `${path} is damaged: expected ${expected}, got ${got}`, {
-    hint: "Write the medium anew, or fetch the image again.",
-  });
+const RENEW = "Write the medium anew, or fetch the image again.";
+
+function damaged(path: string, expected: string, got: string, hint: string): K3osError {
+  return new K3osError("integrity", `${path} is damaged: expected ${expected}, got ${got}`, { hint });
 }
 
 function parseImageJson(text: string, path: string): ImageJson {

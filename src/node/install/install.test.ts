@@ -62,6 +62,16 @@ describe("installWithQuestions", () => {
     );
   });
 
+  it("says what the disk is now when it is stopped while it writes", async () => {
+    const host = installerMachine({ failing: "mkfs.ext4" });
+    const terminal = Object.assign(memoryTerminal([...answers, "y"]), { interrupted: true });
+    await expect(installWithQuestions({ host, settings: {}, config }, async () => terminal)).rejects.toMatchObject({
+      kind: "interrupted",
+      hint: expect.stringContaining("/dev/vda boots nothing now"),
+    });
+    expect(terminal.closed).toBe(true);
+  });
+
   it("can leave the machine running", async () => {
     const { host } = await talk([...answers, "y", "n"]);
     expect(host.ran.map(([program]) => program)).not.toContain("openrc-shutdown");

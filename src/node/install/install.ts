@@ -151,11 +151,8 @@ async function carryOut(host: Host, plan: InstallPlan, progress: Progress, inter
     await withLock(host, () => writePlan(host, plan, progress));
   } catch (error) {
     if (!interrupted()) throw error;
-    const left = plan.keepData ? "may have the old system or the new one" : "boots nothing now";
-    throw new K3osError("interrupted", `stopped: ${plan.disk.path} ${left}`, {
-      hint: "Run the installer again: it starts over.",
-      cause: error,
-    });
+    const hint = error instanceof K3osError ? error.hint : undefined;
+    throw new K3osError("interrupted", "stopped", { cause: error, ...(hint !== undefined && { hint }) });
   }
 }
 

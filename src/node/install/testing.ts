@@ -58,10 +58,13 @@ export function installerMachine({
   on = {},
   version = "1.0",
   existing = {},
+  failing = "",
 }: {
   on?: object;
   version?: string;
   existing?: Record<string, string>;
+  /** A program that ends with status 1. */
+  failing?: string;
 } = {}) {
   const host: MemoryHost = machineWith(
     { vda: { facts: { serial: "target" }, ...on } },
@@ -114,7 +117,7 @@ export function installerMachine({
         ...Object.fromEntries(
           ["openrc-shutdown", "wipefs", "dd", "mkdosfs", "mkfs.ext4", "sync", "modprobe", "e2fsck"].map((name) => [
             name,
-            () => ({}),
+            () => ({ status: name === failing ? 1 : 0 }),
           ]),
         ),
       },

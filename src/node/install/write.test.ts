@@ -62,9 +62,12 @@ describe("writePlan", () => {
     const host = machine();
     const plan = await planFor(host);
     host.write(`${MEDIUM}/root.squashfs`, "toor");
-    await expect(writePlan(host, plan, silent)).rejects.toThrow(
-      /root\.squashfs is damaged: expected sha256 sum:root, got sum:toor/,
-    );
+    await expect(writePlan(host, plan, silent)).rejects.toMatchObject({
+      message: expect.stringContaining("root.squashfs is damaged: expected sha256 sum:root, got sum:toor"),
+      hint: expect.stringMatching(
+        /^The disk, its cable.*\n\/dev\/vda boots nothing now; the installer starts over when it is run again\.$/,
+      ),
+    });
     expect(host.stat("/disk/state/k3os/system/current")).toBeUndefined();
     expect(host.ran.at(-1)?.[0]).toBe("umount");
     expect(host.stat("/disk/esp")).toBeUndefined();

@@ -1,5 +1,5 @@
 import { K3osError } from "../../errors.ts";
-import type { Host } from "../../host/host.ts";
+import { type Host, HostError } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import {
   ESP,
@@ -23,6 +23,8 @@ import { makeRoom, stagingDirectory, switchTo } from "./slots.ts";
 import { candidates } from "./usage.ts";
 
 const ROOT = `${WORK}/state`;
+/** Of files that were whole when they were copied. */
+const UNSOUND = "The disk, its cable or the machine's memory may be unsound: look into `dmesg`.";
 
 /**
  * Carries the plan out. Power may fail at any moment: the old loader goes first and the new one comes last, so that a disk either boots a
@@ -33,10 +35,26 @@ export async function writePlan(host: Host, plan: InstallPlan, progress: Progres
   await run(host, ["modprobe", "-a", "loop", "vfat", "ext4"]);
   host.mkdir(WORK, { mode: 0o700 });
   await withLoader(host, plan.image, async (loader) => {
-    await (plan.keepData ? replaceSystem : installAnew)(host, plan, progress);
-    await inStep(progress, "Make the disk bootable", () => writeLoader(host, plan.disk, loader));
+    try {
+      await (plan.keepData ? replaceSystem : installAnew)(host, plan, progress);
+      await inStep(progress, "Make the disk bootable", () => writeLoader(host, plan.disk, loader));
+    } catch (error) {
+      throw unfinished(plan, error);
+    }
   });
   await run(host, ["sync"]);
+}
+
+/** Whatever went wrong, the user needs to know what the disk is now. */
+function unfinished({ disk, keepData }: InstallPlan, error: unknown): unknown {
+  if (!(error instanceof K3osError || error instanceof HostError)) return error;
+  const { kind = "host", hint } = error as Partial<K3osError>;
+  const left = keepData ? "has the old system or the new one" : "boots nothing now";
+  const ways = [
+    ...(hint === undefined ? [] : [hint]),
+    `${disk.path} ${left}; the installer starts over when it is run again.`,
+  ];
+  return new K3osError(kind, error.message, { hint: ways.join("\n"), cause: error });
 }
 
 async function installAnew(host: Host, plan: InstallPlan, progress: Progress): Promise<void> {
@@ -50,7 +68,7 @@ async function installAnew(host: Host, plan: InstallPlan, progress: Progress): P
   await mounted(host, statePartition(plan), () => copyImage(host, image, directory, progress));
   // Mounted anew, so that the disk is read and not the memory.
   await mounted(host, statePartition(plan), async () => {
-    await inStep(progress, "Check what was written", () => checkSums(host, directory, image.json));
+    await inStep(progress, "Check what was written", () => checkSums(host, directory, image.json, UNSOUND));
     writeEntries(host, ROOT, entries(plan));
   });
 }
@@ -67,7 +85,7 @@ async function replaceSystem(host: Host, plan: InstallPlan, progress: Progress):
     await copyImage(host, image, staged, progress);
   });
   await mounted(host, statePartition(plan), async () => {
-    await inStep(progress, "Check what was written", () => checkSums(host, staged, image.json));
+    await inStep(progress, "Check what was written", () => checkSums(host, staged, image.json, UNSOUND));
     const own = slotDirectory(version);
     const beside = entries(plan).filter(({ path }) => path !== slotLink("current"));
     writeEntries(
