@@ -18,8 +18,9 @@ import (
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
-	"github.com/fsnotify/fsnotify"
 	"github.com/opencontainers/go-digest"
+
+	"k3os.io/kube/internal/dirwatch"
 )
 
 const namespace = "k8s.io"
@@ -157,29 +158,12 @@ func (im *Importer) Watch(ctx context.Context) error {
 	if err := os.MkdirAll(im.Dir, 0o755); err != nil {
 		return err
 	}
-	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	if err := w.Add(im.Dir); err != nil {
-		return err
-	}
-	timer := time.NewTimer(0)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-w.Events:
-			timer.Reset(settle)
-		case err := <-w.Errors:
-			fmt.Fprintf(os.Stderr, "k3s: watching %s: %v\n", im.Dir, err)
-		case <-timer.C:
-			if err := im.ImportAll(ctx); err != nil && ctx.Err() == nil {
-				fmt.Fprintf(os.Stderr, "k3s: %v\n", err)
-			}
+	return dirwatch.Run(ctx, im.Dir, settle, func(ctx context.Context) time.Duration {
+		if err := im.ImportAll(ctx); err != nil && ctx.Err() == nil {
+			fmt.Fprintf(os.Stderr, "k3s: %v\n", err)
 		}
-	}
+		return 0
+	})
 }
 
 func archives(dir string) ([]string, error) {

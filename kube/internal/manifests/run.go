@@ -12,13 +12,14 @@ import (
 	"os"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
+
+	"k3os.io/kube/internal/dirwatch"
 )
 
 const (
@@ -42,41 +43,19 @@ func Run(ctx context.Context, cfg *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	if err := w.Add(o.Dir); err != nil {
-		return err
-	}
-	timer := time.NewTimer(0)
 	reported := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-w.Events:
-			timer.Reset(settle)
-		case err := <-w.Errors:
-			fmt.Fprintf(os.Stderr, "k3s: watching %s: %v\n", o.Dir, err)
-		case <-timer.C:
-			err := d.sync(ctx)
-			if ctx.Err() != nil {
-				return nil
-			}
-			timer.Reset(resync)
-			if err != nil {
-				timer.Reset(retry)
-				if err.Error() != reported {
-					fmt.Fprintf(os.Stderr, "k3s: %v\n", err)
-				}
-				reported = err.Error()
-				continue
-			}
+	return dirwatch.Run(ctx, o.Dir, settle, func(ctx context.Context) time.Duration {
+		err := d.sync(ctx)
+		if err == nil {
 			reported = ""
+			return resync
 		}
-	}
+		if ctx.Err() == nil && err.Error() != reported {
+			fmt.Fprintf(os.Stderr, "k3s: %v\n", err)
+			reported = err.Error()
+		}
+		return retry
+	})
 }
 
 func newDeployer(cfg *rest.Config, o Options) (*deployer, error) {
