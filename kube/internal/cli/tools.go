@@ -16,6 +16,7 @@ import (
 	"k3os.io/kube/internal/components/coredns/serve"
 	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/crictl"
+	_ "k3os.io/kube/internal/translations" // not for everybody
 )
 
 const adminKubeconfig = "/etc/rancher/k3s/k3s.yaml"
