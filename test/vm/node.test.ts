@@ -190,6 +190,17 @@ describe("a live node", () => {
     expect(shown).not.toMatch(/opensesame|a-secret-of-the-test|ada-s-password|only-for-the-test/);
   });
 
+  it("describes its API to kubectl, and refuses what does not match", async () => {
+    expect(await node.kubectl("explain", "deployment.spec.replicas")).toContain("FIELD: replicas <integer>");
+    const list = JSON.parse(await node.kubectl("get", "--raw", "/openapi/v3"));
+    const address = list.paths["apis/apps/v1"].serverRelativeURL;
+    const document = JSON.parse(await node.kubectl("get", "--raw", address));
+    expect(document.components.schemas).toHaveProperty(["io.k8s.api.apps.v1.Deployment"]);
+    const input = JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "typo" }, dada: { a: "b" } });
+    const refused = await node.k3os(["kubectl", "--name", name, "apply", "-f", "-"], { input });
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('unknown field "dada"') });
+  });
+
   it("cannot be written in /usr, not even by root", async () => {
     const { status, stderr } = await node.machine.ssh("sudo touch /usr/bin/x");
     expect(status).not.toBe(0);

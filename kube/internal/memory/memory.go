@@ -11,7 +11,7 @@ const (
 	// While starting, nearly everything allocated stays; collecting it over and over cost a quarter of the CPU time.
 	startPercent = 400
 	startLimit   = 320 << 20 // but never so much that a machine of 1 GB has to swap
-	// Afterwards the node's memory belongs to its pods: about 110 MB are in use, so this keeps 45 MB of garbage at most.
+	// Afterwards the node's memory belongs to its pods: about 80 MB are in use, so this keeps 32 MB of garbage at most.
 	runPercent = 40
 	// quiet is when the informers' first lists are garbage.
 	quiet = 10 * time.Second

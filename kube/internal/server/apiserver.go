@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -94,6 +95,8 @@ func serveAPI(ctx context.Context, o *options.ServerRunOptions) error {
 	for name := range replaced {
 		disabled.Insert(name)
 	}
+	builtIn := cfg.KubeAPIs.ControlPlane.Generic
+	builtIn.SkipOpenAPIInstallation = true
 	done, err := cfg.Complete()
 	if err != nil {
 		return err
@@ -106,10 +109,15 @@ func serveAPI(ctx context.Context, o *options.ServerRunOptions) error {
 		disabled.Delete(name)
 		chain.GenericAPIServer.AddPostStartHookOrDie(name, hook)
 	}
+	if err := installOpenAPI(chain.GenericAPIServer.NextDelegate(), builtIn.OpenAPIConfig, builtIn.OpenAPIV3Config, time.Now()); err != nil {
+		return err
+	}
 	prepared, err := chain.PrepareRun()
 	if err != nil {
 		return err
 	}
+	// Every type's schema, which nothing needs from here on. Whoever builds a document makes them anew.
+	builtIn.OpenAPIV3Config.Definitions = nil
 	return prepared.Run(ctx)
 }
 
