@@ -18,6 +18,7 @@ import (
 	"github.com/k3s-io/kine/pkg/server"
 	"github.com/sirupsen/logrus"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 )
 
 const (
@@ -26,6 +27,8 @@ const (
 	maxRequest = 1536<<10 + 512<<10
 	// notify is how often a quiet watch is told that it is up to date.
 	notify = 5 * time.Second
+	// minPing is etcd's own limit for how often a client may ask whether the server is there.
+	minPing = 5 * time.Second
 	// etcdVersion is what kine's protocol is compatible with; the API server asks before it uses a newer feature.
 	etcdVersion = "3.6.6"
 )
@@ -36,11 +39,16 @@ const (
 // kine's own endpoint package would do the same, but it links every database that kine knows, and two message brokers.
 func Listen(ctx context.Context, dir, endpoint string) (string, error) {
 	logrus.SetLevel(logrus.WarnLevel)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
 		return "", fmt.Errorf("cannot create the datastore's directory: %w", err)
 	}
-	_, backend, err := sqlite.New(ctx, &sync.WaitGroup{}, &drivers.Config{
-		DataSourceName: dataSource(dir, endpoint),
+	name, ours := dataSource(dir, endpoint)
+	backend, dialect, err := sqlite.NewVariant(ctx, &sync.WaitGroup{}, "sqlite3", &drivers.Config{
+		DataSourceName: name,
 		// Without a poll interval watches stall: zero is not "kine's default" when kine is a library.
 		PollInterval:     time.Second,
 		PollBatchSize:    500,
@@ -51,6 +59,18 @@ func Listen(ctx context.Context, dir, endpoint string) (string, error) {
 	})
 	if err != nil {
 		return "", fmt.Errorf("cannot open the datastore in %s (is the disk full or the file damaged?): %w", dir, err)
+	}
+	if ours {
+		db, err := open("file://" + name)
+		if err == nil {
+			err = db.PingContext(ctx)
+		}
+		if err != nil {
+			return "", fmt.Errorf("cannot open the datastore in %s: %w", dir, err)
+		}
+		_ = dialect.DB.Close() // it has made the tables
+		dialect.DB = db
+		context.AfterFunc(ctx, func() { _ = db.Close() })
 	}
 	if err := backend.Start(ctx); err != nil {
 		return "", fmt.Errorf("cannot start the datastore in %s: %w", dir, err)
@@ -63,18 +83,26 @@ func Listen(ctx context.Context, dir, endpoint string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s := grpc.NewServer(grpc.MaxConcurrentStreams(math.MaxUint32), grpc.MaxRecvMsgSize(maxRequest), grpc.MaxSendMsgSize(math.MaxInt32))
+	s := grpc.NewServer(
+		// By default a client that asks every half minute whether the server is still there is thrown out for it.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing}),
+		grpc.MaxConcurrentStreams(math.MaxUint32), grpc.MaxRecvMsgSize(maxRequest), grpc.MaxSendMsgSize(math.MaxInt32),
+	)
 	server.New(backend, scheme, notify, etcdVersion).Register(s)
 	go func() { _ = s.Serve(listener) }()
 	context.AfterFunc(ctx, s.Stop)
 	return scheme + "://" + socket, os.Chmod(socket, 0o600)
 }
 
-// dataSource is SQLite's name for the database. In kine's default mode a commit does not wait for the disk, so a power
+// parameters are SQLite's settings, kine's own, as the driver wants them. A commit does not wait for the disk, so a power
 // failure may take back the last moments, but never damages the file.
-func dataSource(dir, endpoint string) string {
+const parameters = "_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"
+
+// dataSource is kine's name for the database, and whether it is ours to open: a user who gives a name of his own also
+// gives its parameters, in kine's spelling.
+func dataSource(dir, endpoint string) (name string, ours bool) {
 	if dsn, ok := strings.CutPrefix(endpoint, "sqlite://"); ok && dsn != "" {
-		return dsn
+		return dsn, false
 	}
-	return filepath.Join(dir, "state.db") + "?" + sqlite.DefaultParams
+	return filepath.Join(dir, "state.db") + "?" + parameters, true
 }

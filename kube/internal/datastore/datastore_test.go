@@ -1,0 +1,57 @@
+package datastore
+
+import (
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// What the API server does: create a key if there is none, read it, and hear of it.
+func TestListen(t *testing.T) {
+	endpoint, err := Listen(t.Context(), t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	const key = "/registry/a"
+	heard := client.Watch(t.Context(), key)
+	create := func(value string) bool {
+		r, err := client.Txn(t.Context()).If(clientv3.Compare(clientv3.ModRevision(key), "=", 0)).Then(clientv3.OpPut(key, value)).Commit()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Succeeded
+	}
+	if first, second := create("1"), create("2"); !first || second {
+		t.Errorf("creating a key twice gives %v and %v; want true and false", first, second)
+	}
+	r, err := client.Get(t.Context(), key)
+	if err != nil || len(r.Kvs) != 1 || string(r.Kvs[0].Value) != "1" {
+		t.Errorf("Get = %v, %v; want the first value", r, err)
+	}
+	for w := range heard {
+		if w.Err() != nil {
+			t.Fatal(w.Err())
+		}
+		if len(w.Events) > 0 {
+			if e := w.Events[0]; !e.IsCreate() || string(e.Kv.Value) != "1" {
+				t.Errorf("heard of %v; want that the key was created", e)
+			}
+			break
+		}
+	}
+}
+
+func TestDataSource(t *testing.T) {
+	if name, ours := dataSource("/d", ""); name != "/d/state.db?"+parameters || !ours {
+		t.Errorf("by default %s, %v", name, ours)
+	}
+	if name, ours := dataSource("/d", "sqlite:///e.db?_synchronous=FULL"); name != "/e.db?_synchronous=FULL" || ours {
+		t.Errorf("a user's own is %s, %v; want it as it is", name, ours)
+	}
+}
