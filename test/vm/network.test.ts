@@ -116,6 +116,7 @@ describe("a node whose addresses are static", () => {
       "k3os: { network: { ethernets: { wan0: { gateway4: 10.0.2.2, addresses: [10.0.2.15/24, 10.0.2.99/24] } }, bonds: ~, vlans: ~, bridges: ~ } }",
     ];
     await node.node(`sudo mkdir -p $(dirname ${config}) && echo '${change}' | sudo tee ${config}`);
+    expect(await node.node("sudo k3os config --plan")).toContain("configure the network: wan0\n");
     expect(await node.node("sudo k3os apply")).toContain("configure the network: wan0\n");
     expect(await node.node("ip -4 -brief address show dev wan0")).toMatch(/10\.0\.2\.15\/24 10\.0\.2\.99\/24 *\n/);
     expect(await node.node("ip -brief link | grep -c -E '^(bond0|lan4|br0)' || true")).toBe("0\n");

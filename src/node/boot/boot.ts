@@ -18,6 +18,7 @@ import {
   setSysctls,
   showAddresses,
 } from "./base.ts";
+import { correctClock } from "./clock.ts";
 import { tendDisk } from "./disk.ts";
 import { ensureHostname } from "./hostname.ts";
 import { ensureNodeName, restoreIdentity } from "./identity.ts";
@@ -27,6 +28,7 @@ import { prepareInstallation } from "./install-mode.ts";
 /** Process 1's second half, in the root: everything that has to be so before the first service starts. */
 export async function boot(host: Host): Promise<void> {
   const { debug } = bootArguments(host.readText("/proc/cmdline"));
+  await correctClock(host);
   await bringUpKernelInterfaces(host);
   const tended = tendDisk(host);
   const { everything } = await loadModules(host);
