@@ -18,7 +18,7 @@ describe("an NVMe disk with sectors of 4096 bytes", { timeout: 420_000 }, () => 
   it("is installed to by the name that it has in /dev/disk/by-id elsewhere", async () => {
     const config = `k3os: { install: { silent: true, device: nvme-QEMU_NVMe_Ctrl_n1, power_off: true, debug: true } }\n`;
     const machine = await lab.start(installerOf(lab), { config, disks: [isoDisk(lab), target] });
-    await lab.poweredOff(240_000);
+    await lab.poweredOff(300_000);
     expect(machine.serial.text()).toContain("k3OS is installed on /dev/nvme0n1.");
   });
 

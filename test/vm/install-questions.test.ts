@@ -120,14 +120,14 @@ describe("the installer on a serial console", { timeout: 420_000 }, () => {
   it("installs over what the power cut left, from a medium on another disk", async () => {
     const config = `hostname: ${name}\nk3os: { install: { silent: true, device: "serial=target", power_off: true } }\n`;
     machine = await lab.start(installerOf(lab), { config, disks: [isoDisk(lab), other, target] });
-    await lab.poweredOff(200_000);
+    await lab.poweredOff(300_000);
     expect(machine.serial.text()).toMatch(/Erased {3}\/dev\/vd\w1/);
     expect(bytesWritten(other)).toBe(0);
   });
 
   it("boots what it has installed", async () => {
     machine = await lab.start(fromDisk("bios"), { disks: [target] });
-    await see(`${name} login:`, 200_000);
+    await see(`${name} login:`, 300_000);
   });
 });
 

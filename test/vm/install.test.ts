@@ -40,7 +40,7 @@ describe("a silent installation", { timeout: 420_000 }, () => {
 
   it("writes the disk that the selector means, shows no secret, and switches off", async () => {
     const machine = await lab.start(installerOf(lab), { config, disks: [isoDisk(lab), other, target] });
-    await lab.poweredOff(240_000);
+    await lab.poweredOff(300_000);
     const console = machine.serial.text();
     expect(console).toMatch(/Disk {5}\/dev\/vd\w, 4\.3 GB \(virtio, serial target\)/);
     expect(console).toContain("k3OS is installed on /dev/vd");
@@ -67,7 +67,7 @@ describe("a silent installation", { timeout: 420_000 }, () => {
     const settings = `silent: true, no_format: true, device: serial=target, iso_url: "${url}", power_off: true`;
     const boot = { kind: "image", dir: lab.image.dir, append: "k3os.mode=install" } as const;
     const machine = await lab.start(boot, { config: `k3os: { install: { ${settings} } }\n`, disks: [target] });
-    await lab.poweredOff(240_000).finally(() => server.close());
+    await lab.poweredOff(300_000).finally(() => server.close());
     const console = machine.serial.text();
     expect(console).toMatch(/Fetch http:.*root\.squashfs \.\.\. \d+ MB/);
     expect(console).toMatch(/Kept {5}\/dev\/vd\w1.*\n.*K3OS_GRUB.*\n.*K3OS_STATE/);
