@@ -81,6 +81,12 @@ it("a config survives being written and read", () => {
   );
 });
 
+it("so does a text of many lines that can only be written in quotes", () => {
+  const content = "\0 some program that is long enough to be spread over lines by whoever writes it\n  a\n \n b: c\n";
+  const value: Config = { write_files: [{ path: "/a", content }] };
+  expect(loadText(toYaml(value), "system").config).toEqual(value);
+});
+
 describe("whatever the text is", () => {
   const SEED = `#cloud-config
 hostname: node-1

@@ -8,7 +8,13 @@ import { HIDDEN, isSecretName, withoutUserInfo } from "./secrets.ts";
 
 /** The config as a config.yaml that loads to the same config. Shows secrets: `redact` first where others read along. */
 export function toYaml(config: Config): string {
-  return Object.keys(config).length === 0 ? "" : stringify(config, { lineWidth: 0, aliasDuplicateObjects: false });
+  if (Object.keys(config).length === 0) return "";
+  return stringify(config, {
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+    // Spread over lines, a text in quotes would not always come back: the library escapes a line of one space wrongly.
+    doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER,
+  });
 }
 
 /**
