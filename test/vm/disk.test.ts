@@ -53,7 +53,7 @@ describe("the first boot of a disk", () => {
   });
 });
 
-describe("the next boot", () => {
+describe("the next boot", { timeout: 600_000 }, () => {
   let before: Awaited<ReturnType<typeof identity>>;
 
   it("comes after a shutdown that leaves nothing to repair", async () => {
@@ -100,7 +100,8 @@ describe("the next boot", () => {
   });
 });
 
-describe("a reset", () => {
+// Each of these boots twice, on a host that may be busy.
+describe("a reset", { timeout: 900_000 }, () => {
   it("erases what the node kept, and begins anew", async () => {
     expect(await up("--disk")).toMatchObject({ status: 0 });
     const before = await identity();
