@@ -112,7 +112,7 @@ describe("a SATA disk under BIOS", () => {
     await serial.expect("k3OS rescue shell", { timeoutMs: 90_000 });
     await serial.send("blkid | grep -o 'LABEL=\"K3OS_STATE\"'; e2fsck -V 2>&1 | grep -o 'e2fsck 1'\n");
     await serial.expect('LABEL="K3OS_STATE"\n');
-    await serial.expect("\ne2fsck 1");
+    await serial.expect(/^e2fsck 1/m);
     await serial.send("exit\n");
     await serial.expect("login:", { timeoutMs: 120_000 });
   });
