@@ -48,9 +48,12 @@ function placeImage(tree: string, { dir, imageJson }: BuiltImage): void {
   mkdirSync(join(tree, "boot/grub"), { recursive: true });
   const menu = grubMenu({ directory, label, arguments: imageJson.kernel.arguments });
   writeFileSync(join(tree, "boot/grub/grub.cfg"), menu);
+  // Started from a disc, Debian's signed GRUB takes the whole disc for its volume, not the FAT file system that it came from.
+  placeText(findMenu, join(tree, ESP_MENU));
 }
 
 const findMedium = `search --no-floppy --label ${label} --set=root\nset prefix=($root)/boot/grub\n`;
+const findMenu = `${findMedium}configfile $prefix/grub.cfg\n`;
 
 function makeBiosLoader(work: Work, { tools }: BuiltImage, file: string): Promise<void> {
   mkdirSync(dirname(file), { recursive: true });
@@ -61,7 +64,7 @@ function makeBiosLoader(work: Work, { tools }: BuiltImage, file: string): Promis
 /** The FAT file system that UEFI looks for a loader in: Debian's signed ones, so that the medium boots under Secure Boot, too. */
 async function makeEfiVolume(run: RunTool, scratch: string, { loader }: BuiltImage, file: string): Promise<void> {
   const tree = join(scratch, "efi");
-  placeText(`${findMedium}configfile $prefix/grub.cfg\n`, join(tree, ESP_MENU));
+  placeText(findMenu, join(tree, ESP_MENU));
   for (const { path, from } of ESP_LOADERS) placeFile(join(loader, from), join(tree, path));
   // Whole tracks of 2 heads and 32 sectors, with room for the file system itself.
   const tracks = Math.ceil((treeSize(tree) + (256 << 10)) / (64 * 512));
