@@ -1,5 +1,4 @@
 /** What applying a config would do, as data, in the order in which it is done. */
-import { stringify } from "yaml";
 import { base64, fromUtf8, latin1 } from "./bytes.ts";
 import { isStaticOnly, nameserversOf } from "./network/dns.ts";
 import type { Network } from "./network/schema.ts";
@@ -9,6 +8,7 @@ import { keySteps, passwordStep, userSteps } from "./planning/users.ts";
 import { ENVIRONMENT, environmentText } from "./render.ts";
 import type { Config, ConfigFile } from "./schema.ts";
 import { ENCODINGS, REMOVED_FLAGS, splitsIntoWords } from "./values.ts";
+import { yamlText } from "./yaml-text.ts";
 
 /** What the plan needs to know about the node. */
 export interface Facts {
@@ -139,7 +139,7 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
     k3s,
     ...(k3os.registries === undefined
       ? []
-      : [{ phase: "boot", kind: "registries", content: stringify(k3os.registries, { lineWidth: 0 }) } as const]),
+      : [{ phase: "boot", kind: "registries", content: yamlText(k3os.registries) } as const]),
     // An agent has no place for manifests.
     ...(k3s.role === "server" ? (k3os.manifests ?? []).map(manifestStep) : []),
     ...fileSteps(config.write_files ?? [], environment),

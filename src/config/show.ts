@@ -1,20 +1,14 @@
 /** A config and its plan for human eyes. */
-import { stringify } from "yaml";
 import type { Kind, StructOf } from "./kinds.ts";
 import { namesOf } from "./network/dns.ts";
 import type { Step } from "./plan.ts";
 import { type Config, schema } from "./schema.ts";
 import { HIDDEN, isSecretName, withoutUserInfo } from "./secrets.ts";
+import { yamlText } from "./yaml-text.ts";
 
 /** The config as a config.yaml that loads to the same config. Shows secrets: `redact` first where others read along. */
 export function toYaml(config: Config): string {
-  if (Object.keys(config).length === 0) return "";
-  return stringify(config, {
-    lineWidth: 0,
-    aliasDuplicateObjects: false,
-    // Spread over lines, a text in quotes would not always come back: the library escapes a line of one space wrongly.
-    doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER,
-  });
+  return Object.keys(config).length === 0 ? "" : yamlText(config);
 }
 
 /**
