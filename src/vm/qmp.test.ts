@@ -42,6 +42,13 @@ it("does not wait for an answer that cannot come", async () => {
   const qmp = await connectQmp(path);
   await expect(qmp.execute("quit")).rejects.toThrow("QEMU closed its control socket.");
   await qmp.closed;
+  await expect(qmp.execute("query-status")).rejects.toThrow("QEMU closed its control socket.");
+});
+
+it("does not wait for ever for a QEMU that is stopped, or talks with somebody else", async () => {
+  server = createServer(() => {});
+  await new Promise<void>((resolve) => server?.listen(path, resolve));
+  await expect(connectQmp(path, 50)).rejects.toThrow("QEMU closed its control socket.");
 });
 
 it("says so when nobody listens", async () => {

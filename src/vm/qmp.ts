@@ -5,7 +5,10 @@ import { connectUnix } from "./socket.ts";
 
 /** A connection to QEMU's control socket. QEMU serves one at a time: close it when done. */
 export interface Qmp {
-  /** Runs a command and returns its result; a refusal by QEMU is thrown. */
+  /**
+   * Runs a command and returns its result; a refusal by QEMU is thrown. So is silence: a QEMU that was stopped, or talks with
+   * somebody else, accepts connections and does not answer.
+   */
   execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** Resolves when QEMU hangs up, which it does when it ends. */
   readonly closed: Promise<void>;
@@ -13,8 +16,8 @@ export interface Qmp {
 }
 
 /** Connects and negotiates. Rejects with the socket's error when no QEMU listens. */
-export async function connectQmp(path: string): Promise<Qmp> {
-  const qmp = speak(await connectUnix(path));
+export async function connectQmp(path: string, timeoutMs = 5000): Promise<Qmp> {
+  const qmp = speak(await connectUnix(path), timeoutMs);
   await qmp.execute("qmp_capabilities");
   return qmp;
 }
@@ -25,7 +28,7 @@ interface Reply {
   readonly error?: { readonly desc: string };
 }
 
-function speak(socket: Socket): Qmp {
+function speak(socket: Socket, timeoutMs: number): Qmp {
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let next = 0;
   createInterface(socket).on("line", (line) => {
@@ -36,11 +39,9 @@ function speak(socket: Socket): Qmp {
     if (reply.error === undefined) request?.resolve(reply.return);
     else request?.reject(new K3osError("machine", `QEMU refused: ${reply.error.desc}`));
   });
-  socket.on("error", () => {}); // "close" follows and tells everybody who waits
   const closed = new Promise<void>((resolve) => {
     socket.once("close", () => {
-      for (const request of waiting.values())
-        request.reject(new K3osError("machine", "QEMU closed its control socket."));
+      for (const request of waiting.values()) request.reject(hungUp());
       waiting.clear();
       resolve();
     });
@@ -49,10 +50,20 @@ function speak(socket: Socket): Qmp {
     closed,
     execute: (command, args) =>
       new Promise((resolve, reject) => {
+        if (socket.destroyed) return reject(hungUp());
         const id = next++;
-        waiting.set(id, { resolve, reject });
+        const timer = setTimeout(() => socket.destroy(), timeoutMs);
+        const settled = <T>(act: (value: T) => void) => (value: T) => {
+          clearTimeout(timer);
+          act(value);
+        };
+        waiting.set(id, { resolve: settled(resolve), reject: settled(reject) });
         socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
       }),
     close: () => socket.destroy(),
   };
+}
+
+function hungUp(): K3osError {
+  return new K3osError("machine", "QEMU closed its control socket.");
 }

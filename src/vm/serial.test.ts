@@ -67,4 +67,12 @@ describe("Serial", () => {
     );
     server.close();
   });
+
+  it("says so when nobody reads what it types any more", async () => {
+    const path = join(dir, "gone.sock");
+    const server = createServer((socket) => socket.on("error", () => {}).destroy());
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    await expect(new Serial(join(dir, "none"), path).send("hello\n")).rejects.toThrow("hung up");
+    server.close();
+  });
 });

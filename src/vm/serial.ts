@@ -76,13 +76,14 @@ export class Serial {
     return match;
   }
 
-  /** Types on the console, slowly enough for a login prompt under emulation. */
+  /** Types on the console, slowly enough for a login prompt under emulation. Rejects when the machine goes meanwhile. */
   async send(text: string): Promise<void> {
     const socket = await connectUnix(this.#socketPath);
     try {
       for (const character of text) {
         socket.write(character);
         await sleep(5);
+        if (socket.destroyed) throw new K3osError("machine", "The console hung up while it was typed on.");
       }
     } finally {
       socket.end();
