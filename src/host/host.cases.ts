@@ -30,6 +30,14 @@ export const hostCases: readonly HostCase[] = [
     },
   },
   {
+    name: "gives an existing file the mode that is asked for",
+    run(host, dir) {
+      host.write(`${dir}/secret`, "");
+      host.write(`${dir}/secret`, "1", { mode: 0o600 });
+      same(host.stat(`${dir}/secret`)?.mode, 0o600);
+    },
+  },
+  {
     name: "leaves nothing beside a replaced file",
     run(host, dir) {
       host.write(`${dir}/a`, "1");
@@ -45,6 +53,7 @@ export const hostCases: readonly HostCase[] = [
       refused(() => host.list(`${dir}/none`), "ENOENT");
       host.mkdir(`${dir}/d`);
       refused(() => host.write(`${dir}/d`, ""), "EISDIR");
+      same(host.list(dir), ["d"]);
       host.write(`${dir}/f`, "");
       refused(() => host.list(`${dir}/f`), "ENOTDIR");
       refused(() => host.poke(`${dir}/none`, ""), "ENOENT");

@@ -15,8 +15,9 @@ export interface Host {
   readText(path: string): string;
   /**
    * Replaces a file as a whole: a reader, and a machine that loses power, sees the old content or the new one.
-   * Written beside the target, synced, renamed. A new file has mode 0644 unless told otherwise, and never more
-   * than that, not even for a moment; an existing one keeps its mode. Parent directories must exist.
+   * Written beside the target, synced (but for places that a power cut empties anyway), renamed. The file has the mode that
+   * is asked for, and never more than that, not even for a moment; else an existing one keeps its own, and a new one has
+   * 0644. Parent directories must exist.
    */
   write(path: string, data: string | Uint8Array, options?: { readonly mode?: number }): void;
   /** Writes into an existing file without replacing it: for `/proc`, `/sys` and devices. */

@@ -106,12 +106,12 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
 
     read: (path) => needFile(path, "read").data.slice(),
     readText: (path) => decoder.decode(needFile(path, "read").data),
-    write(path, data, { mode = 0o644 } = {}) {
+    write(path, data, { mode } = {}) {
       const at = resolve(path, false);
       needParent(at, "write");
       const existing = entries.get(at);
       if (existing?.type === "directory") fail("EISDIR", "write", path);
-      entries.set(at, fresh("file", existing?.type === "file" ? existing.mode : mode, bytes(data)));
+      entries.set(at, fresh("file", mode ?? (existing?.type === "file" ? existing.mode : 0o644), bytes(data)));
     },
     poke(path, text) {
       needFile(path, "write").data = bytes(text);

@@ -13,7 +13,7 @@ export const nodeHost: Host = {
 
   read: (path) => guard("read", path, () => new Uint8Array(fs.readFileSync(path))),
   readText: (path) => guard("read", path, () => fs.readFileSync(path, "utf8")),
-  write: (path, data, options) => guard("write", path, () => replaceFile(path, data, options?.mode ?? 0o644)),
+  write: (path, data, options) => guard("write", path, () => replaceFile(path, data, options?.mode)),
   poke: (path, text) => guard("write", path, () => fs.writeFileSync(path, text, { flag: "r+" })),
   append: (path, text) => guard("append", path, () => fs.appendFileSync(path, text, { mode: 0o644 })),
   stat: (path) => guard("stat", path, () => statOf(path)),
@@ -50,14 +50,14 @@ function beside(path: string): string {
   return `${path}.${randomBytes(4).toString("hex")}.new`;
 }
 
-function replaceFile(path: string, data: string | Uint8Array, mode: number): void {
+function replaceFile(path: string, data: string | Uint8Array, mode: number | undefined): void {
   const existing = fs.lstatSync(path, { throwIfNoEntry: false });
   if (existing?.isDirectory()) throw new HostError("EISDIR", "write", path);
   const temporary = beside(path);
   const file = fs.openSync(temporary, "wx", 0o600);
   try {
     fs.writeFileSync(file, data);
-    fs.fchmodSync(file, existing?.isFile() ? existing.mode & 0o7777 : mode);
+    fs.fchmodSync(file, mode ?? (existing?.isFile() ? existing.mode & 0o7777 : 0o644));
     fs.fsyncSync(file);
     fs.renameSync(temporary, path);
   } catch (error) {

@@ -17,7 +17,7 @@ const ERRNO: Readonly<Record<number, HostErrorCode>> = {
 /** QuickJS does not name it (signal(7)). */
 const SIGKILL = 9;
 
-/** Places that a power cut empties anyway: syncing them would only cost time. The disk is mounted below one of them. */
+/** Places that a power cut empties anyway, so that `write` need not sync there. The disk is mounted below one of them. */
 const VOLATILE = /^\/(dev|etc|proc|run(?!\/k3os\/state\/)|sys|tmp|sysroot\/(etc|run|tmp))(\/|$)/;
 
 /** The node's door: QuickJS for files, Debian's tools for what it lacks (chmod, chown, sync). */
@@ -47,10 +47,15 @@ export function quickjsHost(): Host {
       const mode = options.mode ?? (existing?.type === "file" ? existing.mode : 0o644);
       const temporary = `${path}.${os.getpid()}.tmp`;
       os.remove(temporary);
-      writeAll(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, data, mode & 0o755);
-      if ((mode & ~0o755) !== 0) host.chmod(temporary, mode);
-      if (!VOLATILE.test(path)) tool(["sync", temporary], "write", path);
-      host.rename(temporary, path);
+      try {
+        writeAll(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, data, mode & 0o755);
+        if ((mode & ~0o755) !== 0) host.chmod(temporary, mode);
+        if (!VOLATILE.test(path)) tool(["sync", temporary], "write", path);
+        checked(os.rename(temporary, path), "write", path);
+      } catch (error) {
+        os.remove(temporary); // a full disk is not to be fuller for it
+        throw error;
+      }
     },
     poke: (path, text) => writeAll(path, os.O_WRONLY, text),
     append: (path, text) => writeAll(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, text, 0o644),
