@@ -1,6 +1,6 @@
 /**
  * What went wrong, decided where it is noticed. The command lines translate it once to an exit status
- * (`src/cli/exit.ts`, `src/node/cli.ts`), the node to a line on the console.
+ * (`src/cli/exit.ts`, `src/node/cli/main.ts`), the node to a line on the console.
  */
 export type ErrorKind =
   /** The command line cannot be understood. */

@@ -51,7 +51,7 @@ async function temporaryDisk({ image }: Conditions, from: string, signal: AbortS
   const dir = mkdtempSync(join(tmpdir(), "k3os-bench-disk-"));
   process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
   const file = join(dir, "disk.qcow2");
-  await ensureDisk(image.tools, file, { from, sizeMiB }, signal);
+  await ensureDisk(image.tools, file, { from, sizeMiB }, "bench", signal);
   return file;
 }
 

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { K3osError } from "../errors.ts";
+import { readNamedFile } from "../host/read-file.ts";
+import { cacheDirectory } from "../host/xdg.ts";
 import { parseLock } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
@@ -25,7 +26,7 @@ import {
 } from "./recipe.ts";
 import { k3sReleases, officialReleases } from "./release.ts";
 import { runRecipe } from "./steps.ts";
-import { cacheDirectory, openStore } from "./store.ts";
+import { openStore } from "./store.ts";
 import type { Tools } from "./tools.ts";
 
 export type { DiskOptions, SectorSize } from "./media/disk.ts";
@@ -80,14 +81,18 @@ export function prune(options: Pick<BuildOptions, "env"> & PruneOptions = {}): P
   return pruneStore(openStore(cacheDirectory(options.env ?? process.env)), options);
 }
 
+const specHint = "Copy os/image.yaml from the repository and edit it.";
+const lockHint = "Every image has its own beside it: `lock.json`.";
+
 async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Promise<T>): Promise<T> {
   const { env = process.env, progress = silent, signal } = options;
   const project = findProject();
   const specPath = resolve(options.specPath ?? join(project, "os/image.yaml"));
-  const spec = parseImageSpec(readSpec(specPath), specPath);
+  const spec = parseImageSpec(readNamedFile(specPath, specHint), specPath);
   checkSpecFiles(spec, dirname(specPath));
   const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml");
-  const givenLock = options.lock === undefined ? undefined : parseLock(readLock(options.lock), options.lock);
+  const givenLock =
+    options.lock === undefined ? undefined : parseLock(readNamedFile(options.lock, lockHint), options.lock);
   const root = cacheDirectory(env);
   await checkHost(root, existsSync(join(root, "store")), signal);
   const store = openStore(root);
@@ -129,26 +134,4 @@ async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Pr
     if (runner.made) await pruneStore(store);
     return result;
   });
-}
-
-function readLock(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new K3osError("config", `There is no lock at ${path}.`, {
-      hint: "Every image has its own beside it: `lock.json`.",
-      cause,
-    });
-  }
-}
-
-function readSpec(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new K3osError("config", `There is no image spec at ${path}.`, {
-      hint: "Copy os/image.yaml from the repository and edit it.",
-      cause,
-    });
-  }
 }

@@ -29,12 +29,14 @@ function acquire(path: string, signal: AbortSignal): Promise<() => void> {
     if (signal.aborted) return reject(interrupted());
     // The holder lives as long as its standard input is open, and that closes with this process.
     const holder = spawn("flock", [path, "sh", "-c", "echo; exec cat"], {
-      stdio: ["pipe", "pipe", "ignore"],
+      stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
     const stop = () => holder.kill();
     signal.addEventListener("abort", stop, { once: true });
     holder.stdin.on("error", () => {});
+    let complaint = "";
+    holder.stderr.setEncoding("utf8").on("data", (text: string) => (complaint += text));
     holder.stdout.once("data", () => {
       signal.removeEventListener("abort", stop);
       resolve(() => holder.stdin.end());
@@ -42,6 +44,8 @@ function acquire(path: string, signal: AbortSignal): Promise<() => void> {
     holder.once("error", (cause) =>
       reject(new K3osError("host", "flock is missing.", { hint: "Install the package util-linux.", cause })),
     );
-    holder.once("close", () => reject(interrupted()));
+    holder.once("close", () =>
+      reject(signal.aborted ? interrupted() : new K3osError("host", `The cache cannot be locked: ${complaint.trim()}`)),
+    );
   });
 }

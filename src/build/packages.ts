@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
+import { nodeHost } from "../host/node.ts";
 import { formatLock, type Lock, type LockedPackage, parseLock } from "../image/lock.ts";
 import type { Progress } from "../progress.ts";
 import type { Archive } from "./apt.ts";
@@ -150,7 +151,7 @@ function remember(path: string, lock: Lock): void {
   const old = existsSync(path) ? parseLock(readFileSync(path, "utf8"), path) : undefined;
   const same = old && formatLock({ ...old, time: 0 }) === formatLock({ ...lock, time: 0 });
   if (same) utimesSync(path, new Date(), new Date());
-  else writeFileSync(path, formatLock(lock));
+  else nodeHost.write(path, formatLock(lock));
 }
 
 function combine(locks: readonly (readonly [string, Lock])[]): Lock {

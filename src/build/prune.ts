@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { nodeHost } from "../host/node.ts";
 import { parseLock } from "../image/lock.ts";
 import { treeSize } from "./extract.ts";
 import { withLock } from "./lockfile.ts";
@@ -19,7 +20,7 @@ const dayMs = 24 * hourMs;
 /** Notes what a build is made of. `purpose` tells apart builds of which the latest counts. */
 export function rememberBuild(store: Store, purpose: string, used: ReadonlySet<string>): void {
   const keys = [...used].map((path) => basename(path)).sort();
-  writeFileSync(join(store.directory("builds"), `${purpose}.json`), JSON.stringify(keys));
+  nodeHost.write(join(store.directory("builds"), `${purpose}.json`), JSON.stringify(keys));
 }
 
 /** Removes from the cache what is not needed any more, one process at a time. Returns how many results that were. */

@@ -55,6 +55,15 @@ const command = (script: string, name = "command"): Step => ({
 const leftovers = () => readdirSync(store.directory("unfinished"));
 
 describe("a step", () => {
+  it("is made even if its log cannot be written", async () => {
+    const key = (await recipe((runner) => runner.run(hello("logged")))).split("/").at(-1) ?? "";
+    await store.remove(key);
+    rmSync(join(store.directory("logs"), `${key}.log`));
+    mkdirSync(join(store.directory("logs"), `${key}.log`));
+    await recipe((runner) => runner.run(hello("logged")));
+    expect(store.has(key)).toBe(true);
+  });
+
   it("is done once for the same inputs, whatever the order of their keys", async () => {
     const counter = { runs: 0 };
     const first = await recipe((runner) => runner.run(hello({ a: 1, b: [2] }, counter)));

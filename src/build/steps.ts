@@ -1,7 +1,7 @@
-import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { finished } from "node:stream/promises";
 import { K3osError } from "../errors.ts";
 import type { Progress } from "../progress.ts";
 import { CommandFailure, type CommandOptions, interrupted, runCommand } from "./command.ts";
@@ -103,12 +103,13 @@ async function runStep(step: Step, store: Store, progress: Progress, signal: Abo
   try {
     const outcome = await store.make(key, signal, async (out) => {
       const scratch = await mkdtemp(join(store.directory("unfinished"), `${key}.`));
-      const log = createWriteStream(logPath);
+      // A log that cannot be written (a full disk, say) is no reason of its own to fail.
+      const log = createWriteStream(logPath).on("error", () => {});
       try {
         note = await step.run(workIn(out, scratch, log, signal, (detail) => display.update(detail)));
       } finally {
         log.end();
-        await once(log, "close");
+        await finished(log).catch(() => {});
         await rm(scratch, { recursive: true, force: true });
       }
     });

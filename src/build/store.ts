@@ -1,6 +1,5 @@
 import { mkdirSync, statSync } from "node:fs";
 import { open, readdir, rename, rm, utimes } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "./command.ts";
 import { isLocked, withLock } from "./lockfile.ts";
@@ -27,10 +26,6 @@ export interface Store {
   remove(key: string): Promise<void>;
   /** Removes what builds that were killed left behind. */
   sweep(): Promise<void>;
-}
-
-export function cacheDirectory(env: Readonly<Record<string, string | undefined>>): string {
-  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "k3os");
 }
 
 export function openStore(root: string): Store {

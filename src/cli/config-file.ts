@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { load } from "../config/load.ts";
 import type { Problem } from "../config/problem.ts";
-import { K3osError } from "../errors.ts";
+import { readNamedFile } from "../host/read-file.ts";
 import type { Io } from "./io.ts";
 import { reportProblems, Told } from "./report.ts";
 
@@ -16,7 +15,7 @@ export interface CheckedFile {
  * `lenient`.
  */
 export function checkConfigFile(path: string, { lenient = false } = {}): CheckedFile {
-  const text = read(path);
+  const text = readNamedFile(path);
   const { problems } = load([{ name: path, kind: "userdata", text }], { strict: !lenient });
   return { text, problems, valid: !problems.some(({ severity }) => severity === "error") };
 }
@@ -27,16 +26,4 @@ export function requireConfigFile(path: string, io: Io): string {
   reportProblems(problems, io);
   if (!valid) throw new Told(1);
   return text;
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const why = { ENOENT: "there is no such file", EISDIR: "it is a directory", EACCES: "you may not read it" }[
-      code ?? ""
-    ];
-    throw new K3osError("config", `${path} cannot be read: ${why ?? code}.`, { cause });
-  }
 }

@@ -1,5 +1,6 @@
 import { K3osError } from "../errors.ts";
 import { findMachine, type Machine, machineNames } from "../vm/machine.ts";
+import { commandFor } from "../vm/name.ts";
 import { fetchKubeconfig } from "../vm/ready.ts";
 import type { Io } from "./io.ts";
 
@@ -9,7 +10,7 @@ export function requireMachine(name: string): Machine {
   if (machine !== undefined) return machine;
   const others = machineNames();
   throw new K3osError("machine", `There is no machine named "${name}".`, {
-    hint: others.length === 0 ? `Start it: ${command("up", name)}` : `There is: ${others.join(", ")}.`,
+    hint: others.length === 0 ? `Start it: ${commandFor("up", name)}` : `There is: ${others.join(", ")}.`,
   });
 }
 
@@ -18,7 +19,7 @@ export function requireRunning(name: string): Machine {
   const machine = requireMachine(name);
   if (machine.state === "running") return machine;
   throw new K3osError("machine", `The machine "${name}" is not running (${machine.state}).`, {
-    hint: `Start it: ${command("up", name)}`,
+    hint: `Start it: ${commandFor("up", name)}`,
   });
 }
 
@@ -26,11 +27,6 @@ export function requireRunning(name: string): Machine {
 export async function requireKubeconfig(machine: Machine, io: Io): Promise<string> {
   if ((await fetchKubeconfig(machine, io.signal)) !== undefined) return machine.paths.kubeconfig;
   throw new K3osError("machine", `Kubernetes on the machine "${machine.name}" does not run yet.`, {
-    hint: `See how far it is: ${command("logs", machine.name, "-f")}`,
+    hint: `See how far it is: ${commandFor("logs", machine.name, "-f")}`,
   });
-}
-
-/** A command line of ours to show, with `--name` only where it is needed. */
-export function command(verb: string, name: string, ...rest: readonly string[]): string {
-  return ["./k3os", verb, ...(name === "k3os" ? [] : ["--name", name]), ...rest].join(" ");
 }

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
+import { nodeHost } from "../host/node.ts";
+import { cacheDirectory } from "../host/xdg.ts";
 import type { Progress } from "../progress.ts";
-import { cacheDir } from "./paths.ts";
 import { bootId } from "./process.ts";
 import type { Accel } from "./qemu.ts";
 
@@ -31,7 +32,7 @@ export interface AccelOptions {
  */
 export async function chooseAccel(options: AccelOptions): Promise<AccelChoice> {
   const device = options.device ?? "/dev/kvm";
-  const cacheFile = options.cacheFile ?? join(cacheDir(), "accel.json");
+  const cacheFile = options.cacheFile ?? join(cacheDirectory(process.env), "accel.json");
   if (!usable(device)) return { accel: "tcg", note: `no access to ${device}` };
   const known = remembered(cacheFile);
   if (known !== undefined) return known;
@@ -73,9 +74,7 @@ function remembered(file: string): AccelChoice | undefined {
 
 function remember(file: string, choice: AccelChoice): void {
   mkdirSync(dirname(file), { recursive: true });
-  const next = `${file}.${process.pid}`;
-  writeFileSync(next, JSON.stringify({ boot: bootId(), ...choice }));
-  renameSync(next, file);
+  nodeHost.write(file, JSON.stringify({ boot: bootId(), ...choice }));
 }
 
 /** Boots a kernel without a root under KVM: it works if the kernel comes as far as missing it. */

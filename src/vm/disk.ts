@@ -3,6 +3,7 @@ import { runCommand } from "../build/command.ts";
 import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import { SMALLEST_DISK_MIB } from "../image/disk.ts";
+import { commandFor } from "./name.ts";
 
 /** The disk that a machine keeps over its boots. */
 export interface OwnDisk {
@@ -36,11 +37,12 @@ export function parseDiskSize(text: string): number {
   return mebibytes;
 }
 
-/** Makes the disk unless it is there; enlarges it if it is smaller than wanted. An interrupted one does not count as there. */
+/** Makes the disk of a machine unless it is there; enlarges it if it is smaller than wanted. An interrupted one does not count as there. */
 export async function ensureDisk(
   tools: Tools,
   file: string,
   { from, sizeMiB }: OwnDisk,
+  machine: string,
   signal?: AbortSignal,
 ): Promise<void> {
   const img = async (...args: string[]) => {
@@ -53,7 +55,7 @@ export async function ensureDisk(
     const existing = info["virtual-size"] / 1024 ** 2;
     if (existing > sizeMiB) {
       throw new K3osError("usage", `The machine's disk has ${existing} MiB already; it cannot be made smaller.`, {
-        hint: "Leave the size away, or begin anew: ./k3os down --purge",
+        hint: `Leave the size away, or begin anew: ${commandFor("down", machine, "--purge")}`,
       });
     }
     if (existing < sizeMiB) await img("resize", "-q", file, `${sizeMiB}M`);

@@ -16,7 +16,7 @@ import { K3osError } from "../errors.ts";
 import { type Claim, claim } from "./claim.ts";
 import { ensureDisk, type OwnDisk } from "./disk.ts";
 import { kubectlCommand } from "./kubectl.ts";
-import { checkName } from "./name.ts";
+import { checkName, commandFor } from "./name.ts";
 import type { Nic } from "./nics.ts";
 import { cidata } from "./nocloud.ts";
 import { type MachinePaths, machinePaths, machinesDir } from "./paths.ts";
@@ -71,7 +71,8 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
     rmSync(paths.knownHosts, { force: true });
     rmSync(paths.kubeconfig, { force: true });
     writeFileSync(paths.seed, seed(options, key));
-    if (options.disk !== undefined) await ensureDisk(options.tools, paths.disk, options.disk, options.signal);
+    if (options.disk !== undefined)
+      await ensureDisk(options.tools, paths.disk, options.disk, options.name, options.signal);
     return await powerOn(options, paths);
   } catch (error) {
     if (isNew) rmSync(paths.dir, { recursive: true, force: true });
@@ -85,7 +86,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 export function refuseRunning(name: string, home = machinesDir()): void {
   if (findMachine(name, home)?.state !== "running") return;
   throw new K3osError("busy", `A machine named "${name}" is already running.`, {
-    hint: `See it with "./k3os status --name ${name}", stop it with "./k3os down --name ${name}", or start another one with --name.`,
+    hint: `See it with "${commandFor("status", name)}", stop it with "${commandFor("down", name)}", or start another one with --name.`,
   });
 }
 
@@ -255,7 +256,7 @@ export class Machine {
     const { toolsRoot } = this.record;
     if (existsSync(toolsRoot)) return toolsIn(toolsRoot);
     throw new K3osError("host", `The tools that the machine "${this.name}" was started with are gone.`, {
-      hint: 'Stop and start it again: "./k3os down" and "./k3os up".',
+      hint: `Stop and start it again: "${commandFor("down", this.name)}" and "${commandFor("up", this.name)}".`,
     });
   }
 

@@ -2,6 +2,11 @@ import { K3osError } from "../errors.ts";
 
 export const defaultName = "k3os";
 
+/** A command line of ours to show, with `--name` only where it is needed. */
+export function commandFor(verb: string, name: string, ...rest: readonly string[]): string {
+  return ["./k3os", verb, ...(name === defaultName ? [] : ["--name", name]), ...rest].join(" ");
+}
+
 /** Checks the name of a machine. It becomes the node's host name and Kubernetes' node name, so their rules hold. */
 export function checkName(name: string): string {
   if (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return name;

@@ -1,19 +1,9 @@
-import { homedir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
+import { stateDirectory } from "../host/xdg.ts";
 
-/** Where machines are kept: `$XDG_STATE_HOME/k3os/machines`, by default below `~/.local/state`. */
+/** Where machines are kept. */
 export function machinesDir(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  return join(xdg(env.XDG_STATE_HOME, ".local/state"), "k3os", "machines");
-}
-
-/** Where answers are kept that can be found again: `$XDG_CACHE_HOME/k3os`, by default below `~/.cache`. */
-export function cacheDir(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  return join(xdg(env.XDG_CACHE_HOME, ".cache"), "k3os");
-}
-
-/** The specification says that a relative path is to be ignored. */
-function xdg(value: string | undefined, fallback: string): string {
-  return value !== undefined && isAbsolute(value) ? value : join(homedir(), fallback);
+  return join(stateDirectory(env), "machines");
 }
 
 /** The files of one machine. */

@@ -53,10 +53,12 @@ function speak(socket: Socket, timeoutMs: number): Qmp {
         if (socket.destroyed) return reject(hungUp());
         const id = next++;
         const timer = setTimeout(() => socket.destroy(), timeoutMs);
-        const settled = <T>(act: (value: T) => void) => (value: T) => {
-          clearTimeout(timer);
-          act(value);
-        };
+        const settled =
+          <T>(act: (value: T) => void) =>
+          (value: T) => {
+            clearTimeout(timer);
+            act(value);
+          };
         waiting.set(id, { resolve: settled(resolve), reject: settled(reject) });
         socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
       }),

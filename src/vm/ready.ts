@@ -1,7 +1,8 @@
-import { renameSync, writeFileSync } from "node:fs";
 import { K3osError } from "../errors.ts";
+import { nodeHost } from "../host/node.ts";
 import { apiAnswers, nodes, rewriteKubeconfig } from "./kubernetes.ts";
 import type { Machine } from "./machine.ts";
+import { commandFor } from "./name.ts";
 import { lastLines } from "./serial.ts";
 import { type PollOptions, poll } from "./wait.ts";
 
@@ -43,9 +44,7 @@ export async function fetchKubeconfig(machine: Machine, signal?: AbortSignal): P
   const { status, stdout } = await machine.ssh("sudo cat /etc/rancher/k3s/k3s.yaml", { timeoutMs: 20_000, signal });
   if (status !== 0 || !stdout.includes("client-key-data")) return undefined;
   const text = rewriteKubeconfig(stdout, machine.record.ports.api);
-  const next = `${machine.paths.kubeconfig}.${process.pid}`;
-  writeFileSync(next, text, { mode: 0o600 });
-  renameSync(next, machine.paths.kubeconfig);
+  nodeHost.write(machine.paths.kubeconfig, text, { mode: 0o600 });
   return text;
 }
 
@@ -127,7 +126,7 @@ function neverReady(probes: Probes, name: string, timeoutMs: number, why: string
 function gaveUp(message: string, console: string, name: string): K3osError {
   const last = lastLines(console, 12);
   return new K3osError("machine", message, {
-    hint: `The whole console: ./k3os logs --name ${name}${last === "" ? "" : `\nIts last lines:\n${last}`}`,
+    hint: `The whole console: ${commandFor("logs", name)}${last === "" ? "" : `\nIts last lines:\n${last}`}`,
   });
 }
 

@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { nodeHost } from "../host/node.ts";
 import { isAlive, type ProcessId } from "./process.ts";
 import type { Accel, Boot } from "./qemu.ts";
 
@@ -47,7 +48,5 @@ export function readRecord(path: string): MachineRecord | undefined {
 
 /** Replaces the record as a whole: a reader sees the old or the new one. */
 export function writeRecord(path: string, record: MachineRecord): void {
-  const next = `${path}.${process.pid}`;
-  writeFileSync(next, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });
-  renameSync(next, path);
+  nodeHost.write(path, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });
 }

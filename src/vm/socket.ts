@@ -13,7 +13,10 @@ export function connectUnix(path: string): Promise<Socket> {
     // Once only: a number that was closed may be somebody else's by the time of a second call.
     const settle = (act: () => void) => {
       closeSync(directory);
-      socket.off("connect", connected).off("error", refused).on("error", () => {});
+      socket
+        .off("connect", connected)
+        .off("error", refused)
+        .on("error", () => {});
       act();
     };
     const connected = () => settle(() => resolve(socket));

@@ -1,9 +1,9 @@
-import { type StdioOptions, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
+import { runForeground } from "./foreground.ts";
 import type { MachinePaths } from "./paths.ts";
-import { endOf, type Output, type OutputOptions, outputOf } from "./spawn.ts";
+import { type Output, type OutputOptions, outputOf } from "./spawn.ts";
 
 export const user = "rancher";
 
@@ -63,10 +63,7 @@ export async function sshInteractive(
   terminal: boolean,
 ): Promise<number> {
   const options = command.length === 0 || terminal ? ["-t"] : ["-T"];
-  const { argv, env } = target.tools.command(
-    sshArguments(target, options, command.length === 0 ? [] : ["--", ...command]),
+  return runForeground(
+    target.tools.command(sshArguments(target, options, command.length === 0 ? [] : ["--", ...command])),
   );
-  const stdio: StdioOptions = "inherit";
-  const [program = "", ...rest] = argv;
-  return endOf(spawn(program, rest, { stdio, env: { ...process.env, ...env } }));
 }

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { K3osError } from "../../errors.ts";
+import { commandFor } from "../../vm/name.ts";
 import { connectUnix } from "../../vm/socket.ts";
 import { type Io, printLine } from "../io.ts";
 import { requireRunning } from "../machines.ts";
@@ -22,18 +23,22 @@ async function runConsole(name: string, io: Io): Promise<void> {
   const { stdin } = process;
   if (!stdin.isTTY) {
     throw new K3osError("usage", "The console needs a terminal to type on.", {
-      hint: `To read only: ./k3os logs -f --name ${name}`,
+      hint: `To read only: ${commandFor("logs", name, "-f")}`,
     });
   }
   const socket = await connectUnix(machine.paths.serialSocket);
   printLine(io, `Connected with the console of "${name}". Ctrl-] leaves it.`);
   const type = (bytes: Buffer) => (bytes.includes(escapeByte) ? socket.end() : socket.write(bytes));
+  const leave = () => void socket.destroy();
   try {
-    stdin.setRawMode(true).on("data", type);
+    stdin.setRawMode(true).on("data", type).once("end", leave);
+    io.signal.addEventListener("abort", leave); // a terminal that was closed says so by SIGHUP
     socket.pipe(io.stdout, { end: false });
-    await new Promise<void>((resolve) => socket.once("close", () => resolve()).on("end", () => socket.destroy()));
+    await new Promise<void>((resolve) => socket.once("close", () => resolve()).on("end", leave));
   } finally {
-    stdin.setRawMode(false).off("data", type).pause();
+    io.signal.removeEventListener("abort", leave);
+    stdin.setRawMode(false).off("data", type).off("end", leave).pause();
   }
+  io.signal.throwIfAborted();
   printLine(io, "");
 }

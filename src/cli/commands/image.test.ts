@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { loadedImages } from "./image.ts";
+import { archiveFault, loadedImages } from "./image.ts";
 
 it("names the images that were loaded, as either containerd prints them", () => {
   const two =
@@ -8,4 +8,10 @@ it("names the images that were loaded, as either containerd prints them", () => 
   expect(loadedImages("unpacking docker.io/example/hello:1 (sha256:14f4)...done\n")).toEqual([
     "docker.io/example/hello:1",
   ]);
+});
+
+it("says why an archive cannot be loaded", () => {
+  expect(archiveFault("/none")).toBe("there is no such file");
+  expect(archiveFault("/")).toBe("it is no file");
+  expect(archiveFault(import.meta.filename)).toBeUndefined();
 });

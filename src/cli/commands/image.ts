@@ -1,10 +1,10 @@
-import { createReadStream, statSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { accessSync, closeSync, constants, createReadStream, openSync, readSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import type { Readable } from "node:stream";
+import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { Command } from "commander";
 import { K3osError } from "../../errors.ts";
+import { whyNot } from "../../host/read-file.ts";
 import { type Io, printLine } from "../io.ts";
 import { requireRunning } from "../machines.ts";
 import { examples, nameOption } from "../options.ts";
@@ -23,7 +23,7 @@ export function imageCommand(io: Io): Command {
 
 async function loadImage(file: string, name: string, io: Io): Promise<void> {
   const machine = requireRunning(name);
-  const { size, stream } = await openArchive(file);
+  const { size, stream } = openArchive(file);
   const loaded = await withProgress(io, false, (progress) =>
     asStep(progress, `Load ${basename(file)}`, async (update) => {
       let sent = 0;
@@ -31,7 +31,7 @@ async function loadImage(file: string, name: string, io: Io): Promise<void> {
         sent += part.length;
         update(`${mebibytes(sent)} of ${mebibytes(size)}`);
       });
-      const input = stream.gzip ? stream.pipe(createGunzip()) : stream;
+      const input = stream.gzip ? unpacked(stream) : stream;
       const result = await machine.ssh("sudo k3s ctr -n k8s.io images import -", { input, signal: io.signal });
       if (result.status === 0) return loadedImages(result.stdout);
       throw new K3osError("machine", `The node refused ${file}: ${lastWords(result.stderr)}`, {
@@ -40,6 +40,13 @@ async function loadImage(file: string, name: string, io: Io): Promise<void> {
     }),
   );
   for (const image of loaded) printLine(io, image);
+}
+
+/** What cannot be read or unpacked ends the archive early, which the node then refuses. */
+function unpacked(stream: Readable): Readable {
+  const gunzip = createGunzip();
+  pipeline(stream, gunzip, () => {});
+  return gunzip;
 }
 
 function lastWords(stderr: string): string {
@@ -59,22 +66,30 @@ export function loadedImages(printed: string): string[] {
     .flatMap((line) => /^(?:unpacking (\S+) \(|(\S+)\s+saved)/.exec(line)?.slice(1).filter(Boolean) ?? []);
 }
 
-async function openArchive(path: string): Promise<{ size: number; stream: Readable & { gzip: boolean } }> {
+function openArchive(path: string): { size: number; stream: Readable & { gzip: boolean } } {
   const why = archiveFault(path);
   if (why !== undefined) throw new K3osError("host", `${path} cannot be loaded: ${why}.`);
-  const file = await open(path);
-  const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0);
-  await file.close();
-  return {
-    size: statSync(path).size,
-    stream: Object.assign(createReadStream(path), { gzip: buffer[0] === 0x1f && buffer[1] === 0x8b }),
-  };
+  return { size: statSync(path).size, stream: Object.assign(createReadStream(path), { gzip: isGzip(path) }) };
 }
 
-function archiveFault(path: string): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return "there is no such file";
-  return stat.isFile() ? undefined : "it is no file";
+/** Why the file at `path` cannot be loaded, as far as can be told before. */
+export function archiveFault(path: string): string | undefined {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile() ? undefined : "it is no file";
+  } catch (error) {
+    return whyNot(error);
+  }
+}
+
+function isGzip(path: string): boolean {
+  const [file, start] = [openSync(path, "r"), Buffer.alloc(2)];
+  try {
+    readSync(file, start, 0, 2, 0);
+  } finally {
+    closeSync(file);
+  }
+  return start[0] === 0x1f && start[1] === 0x8b;
 }
 
 function mebibytes(bytes: number): string {

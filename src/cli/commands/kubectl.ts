@@ -1,7 +1,6 @@
-import { spawn } from "node:child_process";
 import { Command } from "commander";
+import { runForeground } from "../../vm/foreground.ts";
 import { kubectlCommand as kubectlProgram } from "../../vm/kubectl.ts";
-import { endOf } from "../../vm/spawn.ts";
 import type { Io } from "../io.ts";
 import { requireKubeconfig, requireRunning } from "../machines.ts";
 import { examples, longNameOption } from "../options.ts";
@@ -28,7 +27,6 @@ async function runKubectl(words: readonly string[], name: string, io: Io): Promi
   const machine = requireRunning(name);
   const kubeconfig = await requireKubeconfig(machine, io);
   const [program, ...first] = kubectlProgram(machine.record.k3s);
-  const env = { ...process.env, KUBECONFIG: kubeconfig };
-  const status = await endOf(spawn(program, [...first, ...words], { stdio: "inherit", env }));
+  const status = await runForeground({ argv: [program, ...first, ...words], env: { KUBECONFIG: kubeconfig } });
   if (status !== 0) throw new Told(status);
 }

@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import { apiAnswers, nodes } from "../../vm/kubernetes.ts";
 import type { Machine } from "../../vm/machine.ts";
+import { commandFor } from "../../vm/name.ts";
 import { fetchKubeconfig } from "../../vm/ready.ts";
 import { type Io, printJson, printLine } from "../io.ts";
-import { command, requireMachine } from "../machines.ts";
+import { requireMachine } from "../machines.ts";
+
 import { examples, jsonOption, nameOption } from "../options.ts";
 import { duration } from "../progress/format.ts";
 import { Told } from "../report.ts";
@@ -87,7 +89,7 @@ function table(status: Status): string {
     ...(running ? ([["node", status.ready ? "Ready" : "not Ready"]] as [string, string][]) : []),
     ["image", [status.version ?? "unknown", status.kubernetes ?? ""].filter(Boolean).join(", Kubernetes ")],
     ["hardware", `${status.cpus} CPUs, ${status.memory_mib} MiB, ${status.accel}`],
-    ...(running ? runningRows(status) : ([["start", command("up", status.name)]] as [string, string][])),
+    ...(running ? runningRows(status) : ([["start", commandFor("up", status.name)]] as [string, string][])),
     ["console log", status.serial_log],
   ];
   return rows.map(([what, value]) => `${what.padEnd(12)} ${value}`).join("\n");

@@ -9,12 +9,12 @@ import { chooseAccel, requireKvm } from "../../vm/accel.ts";
 import { type OwnDisk, parseDiskSize } from "../../vm/disk.ts";
 import { findMachine, type Machine, refuseRunning, startMachine } from "../../vm/machine.ts";
 import { checkHostMemory } from "../../vm/memory.ts";
+import { commandFor } from "../../vm/name.ts";
 import { checkPort } from "../../vm/ports.ts";
 import { type Accel, type Boot, type Firmware, lateTimer } from "../../vm/qemu.ts";
 import { waitReady } from "../../vm/ready.ts";
 import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
-import { command } from "../machines.ts";
 import { asArgument, examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
 import { asStep, withProgress } from "../progress/index.ts";
 import { describe } from "./status.ts";
@@ -113,7 +113,7 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
   if (options.json === true) return printJson(io, await describe(machine, io.signal));
   tellHowToUse(machine, options, io);
   if (hadDisk)
-    printLine(io, `  ${"disk".padEnd(11)}as it was left; a new one: ${command("down", options.name, "--purge")}`);
+    printLine(io, `  ${"disk".padEnd(11)}as it was left; a new one: ${commandFor("down", options.name, "--purge")}`);
 }
 
 /** What would only come out after a build of minutes. */
@@ -141,7 +141,7 @@ function refuseContradictions({ name, iso, disk, firmware, secureBoot }: UpOptio
     throw new K3osError("usage", "BIOS knows no Secure Boot.", { hint: "Leave --firmware away." });
   if (disk === undefined && iso === undefined && hasDisk(name)) {
     throw new K3osError("usage", `The machine "${name}" has a disk, which it would not boot from.`, {
-      hint: `Add --disk to go on with it, or begin anew: ${command("down", name, "--purge")}`,
+      hint: `Add --disk to go on with it, or begin anew: ${commandFor("down", name, "--purge")}`,
     });
   }
 }
@@ -220,8 +220,8 @@ function tellHowToUse(machine: Machine, options: UpOptions, io: Io): void {
   );
   printLine(io, "");
   if (options.wait) say("kubeconfig", paths.kubeconfig);
-  say("kubectl", command("kubectl", name, "get nodes"));
-  say("shell", command("ssh", name));
-  say("log", command("logs", name, "-f"));
-  say("stop", command("down", name));
+  say("kubectl", commandFor("kubectl", name, "get nodes"));
+  say("shell", commandFor("ssh", name));
+  say("log", commandFor("logs", name, "-f"));
+  say("stop", commandFor("down", name));
 }

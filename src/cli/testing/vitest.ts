@@ -51,7 +51,7 @@ async function vitest(
 ): Promise<Tally> {
   const report = join(scratch, "report.json");
   const reporters = [`--reporter=${reporter}`, "--reporter=json", `--outputFile.json=${report}`];
-  const status = await runTool(["vitest", "run", "--project", project, "--passWithNoTests", ...reporters], io, { env });
+  const status = await runTool(["vitest", "run", "--project", project, ...reporters], io, { env });
   return tallyOf(readReport(report), status);
 }
 
