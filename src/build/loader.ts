@@ -9,7 +9,7 @@ import type { Tools } from "./tools.ts";
 const modules = [
   ...["biosdisk", "part_gpt", "ext2", "search", "search_label", "probe", "regexp", "loadenv"],
   ...["normal", "configfile", "test", "true", "echo", "ls", "cat", "sleep", "reboot", "halt"],
-  ...["linux", "gzio", "serial", "terminal", "all_video"],
+  ...["linux16", "linux", "gzio", "serial", "terminal", "all_video"],
 ];
 
 /**

@@ -167,7 +167,7 @@ describe("boot menu", () => {
       'menuentry "Rescue shell"',
     ]);
     expect(menu).toContain(
-      "linux /k3os/system/1.0/vmlinuz k3os.root=LABEL=K3OS:/k3os/system/1.0/root.squashfs console=tty0 console=ttyS0,115200 net.ifnames=0 quiet\n",
+      "$linux /k3os/system/1.0/vmlinuz k3os.root=LABEL=K3OS:/k3os/system/1.0/root.squashfs console=tty0 console=ttyS0,115200 net.ifnames=0 quiet\n",
     );
   });
 });

@@ -14,7 +14,7 @@ const label = "K3OS";
 const modules = [
   ...["biosdisk", "iso9660", "part_gpt", "part_msdos", "search", "search_label"],
   ...["normal", "configfile", "test", "true", "echo", "ls", "cat", "reboot", "halt"],
-  ...["linux", "gzio", "serial", "terminal", "all_video"],
+  ...["linux16", "linux", "gzio", "serial", "terminal", "all_video"],
 ];
 
 /** Runs a program of the tools tree that must not bring in the time of day. */
