@@ -6,14 +6,17 @@ import { K3osError } from "../errors.ts";
 export interface NodePrograms {
   /** `/init.js` in the initrd. */
   readonly init: Uint8Array;
+  /** The same for the initrd of a netboot set, which can fetch the root. */
+  readonly netboot: Uint8Array;
   /** The files of `/usr/lib/k3os` in the root, by name: `k3os.js`, and parts that it loads when a command needs them. */
   readonly k3os: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Bundles `src/node` for QuickJS. Names survive, so that a stack trace can be read. */
 export async function bundleNode(project: string): Promise<NodePrograms> {
-  const [init, k3os] = await Promise.all([
+  const [init, netboot, k3os] = await Promise.all([
     bundleForQuickjs(join(project, "src/node/init/main.ts")),
+    bundleForQuickjs(join(project, "src/node/init/netboot.ts")),
     bundle({
       absWorkingDir: project,
       entryPoints: { k3os: "src/node/main.ts" },
@@ -22,7 +25,7 @@ export async function bundleNode(project: string): Promise<NodePrograms> {
       chunkNames: "part-[hash]",
     }),
   ]);
-  return { init, k3os };
+  return { init, netboot, k3os };
 }
 
 /** One module with everything that `entryPoint` imports, but for QuickJS's own modules. */

@@ -60,7 +60,7 @@ export function buildIso(options: BuildOptions = {}): Promise<Medium> {
   return inWorkshop(options, makeIsoMedium);
 }
 
-/** Builds what a PXE server hands out: `vmlinuz`, `initrd` (the root inside) and `boot.ipxe` in `<dir>`. */
+/** Builds what a boot server hands out: the image, `initrd-netboot`, which fetches the root over HTTP, and `boot.ipxe` in `<dir>`. */
 export function buildNetboot(options: BuildOptions = {}): Promise<Medium> {
   return inWorkshop(options, makeNetbootMedium);
 }

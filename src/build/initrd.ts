@@ -24,14 +24,18 @@ export interface InitrdParts {
   readonly kernel: Kernel;
   readonly modules: readonly string[];
   readonly program: Uint8Array;
+  /** Trees of the repository that are copied over it. */
+  readonly overlays: readonly string[];
+  /** More files: their texts by path. */
+  readonly files?: Readonly<Record<string, string>>;
   readonly time: number;
   readonly tools: Tools;
 }
 
 const loader = "lib64/ld-linux-x86-64.so.2";
 
-/** What mounts the root: busybox, QuickJS, the node's program, and the modules that finding the root takes. */
-export async function makeInitrd(work: Work, parts: InitrdParts): Promise<string> {
+/** What mounts the root: busybox, QuickJS, the node's program, and the modules that finding the root takes. It becomes the file `name`. */
+export async function makeInitrd(work: Work, parts: InitrdParts, name = "initrd"): Promise<string> {
   const tree = join(work.scratch, "initrd");
   for (const path of ["bin", "lib", "lib64", "proc", "sys", "dev", "run", "root", "tmp", "etc"]) {
     mkdirSync(join(tree, path), { recursive: true });
@@ -41,12 +45,13 @@ export async function makeInitrd(work: Work, parts: InitrdParts): Promise<string
   await linkApplets(work, tree, parts);
   await placeModules(work, tree, parts);
   placeText(parts.program, join(tree, "init.js"));
-  overlayTree(join(parts.project, "os/initrd"), tree);
+  for (const overlay of parts.overlays) overlayTree(join(parts.project, overlay), tree);
+  for (const [path, text] of Object.entries(parts.files ?? {})) placeText(text, join(tree, path));
 
   const archive = join(work.scratch, "initrd.cpio");
   const console: CpioEntry = { path: "dev/console", type: "character", device: [5, 1], mode: 0o600 };
   writeFileSync(archive, cpio([...entriesOf(tree), console], parts.time));
-  const file = join(work.out, "initrd");
+  const file = join(work.out, name);
   const { argv, env } = parts.tools.command(["zstd", "-9", "--quiet", "--no-progress", archive, "-o", file]);
   await work.command(argv, { env });
   return megabytes(statSync(file).size);

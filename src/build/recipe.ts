@@ -10,7 +10,7 @@ import { bundleNode, type NodePrograms } from "./bundle.ts";
 import { digestOf, digestTree, sha256File } from "./digest.ts";
 import { extractPackages, megabytes, treeSize } from "./extract.ts";
 import { finishRoot } from "./finish.ts";
-import { makeInitrd } from "./initrd.ts";
+import { type InitrdParts, makeInitrd } from "./initrd.ts";
 import { type Kernel, kernelIn, makeKernel } from "./kernel.ts";
 import { compileKube, requireGo } from "./kube.ts";
 import { makeLoader } from "./loader.ts";
@@ -60,11 +60,16 @@ export interface BuiltImage {
 /** zstd level of the root: the highest that an edit can wait for. */
 const rootLevel = 9;
 
-/** The recipe of an image. Steps that do not wait for each other run side by side. */
+/** The recipe of an image. */
 export async function makeImage(shop: Workshop): Promise<BuiltImage> {
+  return (await makeImageOf(shop)).image;
+}
+
+/** Steps that do not wait for each other run side by side. */
+async function makeImageOf(shop: Workshop): Promise<{ readonly image: BuiltImage; readonly system: System }> {
   const [kube, system] = await Promise.all([makeKube(shop), makeSystem(shop)]);
   const [initrd, root] = await Promise.all([makeInitrdImage(shop, system), makeRootImage(shop, system, kube)]);
-  return assembleImage(shop, system, { kube, initrd, root });
+  return { image: await assembleImage(shop, system, { kube, initrd, root }), system };
 }
 
 /** An image in a form that a machine boots from. */
@@ -86,12 +91,17 @@ export async function makeIsoMedium(shop: Workshop): Promise<Medium> {
 }
 
 export async function makeNetbootMedium(shop: Workshop): Promise<Medium> {
-  const image = await makeImage(shop);
+  const { image, system } = await makeImageOf(shop);
+  const { inputs, parts } = await initrdParts(shop, system, {
+    program: system.programs.netboot,
+    modules: [...shop.base.initrd.modules, ...shop.base.initrd.netboot],
+    overlays: ["os/initrd", "os/netboot"],
+  });
   const dir = await shop.runner.run({
     name: "netboot",
     title: "Netboot set",
-    inputs: { image: image.dir, maker: shop.makers.netboot },
-    run: (work) => makeNetboot(work, image),
+    inputs: { ...inputs, image: image.dir, maker: shop.makers.netboot },
+    run: (work) => makeNetboot(work, image, parts),
   });
   return { image, dir };
 }
@@ -248,26 +258,33 @@ async function makeKube({ spec, project, runner, jobs, releases }: Workshop): Pr
 }
 
 async function makeInitrdImage(shop: Workshop, system: System): Promise<string> {
-  const { project, base, makers } = shop;
-  const { lock, tools, packages, kernel, programs } = system;
-  const program = programs.init;
+  const { inputs, parts } = await initrdParts(shop, system, {
+    program: system.programs.init,
+    modules: shop.base.initrd.modules,
+    overlays: ["os/initrd"],
+  });
   const directory = await shop.runner.run({
     name: "initrd",
     title: "Initial root",
-    inputs: {
-      maker: makers.initrd,
-      packages,
-      kernel: kernel.directory,
-      modules: base.initrd.modules,
-      program: digestBytes(program),
-      files: await digestTree(join(project, "os/initrd")),
-      time: lock.time,
-      tools: tools.root,
-    },
-    run: (work) =>
-      makeInitrd(work, { project, packages, kernel, modules: base.initrd.modules, program, time: lock.time, tools }),
+    inputs: { ...inputs, maker: shop.makers.initrd },
+    run: (work) => makeInitrd(work, parts),
   });
   return join(directory, "initrd");
+}
+
+/** What an initrd is made of, and what its digest is made of. */
+async function initrdParts(
+  { project }: Workshop,
+  { lock, tools, packages, kernel }: System,
+  own: Pick<InitrdParts, "program" | "modules" | "overlays">,
+): Promise<{ readonly parts: InitrdParts; readonly inputs: Record<string, unknown> }> {
+  const { program, modules, overlays } = own;
+  const files = await Promise.all(overlays.map((overlay) => digestTree(join(project, overlay))));
+  const shared = { packages, modules, time: lock.time };
+  return {
+    parts: { ...shared, project, kernel, program, overlays, tools },
+    inputs: { ...shared, kernel: kernel.directory, program: digestBytes(program), files, tools: tools.root },
+  };
 }
 
 async function makeRootImage(shop: Workshop, system: System, kube: Kube): Promise<string> {

@@ -127,6 +127,13 @@ kernel/drivers/scsi.ko:
     ]);
   });
 
+  it("are found by where they lie, too", () => {
+    expect(moduleFiles(dep, ["drivers/usb*", "drivers/none/**"])).toEqual([
+      "kernel/drivers/scsi.ko",
+      "kernel/drivers/usb-storage.ko.xz",
+    ]);
+  });
+
   it("are found with dashes and underscores alike; what is not there is skipped", () => {
     expect(moduleFiles(dep, ["usb_storage", "built-in"])).toEqual([
       "kernel/drivers/scsi.ko",

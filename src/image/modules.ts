@@ -1,6 +1,9 @@
+import { matcher } from "./glob.ts";
+
 /**
  * The files of the named kernel modules and of all that they need, relative to the directory of `modules.dep`, in the order in
- * which they load. A name that is not there (built in, or not in this kernel) is skipped.
+ * which they load. A name with a slash is a pattern of paths below `kernel/`. A name that is not there (built in, or not in this
+ * kernel) is skipped.
  */
 export function moduleFiles(modulesDep: string, names: readonly string[]): string[] {
   const needs = new Map<string, readonly string[]>();
@@ -17,10 +20,15 @@ export function moduleFiles(modulesDep: string, names: readonly string[]): strin
     files.add(path);
   };
   for (const name of names) {
-    const path = paths.get(name.replaceAll("-", "_"));
-    if (path) add(path);
+    for (const path of name.includes("/") ? below(name, needs) : [paths.get(name.replaceAll("-", "_"))]) {
+      if (path !== undefined) add(path);
+    }
   }
   return [...files];
+}
+
+function below(pattern: string, files: ReadonlyMap<string, unknown>): string[] {
+  return [...files.keys()].filter(matcher([`kernel/${pattern}`]));
 }
 
 function moduleName(path: string): string {

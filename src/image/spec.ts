@@ -83,7 +83,7 @@ const baseSchema = v.strictObject({
   modes: v.array(v.strictObject({ path: absolutePath, mode: octalMode, owner: v.optional(owner, "0:0") })),
   directories: v.array(absolutePath),
   kernel: v.strictObject(packageSet),
-  initrd: v.strictObject({ modules: v.array(v.string()) }),
+  initrd: v.strictObject({ modules: v.array(v.string()), netboot: names }),
   tools: v.strictObject(packageSet),
 });
 

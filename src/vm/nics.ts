@@ -27,18 +27,21 @@ export interface Service {
   readonly command: readonly string[];
 }
 
-/** The first card that is not on a hub gets the forwards. */
-export function nicArguments(nics: readonly Nic[], forwards: readonly Forward[]): string[] {
+/** The first card that is not on a hub gets the forwards; if there is a `bootFile`, its DHCP names it, and the machine boots by it. */
+export function nicArguments(nics: readonly Nic[], forwards: readonly Forward[], bootFile?: string): string[] {
   const reachable = nics.findIndex(({ hub }) => hub === undefined);
   return nics.flatMap((nic, index) => {
     const id = index === 0 ? "net" : `net${index}`;
     const mac = nic.mac === undefined ? "" : `,mac=${nic.mac}`;
-    const device = ["-device", `${nic.model ?? "virtio-net-pci"},netdev=${id}${mac}`];
+    const boots = bootFile !== undefined && index === reachable;
+    const first = boots ? ",bootindex=0" : "";
+    const device = ["-device", `${nic.model ?? "virtio-net-pci"},netdev=${id}${mac}${first}`];
     if (nic.hub !== undefined) return ["-netdev", `hubport,id=${id},hubid=${nic.hub}`, ...device];
     const parts = [
       `user,id=${id}`,
       ...(nic.network === undefined ? [] : [`net=${nic.network}`]),
       ...(nic.isolated ? ["restrict=on"] : []),
+      ...(boots ? [`bootfile=${bootFile.replaceAll(",", ",,")}`] : []),
       ...(index === reachable ? forwards.map(forward) : []),
       ...(nic.services ?? []).map(service),
     ];

@@ -102,6 +102,11 @@ describe("qemuArguments", () => {
       "no_timer_check k3os.debug",
     ],
     ["a disc", { boot: iso("disc", "bios") }, "media=cdrom -device ide-cd,drive=medium,bootindex=0"],
+    [
+      "the network, by what its DHCP server names",
+      { boot: { kind: "network", url: "http://10.0.2.2/a,b.ipxe", firmware: "bios" } },
+      "user,id=net,bootfile=http://10.0.2.2/a,,b.ipxe -device virtio-net-pci,netdev=net,bootindex=0",
+    ],
     ["a USB stick", { boot: iso("usb", "bios") }, "-device qemu-xhci -device usb-storage,drive=medium"],
     [
       "UEFI",

@@ -14,7 +14,9 @@ export type Boot =
   /** A medium, the way a machine would: as a disc, or as a USB stick. */
   | { readonly kind: "iso"; readonly file: string; readonly as: "disc" | "usb"; readonly firmware: Firmware }
   /** The machine's first disk. */
-  | { readonly kind: "disk"; readonly firmware: Firmware };
+  | { readonly kind: "disk"; readonly firmware: Firmware }
+  /** The network: iPXE in the option ROM of the first card boots what DHCP names, here a URL. */
+  | { readonly kind: "network"; readonly url: string; readonly firmware: Firmware };
 
 export interface Disk {
   readonly file: string;
@@ -78,7 +80,7 @@ export function qemuArguments(options: QemuOptions): string[] {
     ],
     ...["-serial", "chardev:serial"],
     ...["-device", "virtio-rng-pci"],
-    ...nicArguments(options.nics ?? [{}], options.forwards ?? []),
+    ...nicArguments(options.nics ?? [{}], options.forwards ?? [], bootFile(options.boot)),
     ...(options.clock === undefined ? [] : ["-rtc", `base=${options.clock}`]),
     ...boot(options),
     ...(options.seed === undefined
@@ -105,7 +107,7 @@ function boot(options: QemuOptions): string[] {
     ];
   }
   const firmware = boot.firmware === "bios" ? [] : uefi(options);
-  if (boot.kind === "disk") return firmware;
+  if (boot.kind === "disk" || boot.kind === "network") return firmware;
   const drive = `if=none,id=medium,format=raw,readonly=on,file=${comma(boot.file)}`;
   return boot.as === "disc"
     ? [...firmware, "-drive", `${drive},media=cdrom`, "-device", "ide-cd,drive=medium,bootindex=0"]
@@ -118,6 +120,10 @@ function boot(options: QemuOptions): string[] {
         "-device",
         "usb-storage,drive=medium,removable=on,bootindex=0",
       ];
+}
+
+function bootFile(boot: Boot): string | undefined {
+  return boot.kind === "network" ? boot.url : undefined;
 }
 
 function uefi(options: QemuOptions): string[] {

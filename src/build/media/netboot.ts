@@ -1,22 +1,23 @@
-import { linkSync, readFileSync, writeFileSync } from "node:fs";
+import { linkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { concat } from "../../formats/bytes.ts";
-import { cpio } from "../../formats/cpio.ts";
+import { IMAGE_FILES } from "../../image/disk.ts";
+import { ipxeScript } from "../../image/ipxe.ts";
 import { megabytes } from "../extract.ts";
+import { type InitrdParts, makeInitrd } from "../initrd.ts";
 import type { BuiltImage } from "../recipe.ts";
 import type { Work } from "../steps.ts";
 
-/** What a PXE server hands out: the kernel, an initrd that holds the root too, and a script for iPXE. */
-export async function makeNetboot(work: Work, { dir, imageJson }: BuiltImage): Promise<string> {
-  linkSync(join(dir, "vmlinuz"), join(work.out, "vmlinuz"));
-  const root = cpio(
-    [{ path: "root.squashfs", data: new Uint8Array(readFileSync(join(dir, "root.squashfs"))) }],
-    imageJson.time,
-  );
-  // Linux unpacks one archive after the other; only the last may be compressed.
-  const initrd = concat([root, new Uint8Array(readFileSync(join(dir, "initrd")))]);
-  writeFileSync(join(work.out, "initrd"), initrd);
-  const args = ["initrd=initrd", "console=tty0", "console=ttyS0,115200", "quiet", ...imageJson.kernel.arguments];
-  writeFileSync(join(work.out, "boot.ipxe"), `#!ipxe\nkernel vmlinuz ${args.join(" ")}\ninitrd initrd\nboot\n`);
-  return megabytes(initrd.length);
+/** Its name differs from the image's own: that one, too, is fetched by an installer. */
+const INITRD = "initrd-netboot";
+
+/**
+ * What a boot server hands out: the image, a script for iPXE, and an initrd that fetches the root over HTTP. It knows the root's sum, and takes no
+ * other one (src/node/init/fetch-root.ts).
+ */
+export async function makeNetboot(work: Work, { dir, imageJson }: BuiltImage, parts: InitrdParts): Promise<string> {
+  for (const name of IMAGE_FILES) linkSync(join(dir, name), join(work.out, name));
+  const root = JSON.stringify(imageJson.files?.["root.squashfs"]);
+  await makeInitrd(work, { ...parts, files: { "root.json": root } }, INITRD);
+  writeFileSync(join(work.out, "boot.ipxe"), ipxeScript(INITRD, imageJson.kernel.arguments));
+  return `${INITRD} ${megabytes(statSync(join(work.out, INITRD)).size)}`;
 }

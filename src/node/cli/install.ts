@@ -1,5 +1,6 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
+import { bootServer } from "../install/boot-server.ts";
 import { type Installation, installSilently, installWithQuestions } from "../install/install.ts";
 import { loadConfig } from "../layers.ts";
 import type { OpenTerminal } from "../terminal/terminal.ts";
@@ -34,7 +35,9 @@ export async function installCommand(host: Host, args: readonly string[], openTe
   const { config } = loadConfig(host);
   const settings = readSettings(args, host.env, config.k3os?.install ?? {});
   refuseOthersThanRoot(host);
-  const installation: Installation = { host, settings, config };
+  const server = settings.iso_url === undefined ? bootServer(host) : undefined;
+  const image = server === undefined ? {} : { iso_url: server };
+  const installation: Installation = { host, settings: { ...settings, ...image }, config };
   await (settings.silent ? installSilently(installation) : installWithQuestions(installation, openTerminal));
   return 0;
 }

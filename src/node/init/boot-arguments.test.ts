@@ -19,15 +19,24 @@ describe("bootArguments", () => {
       "k3os.root=LABEL=K3OS:/k3os/system/1.0/root.squashfs",
       { root: { kind: "label", label: "K3OS", path: "/k3os/system/1.0/root.squashfs" } },
     ],
+    [
+      "k3os.root=http://10.0.2.2:8000/k3os/root.squashfs",
+      { root: { kind: "url", url: "http://10.0.2.2:8000/k3os/root.squashfs" } },
+    ],
+    ["BOOTIF=01-52-54-00-AB-34-56", { bootCard: "52:54:00:ab:34:56" }],
+    ["BOOTIF=eth0", { bootCard: undefined }],
     ["k3os.root=UUID=6b33-4f:/root.squashfs", { root: { kind: "uuid", uuid: "6b33-4f", path: "/root.squashfs" } }],
   ] as const;
   for (const [cmdline, want] of cases) it(cmdline, () => expect(bootArguments(`${cmdline}\n`)).toMatchObject(want));
 
-  it("names a root that it cannot read, and the way out", () => {
-    expect(() => bootArguments("k3os.root=/dev/sda1")).toThrow(
-      'expected LABEL=<volume>:<path>, UUID=<volume>:<path> or SERIAL=<serial>, got "/dev/sda1"',
-    );
-  });
+  it.each(["/dev/sda1", "root.squashfs", "http://10.0.2.2", "https://10.0.2.2/root.squashfs"])(
+    "names a root that it cannot read, and the way out: %s",
+    (root) => {
+      expect(() => bootArguments(`k3os.root=${root}`)).toThrow(
+        `expected LABEL=<volume>:<path>, UUID=<volume>:<path>, SERIAL=<serial> or http://<server>/<path>, got "${root}"`,
+      );
+    },
+  );
   it.each(["turbo", "toString"])("names a mode that it does not know: %s", (word) => {
     expect(() => bootArguments(`k3os.mode=${word}`)).toThrow(/k3os\.mode: expected live, .*, got/);
   });

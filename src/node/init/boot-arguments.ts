@@ -8,8 +8,8 @@ export type RootSource =
   | { readonly kind: "uuid"; readonly uuid: string; readonly path: string }
   /** A virtio disk with this serial, which is the squashfs itself. */
   | { readonly kind: "serial"; readonly serial: string }
-  /** A file inside the initrd. */
-  | { readonly kind: "initrd"; readonly path: string };
+  /** A file on a server, which the initrd of a netboot set fetches into memory. */
+  | { readonly kind: "url"; readonly url: string };
 
 /** `local`: what is written persists on the state partition. Otherwise it is kept in memory; `install` asks to put k3OS on a disk. */
 export type Mode = "live" | "install" | "local";
@@ -18,7 +18,7 @@ export type Mode = "live" | "install" | "local";
 export type Wipe = "factory-reset" | "ephemeral";
 
 export interface BootArguments {
-  /** `undefined`: inside the initrd if it is there, else the default label. */
+  /** `undefined`: the default label. */
   readonly root: RootSource | undefined;
   /** `undefined`: what the volumes suggest. */
   readonly mode: Mode | undefined;
@@ -28,6 +28,8 @@ export interface BootArguments {
   /** A shell first. */
   readonly rescue: boolean;
   readonly debug: boolean;
+  /** MAC address of the card that the machine was booted through, as boot loaders hand it over in `BOOTIF`. */
+  readonly bootCard: string | undefined;
 }
 
 /** What `k3os.mode=` may say. `disk` was old k3OS's word for the first half of a boot that ended as `local`. */
@@ -51,15 +53,17 @@ export function bootArguments(cmdline: string): BootArguments {
   let mode: Partial<BootArguments> = {};
   let fallbackMode: Mode | undefined;
   let debug = false;
+  let bootCard: string | undefined;
   for (const word of cmdline.trim().split(/\s+/)) {
     const [key, value] = split(word);
     if (key === "k3os.root") root = rootSource(value);
     else if (key === "k3os.mode") mode = parseMode(key, value);
     else if (key === "k3os.fallback_mode") fallbackMode = parseMode(key, value).mode;
+    else if (key === "BOOTIF") bootCard = macAddress(value);
     else if (key === "rescue") mode = { rescue: true };
     else if (key === "k3os.debug") debug = value !== "false" && value !== "0";
   }
-  return { root, mode: undefined, fallbackMode, wipe: undefined, rescue: false, debug, ...mode };
+  return { root, mode: undefined, fallbackMode, wipe: undefined, rescue: false, debug, bootCard, ...mode };
 }
 
 function split(word: string): [string, string] {
@@ -73,11 +77,17 @@ function rootSource(value: string): RootSource {
   if (kind === "UUID") return { kind: "uuid", uuid: name, path };
   const serial = /^SERIAL=(.+)$/.exec(value);
   if (serial?.[1]) return { kind: "serial", serial: serial[1] };
+  if (/^http:\/\/[^/]+\/./.test(value)) return { kind: "url", url: value };
   throw new K3osError(
     "config",
-    `k3os.root: expected LABEL=<volume>:<path>, UUID=<volume>:<path> or SERIAL=<serial>, got "${value}"`,
+    `k3os.root: expected LABEL=<volume>:<path>, UUID=<volume>:<path>, SERIAL=<serial> or http://<server>/<path>, got "${value}"`,
     { hint: "Press e in the boot menu and correct the kernel's command line." },
   );
+}
+
+/** `01-52-54-00-12-34-56`: 01 stands for Ethernet, as in PXELINUX, where that comes from. */
+function macAddress(value: string): string | undefined {
+  return /^01(?:[-:][0-9a-f]{2}){6}$/i.test(value) ? value.slice(3).replaceAll("-", ":").toLowerCase() : undefined;
 }
 
 function parseMode(key: string, value: string): Partial<BootArguments> {

@@ -22,7 +22,7 @@ function machine(volumes: Record<string, string>, { appears = 0, files = {} } = 
 }
 
 const current = "/k3os/system/current/root.squashfs";
-const embedded = { files: { "/root.squashfs": "" } };
+const url = "http://10.0.2.2/root.squashfs";
 
 describe("findVolumes", () => {
   it("finds a virtio disk by its serial", async () => {
@@ -45,11 +45,12 @@ describe("findVolumes", () => {
     ]);
   });
 
-  it("prefers a root inside the initrd when nothing is said", async () => {
-    expect(await findVolumes(machine({}, embedded), bootArguments(""))).toMatchObject({
+  it("looks for no volume when the root comes from a server", async () => {
+    expect(await findVolumes(machine({}), bootArguments(`k3os.root=${url}`))).toEqual({
       device: undefined,
-      root: { kind: "initrd" },
+      root: { kind: "url", url },
       mode: "live",
+      state: undefined,
     });
   });
 
@@ -80,26 +81,29 @@ describe("findVolumes", () => {
   });
 
   it("boots the root that the network brought, with the state of the disk", async () => {
-    const host = machine({ "LABEL=K3OS_STATE": "/dev/sdb3" }, embedded);
-    expect(await findVolumes(host, bootArguments("k3os.fallback_mode=install"))).toMatchObject({
+    const host = machine({ "LABEL=K3OS_STATE": "/dev/sdb3" });
+    expect(await findVolumes(host, bootArguments(`k3os.root=${url} k3os.fallback_mode=install`))).toMatchObject({
       mode: "local",
-      root: { kind: "initrd" },
+      root: { kind: "url" },
       state: "/dev/sdb3",
     });
   });
 
   it("falls back where there is no state, but not at once", async () => {
-    const host = machine({}, embedded);
-    expect(await findVolumes(host, bootArguments("k3os.fallback_mode=install"))).toMatchObject({
+    const host = machine({});
+    expect(await findVolumes(host, bootArguments(`k3os.root=${url} k3os.fallback_mode=install`))).toMatchObject({
       mode: "install",
-      root: { kind: "initrd" },
+      root: { kind: "url" },
       state: undefined,
     });
     expect(host.monotonic()).toBeGreaterThanOrEqual(30_000);
   });
 
   it("leaves the state alone when it is told to be live", async () => {
-    const host = machine({ "LABEL=K3OS_STATE": "/dev/sdb3" }, embedded);
-    expect(await findVolumes(host, bootArguments("k3os.mode=live"))).toMatchObject({ mode: "live", state: undefined });
+    const host = machine({ "LABEL=K3OS_STATE": "/dev/sdb3" });
+    expect(await findVolumes(host, bootArguments(`k3os.root=${url} k3os.mode=live`))).toMatchObject({
+      mode: "live",
+      state: undefined,
+    });
   });
 });

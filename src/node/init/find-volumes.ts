@@ -9,14 +9,13 @@ const PATIENCE_MS = 60_000;
 /** How long a machine that may not be installed yet is searched for a state partition, as in old k3OS. */
 const FALLBACK_MS = 30_000;
 
-const EMBEDDED_ROOT = "/root.squashfs";
 const CURRENT_ROOT = "/k3os/system/current/root.squashfs";
 
 /** What a boot stands on. */
 export interface Volumes {
   readonly mode: Mode;
   readonly root: RootSource;
-  /** A block device with the squashfs, or with the volume that holds it; none for a root inside the initrd. */
+  /** A block device with the squashfs, or with the volume that holds it; none for a root from a server. */
   readonly device: string | undefined;
   /** The device of the state partition; none if what is written is kept in memory. It may be the root's device, too. */
   readonly state: string | undefined;
@@ -25,7 +24,7 @@ export interface Volumes {
 /** Waits for the volumes of this boot, loading drivers for what appears meanwhile. */
 export async function findVolumes(host: Host, boot: BootArguments): Promise<Volumes> {
   const search = new Search(host);
-  const given = boot.root ?? (host.stat(EMBEDDED_ROOT) ? { kind: "initrd" as const, path: EMBEDDED_ROOT } : undefined);
+  const given = boot.root;
   const onState = given !== undefined && isState(given);
   const stateVolume = onState ? given : ({ kind: "label", label: STATE_LABEL, path: CURRENT_ROOT } as const);
 
@@ -37,7 +36,7 @@ export async function findVolumes(host: Host, boot: BootArguments): Promise<Volu
   const otherwise = { kind: "label", label: "K3OS", path: CURRENT_ROOT } as const;
   const root = given ?? (state === undefined ? otherwise : stateVolume);
   const mode = state === undefined ? (boot.mode ?? boot.fallbackMode ?? "live") : "local";
-  if (root.kind === "initrd") return { mode, root, device: undefined, state };
+  if (root.kind === "url") return { mode, root, device: undefined, state };
   const device = state !== undefined && isState(root) ? state : await search.find(root);
   return { mode, root, device, state };
 }
@@ -84,7 +83,7 @@ class Search {
 function name(source: RootSource): string {
   if (source.kind === "label") return `labelled ${source.label}`;
   if (source.kind === "uuid") return `with UUID ${source.uuid}`;
-  return source.kind === "serial" ? `with serial ${source.serial}` : source.path;
+  return source.kind === "serial" ? `with serial ${source.serial}` : source.url;
 }
 
 async function lookOnce(host: Host, source: RootSource): Promise<string | undefined> {

@@ -16,8 +16,14 @@ export const SYSROOT = "/sysroot";
 /** Where the volume that carries the image stays mounted, before and after the change of root. */
 export const MEDIUM = "/run/k3os/medium";
 
+/**
+ * Fetches a root into the memory of this machine, checks it, and returns its path; through the card with the MAC address `bootCard` if
+ * there is one.
+ */
+export type FetchRoot = (host: Host, url: string, bootCard: string | undefined) => Promise<string>;
+
 /** Process 1's first half, in the initrd: from the kernel's hands to a root that OpenRC can run in. */
-export async function init(host: Host): Promise<void> {
+export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Promise<void> {
   await mountKernelFileSystems(host);
   const boot = bootArguments(host.readText("/proc/cmdline"));
   reached(host, "init", boot.debug);
@@ -25,7 +31,7 @@ export async function init(host: Host): Promise<void> {
 
   const volumes = await findVolumes(host, boot);
   if (volumes.state !== undefined) await mountState(host, volumes.state);
-  await mountRoot(host, volumes);
+  await mountRoot(host, volumes, (url) => fetchRoot(host, url, boot.bootCard));
   readAhead(host, `${SYSROOT}/usr/bin/k3s`);
   if (volumes.state === undefined) await layOutInMemory(host, SYSROOT);
   else {
@@ -47,17 +53,31 @@ function mountKernelFileSystems(host: Host): Promise<void> {
   ]);
 }
 
-async function mountRoot(host: Host, { root, device, state }: Volumes): Promise<void> {
+async function mountRoot(
+  host: Host,
+  { root, device, state }: Volumes,
+  fetch: (url: string) => Promise<string>,
+): Promise<void> {
+  if (root.kind === "url") return mountFile(host, await fetch(root.url));
   if (root.kind === "serial") {
     await mount(host, { type: "squashfs", source: `${device}`, target: SYSROOT, options: "ro" });
     return;
   }
   if (device !== undefined && device !== state)
     await mount(host, { type: "auto", source: device, target: MEDIUM, options: "ro" });
-  const volume = device === undefined ? "" : device === state ? STATE : MEDIUM;
+  await mountFile(host, `${device === state ? STATE : MEDIUM}${root.path}`);
+}
+
+async function mountFile(host: Host, path: string): Promise<void> {
   await run(host, ["modprobe", "loop"]);
-  await mount(host, { type: "squashfs", source: `${volume}${root.path}`, target: SYSROOT, options: "ro,loop" });
+  await mount(host, { type: "squashfs", source: path, target: SYSROOT, options: "ro,loop" });
   requireModules(host);
+}
+
+function refuseToFetch(): never {
+  throw new K3osError("machine", "this initrd cannot fetch a root over the network", {
+    hint: "Boot with the one that `./k3os build --format netboot` makes: initrd-netboot.",
+  });
 }
 
 /** A kernel that the network brought needs its own modules, which lie in the root. */

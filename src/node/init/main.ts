@@ -1,10 +1,3 @@
-import { exit } from "qjs:std";
-import { quickjsHost } from "../../host/quickjs.ts";
-import { explain } from "../explain.ts";
-import { init } from "./init.ts";
+import { start } from "./start.ts";
 
-const host = quickjsHost();
-init(host).then(
-  () => exit(0),
-  (error) => exit(explain(host, error)),
-);
+start();

@@ -2,8 +2,8 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { type DiskEntry, IMAGE_FILES } from "../../image/disk.ts";
 import type { Progress } from "../../progress.ts";
+import { watch } from "../watch.ts";
 import { formatBytes } from "./disks.ts";
-import { watch } from "./fetch.ts";
 import type { SourceImage } from "./image.ts";
 
 /** Copies the files of an image into `directory`, telling bytes and percent. They are on the disk when the file system is unmounted. */

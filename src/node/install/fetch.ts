@@ -1,6 +1,7 @@
 import { withoutUserInfo } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
+import { watch } from "../watch.ts";
 
 /** Where the installer keeps what it fetches and mounts. Root's only: a config holds secrets. */
 export const WORK = "/run/k3os/install";
@@ -48,22 +49,4 @@ export async function fetchFile(
       hint: "Is the address right, and can this machine reach it? `ip route` shows its way out.",
     },
   );
-}
-
-/** Waits for `work`, and tells meanwhile how large the file `path` has become. */
-export async function watch<T>(
-  host: Host,
-  work: Promise<T>,
-  path: string,
-  onBytes: (bytes: number) => void,
-): Promise<T> {
-  let working = true;
-  const ended = work.finally(() => {
-    working = false;
-  });
-  while (working) {
-    onBytes(host.stat(path)?.size ?? 0);
-    await Promise.race([ended, host.sleep(200)]);
-  }
-  return ended;
 }

@@ -1,0 +1,17 @@
+/**
+ * The script that iPXE boots an image with. It lies beside `vmlinuz`, the initrd and `root.squashfs`, and names them relative to itself:
+ * any HTTP server, any directory.
+ */
+export function ipxeScript(initrd: string, args: readonly string[]): string {
+  const own = [
+    // UEFI finds the initrd by this name.
+    `initrd=${initrd}`,
+    // The directory of this script; and the card that iPXE has used.
+    `k3os.root=\${cwduri}root.squashfs`,
+    `BOOTIF=01-\${netX/mac:hexhyp}`,
+    ...["console=tty0", "console=ttyS0,115200", "quiet"],
+    // A machine whose boot server is down tries again.
+    "panic=60",
+  ];
+  return `#!ipxe\nkernel vmlinuz ${[...own, ...args].join(" ")}\ninitrd ${initrd}\nboot\n`;
+}

@@ -1,0 +1,4 @@
+import { fetchRoot } from "./fetch-root.ts";
+import { start } from "./start.ts";
+
+start(fetchRoot);
