@@ -1,59 +1,107 @@
 /** docs/config.schema.json, from the schema: what editors complete and check a config.yaml with. */
-import type { Check, Kind, StructOf } from "./kinds.ts";
+import type { Check, Flag, Kind, StructOf, Text } from "./kinds.ts";
 import { schema } from "./schema.ts";
 import { spellings } from "./spelling.ts";
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** What stands in `$defs` and is referred to: structs by themselves, texts and flags by what they come to. */
+type Names = ReadonlyMap<StructOf | string, string>;
+
+/** Where a key that several structs have in common is written out. */
+type Places = Map<Kind, string>;
 
 /**
  * The whole document (JSON Schema, draft 2020-12). It accepts whatever a node accepts; what it cannot express, such as a label
  * that Kubernetes reserves, only `./k3os config check` knows.
  */
 export function jsonSchema(): Json {
-  const structs: Record<string, Json> = {};
-  const root = ofStruct(schema, "config", structs);
+  const names = namesOf(schema);
+  const places: Places = new Map();
+  const root = ofStruct(schema, "#", names, places);
+  const shared = [...names].filter(([kind]) => kind !== schema);
+  const definitions = shared.map(([kind, name]) => {
+    return [name, typeof kind === "string" ? JSON.parse(kind) : ofStruct(kind, pointer(name), names, places)];
+  });
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "config.yaml of k3OS",
     ...root,
-    $defs: structs,
+    $defs: Object.fromEntries(definitions),
   };
 }
 
 /** `null` takes back what lower layers say, wherever it stands. */
 const NOTHING = { type: "null" };
+const TEXT = { type: ["string", "number", "boolean"] };
+const FLAG = { anyOf: [{ type: "boolean" }, { enum: ["true", "false", "yes", "no", "on", "off", 0, 1] }] };
 
-/** Puts the structs below `kind` into `structs`, by path, and returns what the value of a key may be. */
-function ofKind(kind: Kind, path: string, structs: Record<string, Json>): Json {
+/** Every struct is named by its shortest path, and so is what more than one text has to be like. */
+function namesOf(root: StructOf): Names {
+  const uses = new Map<StructOf | string, string[]>();
+  for (const [kind, path] of walk(root, "")) {
+    const paths = uses.get(kind) ?? [];
+    uses.set(kind, [...paths, path]);
+  }
+  const shared = [...uses].filter(([kind, paths]) => typeof kind !== "string" || paths.length > 1);
+  const names = shared.map(([kind, paths]) => [kind, paths.reduce((a, b) => (b.length < a.length ? b : a))] as const);
+  return new Map([...names, [JSON.stringify(TEXT), "text"], [JSON.stringify(FLAG), "flag"]]);
+}
+
+/** Structs, and what texts and flags come to, as often as they are used. */
+function* walk(kind: Kind, path: string): Generator<[StructOf | string, string]> {
+  if (kind.kind === "text" || kind.kind === "flag") yield [JSON.stringify(ofScalar(kind)), path];
+  else if (kind.kind === "map") yield* walk(kind.value, path);
+  else if (kind.kind === "list") {
+    // Once in the list, once for a single value in its place.
+    yield* walk(kind.item, path);
+    yield* walk(kind.item, path);
+  } else {
+    yield [kind, path];
+    for (const [name, inner] of Object.entries(kind.keys)) yield* walk(inner, path === "" ? name : `${path}.${name}`);
+  }
+}
+
+const pointer = (name: string) => `#/$defs/${name}`;
+
+function ofScalar(kind: Text | Flag): Json {
+  return kind.kind === "flag" ? FLAG : { ...TEXT, ...patterns(kind.check) };
+}
+
+/** What the value of a key may be. */
+function ofKind(kind: Kind, names: Names): Json {
   switch (kind.kind) {
     case "text":
-      return { type: ["string", "number", "boolean"], ...patterns(kind.check) };
-    case "flag":
-      return { anyOf: [{ type: "boolean" }, { enum: ["true", "false", "yes", "no", "on", "off", 0, 1] }] };
+    case "flag": {
+      const json = ofScalar(kind);
+      const name = names.get(JSON.stringify(json));
+      return name === undefined ? json : { $ref: pointer(name) };
+    }
     case "list": {
-      const item = ofKind(kind.item, path, structs);
+      const item = ofKind(kind.item, names);
       return { anyOf: [{ type: "array", items: item }, item] };
     }
     case "map": {
       const { pattern } = patterns(kind.checkKey);
-      const value = ofKind(kind.value, path, structs);
-      const names = pattern === undefined ? {} : { propertyNames: { pattern } };
-      return { type: "object", ...names, additionalProperties: { anyOf: [value, NOTHING] } };
+      const value = ofKind(kind.value, names);
+      const keys = pattern === undefined ? {} : { propertyNames: { pattern } };
+      return { type: "object", ...keys, additionalProperties: { anyOf: [value, NOTHING] } };
     }
     case "struct":
-      structs[path] = ofStruct(kind, path, structs);
-      return { $ref: `#/$defs/${path}` };
+      return { $ref: pointer(names.get(kind) ?? "") };
   }
 }
 
-function ofStruct(struct: StructOf, path: string, structs: Record<string, Json>): Json {
+function ofStruct(struct: StructOf, here: string, names: Names, places: Places): Json {
   const properties: Record<string, Json> = {};
   const others: Record<string, Json> = {};
-  const here = path === "config" ? "#" : `#/$defs/${path}`;
   for (const [name, kind] of Object.entries(struct.keys)) {
-    const inner = ofKind(kind, path === "config" ? name : `${path}.${name}`, structs);
-    properties[name] = { description: description(kind), anyOf: [inner, NOTHING], ...example(kind) };
-    for (const spelling of spellings(struct, name)) others[spelling] = { $ref: `${here}/properties/${name}` };
+    const place = `${here}/properties/${name}`;
+    const written = places.get(kind);
+    if (written === undefined) places.set(kind, place);
+    const value = { description: description(kind), anyOf: [ofKind(kind, names), NOTHING], ...example(kind) };
+    properties[name] = written === undefined ? value : { $ref: written };
+    for (const spelling of spellings(struct, name)) others[spelling] = { $ref: place };
   }
   const required = struct.needed === undefined ? {} : { required: struct.needed };
   return { type: "object", properties, patternProperties: others, additionalProperties: false, ...required };

@@ -5,6 +5,8 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { jsonSchema } from "./json-schema.ts";
 import { withReference } from "./reference.ts";
+import { schema } from "./schema.ts";
+import { fileWith, keys } from "./testing.ts";
 
 const root = join(import.meta.dirname, "../..");
 const pages: Readonly<Record<string, (page: string) => string>> = {
@@ -32,6 +34,16 @@ describe("the JSON Schema", () => {
   const own = examples.filter((name) => name.endsWith(".yaml") && !name.includes("cloud-config"));
   it.each(own)("accepts examples/%s", (name) => {
     expect(complaints(readFileSync(join(root, "examples", name), "utf8"))).toEqual([]);
+  });
+
+  const documented = [...keys(schema, "")].filter(([, { example }]) => example !== undefined);
+  it.each(documented)("accepts the example of %s", (path, { example = "" }) => {
+    expect(complaints(fileWith(path, example))).toEqual([]);
+  });
+  it.each(documented)("complains about a value of %s that is of another kind, at its place", (path, { kind }) => {
+    const place = path.replaceAll("[]", "/0").replaceAll("NAME", "a").replaceAll(".", "/");
+    const other = kind === "struct" || kind === "map" ? "a" : kind === "list" ? "[[[a]]]" : "{ a: { a: [] } }";
+    expect(complaints(fileWith(path, other))).toContain(`/${place}`);
   });
 
   it.each([

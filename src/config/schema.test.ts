@@ -1,49 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, expectTypeOf, it } from "vitest";
 import type { Config, InstallConfig } from "./index.ts";
-import type { Kind } from "./kinds.ts";
-import { manifest } from "./schema/manifest.ts";
 import { schema } from "./schema.ts";
 import { canonical, editDistance } from "./spelling.ts";
-import { loadText } from "./testing.ts";
+import { fileWith, keys, loadText } from "./testing.ts";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url);
 
-/** Every key with its path, those of list items too. */
-function* keys(kind: Kind, path: string): Generator<[path: string, kind: Kind]> {
-  if (path !== "") yield [path, kind];
-  if (kind.kind === "list") yield* keys(kind.item, `${path}[]`);
-  if (kind.kind === "map") yield* keys(kind.value, `${path}.NAME`);
-  if (kind.kind === "struct") {
-    for (const [name, inner] of Object.entries<Kind>(kind.keys))
-      yield* keys(inner, path === "" ? name : `${path}.${name}`);
-  }
-}
-
 const documented = [...keys(schema, "")].filter(([, kind]) => kind.example !== undefined);
-
-/** A file in which `example` is the value at `path`, and list items have what they need. */
-function fileWith(path: string, example: string): string {
-  const names = path.split(/(\[\])?\./).filter((name) => name !== undefined);
-  return wrap(
-    schema,
-    names.filter((name) => name !== "[]"),
-    example,
-  );
-}
-
-function wrap(kind: Kind, names: readonly string[], example: string): string {
-  const [name, ...rest] = names;
-  if (name === undefined) return example;
-  if (kind.kind === "list") return `[${wrap(kind.item, names, example)}]`;
-  if (kind.kind === "map") return `{ a: ${wrap(kind.value, rest, example)} }`;
-  if (kind.kind !== "struct") throw new Error(`there is nothing below ${name}`);
-  const companions: readonly string[] = kind === manifest && name === "name" ? ["content"] : (kind.needed ?? []);
-  const others = companions
-    .filter((needed) => needed !== name)
-    .map((needed) => `${needed}: ${kind.keys[needed]?.example}`);
-  return `{ ${[...others, `${name}: ${wrap(kind.keys[name] as Kind, rest, example)}`].join(", ")} }`;
-}
 
 /** What is said about a file, but for keys that this image does nothing about. */
 function complaints(text: string) {

@@ -1,5 +1,8 @@
 /** Shorthands of the tests. */
 import { type Layer, type LayerKind, type Loaded, type LoadOptions, load } from "./index.ts";
+import type { Kind } from "./kinds.ts";
+import { manifest } from "./schema/manifest.ts";
+import { schema } from "./schema.ts";
 
 /** What one file loads to. */
 export function loadText(text: string, kind: LayerKind = "system", options: LoadOptions = {}): Loaded {
@@ -16,4 +19,38 @@ export function loadAll(...texts: readonly (string | Layer)[]): Loaded {
 /** Problems as `severity path: message`. */
 export function told({ problems }: Loaded): string[] {
   return problems.map(({ severity, path, message }) => `${severity} ${path}: ${message}`);
+}
+
+/** Every key with its path, those of list items too. */
+export function* keys(kind: Kind, path: string): Generator<[path: string, kind: Kind]> {
+  if (path !== "") yield [path, kind];
+  if (kind.kind === "list") yield* keys(kind.item, `${path}[]`);
+  if (kind.kind === "map") yield* keys(kind.value, `${path}.NAME`);
+  if (kind.kind === "struct") {
+    for (const [name, inner] of Object.entries<Kind>(kind.keys))
+      yield* keys(inner, path === "" ? name : `${path}.${name}`);
+  }
+}
+
+/** A file in which `example` is the value at `path`, and list items have what they need. */
+export function fileWith(path: string, example: string): string {
+  const names = path.split(/(\[\])?\./).filter((name) => name !== undefined);
+  return wrap(
+    schema,
+    names.filter((name) => name !== "[]"),
+    example,
+  );
+}
+
+function wrap(kind: Kind, names: readonly string[], example: string): string {
+  const [name, ...rest] = names;
+  if (name === undefined) return example;
+  if (kind.kind === "list") return `[${wrap(kind.item, names, example)}]`;
+  if (kind.kind === "map") return `{ a: ${wrap(kind.value, rest, example)} }`;
+  if (kind.kind !== "struct") throw new Error(`there is nothing below ${name}`);
+  const companions: readonly string[] = kind === manifest && name === "name" ? ["content"] : (kind.needed ?? []);
+  const others = companions
+    .filter((needed) => needed !== name)
+    .map((needed) => `${needed}: ${kind.keys[needed]?.example}`);
+  return `{ ${[...others, `${name}: ${wrap(kind.keys[name] as Kind, rest, example)}`].join(", ")} }`;
 }
