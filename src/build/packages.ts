@@ -98,7 +98,7 @@ export function packageSource(options: PackageOptions): PackageSource {
         }
         const logPath = join(store.directory("logs"), "packages.log");
         writeFileSync(logPath, `${log.join("\n")}\n`);
-        display.fail(signal.aborted ? undefined : logPath);
+        if (!signal.aborted) display.fail(logPath);
         throw error;
       }
       const lock = read();

@@ -116,8 +116,8 @@ async function runStep(step: Step, store: Store, progress: Progress, signal: Abo
     display.done(outcome === "found" ? "made meanwhile by another build" : note);
     return store.path(key);
   } catch (error) {
-    const stopped = error instanceof K3osError && error.kind === "interrupted";
-    display.fail(stopped ? undefined : logPath);
+    // What was stopped did not fail: the display ends it as stopped.
+    if (!(error instanceof K3osError && error.kind === "interrupted")) display.fail(logPath);
     throw error instanceof K3osError ? error : asBuildError(step, logPath, error);
   }
 }

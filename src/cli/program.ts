@@ -22,7 +22,6 @@ export function createProgram(io: Io): Command {
   const program = new Command("k3os")
     .description("k3OS: an operating system whose only job is Kubernetes.")
     .version(manifest.version, "-V, --version", "print the version")
-    .helpCommand(false)
     .enablePositionalOptions();
   program.commandsGroup("Machines:");
   for (const create of [
@@ -42,6 +41,8 @@ export function createProgram(io: Io): Command {
   for (const create of [buildCommand, configCommand, pruneCommand]) program.addCommand(create(io));
   program.commandsGroup("Working on k3OS:");
   for (const create of [testCommand, completionCommand]) program.addCommand(create(io));
+  const help = new Command("help").argument("[command]").description("show the help of a command");
+  program.addHelpCommand(help.helpOption(false).helpGroup("Working on k3OS:"));
   program.addCommand(completeCommand(io), { hidden: true });
   examples(
     program,
@@ -61,6 +62,7 @@ function everywhere(command: Command, change: (command: Command) => void): Comma
 }
 
 function configure(command: Command, io: Io): void {
+  if (command.parent !== null) command.helpCommand(false);
   command
     .exitOverride()
     .helpOption("-h, --help", "show this help")

@@ -103,6 +103,15 @@ export const hostCases: readonly HostCase[] = [
     },
   },
   {
+    name: "gives up where no directory can be made",
+    programs: true,
+    run(host, dir) {
+      refused(() => host.mkdir("/proc/none/below"), "ENOENT");
+      host.write(`${dir}/file`, "");
+      refused(() => host.mkdir(`${dir}/file/below`), "ENOTDIR");
+    },
+  },
+  {
     name: "removes files, links and trees, and what is not there",
     run(host, dir) {
       host.mkdir(`${dir}/tree/deep`);

@@ -92,7 +92,8 @@ function statOf(path: string): FileStat | undefined {
 
 function makeDirectory(path: string, mode: number): void {
   if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-  fs.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  // Not Node's own `recursive`, which never ends where the kernel lets nobody make anything (/proc).
+  if (dirname(path) !== path) makeDirectory(dirname(path), 0o755);
   fs.mkdirSync(path, { mode });
   fs.chmodSync(path, mode);
 }

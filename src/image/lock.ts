@@ -34,7 +34,7 @@ export type Lock = v.InferOutput<typeof lockSchema>;
 /** `name` is how errors call the file. */
 export function parseLock(text: string, name: string): Lock {
   const wrong = (detail: string) =>
-    new K3osError("config", `${name} is not a package lock: ${detail}.`, {
+    new K3osError("config", `${name} is not a package lock: ${detail.replace(/\s+/g, " ")}.`, {
       hint: "Pass the `lock.json` of an image that k3os built.",
     });
   let value: unknown;

@@ -7,7 +7,7 @@ import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { examples, jsonOption } from "../options.ts";
 import { withProgress } from "../progress/index.ts";
-import { copyFiles } from "./copy-files.ts";
+import { copyFiles, requireDirectory } from "./copy-files.ts";
 
 const diskFormats = ["raw", "qcow2", "vmdk", "ova", "vhd", "vdi"] as const satisfies readonly DiskFormat[];
 const formats = ["image", "iso", "netboot", ...diskFormats] as const;
@@ -51,6 +51,7 @@ export function buildCommand(io: Io): Command {
 
 async function runBuild(options: BuildCommandOptions, io: Io): Promise<void> {
   const config = readConfig(options, io);
+  if (options.output !== undefined) requireDirectory(resolve(options.output));
   const built = await withProgress(io, options.json === true, (progress) => make(options, config, progress, io));
   const dir = options.output === undefined ? built.dir : resolve(options.output);
   if (dir !== built.dir) copyFiles(built.dir, dir);

@@ -30,10 +30,12 @@ export function configCommand(io: Io): Command {
     "./k3os config schema > config.schema.json",
     "for `# yaml-language-server: $schema=config.schema.json`",
   ]);
-  return new Command("config")
+  const config = new Command("config")
+    .summary("check config.yaml, a node's configuration")
     .description("Works with config.yaml, a node's configuration.")
     .addCommand(check)
     .addCommand(schema);
+  return examples(config, ["./k3os config check node.yaml", "before a node reads it"]);
 }
 
 interface CheckOptions {

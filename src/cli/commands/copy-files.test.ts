@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, trunc
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { copyFiles } from "./copy-files.ts";
+import { copyFiles, requireDirectory } from "./copy-files.ts";
 
 it("copies a disk without filling its holes, readable by those who could read it before", () => {
   const directory = mkdtempSync(join(tmpdir(), "k3os-copy-"));
@@ -20,4 +20,9 @@ it("copies a disk without filling its holes, readable by those who could read it
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+it("refuses at once a directory that cannot be written to", () => {
+  expect(() => requireDirectory("/proc/out/x")).toThrow("/proc/out/x cannot be written: it cannot be made there.");
+  expect(() => requireDirectory(import.meta.filename)).toThrow("it is no directory");
 });

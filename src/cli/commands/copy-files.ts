@@ -1,16 +1,31 @@
 import { spawnSync } from "node:child_process";
-import { constants, copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { accessSync, constants, copyFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { K3osError } from "../../errors.ts";
+import { nodeHost } from "../../host/node.ts";
 
 /**
  * Copies the files of a directory; each appears whole or not at all. On file systems that can, nothing is really copied, and on all of them
  * holes stay holes: a disk is mostly that.
  */
 export function copyFiles(from: string, to: string): void {
-  try {
-    mkdirSync(to, { recursive: true });
+  requireDirectory(to);
+  writingTo(to, () => {
     for (const entry of readdirSync(from, { withFileTypes: true })) if (entry.isFile()) copyFile(from, to, entry.name);
+  });
+}
+
+/** Makes the directory unless it is there. One that nothing can be written to is refused now, not after a build of minutes. */
+export function requireDirectory(path: string): void {
+  writingTo(path, () => {
+    nodeHost.mkdir(path);
+    accessSync(path, constants.W_OK | constants.X_OK);
+  });
+}
+
+function writingTo(to: string, action: () => void): void {
+  try {
+    action();
   } catch (cause) {
     if (cause instanceof K3osError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
@@ -18,7 +33,9 @@ export function copyFiles(from: string, to: string): void {
     const why = {
       EACCES: "you may not write there",
       ENOSPC: "the disk is full",
+      ENOENT: "it cannot be made there",
       EEXIST: "it is no directory",
+      ENOTDIR: "it is no directory",
       EROFS: "it is read-only",
     };
     throw new K3osError("host", `${to} cannot be written: ${why[code as keyof typeof why] ?? message}.`, { cause });

@@ -18,7 +18,11 @@ export function imageCommand(io: Io): Command {
     .addOption(nameOption())
     .action((file: string, options: { name: string }) => loadImage(file, options.name, io));
   examples(load, ["./k3os image load app.tar", "then use the image with imagePullPolicy: Never"]);
-  return new Command("image").description("Manages container images on a node.").addCommand(load);
+  const image = new Command("image")
+    .summary("bring container images to a node")
+    .description("Brings container images to a node without a registry.")
+    .addCommand(load);
+  return examples(image, ["./k3os image load app.tar", "a docker or OCI archive"]);
 }
 
 async function loadImage(file: string, name: string, io: Io): Promise<void> {

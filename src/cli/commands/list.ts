@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { machineNames } from "../../vm/machine.ts";
+import { commandFor, defaultName } from "../../vm/name.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { requireMachine } from "../machines.ts";
 import { examples, jsonOption } from "../options.ts";
@@ -22,6 +23,7 @@ export function listCommand(io: Io): Command {
 async function runList(options: { json?: boolean }, io: Io): Promise<void> {
   const machines = await Promise.all(machineNames().map((name) => describe(requireMachine(name), io.signal)));
   if (options.json) return printJson(io, machines);
+  if (machines.length === 0) return printLine(io, `There is no machine. Start one: ${commandFor("up", defaultName)}`);
   const rows = [
     ["NAME", "STATE", "NODE", "VERSION", "MEMORY", "SSH", "API"],
     ...machines.map((one) => [

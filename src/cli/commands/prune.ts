@@ -1,6 +1,7 @@
 import { Command } from "commander";
-import { type Io, printJson, printLine } from "../io.ts";
+import { type Io, printJson } from "../io.ts";
 import { examples, jsonOption, numberOption } from "../options.ts";
+import { asStep, withProgress } from "../progress/index.ts";
 
 interface PruneCommandOptions {
   readonly days: number;
@@ -23,7 +24,13 @@ export function pruneCommand(io: Io): Command {
 
 async function runPrune({ days, json }: PruneCommandOptions, io: Io): Promise<void> {
   const { prune } = await import("../../build/index.ts");
-  const removed = await prune({ unusedDays: days });
+  const removed = await withProgress(io, json === true, (progress) =>
+    asStep(
+      progress,
+      "Prune the cache",
+      () => prune({ unusedDays: days }),
+      (count) => (count === 0 ? "nothing to remove" : `${count} results of builds removed`),
+    ),
+  );
   if (json) printJson(io, { removed });
-  else printLine(io, removed === 0 ? "There was nothing to remove." : `Removed ${removed} results of builds.`);
 }
