@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"strings"
 	"time"
 
 	"modernc.org/sqlite"
@@ -67,11 +68,21 @@ type sqliteStmt interface {
 	driver.StmtQueryContext
 }
 
+// planOnce turns kine's parameters into expressions, which changes nothing but that the planner cannot look at their values.
+// Where it did, SQLite planned a statement anew whenever it was given others: a kept statement was prepared again by each
+// use, at a third of its cost.
+func planOnce(text string) string { return strings.ReplaceAll(text, "?", "+?") }
+
 // A connection is never used by two goroutines at once: database/sql sees to that.
 type connection struct {
 	sqliteConn
 	turn chan struct{}
 	idle map[string]sqliteStmt // by text; a statement that runs is not in here
+}
+
+// PrepareContext is for the statements that kine itself keeps.
+func (c *connection) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
+	return c.sqliteConn.PrepareContext(ctx, planOnce(text))
 }
 
 func (c *connection) take(ctx context.Context, text string) (sqliteStmt, error) {
