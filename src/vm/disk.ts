@@ -15,8 +15,8 @@ export interface OwnDisk {
   readonly sectorSize?: 512 | 4096;
 }
 
-/** How the guest sees a disk: virtio-blk, virtio-scsi, NVMe, AHCI. */
-export type Bus = "virtio" | "scsi" | "nvme" | "sata";
+/** How the guest sees a disk: virtio-blk, virtio-scsi, VMware's SCSI, NVMe, AHCI. */
+export type Bus = "virtio" | "scsi" | "pvscsi" | "nvme" | "sata";
 
 export const DEFAULT_DISK_MIB = 8192;
 

@@ -120,6 +120,11 @@ describe("qemuArguments", () => {
     ],
     ["Secure Boot needs SMM", { boot: iso("disc", "secure-boot"), uefi: { code: "/C", vars: "/V" } }, "q35,smm=on"],
     ["a SCSI disk", { disks: [own("scsi")] }, "-device virtio-scsi-pci,id=disk0-bus -device scsi-hd,bus=disk0-bus.0"],
+    [
+      "a SCSI disk as VMware has it",
+      { disks: [own("pvscsi")] },
+      "-device pvscsi,id=disk0-bus -device scsi-hd,bus=disk0",
+    ],
     ["an NVMe disk, with the serial that it must have", { disks: [own("nvme")] }, "nvme,drive=disk0,serial=disk0"],
     ["a SATA disk", { disks: [own("sata")] }, "ide-hd,drive=disk0,bootindex=1"],
     [

@@ -161,6 +161,7 @@ function disk(disk: Disk, id: string): string[] {
 const buses: Readonly<Record<Bus, (id: string) => { readonly devices: readonly string[]; readonly model: string }>> = {
   virtio: () => ({ devices: [], model: "virtio-blk-pci" }),
   scsi: (id) => ({ devices: ["-device", `virtio-scsi-pci,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),
+  pvscsi: (id) => ({ devices: ["-device", `pvscsi,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),
   nvme: () => ({ devices: [], model: "nvme" }),
   sata: () => ({ devices: [], model: "ide-hd" }),
 };

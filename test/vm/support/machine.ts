@@ -44,7 +44,7 @@ export interface TestMachineOptions {
   /** With `boot`: what to wait for, a Ready node if not given. */
   readonly until?: "powered on" | "ready";
   /** With `boot`: what is unusual about the machine. */
-  readonly hardware?: (image: BuiltImage) => Promise<Pick<StartOptions, "nics" | "clock">>;
+  readonly hardware?: (image: BuiltImage) => Promise<Pick<StartOptions, "nics" | "clock" | "disks">>;
 }
 
 /**
