@@ -11,6 +11,10 @@ export const install = struct(
       example: "/dev/vda",
     }),
     silent: flag({ about: "Install without asking, which needs `device`.", example: "true" }),
+    force: flag({
+      about: "Erase the disk that `device` names even if it belongs to a volume group or an array of several disks.",
+      example: "true",
+    }),
     config_url: text({
       about: "The node's config.yaml: a URL, or the path of a file.",
       check: values.urlOrPath,

@@ -3,10 +3,11 @@ import { K3osError } from "../../errors.ts";
 import type { Settings } from "../install/settings.ts";
 import { parseArguments } from "./arguments.ts";
 
-const FLAGS: Readonly<Record<string, "silent" | "power_off" | "no_format" | "force_efi" | "debug">> = {
+const FLAGS: Readonly<Record<string, "silent" | "force" | "power_off" | "no_format" | "force_efi" | "debug">> = {
   "--silent": "silent",
   "--yes": "silent",
   "-y": "silent",
+  "--force": "force",
   "--power-off": "power_off",
   "--poweroff": "power_off",
   "--no-format": "no_format",
@@ -30,6 +31,7 @@ const VARIABLES: Readonly<Record<string, keyof InstallConfig>> = {
   K3OS_INSTALL_ISO_URL: "iso_url",
   K3OS_INSTALL_TTY: "tty",
   K3OS_INSTALL_SILENT: "silent",
+  K3OS_INSTALL_FORCE: "force",
   K3OS_INSTALL_POWER_OFF: "power_off",
   K3OS_INSTALL_NO_FORMAT: "no_format",
   K3OS_INSTALL_FORCE_EFI: "force_efi",

@@ -15,6 +15,7 @@ Nothing is changed before everything is checked and fetched, and before the summ
   --config PLACE    the node's config.yaml: URL or path
   --image PLACE     the image in place of the running one: URL or path of an ISO or an image directory
   --silent, --yes   ask nothing; needs --device
+  --force           erase a disk that belongs to a volume group or an array of several; needs its name as --device
   --no-format       keep partitions and data, replace the system only
   --power-off       switch off afterwards instead of starting anew
   --tty CONSOLE     console of the installed system, such as ttyS0

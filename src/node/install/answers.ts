@@ -7,6 +7,8 @@ export interface Answers {
   readonly action?: "install" | "configure";
   /** The path of the disk. */
   readonly device?: string;
+  /** That a part of something larger may be destroyed. */
+  readonly force?: boolean;
   readonly fromFile?: boolean;
   readonly configPlace?: string;
   /** As it was typed: GitHub users, keys, with commas between them. */

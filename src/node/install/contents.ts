@@ -1,3 +1,4 @@
+import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { type Disk, formatBytes } from "./disks.ts";
 
@@ -11,12 +12,27 @@ export interface Content {
   readonly label: string;
 }
 
-/** What is on the disk, by blkid(8), which reads the devices themselves. Nothing, if it is blank. */
+/** What is on the disk. Nothing, if it is blank. */
 export async function readContents(host: Host, disk: Disk): Promise<Content[]> {
-  const parts = [disk, ...disk.partitions];
+  return (await readAllContents(host, [disk])).get(disk.path) ?? [];
+}
+
+/** What is on each of the disks, by their paths: as blkid(8) tells it, which reads the devices themselves. */
+export async function readAllContents(host: Host, disks: readonly Disk[]): Promise<ReadonlyMap<string, Content[]>> {
+  const parts = disks.flatMap((disk) => [disk, ...disk.partitions]);
+  if (parts.length === 0) return new Map();
   const argv = ["blkid", "-c", "/dev/null", "-o", "export", ...parts.map(({ path }) => path)];
-  const found = parseExport((await host.exec(argv)).stdout);
-  return parts.flatMap(({ path, size }) => {
+  const { status, stdout, stderr } = await host.exec(argv);
+  // 2: nothing was found on any of them.
+  if (status !== 0 && status !== 2) {
+    throw new K3osError("host", `what is on the disks cannot be told: ${stderr.trim() || `blkid: status ${status}`}`);
+  }
+  const found = parseExport(stdout);
+  return new Map(disks.map((disk) => [disk.path, contentsOf(disk, found)]));
+}
+
+function contentsOf(disk: Disk, found: ReadonlyMap<string, Readonly<Record<string, string>>>): Content[] {
+  return [disk, ...disk.partitions].flatMap(({ path, size }) => {
     const { TYPE: type = "", LABEL: label = "" } = found.get(path) ?? {};
     return path === disk.path && type === "" ? [] : [{ path, size, type, label }];
   });

@@ -79,6 +79,20 @@ describe("installWithQuestions", () => {
 });
 
 describe("installSilently", () => {
+  it("replaces the system beside a volume group, and erases one only by force", async () => {
+    const blkid = "DEVNAME=/dev/vda2\nLABEL=K3OS_GRUB\n\nDEVNAME=/dev/vda3\nLABEL=K3OS_STATE\n";
+    const machine = () =>
+      installerMachine({
+        on: { partitions: { 2: 1, 3: 9, 4: 9 } },
+        blkid: `${blkid}\nDEVNAME=/dev/vda4\nTYPE=LVM2_member\n`,
+      });
+    const install = (settings: object) => installSilently({ host: machine(), config, settings });
+    await install({ device: "only", no_format: true });
+    await expect(install({ device: "only" })).rejects.toThrow("no disk of this machine");
+    await expect(install({ device: "vda" })).rejects.toThrow("/dev/vda4 belongs to an LVM volume group");
+    await install({ device: "vda", force: true });
+  });
+
   it("gives the node the config of the running system, without the installer's settings", async () => {
     const host = installerMachine();
     await installSilently({ host, config, settings: { device: "serial=target", power_off: true } });

@@ -17,7 +17,7 @@ import { composeConfig, fetchConfig, type NodeConfig } from "./node-config.ts";
 import { hashPassword } from "./password.ts";
 import { type InstallPlan, makePlan, question, summary } from "./plan.ts";
 import { QUESTIONS } from "./questions.ts";
-import { type Candidate, selectDisk } from "./select.ts";
+import { type Candidate, selectDisk, theOnlyDisk } from "./select.ts";
 import type { Settings } from "./settings.ts";
 import { candidates } from "./usage.ts";
 import { hasWifi } from "./wifi.ts";
@@ -39,7 +39,7 @@ export async function installSilently({ host, settings, config }: Installation):
       hint: "Set k3os.install.device, or --device: a path, or `only` if the machine has just one disk.",
     });
   }
-  const disk = selectDisk(device, candidates(host));
+  const disk = selectDisk(device, await findDisks(host, settings), settings);
   // At boot the network may still be coming up.
   if ([settings.config_url, settings.iso_url].some((place) => place !== undefined && isUrl(place)))
     await host.exec(["/usr/lib/k3os/wait-for-network", "30"], { inherit: true });
@@ -64,7 +64,7 @@ export async function installWithQuestions(installation: Installation, openTermi
 
 async function guide(installation: Installation, terminal: Terminal, asker: Asker): Promise<void> {
   const { host, settings } = installation;
-  const found = candidates(host);
+  const found = await findDisks(host, settings);
   const refusal = settings.iso_url === undefined ? whyNoImage(host) : undefined;
   if (refusal !== undefined) terminal.write(`No installation here: ${refusal.message}.\n${refusal.hint}\n\n`);
   const opening = openInBackground(installation, found);
@@ -73,7 +73,8 @@ async function guide(installation: Installation, terminal: Terminal, asker: Aske
   if (refusal !== undefined) throw refusal;
 
   const progress = terminalProgress(terminal);
-  const disk = selectDisk(answers.device ?? settings.device ?? "only", found);
+  const device = answers.device ?? settings.device ?? theOnlyDisk(found);
+  const disk = selectDisk(device, found, { force: settings.force === true || answers.force === true });
   const image = await opening(progress);
   const plan = makePlan({ disk, contents: await readContents(host, disk), image, config }, settings);
   terminal.write(summary(plan));
@@ -82,6 +83,12 @@ async function guide(installation: Installation, terminal: Terminal, asker: Aske
   }
   await carryOut(host, plan, progress, () => terminal.interrupted);
   await leaveWhenAgreed(host, plan, terminal, asker);
+}
+
+/** Where nothing but the system is replaced, nothing is lost that other disks need. */
+async function findDisks(host: Host, { no_format }: Settings): Promise<Candidate[]> {
+  const found = await candidates(host);
+  return no_format === true ? found.map(({ membership: _, ...candidate }) => candidate) : found;
 }
 
 /** The answers, and the config that they amount to; without one if that on the disk stays. */
@@ -119,7 +126,8 @@ function openInBackground(
   { host, settings }: Installation,
   found: readonly Candidate[],
 ): (progress: Progress) => Promise<SourceImage> {
-  if (settings.device !== undefined) selectDisk(settings.device, found);
+  // About a part of something larger it asks.
+  if (settings.device !== undefined) selectDisk(settings.device, found, { force: true });
   const outcome = openImage(host, settings.iso_url, silent).then(
     (image) => ({ image }),
     (error: unknown) => ({ error }),

@@ -8,9 +8,11 @@ import { QUESTIONS, type Situation } from "./questions.ts";
 import { machineWith } from "./testing.ts";
 import { candidates } from "./usage.ts";
 
+const two = await candidates(machineWith({ vda: {}, vdb: {} }));
+
 const situation = (more: Partial<Situation> = {}): Situation => ({
   settings: {},
-  candidates: candidates(machineWith({ vda: {}, vdb: {} })),
+  candidates: two,
   canInstall: true,
   wifi: false,
   config: {},
@@ -57,7 +59,7 @@ describe("the questions of the installer", () => {
   });
 
   it("skip the disk when there is only one, and the password when there is a key", async () => {
-    const only = candidates(machineWith({ vda: {} }));
+    const only = await candidates(machineWith({ vda: {} }));
     const { answers } = await talk(["\r", "n", "octocat, gitlab:fox\r", "\r", "\r"], { candidates: only });
     expect(answers).toEqual({
       action: "install",
@@ -67,6 +69,25 @@ describe("the questions of the installer", () => {
       token: "",
     });
     expect(configFrom(answers)).toEqual({ ssh_authorized_keys: ["github:octocat", "gitlab:fox"], k3os: {} });
+  });
+
+  it("let nobody destroy a part of something larger by mistake: no is to choose again", async () => {
+    const parts = await candidates(
+      machineWith(
+        { vda: {}, vdb: {} },
+        { programs: { blkid: () => ({ stdout: "DEVNAME=/dev/vdb\nTYPE=zfs_member\n" }) } },
+      ),
+    );
+    const file = ["y", "/good\r"];
+    const { answers, terminal } = await talk(["\r", "2\r", "\r", "2\r", "y", ...file], { candidates: parts });
+    expect(answers).toMatchObject({ device: "/dev/vdb", force: true });
+    expect(terminal.written).toContain("/dev/vdb belongs to a ZFS pool, which is lost");
+    expect((await talk(["\r", "2\r", "n", "1\r", ...file], { candidates: parts })).answers).toEqual({
+      ...{ action: "install", device: "/dev/vda", fromFile: true, configPlace: "/good" },
+    });
+    const settings = { device: "/dev/vdb", config_url: "/good" };
+    await expect(talk(["n"], { candidates: parts, settings })).rejects.toThrow("nothing was changed");
+    expect((await talk([], { candidates: parts, settings: { ...settings, force: true } })).answers).toEqual({});
   });
 
   it("skip everything about the node when there is a config, which is checked at once", async () => {

@@ -1,3 +1,4 @@
+import { K3osError } from "../../errors.ts";
 import { type Answer, BACK, type Question } from "../terminal/question.ts";
 import type { Answers } from "./answers.ts";
 import type { QuestionStep, Situation } from "./questions.ts";
@@ -22,9 +23,10 @@ export async function interview(
       continue;
     }
     const answer = await ask(question);
-    if (answer === BACK) {
+    if (answer === BACK || (answer === false && step.noGoesBack === true)) {
       const last = asked.pop();
       if (last !== undefined) ({ index, before: answers } = last);
+      else if (answer === false) throw new K3osError("interrupted", "not installed; nothing was changed");
       continue;
     }
     asked.push({ index, before: answers });

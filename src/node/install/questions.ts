@@ -4,7 +4,7 @@ import type { Question } from "../terminal/question.ts";
 import { type Answers, complaintAbout } from "./answers.ts";
 import { describeDisk } from "./disks.ts";
 import type { NodeConfig } from "./node-config.ts";
-import type { Candidate } from "./select.ts";
+import { type Candidate, namedDisk, theOnlyDisk } from "./select.ts";
 import type { Settings } from "./settings.ts";
 
 /** What is known before the first question. */
@@ -25,6 +25,8 @@ export interface QuestionStep {
   readonly id: keyof Answers;
   /** The question, or nothing if what is known already makes it needless. */
   question(answers: Answers, situation: Situation): Question | undefined;
+  /** "No" is not an answer to go on with, but asks the question before again. */
+  readonly noGoesBack?: boolean;
 }
 
 export const QUESTIONS: readonly QuestionStep[] = [
@@ -50,7 +52,24 @@ export const QUESTIONS: readonly QuestionStep[] = [
       return {
         kind: "choice",
         title: "Which disk?",
-        choices: usable.map(({ disk }) => ({ value: disk.path, label: `${disk.path}  ${describeDisk(disk)}` })),
+        choices: usable.map(({ disk, membership }) => ({
+          value: disk.path,
+          label: `${disk.path}  ${describeDisk(disk)}${membership === undefined ? "" : `: ${membership}`}`,
+        })),
+      };
+    },
+  },
+  {
+    id: "force",
+    noGoesBack: true,
+    question({ action, device }, { settings, candidates }) {
+      if (action === "configure" || settings.force === true) return undefined;
+      const chosen = namedDisk(device ?? settings.device ?? theOnlyDisk(candidates), candidates);
+      if (chosen?.membership === undefined) return undefined;
+      return {
+        kind: "confirm",
+        title: `${chosen.membership}, which is lost if other disks do not make up for it. Use ${chosen.disk.path} all the same?`,
+        initial: false,
       };
     },
   },

@@ -13,7 +13,7 @@ const host = machineWith(
   },
   { files: { "/proc/mounts": "/dev/sda1 /run/k3os/medium iso9660 ro 0 0\n" } },
 );
-const all = candidates(host);
+const all = await candidates(host);
 
 describe("selectDisk", () => {
   const cases: [string, string][] = [
@@ -31,7 +31,7 @@ describe("selectDisk", () => {
     ["size<=500G,largest", "/dev/vdb"],
     ["size>=15GiB,size<=0.1T,only", "/dev/vda"],
   ];
-  for (const [device, want] of cases) it(device, () => expect(selectDisk(device, all).path).toBe(want));
+  for (const [device, want] of cases) it(device, () => expect(selectDisk(device, all, {}).path).toBe(want));
 
   const refusals: [string, string][] = [
     ["only", "device: only means 3 disks: /dev/nvme0n1, /dev/vda, /dev/vdb"],
@@ -46,37 +46,80 @@ describe("selectDisk", () => {
     ["", 'got ""'],
   ];
   for (const [device, want] of refusals)
-    it(`${device} is refused`, () => expect(() => selectDisk(device, all)).toThrow(want));
+    it(`${device} is refused`, () => expect(() => selectDisk(device, all, {})).toThrow(want));
 
   it("lists the disks there are, and why some cannot be used", () => {
-    expect(() => selectDisk("/dev/vdz", all)).toThrow(
+    expect(() => selectDisk("/dev/vdz", all, {})).toThrow(
       expect.objectContaining({ hint: expect.stringContaining("/dev/sda  2 TB WDC (ata): this system runs from it") }),
     );
   });
 });
 
-describe("candidates", () => {
-  const refusal = (files: Record<string, string>, disk = {}) =>
-    candidates(machineWith({ sda: { partitions: { 1: 10, 2: 10 }, ...disk } }, { files }))[0]?.refusal;
+describe("a disk that belongs to others", async () => {
+  const found = `DEVNAME=/dev/vdb2
+TYPE=LVM2_member
 
-  it("names what holds a disk", () => {
-    expect(refusal({ "/proc/mounts": "/dev/sda2 /mnt/a\\040b ext4 rw 0 0\n" })).toBe(
+DEVNAME=/dev/vdc
+LABEL=nas:0
+TYPE=linux_raid_member
+`;
+  const parts = await candidates(
+    machineWith(
+      { vda: { size: 20 }, vdb: { size: 500, partitions: { 1: 1, 2: 499 } }, vdc: { size: 900 } },
+      { programs: { blkid: () => ({ stdout: found }) } },
+    ),
+  );
+
+  it("is never what largest, only or a size mean, whatever is forced", () => {
+    for (const settings of [{}, { force: true }]) {
+      for (const device of ["largest", "only"]) expect(selectDisk(device, parts, settings).path).toBe("/dev/vda");
+      expect(() => selectDisk("size>=100G", parts, settings)).toThrow(
+        expect.objectContaining({
+          message: "no disk of this machine is what device says: size>=100G",
+          hint: expect.stringMatching(/vdb .*: \/dev\/vdb2 belongs to an LVM volume group\n.*array "nas:0"$/),
+        }),
+      );
+    }
+  });
+
+  it("is taken by its name only when that is forced", () => {
+    expect(() => selectDisk("/dev/vdb", parts, {})).toThrow(
+      "/dev/vdb cannot be used: /dev/vdb2 belongs to an LVM volume group",
+    );
+    expect(() => selectDisk("vdc", parts, {})).toThrow('/dev/vdc belongs to a RAID array "nas:0"');
+    expect(selectDisk("/dev/vdb", parts, { force: true }).path).toBe("/dev/vdb");
+  });
+});
+
+describe("candidates", () => {
+  const refusal = async (files: Record<string, string>, disk = {}) =>
+    (await candidates(machineWith({ sda: { partitions: { 1: 10, 2: 10 }, ...disk } }, { files })))[0]?.refusal;
+
+  it("do not go without an answer from blkid", async () => {
+    const host = machineWith({ sda: {} }, { programs: { blkid: () => ({ status: 127, stderr: "not found\n" }) } });
+    await expect(candidates(host)).rejects.toThrow("what is on the disks cannot be told: not found");
+  });
+
+  it("names what holds a disk", async () => {
+    expect(await refusal({ "/proc/mounts": "/dev/sda2 /mnt/a\\040b ext4 rw 0 0\n" })).toBe(
       "/dev/sda2 is mounted at /mnt/a b",
     );
-    expect(refusal({ "/proc/swaps": "Filename Type Size\n/dev/sda1 partition 1\n" })).toBe(
+    expect(await refusal({ "/proc/swaps": "Filename Type Size\n/dev/sda1 partition 1\n" })).toBe(
       "/dev/sda1 is in use as swap",
     );
-    expect(refusal({ "/sys/block/sda/sda2/holders/md0/x": "" })).toBe("/dev/sda2 belongs to the RAID array /dev/md0");
+    expect(await refusal({ "/sys/block/sda/sda2/holders/md0/x": "" })).toBe(
+      "/dev/sda2 belongs to the RAID array /dev/md0",
+    );
     const lvm = {
       "/sys/block/sda/holders/dm-0/x": "",
       "/sys/block/dm-0/dm/name": "vg-root\n",
       "/sys/block/dm-0/dm/uuid": "LVM-x\n",
     };
-    expect(refusal(lvm)).toBe("/dev/sda belongs to the LVM volume vg-root");
+    expect(await refusal(lvm)).toBe("/dev/sda belongs to the LVM volume vg-root");
   });
 
-  it("refuses what cannot be written", () => {
-    expect(refusal({}, { facts: { ro: "1" } })).toBe("it is read-only");
-    expect(refusal({})).toBeUndefined();
+  it("refuses what cannot be written", async () => {
+    expect(await refusal({}, { facts: { ro: "1" } })).toBe("it is read-only");
+    expect(await refusal({})).toBeUndefined();
   });
 });

@@ -1,11 +1,14 @@
 import { K3osError } from "../../errors.ts";
 import { byIdNames, type Disk, describeDisk } from "./disks.ts";
+import type { Settings } from "./settings.ts";
 
 /** A disk that may be installed to, or why not. */
 export interface Candidate {
   readonly disk: Disk;
   /** Completes "/dev/vda cannot be used: …". */
   readonly refusal?: string;
+  /** Likewise, but for the user to overrule: it is a part of something that other disks belong to. */
+  readonly membership?: string;
 }
 
 type Condition = (disk: Disk) => boolean;
@@ -25,14 +28,18 @@ const FORMS =
 
 /**
  * The disk that `device` means. Words with commas between them all have to apply: `model=Samsung*,size>=100G,smallest`. A disk that
- * cannot be used is never chosen by `largest`, `smallest`, `only` or by what it is like; one that is named is refused with the reason.
+ * cannot be used, or is a part of something larger, is never chosen by `largest`, `smallest`, `only` or by what it is like; one that is
+ * named is refused with the reason, unless it is a part and `force` is set.
  */
-export function selectDisk(device: string, candidates: readonly Candidate[]): Disk {
+export function selectDisk(device: string, candidates: readonly Candidate[], { force }: Pick<Settings, "force">): Disk {
   const selector = parseSelector(device);
-  const fitting = candidates.filter(({ disk }) => selector.conditions.every((condition) => condition(disk)));
-  const [first] = fitting;
-  if (selector.exact && fitting.length === 1 && first?.refusal !== undefined) throw refused(first);
-  const usable = fitting.filter(({ refusal }) => refusal === undefined).map(({ disk }) => disk);
+  const named = nameOf(selector, candidates);
+  if (named?.refusal !== undefined) throw refused(named);
+  if (named?.membership !== undefined && force !== true) throw needsForce(named);
+  if (named !== undefined) return named.disk;
+  const usable = fitting(selector, candidates)
+    .filter(({ refusal, membership }) => refusal === undefined && membership === undefined)
+    .map(({ disk }) => disk);
   const [one] = usable;
   if (one === undefined) {
     throw new K3osError("host", `no disk of this machine is what device says: ${device}`, {
@@ -51,6 +58,32 @@ export function selectDisk(device: string, candidates: readonly Candidate[]): Di
   );
 }
 
+/** A name for the one disk that can be used; where there is none, or several, `only`, which says so. */
+export function theOnlyDisk(candidates: readonly Candidate[]): string {
+  const [one, ...others] = candidates.filter(({ refusal }) => refusal === undefined);
+  return one !== undefined && others.length === 0 ? one.disk.path : "only";
+}
+
+/** The disk that `device` names, whether it can be used or not; `undefined` if it leaves a choice. */
+export function namedDisk(device: string, candidates: readonly Candidate[]): Candidate | undefined {
+  return nameOf(parseSelector(device), candidates);
+}
+
+function nameOf(selector: Selector, candidates: readonly Candidate[]): Candidate | undefined {
+  const [one, ...others] = fitting(selector, candidates);
+  return selector.exact && others.length === 0 ? one : undefined;
+}
+
+function fitting({ conditions }: Selector, candidates: readonly Candidate[]): readonly Candidate[] {
+  return candidates.filter(({ disk }) => conditions.every((condition) => condition(disk)));
+}
+
+function needsForce({ disk, membership }: Candidate): K3osError {
+  return new K3osError("host", `${disk.path} cannot be used: ${membership}`, {
+    hint: "Name another disk. If that may be destroyed: --force, or k3os.install.force.",
+  });
+}
+
 function refused({ disk, refusal }: Candidate): K3osError {
   return new K3osError("host", `${disk.path} cannot be used: ${refusal}`, {
     hint: "Name another disk, or free this one first.",
@@ -60,7 +93,8 @@ function refused({ disk, refusal }: Candidate): K3osError {
 function listing(candidates: readonly Candidate[]): string {
   if (candidates.length === 0) return "This machine has no disk at all: is its driver in the image?";
   const lines = candidates.map(
-    ({ disk, refusal }) => `  ${disk.path}  ${describeDisk(disk)}${refusal === undefined ? "" : `: ${refusal}`}`,
+    ({ disk, refusal, membership }) =>
+      `  ${[`${disk.path}  ${describeDisk(disk)}`, refusal ?? membership].filter((part) => part !== undefined).join(": ")}`,
   );
   return ["Disks of this machine:", ...lines].join("\n");
 }

@@ -25,7 +25,9 @@ export function machineWith(disks: Readonly<Record<string, TestDisk>>, options: 
       files[`${at}/${part}/size`] = sectors(gigabytes);
     }
   }
-  return memoryHost({ ...options, files });
+  // Blank, unless the test says otherwise.
+  const programs = { blkid: () => ({ status: 2 }), ...options.programs };
+  return memoryHost({ ...options, files, programs });
 }
 
 export const MEDIUM = "/run/k3os/medium/k3os/system/current";
@@ -59,12 +61,15 @@ export function installerMachine({
   version = "1.0",
   existing = {},
   failing = "",
+  blkid = "",
 }: {
   on?: object;
   version?: string;
   existing?: Record<string, string>;
   /** A program that ends with status 1. */
   failing?: string;
+  /** What blkid prints, if there is anything on the disk. */
+  blkid?: string;
 } = {}) {
   const host: MemoryHost = machineWith(
     { vda: { facts: { serial: "target" }, ...on } },
@@ -109,9 +114,11 @@ export function installerMachine({
         },
         blkid: () => ({
           stdout:
-            Object.keys(existing).length > 0
-              ? "DEVNAME=/dev/vda2\nLABEL=K3OS_GRUB\nTYPE=vfat\n\nDEVNAME=/dev/vda3\nLABEL=K3OS_STATE\nTYPE=ext4\n"
-              : "",
+            blkid !== ""
+              ? blkid
+              : Object.keys(existing).length > 0
+                ? "DEVNAME=/dev/vda2\nLABEL=K3OS_GRUB\nTYPE=vfat\n\nDEVNAME=/dev/vda3\nLABEL=K3OS_STATE\nTYPE=ext4\n"
+                : "",
         }),
         df: () => ({ stdout: "Filesystem blocks used free capacity at\n/dev/vda3 9 1 9000000 1% /\n" }),
         ...Object.fromEntries(

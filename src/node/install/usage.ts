@@ -1,18 +1,23 @@
 import type { Host } from "../../host/host.ts";
 import { SMALLEST_DISK_MIB } from "../../image/disk.ts";
 import { MEDIUM } from "../init/init.ts";
+import { readAllContents } from "./contents.ts";
 import { type Disk, formatBytes, readDisks } from "./disks.ts";
+import { membership } from "./membership.ts";
 import type { Candidate } from "./select.ts";
 
 const SMALLEST = SMALLEST_DISK_MIB * 1024 * 1024;
 
-/** Every disk, with the reason if it cannot be installed to. */
-export function candidates(host: Host): Candidate[] {
+/** Every disk, with the reason if it cannot be installed to, or if that would destroy more than what is on it. */
+export async function candidates(host: Host): Promise<Candidate[]> {
+  const disks = readDisks(host);
+  const contents = await readAllContents(host, disks);
   const mounts = readMounts(host);
   const swaps = readSwaps(host);
-  return readDisks(host).map((disk) => {
+  return disks.map((disk) => {
     const refusal = whyNot(host, disk, mounts, swaps);
-    return refusal === undefined ? { disk } : { disk, refusal };
+    const member = membership(contents.get(disk.path) ?? []);
+    return { disk, ...(refusal !== undefined && { refusal }), ...(member !== undefined && { membership: member }) };
   });
 }
 

@@ -31,7 +31,7 @@ const UNSOUND = "The disk, its cable or the machine's memory may be unsound: loo
  * whole system or none, and a second run starts over.
  */
 export async function writePlan(host: Host, plan: InstallPlan, progress: Progress): Promise<void> {
-  checkUnchanged(host, plan);
+  await checkUnchanged(host, plan);
   await run(host, ["modprobe", "-a", "loop", "vfat", "ext4"]);
   host.mkdir(WORK, { mode: 0o700 });
   await withLoader(host, plan.image, async (loader) => {
@@ -116,8 +116,8 @@ async function checkState(host: Host, { disk }: InstallPlan): Promise<void> {
 }
 
 /** What was decided on may have changed while somebody read the summary. */
-function checkUnchanged(host: Host, { disk, contents, keepData }: InstallPlan): void {
-  const now = candidates(host).find((candidate) => candidate.disk.path === disk.path);
+async function checkUnchanged(host: Host, { disk, contents, keepData }: InstallPlan): Promise<void> {
+  const now = (await candidates(host)).find((candidate) => candidate.disk.path === disk.path);
   const { refusal } = now ?? { refusal: "it is gone" };
   if (refusal !== undefined) throw new K3osError("host", `${disk.path} cannot be used any more: ${refusal}`);
   if (now?.disk.size !== disk.size || now.disk.serial !== disk.serial) {
