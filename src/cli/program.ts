@@ -52,7 +52,7 @@ export function createProgram(io: Io): Command {
     ["./k3os down", "stop it"],
     ["./k3os test", "run the tests"],
   );
-  return everywhere(program, (command) => configure(command, io));
+  return everywhere(program, (command) => refuseRepeats(configure(command, io)));
 }
 
 function everywhere(command: Command, change: (command: Command) => void): Command {
@@ -61,9 +61,22 @@ function everywhere(command: Command, change: (command: Command) => void): Comma
   return command;
 }
 
-function configure(command: Command, io: Io): void {
+/** Of two values, one would silently count for nothing. */
+function refuseRepeats(command: Command): void {
+  for (const option of command.options.filter(
+    ({ variadic, required, optional }) => !variadic && (required || optional),
+  )) {
+    let given = false;
+    command.on(`option:${option.name()}`, () => {
+      if (given) command.error(`error: option '${option.flags}' was given twice`);
+      given = true;
+    });
+  }
+}
+
+function configure(command: Command, io: Io): Command {
   if (command.parent !== null) command.helpCommand(false);
-  command
+  return command
     .exitOverride()
     .helpOption("-h, --help", "show this help")
     .showHelpAfterError(`(see ${pathOf(command)} --help)`)

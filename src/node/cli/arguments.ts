@@ -2,7 +2,7 @@ import { K3osError } from "../../errors.ts";
 
 /**
  * Options of a command of ours: `flags` stand alone, `values` take the next word or what follows `=`. Anything else is
- * a usage error.
+ * a usage error, and so is a second value: one of the two would silently count for nothing.
  */
 export function parseArguments(
   args: readonly string[],
@@ -15,6 +15,7 @@ export function parseArguments(
     else if (allowed.values?.includes(name)) {
       const value = rest.length > 0 ? rest.join("=") : args[++i];
       if (value === undefined) throw new K3osError("usage", `${name} needs a value`);
+      if (options[name] !== undefined) throw givenTwice(name);
       options[name] = value;
     } else {
       const known = [...(allowed.flags ?? []), ...(allowed.values ?? [])].join(", ");
@@ -22,4 +23,9 @@ export function parseArguments(
     }
   }
   return options;
+}
+
+/** For values that may also come as a word, or by another name of the option. */
+export function givenTwice(option: string): K3osError {
+  return new K3osError("usage", `the value of ${option} was given twice`);
 }

@@ -40,6 +40,12 @@ describe("readSettings", () => {
     expect(() => readSettings(["--fast"], {}, {})).toThrow('unexpected "--fast"');
     expect(() => readSettings(["a", "b", "c"], {}, {})).toThrow('unexpected "c"');
     expect(() => readSettings(["--device"], {}, {})).toThrow("--device needs a value");
+    for (const twice of [
+      ["--device", "b"],
+      ["--config-url", "b", "--config", "c"],
+    ]) {
+      expect(() => readSettings(["a", ...twice], {}, {})).toThrow("was given twice");
+    }
     expect(() => readSettings(["--takeover"], {}, {})).toThrow("not supported");
   });
 });

@@ -1,7 +1,7 @@
 import type { InstallConfig } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Settings } from "../install/settings.ts";
-import { parseArguments } from "./arguments.ts";
+import { givenTwice, parseArguments } from "./arguments.ts";
 
 const FLAGS: Readonly<Record<string, "silent" | "force" | "power_off" | "no_format" | "force_efi" | "debug">> = {
   "--silent": "silent",
@@ -67,15 +67,26 @@ export function readSettings(
     if (value === undefined || value === "") continue;
     settings[key] = isFlag(key) ? value !== "false" && value !== "0" : value;
   }
-  if (words[0] !== undefined) settings.device = words[0];
-  if (words[1] !== undefined) settings.iso_url = words[1];
+  return { ...settings, ...flagsOf(given), ...valuesOf(words, given) } as Settings;
+}
+
+function flagsOf(given: Readonly<Record<string, string>>): Record<string, true> {
+  return Object.fromEntries(Object.keys(given).flatMap((name) => (FLAGS[name] ? [[FLAGS[name], true]] : [])));
+}
+
+/** The device, the image and the like, each given once, whether as a word or by one of its options. */
+function valuesOf(words: readonly string[], given: Readonly<Record<string, string>>): Record<string, string> {
+  const values: Record<string, string> = {};
+  const [device, image] = words;
+  if (device !== undefined) values.device = device;
+  if (image !== undefined) values.iso_url = image;
   for (const [name, value] of Object.entries(given)) {
-    const flag = FLAGS[name];
     const key = VALUES[name];
-    if (flag !== undefined) settings[flag] = true;
-    if (key !== undefined) settings[key] = value;
+    if (key === undefined) continue;
+    if (values[key] !== undefined) throw givenTwice(name);
+    values[key] = value;
   }
-  return settings as Settings;
+  return values;
 }
 
 function isFlag(key: keyof InstallConfig): boolean {
