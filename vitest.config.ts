@@ -10,6 +10,7 @@ export default defineConfig({
         test: {
           name: "vm",
           include: ["test/vm/**/*.test.ts"],
+          setupFiles: ["test/vm/support/setup.ts"],
           poolOptions: { forks: { singleFork: true } },
           testTimeout: 240_000,
           hookTimeout: 900_000,
