@@ -118,18 +118,3 @@ configs:
 		})
 	}
 }
-
-func TestLogIsBounded(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "log")
-	if err := os.WriteFile(name, make([]byte, logLimit+1), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := openLog(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if info, _ := f.Stat(); info.Size() != 0 {
-		t.Errorf("the log starts with %d bytes; want a new one", info.Size())
-	}
-}

@@ -13,10 +13,8 @@ import (
 	"time"
 )
 
-const (
-	logLimit    = 5 << 20
-	stopPatient = 3 * time.Second
-)
+// stopPatience is how long containerd may take to end when it is asked to.
+const stopPatience = 3 * time.Second
 
 // Run keeps containerd running until ctx ends, then stops it. Pods do not depend on it: their shims live on and are
 // found again. A containerd that cannot be started at all is an error; one that dies is started again.
@@ -50,7 +48,7 @@ func Run(ctx context.Context, configFile, logFile string) error {
 }
 
 func runOnce(ctx context.Context, exe, configFile, logFile string) error {
-	log, err := openLog(logFile)
+	log, err := openLog(logFile, logLimit)
 	if err != nil {
 		return err
 	}
@@ -61,21 +59,13 @@ func runOnce(ctx context.Context, exe, configFile, logFile string) error {
 	// The shim lies beside this binary, or in the PATH.
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(exe)+":"+os.Getenv("PATH"), "GOMEMLIMIT=", "GOGC=50")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopPatient
+	cmd.WaitDelay = stopPatience
 	// When k3s is killed, so is containerd: a second one would wait for the first one's locks for ever. The kernel
 	// sends the signal when the *thread* that started the child ends, hence the lock.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	return cmd.Run()
-}
-
-// openLog appends, but starts a new file (keeping one old) when the log has grown.
-func openLog(name string) (*os.File, error) {
-	if info, err := os.Stat(name); err == nil && info.Size() > logLimit {
-		_ = os.Rename(name, name+".1")
-	}
-	return os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
 }
 
 // WaitReady returns when something answers on the socket.
