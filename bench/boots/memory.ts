@@ -76,7 +76,7 @@ function reclaimable(field: (name: string) => number): number {
 }
 
 /** The processes that the probe saw: `process <rss> <pss> <anonymous> <cgroup> <argv…>`. */
-export function processesIn(lines: readonly Line[]): GuestProcess[] {
+function processesIn(lines: readonly Line[]): GuestProcess[] {
   return rests(lines, "process").map((line) => {
     const [rss = "0", pss = "0", anonymous = "0", cgroup = "", ...argv] = line.trim().split(" ");
     return { rss: Number(rss), pss: Number(pss), anonymous: Number(anonymous), cgroup, argv };

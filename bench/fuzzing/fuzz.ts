@@ -9,14 +9,14 @@ export interface Seed {
   readonly text: string;
 }
 
-export interface Found extends Defect {
+interface Found extends Defect {
   /** The number of the input, which with the seed tells the text again. */
   readonly input: number;
   readonly layer: LayerKind;
   readonly text: string;
 }
 
-export interface Count {
+interface Count {
   readonly kind: LayerKind;
   readonly verdicts: Record<Verdict, number>;
   defects: number;

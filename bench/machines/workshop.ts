@@ -6,7 +6,7 @@ import { type PackageSource, packageSource } from "../../src/build/packages.ts";
 import { findProject } from "../../src/build/project.ts";
 import { type Runner, runRecipe, type Step } from "../../src/build/steps.ts";
 import { openStore, type Store } from "../../src/build/store.ts";
-import { cacheDirectory } from "../../src/host/xdg.ts";
+import { cacheDirectory } from "../../src/build/xdg.ts";
 import { type BaseSpec, parseBaseSpec } from "../../src/image/spec.ts";
 import type { Progress } from "../../src/progress.ts";
 

@@ -1,8 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { readNamedFile } from "../host/read-file.ts";
-import { cacheDirectory } from "../host/xdg.ts";
 import { parseLock } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
@@ -12,6 +10,7 @@ import { packageSource } from "./packages.ts";
 import { checkHost, checkSpecFiles } from "./preflight.ts";
 import { findProject, makerDigests, projectVersion } from "./project.ts";
 import { type PruneOptions, pruneStore, rememberBuild } from "./prune.ts";
+import { readNamedFile } from "./read-file.ts";
 import {
   type BuiltImage,
   type DiskFormat,
@@ -28,6 +27,7 @@ import { k3sReleases, officialReleases } from "./release.ts";
 import { runRecipe } from "./steps.ts";
 import { openStore } from "./store.ts";
 import type { Tools } from "./tools.ts";
+import { cacheDirectory } from "./xdg.ts";
 
 export type { DiskOptions, SectorSize } from "./media/disk.ts";
 export type { BuiltImage, DiskFormat, Medium } from "./recipe.ts";

@@ -89,7 +89,7 @@ export function k3sReleases({ store, baseUri, signal, offline, locked, ...option
 }
 
 /** The sum of the binary in a list as sha256sum(1) writes it. */
-export function sumOf(list: string, version: string): string {
+function sumOf(list: string, version: string): string {
   const sum = /^([0-9a-f]{64}) [ *]k3s$/m.exec(list)?.[1];
   if (sum) return sum;
   throw new K3osError("integrity", `The sums of k3s ${version} do not name its binary.`, {

@@ -1,6 +1,6 @@
+import { readNamedFile } from "../build/read-file.ts";
 import { load } from "../config/load.ts";
 import type { Problem } from "../config/problem.ts";
-import { readNamedFile } from "../host/read-file.ts";
 import type { Io } from "./io.ts";
 import { reportProblems, Told } from "./report.ts";
 

@@ -13,5 +13,5 @@ export { formatProblem, type Problem, type Severity } from "./problem.ts";
 export { quote, type ReadFile, type RenderedFile, render } from "./render.ts";
 export { type Config, type ConfigFile, type InstallConfig, schema } from "./schema.ts";
 export { withoutUserInfo } from "./secrets.ts";
-export { describe, redact, toYaml } from "./show.ts";
+export { describe, redact, toYaml, withoutInstall } from "./show.ts";
 export { canonicalPath } from "./spelling.ts";

@@ -3,7 +3,7 @@ import type { Finding } from "./problem.ts";
 import type { Dict, Entry, Span, Tree } from "./tree.ts";
 
 /** Bounds of a YAML layer: far beyond any real config, small enough that a hostile one costs a booting node little. */
-export const LIMITS = {
+const LIMITS = {
   characters: 1024 * 1024,
   depth: 32,
   words: 50_000,

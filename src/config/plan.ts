@@ -68,7 +68,7 @@ export type Step = { readonly phase: Phase } & (
 
 type CommandList = "init_cmd" | "boot_cmd" | "run_cmd";
 
-export interface DnsStep {
+interface DnsStep {
   readonly phase: Phase;
   readonly kind: "dns";
   readonly nameservers: readonly string[];

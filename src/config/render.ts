@@ -53,21 +53,21 @@ export function render(step: Step, read: ReadFile): readonly RenderedFile[] | un
 
 export const ENVIRONMENT = "/etc/environment";
 /** Put by dhcpcd and openresolv before what DHCP says. */
-export const RESOLV_HEAD = "/etc/resolv.conf.head";
+const RESOLV_HEAD = "/etc/resolv.conf.head";
 /** Put after it. */
-export const RESOLV_TAIL = "/etc/resolv.conf.tail";
-export const RESOLV_CONF = "/etc/resolv.conf";
-export const CHRONY_SOURCES = "/etc/chrony/sources.d/k3os.sources";
-export const K3S_CONF = "/etc/conf.d/k3s";
+const RESOLV_TAIL = "/etc/resolv.conf.tail";
+const RESOLV_CONF = "/etc/resolv.conf";
+const CHRONY_SOURCES = "/etc/chrony/sources.d/k3os.sources";
+const K3S_CONF = "/etc/conf.d/k3s";
 export const LOCALTIME = "/etc/localtime";
-export const REGISTRIES = "/etc/rancher/k3s/registries.yaml";
-export const K3S_ENVIRONMENT = "/etc/rancher/k3s/k3s-service.env";
+const REGISTRIES = "/etc/rancher/k3s/registries.yaml";
+const K3S_ENVIRONMENT = "/etc/rancher/k3s/k3s-service.env";
 
 /**
  * Two files of shell assignments. In /etc/conf.d/k3s `K3S_ARGS` holds role and arguments, each quoted for the `eval` that
  * OpenRC's supervise-daemon does with `command_args`; the other one holds the environment, secrets included.
  */
-export function renderK3s({ role, args, environment }: K3sStep): readonly RenderedFile[] {
+function renderK3s({ role, args, environment }: K3sStep): readonly RenderedFile[] {
   const words = [role, ...args].map(quote).join(" ");
   const lines = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}\n`);
   return [

@@ -107,3 +107,11 @@ export function describe(step: Step): string {
       return `run ${step.list}[${step.index}]`;
   }
 }
+
+/** The config without what concerns only the installer: what a node keeps. */
+export function withoutInstall(config: Config): Config {
+  const { k3os, ...rest } = config;
+  if (k3os === undefined) return config;
+  const { install: _, ...others } = k3os;
+  return Object.keys(others).length === 0 ? rest : { ...rest, k3os: others };
+}

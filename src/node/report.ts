@@ -3,7 +3,7 @@ import type { Host } from "../host/host.ts";
 import type { Failure } from "./apply/apply.ts";
 
 /** What `k3os status` and the login prompt repeat of the last apply. */
-export const REPORT = "/run/k3os/report.json";
+const REPORT = "/run/k3os/report.json";
 const ISSUE = "/etc/issue.d/50-config.issue";
 
 export interface Report {

@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
  * Where a boot's stages end up as they are reached: a JSON object a line, as k3s has them in `/run/k3s/stages.json`. The last one,
  * `services`, is added by a service (os/rootfs/etc/init.d/booted).
  */
-export const BOOT_JSON = "/run/k3os/boot.json";
+const BOOT_JSON = "/run/k3os/boot.json";
 
 export interface Stage {
   readonly stage: string;

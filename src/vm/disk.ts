@@ -18,7 +18,7 @@ export interface OwnDisk {
 /** How the guest sees a disk: virtio-blk, virtio-scsi, VMware's SCSI, NVMe, AHCI. */
 export type Bus = "virtio" | "scsi" | "pvscsi" | "nvme" | "sata";
 
-export const DEFAULT_DISK_MIB = 8192;
+const DEFAULT_DISK_MIB = 8192;
 
 /** Reads the size of a disk: `8G`, `20480M`, or GiB as a bare number. */
 export function parseDiskSize(text: string): number {

@@ -1,7 +1,7 @@
 import { K3osError } from "../errors.ts";
 
 /** Less than this and Kubernetes is killed for lack of memory before the node is Ready. */
-export const leastMemoryMiB = 768;
+const leastMemoryMiB = 768;
 
 /** Reads an amount of memory: `1G`, `1024M`, `1.5GiB`, or MiB as a bare number. Refuses what cannot work. */
 export function parseMemory(text: string): number {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { stateDirectory } from "../host/xdg.ts";
+import { stateDirectory } from "../build/xdg.ts";
 
 /** Where machines are kept. */
 export function machinesDir(env: Readonly<Record<string, string | undefined>> = process.env): string {

@@ -5,7 +5,7 @@ import { runForeground } from "./foreground.ts";
 import type { MachinePaths } from "./paths.ts";
 import { type Output, type OutputOptions, outputOf } from "./spawn.ts";
 
-export const user = "rancher";
+const user = "rancher";
 
 /** A machine as ssh sees it. */
 export interface SshTarget {
@@ -26,7 +26,7 @@ export async function ensureSshKey(tools: Tools, paths: MachinePaths, name: stri
 }
 
 /** The command line that reaches a machine. A node in live mode has new host keys after every boot, see `startMachine`. */
-export function sshArguments(
+function sshArguments(
   target: Omit<SshTarget, "tools">,
   options: readonly string[],
   command: readonly string[],

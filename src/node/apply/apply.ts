@@ -93,7 +93,7 @@ function setSysctl(host: Host, key: string, value: string): void {
 }
 
 /** The kernel's name, the one that survives in /etc, and an address for programs that look themselves up. */
-export function setHostname(host: Host, name: string): void {
+function setHostname(host: Host, name: string): void {
   host.poke("/proc/sys/kernel/hostname", name);
   host.write("/etc/hostname", `${name}\n`);
   const others = host

@@ -1,14 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type MemoryHost, memoryHost } from "../../host/memory.ts";
 import * as layers from "../layers.ts";
+import { catchPrinted } from "../testing.ts";
 import { main } from "./main.ts";
 
-const lines: string[] = [];
-beforeEach(() => {
-  lines.length = 0;
-  vi.spyOn(console, "log").mockImplementation((text: string) => void lines.push(text));
-});
-afterEach(() => vi.restoreAllMocks());
+const lines = catchPrinted();
 
 const LOCAL = "/var/lib/rancher/k3os/config.yaml";
 const TEXT =

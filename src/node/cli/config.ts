@@ -1,5 +1,4 @@
 import {
-  type Config,
   canonicalPath,
   describe,
   formatProblem,
@@ -9,6 +8,7 @@ import {
   redact,
   schema,
   toYaml,
+  withoutInstall,
 } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
@@ -37,11 +37,6 @@ export async function configCommand(host: Host, args: readonly string[]): Promis
   }
   if (!options["--json"]) for (const problem of problems) host.warn(`${formatProblem(problem)}\n`);
   return rejected.length > 0 ? 1 : 0;
-}
-
-function withoutInstall({ k3os, ...rest }: Config): Config {
-  const { install: _, ...others } = k3os ?? {};
-  return Object.keys(others).length === 0 ? rest : { ...rest, k3os: others };
 }
 
 /** Of a key, or of every key below it that a layer says something about. */

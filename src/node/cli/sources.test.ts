@@ -1,12 +1,11 @@
-import { afterEach, expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { type MemoryHost, memoryHost } from "../../host/memory.ts";
 import { metadataService } from "../sources/clouds.cases.ts";
 import { fakeCurl } from "../sources/testing.ts";
+import { catchPrinted } from "../testing.ts";
 import { main } from "./main.ts";
 
-const said: string[] = [];
-vi.spyOn(console, "log").mockImplementation((text) => void said.push(String(text)));
-afterEach(() => void said.splice(0));
+const said = catchPrinted();
 
 function machine(uid = 0): MemoryHost {
   const host: MemoryHost = memoryHost({

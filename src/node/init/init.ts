@@ -12,7 +12,7 @@ import { mountState, STATE } from "./state.ts";
 import { layOutInMemory, layOutOnDisk } from "./writable.ts";
 
 /** Where the root is put together before it becomes `/`. */
-export const SYSROOT = "/sysroot";
+const SYSROOT = "/sysroot";
 /** Where the volume that carries the image stays mounted, before and after the change of root. */
 export const MEDIUM = "/run/k3os/medium";
 

@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { Config } from "../../config/index.ts";
 import type { MemoryHost } from "../../host/memory.ts";
 import { memoryTerminal } from "../terminal/memory.ts";
+import { catchPrinted } from "../testing.ts";
 import { installSilently, installWithQuestions } from "./install.ts";
 import { installerMachine } from "./testing.ts";
 
+catchPrinted();
 const config: Config = { hostname: "live", k3os: { labels: { zone: "a" }, install: { silent: true } } };
 const CHANGES = ["wipefs", "dd", "sfdisk", "mkdosfs", "mkfs.ext4", "cp"];
 const changes = (host: MemoryHost) => host.ran.filter(([program = ""]) => CHANGES.includes(program)).length;

@@ -1,4 +1,12 @@
-import { type Config, formatProblem, load, redact, toYaml, withoutUserInfo } from "../../config/index.ts";
+import {
+  type Config,
+  formatProblem,
+  load,
+  redact,
+  toYaml,
+  withoutInstall,
+  withoutUserInfo,
+} from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { fetchFile, isUrl, WORK } from "./fetch.ts";
@@ -32,13 +40,6 @@ export function checkConfig(text: string, name: string): NodeConfig {
 /** The config as people may see it: without its secrets, and without what concerns only the installer. */
 export function showConfig(config: Config): string {
   return toYaml(redact(withoutInstall(config))).trimEnd();
-}
-
-export function withoutInstall(config: Config): Config {
-  const { k3os, ...rest } = config;
-  if (k3os === undefined) return config;
-  const { install: _, ...others } = k3os;
-  return Object.keys(others).length === 0 ? rest : { ...rest, k3os: others };
 }
 
 async function readPlace(host: Host, place: string): Promise<string> {

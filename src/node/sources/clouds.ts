@@ -26,7 +26,7 @@ export interface Cloud {
 }
 
 /** Texts; what the service does not have is missing. User data stays outside: it may be no text. */
-export type Documents = { readonly hello: string; readonly keys?: string; readonly network?: string };
+type Documents = { readonly hello: string; readonly keys?: string; readonly network?: string };
 
 export interface Found {
   readonly hostname?: string | undefined;
