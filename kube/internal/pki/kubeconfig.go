@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 )
@@ -25,6 +26,7 @@ func (s *Store) Kubeconfigs() map[string]string {
 // WriteKubeconfigs writes the components' kubeconfigs. They name files, so a renewed certificate reaches its user.
 func (s *Store) WriteKubeconfigs(server string) error {
 	files := s.Kubeconfigs()
+	var g errgroup.Group
 	for _, l := range s.leaves() {
 		file, ok := files[l.name]
 		if !ok {
@@ -35,11 +37,9 @@ func (s *Store) WriteKubeconfigs(server string) error {
 		c.Clusters["default"].CertificateAuthority = s.CertFile(ServerCA)
 		c.AuthInfos["default"].ClientCertificate = filepath.Join(dir, l.name+".crt")
 		c.AuthInfos["default"].ClientKey = filepath.Join(dir, l.name+".key")
-		if err := writeKubeconfig(file, c, 0o600); err != nil {
-			return err
-		}
+		g.Go(func() error { return writeKubeconfig(file, c, 0o600) })
 	}
-	return nil
+	return g.Wait()
 }
 
 // WriteAdmin writes the administrator's kubeconfig, complete in itself, so that it can be copied to another machine.

@@ -4,6 +4,7 @@
 package pki
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"errors"
@@ -11,8 +12,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/util/cert"
 	"k8s.io/client-go/util/keyutil"
 	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
@@ -118,25 +121,45 @@ func (s *Store) Ensure() (written []string, err error) {
 			return nil, fmt.Errorf("cannot create the certificates' directory: %w", err)
 		}
 	}
-	cas := map[string]*authority{}
-	for _, name := range authorities {
-		if cas[name], err = s.authority(name); err != nil {
-			return nil, fmt.Errorf("certificate authority %s: %w", name, err)
-		}
+	// At once, since most of the time goes into syncing small files, and a file system syncs many in one step.
+	cas := make([]*authority, len(authorities))
+	var g errgroup.Group
+	for i, name := range authorities {
+		g.Go(func() (err error) {
+			if cas[i], err = s.authority(name); err != nil {
+				return fmt.Errorf("certificate authority %s: %w", name, err)
+			}
+			return nil
+		})
 	}
-	if err := s.serviceAccountKey(); err != nil {
-		return nil, fmt.Errorf("service account key: %w", err)
-	}
-	for _, l := range s.leaves() {
-		fresh, err := s.leaf(l, cas[l.ca])
-		if err != nil {
-			return nil, fmt.Errorf("certificate %s: %w", l.name, err)
+	g.Go(func() error {
+		if err := s.serviceAccountKey(); err != nil {
+			return fmt.Errorf("service account key: %w", err)
 		}
-		if fresh {
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	leaves := s.leaves()
+	fresh := make([]bool, len(leaves))
+	for i, l := range leaves {
+		ca := cas[slices.Index(authorities, l.ca)]
+		g.Go(func() (err error) {
+			if fresh[i], err = s.leaf(l, ca); err != nil {
+				return fmt.Errorf("certificate %s: %w", l.name, err)
+			}
+			return nil
+		})
+	}
+	g.Go(s.shareAuthorities)
+	err = g.Wait()
+	for i, l := range leaves {
+		if fresh[i] {
 			written = append(written, l.name)
 		}
 	}
-	return written, s.shareAuthorities()
+	return written, err
 }
 
 type authority struct {
@@ -268,8 +291,12 @@ func write(certFile, keyFile string, c *x509.Certificate, k crypto.Signer) error
 	return WriteFile(certFile, pkiutil.EncodeCertPEM(c), 0o644)
 }
 
-// WriteFile replaces a file in one step, so that neither a reader nor a power failure meets half of it.
+// WriteFile replaces a file in one step, so that neither a reader nor a power failure meets half of it. One that is so already is
+// left alone.
 func WriteFile(name string, data []byte, mode os.FileMode) error {
+	if isSo(name, data, mode) {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
@@ -284,4 +311,13 @@ func WriteFile(name string, data []byte, mode os.FileMode) error {
 		return err
 	}
 	return os.Rename(f.Name(), name)
+}
+
+func isSo(name string, data []byte, mode os.FileMode) bool {
+	info, err := os.Lstat(name)
+	if err != nil || info.Mode() != mode {
+		return false
+	}
+	b, err := os.ReadFile(name)
+	return err == nil && bytes.Equal(b, data)
 }
