@@ -27,8 +27,10 @@ function node(): MemoryHost {
     programs: {
       modprobe: () => ({}),
       mkpasswd: () => ({ stdout: "$6$hash\n" }),
-      sh: (argv) => {
-        const url = argv[3] === "fetch" ? (argv.at(-1) ?? "") : undefined;
+      sh: (argv, { input = "" }) => {
+        const url = argv[3] === "fetch" ? /^url = "(.*)"\n$/.exec(String(input))?.[1] : undefined;
+        if (url?.includes("broken"))
+          return { status: 22, stderr: "curl: (22) The requested URL returned error: 404\n" };
         if (url !== undefined)
           return { stdout: url.endsWith(".yaml") ? "kind: Remote\n" : "ssh-ed25519 AAAA remote\n" };
         return { status: argv[2] === "false" ? 1 : 0 };
@@ -149,5 +151,34 @@ describe("applySteps", () => {
     const { failures } = await applyAll(host, { k3os: { password: "geheim" } });
     expect(failures).toHaveLength(1);
     expect(JSON.stringify(failures)).not.toContain("geheim");
+  });
+
+  it("tells what cannot be fetched, and not how or with which password", async () => {
+    const { failures } = await applyAll(node(), { ssh_authorized_keys: ["https://me:geheim@example.com/broken"] });
+    expect(failures.map(({ reason }) => reason)).toEqual([
+      "https://(hidden)@example.com/broken cannot be fetched: The requested URL returned error: 404",
+    ]);
+    expect(JSON.stringify(failures)).not.toContain("geheim");
+  });
+
+  it("notes for root only what was applied", async () => {
+    const host = node();
+    await applyAll(host, { k3os: { password: "geheim" } });
+    expect(host.stat("/run/k3os/applied")?.mode).toBe(0o600);
+  });
+
+  it("follows no link of a user's", async () => {
+    const host = node();
+    const config: Config = { k3os: { users: [{ name: "ada", ssh_authorized_keys: ["ssh-ed25519 AAAA ada"] }] } };
+    host.mkdir("/home/ada");
+    host.symlink("/etc", "/home/ada/.ssh");
+    const { failures } = await applyAll(host, config);
+    expect(failures.map(({ reason }) => reason)).toEqual(["/home/ada/.ssh is no directory"]);
+    expect(host.stat("/etc/authorized_keys")).toBeUndefined();
+    host.remove("/home/ada/.ssh");
+    host.mkdir("/home/ada/.ssh");
+    host.symlink("/etc/shadow", "/home/ada/.ssh/authorized_keys");
+    await applyAll(host, config);
+    expect(host.readText("/home/ada/.ssh/authorized_keys")).toBe("ssh-ed25519 AAAA ada\n");
   });
 });

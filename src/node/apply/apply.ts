@@ -111,7 +111,9 @@ function addKeys(host: Host, user: string, keys: readonly string[]): void {
   // A volume that is mounted on /home begins empty.
   if (found.home.startsWith("/home/")) makeHome(host, found.home, found.uid);
   host.mkdir(directory, { mode: 0o700 });
-  const existing = host.stat(path) ? host.readText(path).split("\n") : [];
+  // A user may do there as he likes, and we are root: no link of his leads us elsewhere.
+  if (host.stat(directory)?.type !== "directory") throw new K3osError("config", `${directory} is no directory`);
+  const existing = host.stat(path)?.type === "file" ? host.readText(path).split("\n") : [];
   const all = new Set([...existing, ...keys].filter((line) => line !== ""));
   host.write(path, `${[...all].join("\n")}\n`, { mode: 0o600 });
   host.chown(directory, `${found.uid}:${found.gid}`);

@@ -1,14 +1,19 @@
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
+import { curlFailure, curlQuoted } from "../curl.ts";
 
 /** Ten tries, a second apart, as old k3OS had it, since the network may have only just come up; but k3s waits meanwhile. */
 const PATIENCE = [
   ...["--connect-timeout", "5", "--max-time", "10", "--retry", "9", "--retry-delay", "1"],
   ...["--retry-all-errors", "--retry-max-time", "30"],
 ];
+/** More than keys or a manifest ever are: all of it is held in memory. */
+const LIMIT = ["--max-filesize", "16M"];
 
 /** The text at a URL, through the proxy of the config if there is one: it is in /etc/environment by now. */
-export function fetchText(host: Host, url: string): Promise<string> {
-  const curl = ["curl", "--fail", "--silent", "--show-error", "--location", ...PATIENCE, url];
-  return run(host, ["sh", "-c", 'set -a; . /etc/environment; exec "$@"', "fetch", ...curl]);
+export async function fetchText(host: Host, url: string): Promise<string> {
+  const curl = ["curl", "--fail", "--silent", "--show-error", "--location", ...PATIENCE, ...LIMIT, "--config", "-"];
+  const argv = ["sh", "-c", 'set -a; . /etc/environment; exec "$@"', "fetch", ...curl];
+  const result = await host.exec(argv, { input: `url = ${curlQuoted(url)}\n` });
+  if (result.status !== 0) throw curlFailure(url, result);
+  return result.stdout;
 }

@@ -25,7 +25,7 @@ export function seedManifest(host: Host, step: ManifestStep, content: string): v
   host.mkdir(MANIFESTS);
   host.mkdir(SEEDED);
   host.write(`${MANIFESTS}/${step.name}`, content, { mode: 0o600 });
-  host.write(`${SEEDED}/${step.name}`, `${sourceOf(step)}\n${digestOf(content)}\n`);
+  host.write(`${SEEDED}/${step.name}`, `${sourceOf(step)}\n${digestOf(content)}\n`, { mode: 0o600 });
 }
 
 function sourceOf(step: ManifestStep): string {

@@ -9,7 +9,7 @@ import { ZONES } from "./timezone.ts";
 import { account, ownerIds, passwordHash } from "./users.ts";
 import { originalText, writtenPaths } from "./written.ts";
 
-/** Steps that leave no trace are noted here once they are applied: digests, since commands may hold secrets. */
+/** Steps that leave no trace are noted here once they are applied, for root only: a digest like ours gives secrets away. */
 const APPLIED = "/run/k3os/applied";
 
 /** The state of this node, as far as a plan asks for it. */
@@ -51,6 +51,7 @@ export function observe(host: Host): Observed {
 
 /** Notes that a step is applied, for `Observed.done` of this boot. */
 export function noteApplied(host: Host, step: Step): void {
+  if (host.stat(APPLIED) === undefined) host.write(APPLIED, "", { mode: 0o600 });
   host.append(APPLIED, `${digest(step)}\n`);
 }
 

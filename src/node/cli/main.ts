@@ -4,32 +4,45 @@ import { explain } from "../explain.ts";
 import { readFacts } from "../facts.ts";
 
 interface Command {
-  /** One line for the help; commands without one are for the boot only. */
+  /** A sentence for the help; commands without one are for the boot only. */
   readonly about?: string;
+  /** What may follow the name. */
+  readonly options?: string;
+  /** Whether it is for root. */
+  readonly root?: true;
+  /** It answers `--help` itself. */
+  readonly ownHelp?: true;
   readonly run: (host: Host, args: readonly string[]) => Promise<number>;
 }
 
 /** Each is loaded when it is asked for: reading a program takes longer than most of them do. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   status: {
-    about: "Tell how this node is: [--json]",
+    about: "Tell how this node is",
+    options: "[--json]",
     run: async (...call) => (await import("./status.ts")).statusCommand(...call),
   },
   config: {
-    about: "Show the merged config.yaml: [--json] [--plan] [--why KEY] [--dump | --dump-json]",
+    about: "Show the merged config.yaml, what a value comes from, or what applying it would do",
+    options: "[--json] [--plan] [--why KEY] [--dump | --dump-json]",
     run: async (...call) => (await import("./config.ts")).configCommand(...call),
   },
   cfg: { run: async (...call) => (await import("./config.ts")).configCommand(...call) },
   apply: {
-    about: "Apply what changed in the configuration (root)",
+    about: "Apply what changed in the configuration",
+    root: true,
     run: async (...call) => (await import("./apply.ts")).applyCommand(...call),
   },
   reset: {
-    about: "Erase what this node keeps, and boot it as new: [--yes] (root)",
+    about: "Erase what this node keeps, and boot it as new",
+    options: "[--yes]",
+    root: true,
     run: async (...call) => (await import("./reset.ts")).resetCommand(...call),
   },
   install: {
-    about: "Put k3OS on a disk, by questions or silently: see --help (root)",
+    about: "Put k3OS on a disk, by questions or silently",
+    root: true,
+    ownHelp: true,
     run: async (host, args) => {
       const [{ installCommand }, { quickjsTerminal }] = await Promise.all([
         import("./install.ts"),
@@ -39,17 +52,23 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     },
   },
   sources: {
-    about: "Tell which data sources answer, and what they have: [--json] [--only NAME] (root)",
+    about: "Tell which data sources answer, and what they have",
+    options: "[--json] [--only NAME]",
+    root: true,
     run: async (...call) => (await import("./sources.ts")).sourcesCommand(...call),
   },
   boot: { run: async (host) => (await import("../boot/boot.ts")).boot(host).then(() => 0) },
 };
 
 const EXAMPLES = `Examples:
-  k3os status                    is the node Ready, and what is wrong with its config
-  sudo k3os config --why hostname    which file a value comes from
-  sudo k3os install              put k3OS on a disk of this machine
-  sudo k3os apply                after editing /var/lib/rancher/k3os/config.yaml`;
+  k3os status                      is the node Ready, and what is wrong with its config
+  k3os status --json               the same for scripts, with the stages of the boot
+  sudo k3os config --why hostname  which file a value comes from
+  sudo k3os config --plan          what applying the configuration would do
+  sudo k3os apply                  after editing /var/lib/rancher/k3os/config.yaml
+  sudo k3os install                put k3OS on a disk of this machine
+  sudo k3os reset --yes            without the question
+  sudo k3os sources --only aws     ask one of them`;
 
 /** The node's `k3os` command: returns the exit status, 2 for a command line that it does not understand. */
 export async function main(host: Host, args: readonly string[]): Promise<number> {
@@ -57,9 +76,11 @@ export async function main(host: Host, args: readonly string[]): Promise<number>
   if (name === "--help" || name === "-h" || name === "help") return print(help());
   if (name === "--version" || name === "-v") return print(`k3os version ${readFacts(host).version}`);
   try {
-    const command = COMMANDS[name];
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (command === undefined)
       throw new K3osError("usage", `there is no command "${name}"`, { hint: "See k3os --help." });
+    const wantsHelp = rest.includes("--help") || rest.includes("-h");
+    if (wantsHelp && command.about !== undefined && !command.ownHelp) return print(helpOf(name, command));
     return await command.run(host, rest);
   } catch (error) {
     return explain(host, error);
@@ -67,10 +88,19 @@ export async function main(host: Host, args: readonly string[]): Promise<number>
 }
 
 function help(): string {
-  const commands = Object.entries(COMMANDS).flatMap(([name, { about }]) =>
-    about ? [`  ${name.padEnd(8)} ${about}`] : [],
+  const commands = Object.entries(COMMANDS).flatMap(([name, { about, root }]) =>
+    about ? [`  ${name.padEnd(8)} ${about}${root ? " (root)" : ""}`] : [],
   );
-  return ["Usage: k3os COMMAND", "", ...commands, "  --version", "", EXAMPLES].join("\n");
+  const more = "`k3os COMMAND --help` tells its options.";
+  return ["Usage: k3os COMMAND", "", ...commands, "  --version", "", more, "", EXAMPLES].join("\n");
+}
+
+function helpOf(name: string, { about, options = "", root }: Command): string {
+  const usage = `${root ? "sudo " : ""}k3os ${name} ${options}`.trimEnd();
+  const examples = EXAMPLES.split("\n").filter((line) => line.includes(`k3os ${name} `));
+  return [`Usage: ${usage}`, "", `${about}.`, ...(examples.length > 0 ? ["", "Examples:", ...examples] : [])].join(
+    "\n",
+  );
 }
 
 function print(text: string): number {

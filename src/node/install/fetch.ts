@@ -1,6 +1,5 @@
-import { withoutUserInfo } from "../../config/index.ts";
-import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
+import { curlFailure } from "../curl.ts";
 import { watch } from "../watch.ts";
 
 /** Where the installer keeps what it fetches and mounts. Root's only: a config holds secrets. */
@@ -33,20 +32,8 @@ export async function fetchFile(
   ];
   const argv = ["curl", "--fail", "--silent", "--show-error", "--location", ...patience, "--output", path, "--", url];
   const ended = host.exec(argv).then((result) => ({ result }));
-  const { status, stderr } = (await watch(host, ended, path, onBytes)).result;
-  if (status === 0) return;
+  const { result } = await watch(host, ended, path, onBytes);
+  if (result.status === 0) return;
   host.remove(path);
-  const reason =
-    stderr
-      .trim()
-      .split("\n")
-      .at(-1)
-      ?.replace(/^curl: \(\d+\) /, "") ?? "";
-  throw new K3osError(
-    "network",
-    `${withoutUserInfo(url)} cannot be fetched: ${reason || `curl ended with status ${status}`}`,
-    {
-      hint: "Is the address right, and can this machine reach it? `ip route` shows its way out.",
-    },
-  );
+  throw curlFailure(url, result);
 }

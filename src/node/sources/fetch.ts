@@ -1,4 +1,5 @@
 import type { Host } from "../../host/host.ts";
+import { curlQuoted } from "../curl.ts";
 
 export interface Request {
   readonly url: string;
@@ -59,17 +60,13 @@ function section({ url, method = "GET", headers = [], body, privileged }: Reques
     'noproxy = "*"',
     ...PATIENCE,
     `max-filesize = ${MAX_BYTES}`,
-    `url = ${quoted(url)}`,
-    ...(method === "GET" ? [] : [`request = ${quoted(method)}`]),
-    ...headers.map((header) => `header = ${quoted(header)}`),
-    ...(body === undefined ? [] : [`data-binary = ${quoted(body)}`]),
+    `url = ${curlQuoted(url)}`,
+    ...(method === "GET" ? [] : [`request = ${curlQuoted(method)}`]),
+    ...headers.map((header) => `header = ${curlQuoted(header)}`),
+    ...(body === undefined ? [] : [`data-binary = ${curlQuoted(body)}`]),
     ...(privileged ? ['local-port = "1-1023"'] : []),
-    `output = ${quoted(path)}`,
-    `write-out = ${quoted(`${path} %{http_code}\\n`)}`,
+    `output = ${curlQuoted(path)}`,
+    `write-out = ${curlQuoted(`${path} %{http_code}\\n`)}`,
     "",
   ].join("\n");
-}
-
-function quoted(text: string): string {
-  return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }
