@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -56,8 +58,8 @@ func readFiles(files fs.FS, name string, required bool) ([]setting, error) {
 		if err := yaml.Unmarshal(b, &doc); err != nil {
 			return nil, fmt.Errorf("%s: %w", shown, err)
 		}
-		for key, value := range doc {
-			values, err := flatten(value)
+		for _, key := range slices.Sorted(maps.Keys(doc)) { // a key comes before itself with a +
+			values, err := flatten(doc[key])
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", shown, key, err)
 			}

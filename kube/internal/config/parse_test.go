@@ -43,6 +43,7 @@ func TestParseMerges(t *testing.T) {
 		{"an argument keeps its commas", []string{"--kube-apiserver-arg=enable-admission-plugins=A,B"}, nil, nil, func(s Server) any { return s.APIServerArgs }, []string{"enable-admission-plugins=A,B"}},
 		{"a drop-in replaces", nil, nil, files{main: "tls-san: [a]", main + ".d/10.yaml": "tls-san: [b]"}, func(s Server) any { return s.TLSSANs }, []string{"b"}},
 		{"a drop-in appends", nil, nil, files{main: "tls-san: [a]", main + ".d/10.yaml": "tls-san+: [b]", main + ".d/20.yaml": "tls-san+: c"}, func(s Server) any { return s.TLSSANs }, []string{"a", "b", "c"}},
+		{"a file appends to itself", nil, nil, files{main: "tls-san+: [b]\ntls-san: [a]"}, func(s Server) any { return s.TLSSANs }, []string{"a", "b"}},
 		{"drop-ins without a file", nil, nil, files{main + ".d/b.yaml": "node-name: b", main + ".d/a.yaml": "node-name: a"}, func(s Server) any { return s.NodeName }, "b"},
 		{"another file", []string{"-c", "/x.yaml"}, nil, files{"/x.yaml": "node-name: x", main: "node-name: y"}, func(s Server) any { return s.NodeName }, "x"},
 		{"another file by environment", nil, map[string]string{"K3S_CONFIG_FILE": "/x.yaml"}, files{"/x.yaml": "node-name: x"}, func(s Server) any { return s.NodeName }, "x"},

@@ -25,8 +25,10 @@ const (
 	scheme = "unix"
 	// maxRequest is etcd's own limit, with room for the envelope.
 	maxRequest = 1536<<10 + 512<<10
-	// notify is how often a quiet watch is told that it is up to date.
-	notify = 5 * time.Second
+	// notify is how often a quiet watch is told that it is up to date. What that costs, for sixty watches, is a good part of
+	// an idle server; what it is for is that a client who was away can resume from a revision that still exists, and those
+	// are kept for minutes. A read that must be up to date does not wait for it: the API server then asks.
+	notify = 30 * time.Second
 	// minPing is etcd's own limit for how often a client may ask whether the server is there.
 	minPing = 5 * time.Second
 	// etcdVersion is what kine's protocol is compatible with; the API server asks before it uses a newer feature.
