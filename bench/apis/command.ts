@@ -14,6 +14,7 @@ import { type Start, startOnce } from "./server.ts";
 interface ApiOptions extends OutputOptions {
   readonly runs: number;
   readonly timeout: number;
+  readonly idle?: number;
   readonly k3s?: string;
 }
 
@@ -31,6 +32,14 @@ export function apiCommand(io: Io): Command {
     )
     .addOption(numberOption("-n, --runs <count>", "starts", 1, 1000).default(10))
     .addOption(numberOption("--timeout <seconds>", "how long one start may take", 1, 3600).default(60))
+    .addOption(
+      numberOption(
+        "--idle <seconds>",
+        "also watch the first start idle for so long, a minute after it is ready",
+        1,
+        86_400,
+      ),
+    )
     .option("--k3s <file>", "the binary to measure, instead of the image's")
     .addOption(jsonOption())
     .addOption(markdownOption())
@@ -57,15 +66,17 @@ async function runApi(options: ApiOptions, io: Io): Promise<void> {
     api_cpu_s: rounded(over(starts, "first", "cpuSeconds")?.median, 3),
     restart_ready_s: rounded(over(starts, "again", "readySeconds")?.median, 3),
     restart_cpu_s: rounded(over(starts, "again", "cpuSeconds")?.median, 3),
+    idle_cpu_ms_per_s: rounded(over(starts, "first", "idleCpu")?.median, 1),
     starts,
   });
 }
 
-async function startTwice(k3s: string, { timeout }: ApiOptions, signal: AbortSignal): Promise<Starts> {
+async function startTwice(k3s: string, { timeout, idle }: ApiOptions, signal: AbortSignal): Promise<Starts> {
   const dir = mkdtempSync(join(tmpdir(), "k3os-bench-api-"));
   try {
-    const start = () => startOnce(k3s, dir, signal, timeout * 1000);
-    return { first: await start(), again: await start() };
+    const options = { timeoutMs: timeout * 1000, signal };
+    const first = await startOnce(k3s, dir, { ...options, ...(idle !== undefined && { idleSeconds: idle }) });
+    return { first, again: await startOnce(k3s, dir, options) };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -76,13 +87,15 @@ function over(starts: readonly Starts[], which: keyof Starts, what: keyof Start)
 }
 
 function table(starts: readonly Starts[]): Table {
-  const row = (title: string, what: keyof Start) => [
+  const row = (title: string, what: keyof Start, digits = 2) => [
     title,
-    cell(over(starts, "first", what), 2),
-    cell(over(starts, "again", what), 2),
+    cell(over(starts, "first", what), digits),
+    cell(over(starts, "again", what), digits),
   ];
+  const idle =
+    over(starts, "first", "idleCpu") === undefined ? [] : [row("idle, ms of processor time a second", "idleCpu", 1)];
   return {
     head: ["", "first start", "restart"],
-    rows: [row("API ready, s", "readySeconds"), row("of it processor time, s", "cpuSeconds")],
+    rows: [row("API ready, s", "readySeconds"), row("of it processor time, s", "cpuSeconds"), ...idle],
   };
 }

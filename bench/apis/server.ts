@@ -13,29 +13,47 @@ import { cpuSeconds } from "./cpu.ts";
 export interface Start {
   readonly readySeconds: number;
   readonly cpuSeconds: number;
+  /** Milliseconds of processor time a second, of a server that nobody asks for anything. */
+  readonly idleCpu?: number;
 }
 
+export interface StartOptions {
+  readonly timeoutMs: number;
+  /** Watch it idle for so long afterwards. */
+  readonly idleSeconds?: number;
+  readonly signal: AbortSignal;
+}
+
+/** How long a start goes on after the API is ready: controllers begin, first lists become garbage. */
+const settleMs = 60_000;
 const stopPatienceMs = 10_000;
 /** The k3s binary tells there how far it is, even when it runs natively. */
 const stagesFile = "/run/k3s/stages.json";
 
-/** Starts a server without a node on data in `dir`, waits until its API is ready, and stops it. */
-export async function startOnce(k3s: string, dir: string, signal: AbortSignal, timeoutMs: number): Promise<Start> {
+/** Starts a server without a node on data in `dir`, waits until its API is ready, watches it if that is wanted, and stops it. */
+export async function startOnce(k3s: string, dir: string, options: StartOptions): Promise<Start> {
+  const { timeoutMs, idleSeconds, signal } = options;
   const port = await freePort();
   const argv = await serverArguments(dir, port);
   const [log, kubeconfig] = [join(dir, "k3s.log"), join(dir, "k3s.yaml")];
   rmSync(kubeconfig, { force: true });
   const output = openSync(log, "w");
   const hadStages = existsSync(stagesFile);
-  const start = performance.now();
+  const started = performance.now();
   const child = spawn(k3s, argv, { env: environment(dir), stdio: ["ignore", output, output] });
   closeSync(output);
   const kill = () => void child.kill("SIGKILL");
   process.once("exit", kill);
   try {
     await awaitReady(child, port, { log, kubeconfig }, signal, timeoutMs);
-    const readySeconds = (performance.now() - start) / 1000;
-    return { readySeconds, cpuSeconds: cpuSeconds(readFileSync(`/proc/${child.pid}/stat`, "utf8")) };
+    const readySeconds = (performance.now() - started) / 1000;
+    const cpu = () => cpuSeconds(readFileSync(`/proc/${child.pid}/stat`, "utf8"));
+    const start = { readySeconds, cpuSeconds: cpu() };
+    if (idleSeconds === undefined) return start;
+    await sleep(settleMs, signal);
+    const before = cpu();
+    await sleep(idleSeconds * 1000, signal);
+    return { ...start, idleCpu: ((cpu() - before) * 1000) / idleSeconds };
   } finally {
     await stop(child);
     process.removeListener("exit", kill);
