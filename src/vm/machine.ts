@@ -1,60 +1,23 @@
-import { spawn } from "node:child_process";
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Tools, toolsIn } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import { type Claim, claim } from "./claim.ts";
-import { ensureDisk, type OwnDisk } from "./disk.ts";
+import { ensureDisk } from "./disk.ts";
 import { kubectlCommand } from "./kubectl.ts";
+import { powerOn, type StartOptions } from "./launch.ts";
 import { checkName, commandFor } from "./name.ts";
-import type { Nic } from "./nics.ts";
 import { cidata } from "./nocloud.ts";
 import { type MachinePaths, machinePaths, machinesDir } from "./paths.ts";
-import { checkPort, freePort } from "./ports.ts";
-import { identify, isAlive, signalProcess } from "./process.ts";
-import { type Accel, type Boot, type Disk, qemuArguments } from "./qemu.ts";
+import { isAlive, signalProcess } from "./process.ts";
 import { connectQmp, type Qmp } from "./qmp.ts";
 import { type MachineRecord, type MachineState, readRecord, stateOf, writeRecord } from "./record.ts";
-import { lastLines, Serial } from "./serial.ts";
+import { Serial } from "./serial.ts";
 import { type Output, type OutputOptions, outputOf } from "./spawn.ts";
 import { ensureSshKey, type SshTarget, sshRun } from "./ssh.ts";
 import { poll } from "./wait.ts";
 
-export interface StartOptions {
-  readonly name: string;
-  readonly tools: Tools;
-  readonly boot: Boot;
-  readonly accel: Accel;
-  readonly memoryMiB: number;
-  readonly cpus: number;
-  /** The text of config.yaml, handed over as it is. */
-  readonly config?: string | undefined;
-  /** Ports of the workstation; free ones are chosen for those that are not given. */
-  readonly ports?: { readonly ssh?: number | undefined; readonly api?: number | undefined };
-  readonly disks?: readonly Disk[];
-  /** A disk of its own: it boots from it if `boot` says so, and keeps it until it is removed. */
-  readonly disk?: OwnDisk | undefined;
-  /** Its network cards; one if not given. */
-  readonly nics?: readonly Nic[] | undefined;
-  /** See `QemuOptions`. */
-  readonly clock?: string | undefined;
-  /** Remembered for `status` and `kubectl`. */
-  readonly version?: string;
-  readonly k3s?: string;
-  /** Where machines are kept; the user's own place by default. */
-  readonly home?: string;
-  readonly signal?: AbortSignal | undefined;
-}
+export type { StartOptions } from "./launch.ts";
 
 /**
  * Powers a machine on and returns once QEMU runs; `waitReady` tells when it is of use. The machine outlives this
@@ -73,7 +36,8 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
     writeFileSync(paths.seed, seed(options, key));
     if (options.disk !== undefined)
       await ensureDisk(options.tools, paths.disk, options.disk, options.name, options.signal);
-    return await powerOn(options, paths);
+    await powerOn(options, paths);
+    return new Machine(options.name, paths);
   } catch (error) {
     if (isNew) rmSync(paths.dir, { recursive: true, force: true });
     throw error;
@@ -93,125 +57,6 @@ export function refuseRunning(name: string, home = machinesDir()): void {
 function seed(options: StartOptions, key: string): Uint8Array {
   const user = options.config === undefined ? {} : { userData: options.config };
   return cidata({ hostname: options.name, instanceId: `k3os-${options.name}`, publicKeys: [key], ...user });
-}
-
-/** Somebody may take a port between the choice and QEMU's start; then others are chosen. */
-async function powerOn(options: StartOptions, paths: MachinePaths): Promise<Machine> {
-  const ports = options.ports ?? {};
-  if (ports.ssh !== undefined) await checkPort(ports.ssh, "ssh");
-  if (ports.api !== undefined) await checkPort(ports.api, "the Kubernetes API");
-  for (let attempt = 1; ; attempt++) {
-    const chosen = { ssh: ports.ssh ?? (await freePort()), api: ports.api ?? (await freePort()) };
-    const complaint = await launch(options, paths, chosen);
-    if (complaint === undefined) return new Machine(options.name, paths);
-    if (attempt < 3 && complaint.includes("host forwarding")) continue;
-    throw new K3osError("machine", `QEMU ended at once: ${complaint}`);
-  }
-}
-
-/** Starts QEMU; `undefined` when it runs, otherwise what it said before it ended. */
-async function launch(
-  options: StartOptions,
-  paths: MachinePaths,
-  ports: MachineRecord["ports"],
-): Promise<string | undefined> {
-  options.signal?.throwIfAborted();
-  for (const file of [paths.serialLog, paths.qmpSocket, paths.serialSocket]) rmSync(file, { force: true });
-  const { argv, env } = options.tools.command(qemuCommand(options, paths, ports));
-  const [program = "", ...rest] = argv;
-  const log = openSync(paths.qemuLog, "w", 0o600);
-  const child = spawn(program, rest, {
-    cwd: paths.dir,
-    env: { ...process.env, ...env },
-    detached: true,
-    stdio: ["ignore", log, log],
-  });
-  closeSync(log);
-  const id = child.pid === undefined ? undefined : identify(child.pid);
-  let ended = id === undefined;
-  child.once("error", () => (ended = true));
-  child.once("exit", () => (ended = true));
-  child.unref();
-  if (id !== undefined) {
-    // In the same breath as the start: there is no moment in which a machine runs that nobody remembers.
-    writeRecord(paths.record, {
-      format: 1,
-      name: options.name,
-      phase: "starting",
-      process: id,
-      started: new Date().toISOString(),
-      boot: options.boot,
-      toolsRoot: options.tools.root,
-      accel: options.accel,
-      memoryMiB: options.memoryMiB,
-      cpus: options.cpus,
-      ports,
-      ...(options.version === undefined ? {} : { version: options.version }),
-      ...(options.k3s === undefined ? {} : { k3s: options.k3s }),
-    });
-  }
-  try {
-    const up = await poll(async () => (ended ? false : await answers(paths)), {
-      timeoutMs: 15_000,
-      everyMs: 20,
-      signal: options.signal,
-    });
-    if (up === true) return undefined;
-  } catch (error) {
-    if (id !== undefined) signalProcess(id, "SIGKILL");
-    throw error;
-  }
-  if (id !== undefined) signalProcess(id, "SIGKILL");
-  rmSync(paths.record, { force: true });
-  return lastLines(readFileSync(paths.qemuLog, "utf8"), 3) || "it said nothing";
-}
-
-async function answers(paths: MachinePaths): Promise<true | undefined> {
-  try {
-    (await connectQmp(paths.qmpSocket)).close();
-    return true;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Sockets are named relative to the machine's directory, in which QEMU runs: absolute ones may be too long. */
-function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineRecord["ports"]): string[] {
-  const firmware = options.boot.kind === "image" ? "bios" : options.boot.firmware;
-  return qemuArguments({
-    name: options.name,
-    accel: options.accel,
-    memoryMiB: options.memoryMiB,
-    cpus: options.cpus,
-    boot: options.boot,
-    seed: paths.seed,
-    forwards: [
-      { host: ports.ssh, guest: 22 },
-      { host: ports.api, guest: 6443 },
-    ],
-    nics: options.nics,
-    clock: options.clock,
-    qmpSocket: "qmp.sock",
-    serialSocket: "serial.sock",
-    serialLog: "serial.log",
-    disks: [...ownDisk(options, paths), ...(options.disks ?? [])],
-    ...(firmware === "bios" ? {} : { uefi: uefi(firmware, options.tools, paths) }),
-  });
-}
-
-function ownDisk({ disk }: StartOptions, paths: MachinePaths): Disk[] {
-  if (disk === undefined) return [];
-  // A medium comes first.
-  return [{ file: paths.disk, format: "qcow2", bus: disk.bus, sectorSize: disk.sectorSize, bootIndex: 1 }];
-}
-
-/** The firmware's code, and the machine's variables, which begin as the firmware's vendor has them. */
-function uefi(firmware: "uefi" | "secure-boot", tools: Tools, paths: MachinePaths) {
-  const ovmf = (name: string) => tools.path(`usr/share/OVMF/${name}`);
-  const isSecure = firmware === "secure-boot";
-  const vars = isSecure ? paths.secureBootVars : paths.uefiVars;
-  if (!existsSync(vars)) copyFileSync(ovmf(isSecure ? "OVMF_VARS_4M.ms.fd" : "OVMF_VARS_4M.fd"), vars);
-  return { code: ovmf(isSecure ? "OVMF_CODE_4M.secboot.fd" : "OVMF_CODE_4M.fd"), vars };
 }
 
 /** The machine of that name, running or not; `undefined` when there is none. */

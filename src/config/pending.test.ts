@@ -1,0 +1,149 @@
+import { describe, expect, it } from "vitest";
+import { utf8 } from "./bytes.ts";
+import { type Observed, type ObservedAccount, pending, render, type Step } from "./index.ts";
+import { steps, WHOLE } from "./plan.cases.ts";
+
+/** A node as an object, on which steps can be applied. */
+class TestNode implements Observed {
+  readonly files = new Map<string, { content: Uint8Array; mode: number; owner: string }>();
+  private readonly modules = new Set<string>();
+  private readonly sysctls = new Map<string, string>();
+  private readonly keys: string[] = [];
+  private readonly applied = new Set<string>();
+  private readonly originals = new Map<string, string | undefined>();
+  private readonly accounts = new Map<string, ObservedAccount>();
+  private readonly passwords = new Map<string, string>();
+  private readonly mounts = new Set<string>();
+  private readonly manifests = new Set<string>();
+  private zone?: string;
+  private name = "localhost";
+
+  file(path: string) {
+    const file = this.files.get(path);
+    return file && { ...file, ownedBy: (owner: string) => file.owner === owner };
+  }
+  moduleLoaded = (name: string) => this.modules.has(name);
+  sysctl = (key: string) => this.sysctls.get(key);
+  hostname = () => this.name;
+  passwordHash = (user: string) => this.passwords.get(user);
+  original = (path: string) => (this.originals.has(path) ? this.originals.get(path) : this.text(path));
+  timezone = () => this.zone;
+  mounted = (path: string) => this.mounts.has(path);
+  account = (user: string) => this.accounts.get(user);
+  madeAccounts = () => [...this.accounts.keys()];
+  written = () => [...this.originals.keys()];
+  seeded = ({ name }: { name: string }) => this.manifests.has(name);
+  authorizedKeys = () => this.keys;
+  done = (step: Step) => this.applied.has(JSON.stringify(step));
+
+  apply(step: Step): void {
+    this.applied.add(JSON.stringify(step));
+    if (step.kind === "module") this.modules.add(step.name);
+    if (step.kind === "sysctl") this.sysctls.set(step.key, `${step.value.replaceAll(" ", "\t")}\n`);
+    if (step.kind === "hostname") this.name = step.name;
+    if (step.kind === "authorized-keys") this.keys.push(...step.keys);
+    if (step.kind === "password" && step.hashed) this.passwords.set(step.user, step.password);
+    if (step.kind === "timezone") this.zone = step.zone;
+    if (step.kind === "mount") this.mounts.add(step.path);
+    if (step.kind === "account") this.accounts.set(step.user, step);
+    if (step.kind === "no-account") this.accounts.delete(step.user);
+    if (step.kind === "manifest" || step.kind === "remote-manifest") this.manifests.add(step.name);
+    if (step.kind === "restore") this.restore(step.path);
+    for (const { path, content, mode, owner = "root" } of render(step, this.original) ?? []) {
+      if (step.kind === "file") this.originals.delete(path);
+      else if (step.kind !== "k3s" && !this.originals.has(path)) this.originals.set(path, this.text(path));
+      this.files.set(path, { content: typeof content === "string" ? utf8(content) : content, mode, owner });
+    }
+  }
+
+  private text(path: string): string | undefined {
+    const file = this.files.get(path);
+    return file && new TextDecoder().decode(file.content);
+  }
+
+  private restore(path: string): void {
+    const text = this.originals.get(path);
+    if (text === undefined) this.files.delete(path);
+    else this.files.set(path, { content: utf8(text), mode: 0o644, owner: "root" });
+    this.originals.delete(path);
+  }
+}
+
+describe("what is pending", () => {
+  it("is everything on a fresh node, and nothing once it is applied", () => {
+    const node = new TestNode();
+    const all = steps(WHOLE);
+    expect(pending(all, node)).toEqual(all);
+    for (const step of all) node.apply(step);
+    expect(pending(all, node)).toEqual([]);
+  });
+
+  it.each([
+    ["a mode", "write_files: [{ path: /a }]", "write_files: [{ path: /a, permissions: 0600 }]", ["file"]],
+    ["an owner", "write_files: [{ path: /a }]", "write_files: [{ path: /a, owner: rancher }]", ["file"]],
+    ["a content", "write_files: [{ path: /a }]", "write_files: [{ path: /a, content: b }]", ["file"]],
+    ["a label", "k3os: { labels: { a: b } }", "k3os: { labels: { a: c } }", ["k3s"]],
+    ["a variable", "k3os: { environment: { a: b } }", "k3os: { environment: { a: c } }", ["k3s", "environment"]],
+    ["a command", "run_cmd: [a, b]", "run_cmd: [a, c]", ["command"]],
+    ["a zone", "k3os: { timezone: UTC }", "k3os: { timezone: Asia/Tokyo }", ["timezone"]],
+    ["a user's shell", "k3os: { users: { name: a } }", "k3os: { users: { name: a, shell: /bin/sh } }", ["account"]],
+    ["a user", "k3os: { users: { name: a } }", "k3os: { users: { name: b } }", ["no-account", "account", "password"]],
+    ["no zone any more", "k3os: { timezone: UTC }", "", []],
+    ["no registry any more", "k3os: { registries: { mirrors: { a: } } }", "", ["restore"]],
+    ["no variable any more", "k3os: { environment: { A: b } }", "", ["restore", "k3s"]],
+    [
+      "a variable less",
+      "k3os: { environment: { A: b, C: d } }",
+      "k3os: { environment: { C: d } }",
+      ["k3s", "environment"],
+    ],
+    ["no file any more", "write_files: [{ path: /a }]", "", []],
+    ["nothing", "hostname: a", "hostname: a # note", []],
+  ])("is only what has changed: %s", (_, before, after, kinds) => {
+    const node = new TestNode();
+    for (const step of steps(before)) node.apply(step);
+    expect(pending(steps(after), node).map(({ kind }) => kind)).toEqual(kinds);
+  });
+
+  it.each([
+    ["write_files: [{ path: /etc/environment, content: A=1 }]\nk3os: { environment: { B: 2 } }", "A=1\nB=2\n"],
+    [
+      "write_files: [{ path: /etc/environment, content: QT0x, encoding: b64 }]\nk3os: { environment: { B: 2 } }",
+      "A=1\nB=2\n",
+    ],
+    ["write_files: [{ path: /etc/environment, content: A=1 }]\nk3os: { environment: { A: 2 } }", "A=2"],
+  ])("settles though a file of the user's is also written by a key: %j", (text, content) => {
+    const node = new TestNode();
+    for (const step of steps(text)) node.apply(step);
+    expect(new TextDecoder().decode(node.file("/etc/environment")?.content)).toBe(content);
+    expect(pending(steps(text), node)).toEqual([]);
+  });
+
+  it("writes a file of the user's anew when the step below it writes", () => {
+    const text = (label: string) =>
+      `write_files: [{ path: /etc/conf.d/k3s, content: mine }]\nk3os: { labels: { a: b }, token: ${label} }`;
+    const node = new TestNode();
+    for (const step of steps(text("a"))) node.apply(step);
+    const due = pending(steps(text("b")), node);
+    expect(due.map(({ kind }) => kind)).toEqual(["k3s", "file"]);
+    for (const step of due) node.apply(step);
+    expect(new TextDecoder().decode(node.file("/etc/conf.d/k3s")?.content)).toBe("mine");
+  });
+
+  it("takes back what a key did that is gone, and nothing that others did", () => {
+    const node = new TestNode();
+    node.files.set("/etc/environment", { content: utf8("SHIPPED=1\n"), mode: 0o644, owner: "root" });
+    for (const step of steps("k3os: { environment: { A: b }, registries: { mirrors: { a: } } }")) node.apply(step);
+    for (const step of pending(steps(""), node)) node.apply(step);
+    expect(new TextDecoder().decode(node.file("/etc/environment")?.content)).toBe("SHIPPED=1\n");
+    expect(node.file("/etc/rancher/k3s/registries.yaml")).toBeUndefined();
+    expect(pending(steps(""), node)).toEqual([]);
+  });
+
+  it("lets a file of the user's replace one that a key writes", () => {
+    const text = "write_files: [{ path: /etc/resolv.conf.head, content: mine }]\nk3os: { dns_nameservers: [1.1.1.1] }";
+    const node = new TestNode();
+    for (const step of steps(text)) node.apply(step);
+    expect(pending(steps(text), node)).toEqual([]);
+  });
+});

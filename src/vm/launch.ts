@@ -1,0 +1,159 @@
+import { spawn } from "node:child_process";
+import { closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
+import type { Tools } from "../build/tools.ts";
+import { K3osError } from "../errors.ts";
+import type { OwnDisk } from "./disk.ts";
+import type { Nic } from "./nics.ts";
+import type { MachinePaths } from "./paths.ts";
+import { checkPort, freePort } from "./ports.ts";
+import { identify, signalProcess } from "./process.ts";
+import { type Accel, type Boot, type Disk, qemuArguments } from "./qemu.ts";
+import { connectQmp } from "./qmp.ts";
+import { type MachineRecord, writeRecord } from "./record.ts";
+import { lastLines } from "./serial.ts";
+import { poll } from "./wait.ts";
+
+export interface StartOptions {
+  readonly name: string;
+  readonly tools: Tools;
+  readonly boot: Boot;
+  readonly accel: Accel;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  /** The text of config.yaml, handed over as it is. */
+  readonly config?: string | undefined;
+  /** Ports of the workstation; free ones are chosen for those that are not given. */
+  readonly ports?: { readonly ssh?: number | undefined; readonly api?: number | undefined };
+  readonly disks?: readonly Disk[];
+  /** A disk of its own: it boots from it if `boot` says so, and keeps it until it is removed. */
+  readonly disk?: OwnDisk | undefined;
+  /** Its network cards; one if not given. */
+  readonly nics?: readonly Nic[] | undefined;
+  /** See `QemuOptions`. */
+  readonly clock?: string | undefined;
+  /** Remembered for `status` and `kubectl`. */
+  readonly version?: string;
+  readonly k3s?: string;
+  /** Where machines are kept; the user's own place by default. */
+  readonly home?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Starts QEMU, and returns once it runs. Somebody may take a port between the choice and QEMU's start; then others are chosen. */
+export async function powerOn(options: StartOptions, paths: MachinePaths): Promise<void> {
+  const ports = options.ports ?? {};
+  if (ports.ssh !== undefined) await checkPort(ports.ssh, "ssh");
+  if (ports.api !== undefined) await checkPort(ports.api, "the Kubernetes API");
+  for (let attempt = 1; ; attempt++) {
+    const chosen = { ssh: ports.ssh ?? (await freePort()), api: ports.api ?? (await freePort()) };
+    const complaint = await launch(options, paths, chosen);
+    if (complaint === undefined) return;
+    if (attempt < 3 && complaint.includes("host forwarding")) continue;
+    throw new K3osError("machine", `QEMU ended at once: ${complaint}`);
+  }
+}
+
+/** Starts QEMU; `undefined` when it runs, otherwise what it said before it ended. */
+async function launch(
+  options: StartOptions,
+  paths: MachinePaths,
+  ports: MachineRecord["ports"],
+): Promise<string | undefined> {
+  options.signal?.throwIfAborted();
+  for (const file of [paths.serialLog, paths.qmpSocket, paths.serialSocket]) rmSync(file, { force: true });
+  const { argv, env } = options.tools.command(qemuCommand(options, paths, ports));
+  const [program = "", ...rest] = argv;
+  const log = openSync(paths.qemuLog, "w", 0o600);
+  const child = spawn(program, rest, {
+    cwd: paths.dir,
+    env: { ...process.env, ...env },
+    detached: true,
+    stdio: ["ignore", log, log],
+  });
+  closeSync(log);
+  const id = child.pid === undefined ? undefined : identify(child.pid);
+  let ended = id === undefined;
+  child.once("error", () => (ended = true));
+  child.once("exit", () => (ended = true));
+  child.unref();
+  if (id !== undefined) {
+    // In the same breath as the start: there is no moment in which a machine runs that nobody remembers.
+    writeRecord(paths.record, {
+      format: 1,
+      name: options.name,
+      phase: "starting",
+      process: id,
+      started: new Date().toISOString(),
+      boot: options.boot,
+      toolsRoot: options.tools.root,
+      accel: options.accel,
+      memoryMiB: options.memoryMiB,
+      cpus: options.cpus,
+      ports,
+      ...(options.version === undefined ? {} : { version: options.version }),
+      ...(options.k3s === undefined ? {} : { k3s: options.k3s }),
+    });
+  }
+  try {
+    const up = await poll(async () => (ended ? false : await answers(paths)), {
+      timeoutMs: 15_000,
+      everyMs: 20,
+      signal: options.signal,
+    });
+    if (up === true) return undefined;
+  } catch (error) {
+    if (id !== undefined) signalProcess(id, "SIGKILL");
+    throw error;
+  }
+  if (id !== undefined) signalProcess(id, "SIGKILL");
+  rmSync(paths.record, { force: true });
+  return lastLines(readFileSync(paths.qemuLog, "utf8"), 3) || "it said nothing";
+}
+
+async function answers(paths: MachinePaths): Promise<true | undefined> {
+  try {
+    (await connectQmp(paths.qmpSocket)).close();
+    return true;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sockets are named relative to the machine's directory, in which QEMU runs: absolute ones may be too long. */
+function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineRecord["ports"]): string[] {
+  const firmware = options.boot.kind === "image" ? "bios" : options.boot.firmware;
+  return qemuArguments({
+    name: options.name,
+    accel: options.accel,
+    memoryMiB: options.memoryMiB,
+    cpus: options.cpus,
+    boot: options.boot,
+    seed: paths.seed,
+    forwards: [
+      { host: ports.ssh, guest: 22 },
+      { host: ports.api, guest: 6443 },
+    ],
+    nics: options.nics,
+    clock: options.clock,
+    qmpSocket: "qmp.sock",
+    serialSocket: "serial.sock",
+    serialLog: "serial.log",
+    disks: [...ownDisk(options, paths), ...(options.disks ?? [])],
+    ...(firmware === "bios" ? {} : { uefi: uefi(firmware, options.tools, paths) }),
+  });
+}
+
+function ownDisk({ disk }: StartOptions, paths: MachinePaths): Disk[] {
+  if (disk === undefined) return [];
+  // A medium comes first.
+  return [{ file: paths.disk, format: "qcow2", bus: disk.bus, sectorSize: disk.sectorSize, bootIndex: 1 }];
+}
+
+/** The firmware's code, and the machine's variables, which begin as the firmware's vendor has them. */
+function uefi(firmware: "uefi" | "secure-boot", tools: Tools, paths: MachinePaths) {
+  const ovmf = (name: string) => tools.path(`usr/share/OVMF/${name}`);
+  const isSecure = firmware === "secure-boot";
+  const vars = isSecure ? paths.secureBootVars : paths.uefiVars;
+  if (!existsSync(vars)) copyFileSync(ovmf(isSecure ? "OVMF_VARS_4M.ms.fd" : "OVMF_VARS_4M.fd"), vars);
+  return { code: ovmf(isSecure ? "OVMF_CODE_4M.secboot.fd" : "OVMF_CODE_4M.fd"), vars };
+}
