@@ -1,5 +1,8 @@
-import { describe, expect, it } from "vitest";
-import { parsePrintedUris } from "./apt.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { openApt, parsePrintedUris } from "./apt.ts";
 import { isOlder } from "./kube.ts";
 import { findMirrors, mirrorsIn } from "./mirror.ts";
 
@@ -48,6 +51,34 @@ describe("what apt prints", () => {
         path: "pool/main/s/sudo/sudo_1.9+1_amd64.deb",
       },
     ]);
+  });
+});
+
+describe("packages that cannot be had", () => {
+  const directory = mkdtempSync(join(tmpdir(), "k3os-apt-"));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const download = async (uri: string) => {
+    const archive = { name: "debian", uri, suites: ["trixie"], components: ["main"], keyring: "/none" };
+    const apt = await openApt({ directory, archives: [archive], signal: new AbortController().signal, log: () => {} });
+    const entry = {
+      name: "sudo",
+      version: "1.9",
+      architecture: "amd64",
+      size: 1,
+      archive: "debian",
+      path: "pool/sudo.deb",
+    };
+    await apt.download([{ ...entry, sha256: "a".repeat(64) }], directory);
+  };
+
+  it("are told from a mirror that has them no longer", async () => {
+    await expect(download(`file:${directory}`)).rejects.toThrow(
+      "The mirror does not give out 1 of the locked packages: sudo 1.9.",
+    );
+  });
+
+  it("are told from a mirror that does not answer", { timeout: 60_000 }, async () => {
+    await expect(download("http://no-such-mirror.invalid")).rejects.toThrow("The package mirror cannot be read: ");
   });
 });
 

@@ -108,22 +108,28 @@ export async function openApt(options: AptOptions): Promise<Apt> {
           join(partial, `${entry.sha256}.deb`),
           `SHA256:${entry.sha256}`,
         ]);
-        const fetched = await apt([helper, "download-file", ...triples]).then(
-          () => true,
+        const failure = await apt([helper, "download-file", ...triples]).then(
+          () => undefined,
           (error) => {
-            if (error instanceof CommandFailure) return false;
+            if (error instanceof CommandFailure) return error;
             throw error;
           },
         );
+        const lost: LockedPackage[] = [];
         for (const entry of group) {
           const from = join(partial, `${entry.sha256}.deb`);
-          if (fetched || matches(from, entry)) renameSync(from, join(target, `${entry.sha256}.deb`));
+          if (failure === undefined || matches(from, entry)) renameSync(from, join(target, `${entry.sha256}.deb`));
           else {
             rmSync(from, { force: true });
-            gone.push(entry);
+            lost.push(entry);
           }
           bytes += entry.size;
         }
+        // Nothing at all, and not because the mirror has it no longer: the others would only take as long to fail.
+        if (failure !== undefined && lost.length === group.length && !/\b404\b|not found/i.test(failure.stderr)) {
+          throw unreachable(failure, archives);
+        }
+        gone.push(...lost);
         update(`${Math.round(bytes / 1e6)} MB`);
       }
       if (gone.length > 0) throw noLongerThere(gone);
