@@ -13,13 +13,20 @@ describe("--help", () => {
     expect(io.out()).toMatchSnapshot();
   });
 
-  it("has an example on every command that does something", async () => {
-    for (const path of commands.filter((one) => !["image", "config"].includes(one.join(" ")))) {
+  it("has an example on every command", async () => {
+    for (const path of commands) {
       const io = testIo();
       await run([...path, "--help"], io);
       expect(io.out(), path.join(" ")).toContain("Examples:\n  ");
     }
   });
+});
+
+it.each([["help"], ["help", "up"]])("%s %s is --help in other words", async (...words) => {
+  const [asked, io] = [testIo(), testIo()];
+  expect(await run(words, asked)).toBe(0);
+  expect(await run([...words.slice(1), "--help"], io)).toBe(0);
+  expect(asked.out()).toBe(io.out());
 });
 
 it("prints the version", async () => {
