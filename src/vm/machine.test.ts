@@ -27,7 +27,7 @@ createServer((socket) => {
     for (const line of text.trim().split("\\n")) {
       const { execute, id } = JSON.parse(line);
       socket.write(JSON.stringify({ return: {}, id }) + "\\n");
-      if (execute === "system_powerdown" && behaviour !== "deaf") process.exit(0);
+      if (execute === "system_powerdown" && behaviour !== "deaf") setTimeout(() => process.exit(0), behaviour === "slow" ? 400 : 0);
     }
   });
 }).listen(path);
@@ -71,6 +71,15 @@ describe("a machine", () => {
     const machine = await startMachine(options("deaf", "deaf"));
     expect(await machine.stop({ graceMs: 100, phase: "failed" })).toBe(false);
     expect(machine.state).toBe("failed");
+  });
+
+  it("that goes after the user stopped waiting for it was stopped", async () => {
+    const machine = await startMachine(options("slow", "slow"));
+    const signal = AbortSignal.timeout(100);
+    await expect(machine.stop({ signal })).rejects.toThrow();
+    expect(machine.state).toBe("running");
+    while (isAlive(machine.record.process)) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(machine.state).toBe("stopped");
   });
 
   it("has its name for itself", async () => {

@@ -144,9 +144,9 @@ export class Machine {
     const claimed: Claim = claim(this.paths.claim, this.name);
     try {
       if (this.state !== "running") return true;
-      const clean = await powerOff(this, options.graceMs ?? 60_000, options.signal);
+      // Before it goes: whoever does not wait for the end of it has not seen a crash.
       this.update({ phase: options.phase ?? "stopped" });
-      return clean;
+      return await powerOff(this, options.graceMs ?? 60_000, options.signal);
     } finally {
       claimed.release();
     }
