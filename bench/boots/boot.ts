@@ -18,6 +18,8 @@ export interface Boot {
   /** Seconds from creating the first pod to its answer. */
   readonly podSeconds: number | undefined;
   readonly memory: Memory | undefined;
+  /** Seconds that `k3os apply` took when there was nothing to do, some times over; none on other systems. */
+  readonly applySeconds: readonly number[];
   /** What the guest reported, as it did. */
   readonly report: string;
 }
@@ -119,6 +121,7 @@ function summarize(machine: MachineName, { arrivals, lines, text }: Watched): Bo
     marks: sincePowerOn(marks, clockOffset(arrivals)),
     podSeconds: created === undefined || marks.pod === undefined ? undefined : marks.pod - created,
     memory: memoryOf(lines),
+    applySeconds: lines.filter(({ kind }) => kind === "apply").map(({ rest }) => Number(rest)),
     report: text,
   };
 }

@@ -49,6 +49,10 @@ function over({ boots }: Measured, machine: MachineName, pick: Pick): Spread | u
   return spread(boots.filter((boot) => boot.machine === machine).map(pick));
 }
 
+function applySpread({ boots }: Measured, machine: MachineName): Spread | undefined {
+  return spread(boots.filter((boot) => boot.machine === machine).flatMap(({ applySeconds }) => applySeconds));
+}
+
 export function bootTables(measured: Measured): { title: string; table: Table }[] {
   const machines = machineNames.filter((name) => measured.boots.some(({ machine }) => machine === name));
   const row = (title: string, pick: Pick, digits?: number) => [
@@ -65,6 +69,7 @@ export function bootTables(measured: Measured): { title: string; table: Table }[
         rows: [
           ...stages.map((stage) => row(stageTitles[stage], ({ marks }) => marks[stage])),
           row("first pod: created → answered", ({ podSeconds }) => podSeconds),
+          ["k3os apply, nothing to do", ...machines.map((machine) => cell(applySpread(measured, machine), 3))],
           ["node Ready, compared", ...machines.map((machine) => comparison(measured, machine))],
         ],
       },
@@ -123,6 +128,7 @@ export function bootJson(measured: Measured): Record<string, unknown> {
     again_per_floor: rounded(readyRatio(measured, "floor", "again"), 3),
     again_per_disk: rounded(readyRatio(measured, "disk", "again"), 3),
     pod_s: middle("os", ({ podSeconds }) => podSeconds, 2),
+    apply_s: rounded(applySpread(measured, "os")?.median, 3),
     used_mb: middle("os", used, 0),
     floor_used_mb: middle("floor", used, 0),
     peer_used_mb: middle("peer", used, 0),

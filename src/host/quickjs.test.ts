@@ -31,10 +31,11 @@ describe("the node's programs", () => {
   const k3os = async (...args: string[]) => {
     const tools = await toolsTree();
     for (const [name, text] of (await bundleNode(project)).k3os) writeFileSync(join(dir, name), text);
-    // As the node starts it.
-    const wrapper = readFileSync(join(project, "os/rootfs/usr/bin/k3os"), "utf8");
-    const options = /\/qjs (.*) \/usr/.exec(wrapper)?.[1]?.split(" ") ?? [];
-    const { argv, env } = tools.command(["qjs", ...options, join(dir, "k3os.js"), ...args]);
+    // As the node starts it: the kernel hands the first line's option and the file over.
+    const text = readFileSync(join(project, "os/rootfs/usr/bin/k3os"), "utf8");
+    const option = /^#!\/usr\/bin\/qjs (.*)$/m.exec(text)?.[1] ?? "";
+    writeFileSync(join(dir, "k3os"), text.replace("/usr/lib/k3os/", `${dir}/`));
+    const { argv, env } = tools.command(["qjs", option, join(dir, "k3os"), ...args]);
     return nodeHost.exec(argv, { env });
   };
 

@@ -5,6 +5,7 @@ import type { Problem } from "../../config/problem.ts";
 import type { Host } from "../../host/host.ts";
 import { readFacts } from "../facts.ts";
 import { readLayers } from "../layer-files.ts";
+import { forgetSeen } from "./seen.ts";
 
 /** The plan that was last made in this boot, and what it was made of. Only root may read it: it holds secrets. */
 const KEPT = "/run/k3os/plan.json";
@@ -23,19 +24,20 @@ export function keepPlan(host: Host, { facts, layers, steps, problems }: KeptPla
     value instanceof Uint8Array ? { base64: toBase64(value) } : value,
   );
   host.write(KEPT, `${kept}\n`, { mode: 0o600 });
+  forgetSeen(host);
 }
 
 /**
  * The plan that was last made, if node and layers still say what they said then: what an unchanged config amounts to without
- * reading it again, which takes a hundred times longer than comparing its text.
+ * reading it again, which takes a hundred times longer than comparing its text. `now` is asked what they say.
  */
-export function keptPlan(host: Host): Pick<KeptPlan, "steps" | "problems"> | undefined {
+export function keptPlan(host: Host, now: Host): Pick<KeptPlan, "steps" | "problems"> | undefined {
   if (host.stat(KEPT) === undefined) return undefined;
   const kept = JSON.parse(host.readText(KEPT), (_, value: { base64?: string } | null) =>
     typeof value?.base64 === "string" ? base64(value.base64) : value,
   ) as KeptPlan;
-  const facts = readFacts(host);
-  const layers = readLayers(host);
+  const facts = readFacts(now);
+  const layers = readLayers(now);
   const same =
     kept.facts.mode === facts.mode &&
     kept.facts.version === facts.version &&

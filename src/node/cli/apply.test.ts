@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { type MemoryHost, memoryHost } from "../../host/memory.ts";
+import * as keptPlans from "../apply/kept-plan.ts";
 import * as layers from "../layers.ts";
 import { catchPrinted } from "../testing.ts";
 import { main } from "./main.ts";
@@ -39,8 +40,21 @@ describe("k3os apply", () => {
     const first = await apply(host);
     expect(read).toHaveBeenCalledOnce();
     expect(first).toMatchObject({ status: 0, told: expect.arrayContaining(["write /etc/a (0644)"]) });
-    expect(await apply(host)).toEqual({ status: 0, told: [] });
+    for (const _ of [1, 2]) expect(await apply(host)).toEqual({ status: 0, told: [] });
     expect(read).toHaveBeenCalledOnce();
+  });
+
+  it("finds nothing to do a third time by a look at the same files, and after a change does not rely on it", async () => {
+    const host = machine();
+    for (const _ of [1, 2]) await apply(host);
+    const kept = vi.spyOn(keptPlans, "keptPlan");
+    expect(await apply(host)).toEqual({ status: 0, told: [] });
+    expect(kept).not.toHaveBeenCalled();
+    host.write(LOCAL, "hostname: a_b\n");
+    expect((await apply(host)).status).toBe(1);
+    host.write(LOCAL, TEXT);
+    expect(await apply(host)).toMatchObject({ status: 0 });
+    expect(JSON.parse(host.readText("/run/k3os/report.json"))).toEqual({ problems: [], failures: [] });
   });
 
   it("notices a change of the config, and of the node", async () => {

@@ -1,7 +1,6 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { explain } from "../explain.ts";
-import { readFacts } from "../facts.ts";
 
 interface Command {
   /** A sentence for the help; commands without one are for the boot only. */
@@ -74,7 +73,10 @@ const EXAMPLES = `Examples:
 export async function main(host: Host, args: readonly string[]): Promise<number> {
   const [name = "--help", ...rest] = args;
   if (name === "--help" || name === "-h" || name === "help") return print(help());
-  if (name === "--version" || name === "-v") return print(`k3os version ${readFacts(host).version}`);
+  if (name === "--version" || name === "-v") {
+    const { readFacts } = await import("../facts.ts");
+    return print(`k3os version ${readFacts(host).version}`);
+  }
   try {
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (command === undefined)

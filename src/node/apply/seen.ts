@@ -1,0 +1,63 @@
+import type { Host } from "../../host/host.ts";
+import { decodeUtf8 } from "../../host/utf8.ts";
+
+/** What was looked at the last time that there was nothing to do. Only root may read it: it holds secrets. */
+const SEEN = "/run/k3os/seen.json";
+/** More is compared as quickly by going the whole way. */
+const MAX_CHARACTERS = 256 * 1024;
+
+const LOOKS = ["read", "readText", "stat", "list", "readLink"] as const;
+type Look = (typeof LOOKS)[number];
+type Sight = readonly [look: Look, path: string, saw: unknown];
+
+export interface Watched {
+  /** The same host, whose answers about files are noted. */
+  readonly host: Host;
+  /** Remembers them for `isAsSeen`. */
+  keep(): void;
+}
+
+/** For finding out whether there is anything to do: what is found out depends on the answers of `host` alone. */
+export function watched(host: Host): Watched {
+  const sights = new Map<string, Sight>();
+  const noting = (look: Look) => (path: string) => {
+    const answer = host[look](path);
+    sights.set(`${look} ${path}`, [look, path, sight(answer)]);
+    return answer;
+  };
+  return {
+    host: { ...host, ...(Object.fromEntries(LOOKS.map((look) => [look, noting(look)])) as Pick<Host, Look>) },
+    keep: () => {
+      const text = JSON.stringify([...sights.values()]);
+      // A text that is no text any more has lost what would tell it from another.
+      if (text.length > MAX_CHARACTERS || text.includes("\ufffd")) host.remove(SEEN);
+      else host.write(SEEN, text, { mode: 0o600 });
+    },
+  };
+}
+
+/** Whether all that was looked at is still the same, so that there is still nothing to do. */
+export function isAsSeen(host: Host): boolean {
+  if (host.stat(SEEN) === undefined) return false;
+  const sights = JSON.parse(host.readText(SEEN)) as Sight[];
+  try {
+    return sights.every(([look, path, saw]) => JSON.stringify(sight(host[look](path))) === JSON.stringify(saw));
+  } catch {
+    // What could be read then and cannot be now is not the same.
+    return false;
+  }
+}
+
+/** Forgets what was seen, when something was applied since. */
+export function forgetSeen(host: Host): void {
+  host.remove(SEEN);
+}
+
+/** An answer as JSON has it. Of a file's state, what configurations are about: not its time, which /proc invents. */
+function sight(answer: ReturnType<Host[Look]>): unknown {
+  if (answer === undefined) return null;
+  if (answer instanceof Uint8Array) return decodeUtf8(answer);
+  return typeof answer === "string" || Array.isArray(answer)
+    ? answer
+    : [answer.type, answer.mode, answer.uid, answer.gid];
+}
