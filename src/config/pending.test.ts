@@ -8,7 +8,6 @@ class TestNode implements Observed {
   readonly files = new Map<string, { content: Uint8Array; mode: number; owner: string }>();
   private readonly modules = new Set<string>();
   private readonly sysctls = new Map<string, string>();
-  private readonly keys: string[] = [];
   private readonly applied = new Set<string>();
   private readonly originals = new Map<string, string | undefined>();
   private readonly accounts = new Map<string, ObservedAccount>();
@@ -33,7 +32,6 @@ class TestNode implements Observed {
   madeAccounts = () => [...this.accounts.keys()];
   written = () => [...this.originals.keys()];
   seeded = ({ name }: { name: string }) => this.manifests.has(name);
-  authorizedKeys = () => this.keys;
   done = (step: Step) => this.applied.has(JSON.stringify(step));
 
   apply(step: Step): void {
@@ -41,7 +39,6 @@ class TestNode implements Observed {
     if (step.kind === "module") this.modules.add(step.name);
     if (step.kind === "sysctl") this.sysctls.set(step.key, `${step.value.replaceAll(" ", "\t")}\n`);
     if (step.kind === "hostname") this.name = step.name;
-    if (step.kind === "authorized-keys") this.keys.push(...step.keys);
     if (step.kind === "password" && step.hashed) this.passwords.set(step.user, step.password);
     if (step.kind === "timezone") this.zone = step.zone;
     if (step.kind === "mount") this.mounts.add(step.path);

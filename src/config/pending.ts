@@ -26,8 +26,6 @@ export interface Observed {
   written(): readonly string[];
   /** Whether nothing is left to do about a manifest: it was put there, or the user has one of his own. */
   seeded(step: Step & { kind: "manifest" | "remote-manifest" }): boolean;
-  /** Lines of keys that may log in. */
-  authorizedKeys(user: string): readonly string[];
   /** Whether this very step was applied since the machine was started: for what leaves no trace, such as a command. */
   done(step: Step): boolean;
 }
@@ -97,10 +95,6 @@ function isSatisfied(step: Step, observed: Observed, users: ReadonlySet<string>)
     case "manifest":
     case "remote-manifest":
       return observed.seeded(step);
-    case "authorized-keys": {
-      const known = new Set(observed.authorizedKeys(step.user));
-      return step.keys.every((key) => known.has(key));
-    }
     case "remote-keys":
     case "command":
     case "network":

@@ -23,20 +23,23 @@ describe("a plan", () => {
       { phase: "boot", kind: "dns", nameservers: ["1.1.1.1", "::1"], search: [], complete: false },
       { phase: "boot", kind: "ntp", servers: ["pool.ntp.org"] },
       { phase: "boot", kind: "password", user: "rancher", password: "rancher", hashed: false },
-      { phase: "boot", kind: "authorized-keys", user: "rancher", keys: [KEY] },
       {
-        phase: "runtime",
-        kind: "remote-keys",
-        user: "rancher",
-        source: "github:octocat",
-        url: "https://github.com/octocat.keys",
+        ...{ phase: "boot", kind: "authorized-keys", user: "rancher", keys: [KEY] },
+        urls: ["https://github.com/octocat.keys"],
+      },
+      {
+        ...{ phase: "runtime", kind: "remote-keys", user: "rancher", keys: [KEY] },
+        sources: [{ source: "github:octocat", url: "https://github.com/octocat.keys" }],
       },
       { phase: "boot", kind: "account", user: "ada", shell: "/bin/bash", groups: ["adm", "sudo"], sudo: true },
       { phase: "boot", kind: "password", user: "ada", password: "*", hashed: true },
-      { phase: "boot", kind: "authorized-keys", user: "ada", keys: [KEY] },
       {
-        ...{ phase: "runtime", kind: "remote-keys", user: "ada", source: "github:ada" },
-        url: "https://github.com/ada.keys",
+        ...{ phase: "boot", kind: "authorized-keys", user: "ada", keys: [KEY] },
+        urls: ["https://github.com/ada.keys"],
+      },
+      {
+        ...{ phase: "runtime", kind: "remote-keys", user: "ada", keys: [KEY] },
+        sources: [{ source: "github:ada", url: "https://github.com/ada.keys" }],
       },
       {
         phase: "boot",
@@ -136,8 +139,7 @@ describe("a plan", () => {
       others(`ssh_authorized_keys:\n- |\n  ${KEY}\n  # not this\n  gitlab:a\n- ${KEY}\n- https://a/b.keys`),
     ).toMatchObject([
       { kind: "authorized-keys", keys: [KEY] },
-      { kind: "remote-keys", url: "https://gitlab.com/a.keys" },
-      { kind: "remote-keys", url: "https://a/b.keys" },
+      { kind: "remote-keys", sources: [{ url: "https://gitlab.com/a.keys" }, { url: "https://a/b.keys" }] },
     ]);
   });
 

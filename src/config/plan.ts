@@ -2,9 +2,10 @@
 import { base64, fromUtf8, latin1 } from "./bytes.ts";
 import { isStaticOnly, nameserversOf } from "./network/dns.ts";
 import type { Network } from "./network/schema.ts";
+import { keySteps } from "./planning/keys.ts";
 import { manifestStep } from "./planning/manifests.ts";
 import { proxyVariables } from "./planning/proxy.ts";
-import { keySteps, passwordStep, userSteps } from "./planning/users.ts";
+import { passwordStep, userSteps } from "./planning/users.ts";
 import { ENVIRONMENT, environmentText } from "./render.ts";
 import type { Config, ConfigFile } from "./schema.ts";
 import { ENCODINGS, REMOVED_FLAGS, splitsIntoWords } from "./values.ts";
@@ -35,9 +36,20 @@ export type Step = { readonly phase: Phase } & (
   | { readonly kind: "ntp"; readonly servers: readonly string[] }
   /** `password` is crypt(5)'s output if `hashed`, plain otherwise. */
   | { readonly kind: "password"; readonly user: string; readonly password: string; readonly hashed: boolean }
-  | { readonly kind: "authorized-keys"; readonly user: string; readonly keys: readonly string[] }
-  /** Keys to be fetched; `source` is what the config says. */
-  | { readonly kind: "remote-keys"; readonly user: string; readonly source: string; readonly url: string }
+  /** Keys of the config, and those of `urls` as far as they were fetched before. */
+  | {
+      readonly kind: "authorized-keys";
+      readonly user: string;
+      readonly keys: readonly string[];
+      readonly urls: readonly string[];
+    }
+  /** Keys to be fetched, and those that they stand beside; `source` is what the config says. */
+  | {
+      readonly kind: "remote-keys";
+      readonly user: string;
+      readonly keys: readonly string[];
+      readonly sources: readonly { readonly source: string; readonly url: string }[];
+    }
   /** `zone` is a path below /usr/share/zoneinfo. */
   | { readonly kind: "timezone"; readonly zone: string }
   | MountStep

@@ -1,5 +1,6 @@
 /** The files that steps of the plan amount to. */
 import type { K3sStep, Step } from "./plan.ts";
+import { authorizedKeys } from "./planning/keys.ts";
 
 export interface RenderedFile {
   readonly path: string;
@@ -14,7 +15,7 @@ export interface RenderedFile {
 export type ReadFile = (path: string) => string | undefined;
 
 /**
- * The files of a step that consists of nothing else: `dns`, `ntp`, `k3s`, `registries`, `environment`,
+ * The files of a step that consists of nothing else: `dns`, `ntp`, `authorized-keys`, `k3s`, `registries`, `environment`,
  * `file` (unless it is packed).
  * `undefined` for all others.
  */
@@ -34,6 +35,8 @@ export function render(step: Step, read: ReadFile): readonly RenderedFile[] | un
       const content = step.servers.map((server) => `server ${server} iburst\n`).join("");
       return [{ path: CHRONY_SOURCES, content, mode: 0o644 }];
     }
+    case "authorized-keys":
+      return [authorizedKeys(step, read)];
     case "k3s":
       return renderK3s(step);
     case "registries":

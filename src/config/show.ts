@@ -78,9 +78,10 @@ export function describe(step: Step): string {
     case "password":
       return step.password === "*" ? `let nobody log in as ${step.user} by password` : `set password of ${step.user}`;
     case "authorized-keys":
+      if (step.keys.length === 0) return `let keys that were fetched before log in as ${step.user}`;
       return `let ${step.keys.length === 1 ? "1 key" : `${step.keys.length} keys`} log in as ${step.user}`;
     case "remote-keys":
-      return `let the keys of ${withoutUserInfo(step.source)} log in as ${step.user}`;
+      return `let the keys of ${step.sources.map(({ source }) => withoutUserInfo(source)).join(", ")} log in as ${step.user}`;
     case "timezone":
       return `use time zone ${step.zone}`;
     case "mount":

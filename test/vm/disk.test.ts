@@ -23,6 +23,10 @@ const bootId = () => node.node("cat /proc/sys/kernel/random/boot_id");
 
 const places = ["/var/lib", "/home/rancher", "/opt", "/usr/local/bin"];
 const config = "/var/lib/rancher/k3os/config.d";
+const [ofConfig, byHand] = [
+  "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE of-config",
+  "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE by-hand",
+];
 
 describe("the first boot of a disk", () => {
   it("is in mode local, which Kubernetes knows too", async () => {
@@ -62,6 +66,8 @@ describe("the next boot", { timeout: 600_000 }, () => {
     await node.node("echo gone | sudo tee /etc/mark >/dev/null");
     await node.node(`sudo mkdir -p ${config} && echo 'hostname: renamed' | sudo tee ${config}/10-name >/dev/null`);
     await node.node(`echo 'k3os: { labels: [wrong] }' | sudo tee ${config}/20-wrong >/dev/null`);
+    await node.node(`echo 'ssh_authorized_keys: ["${ofConfig}"]' | sudo tee ${config}/30-keys >/dev/null`);
+    await node.node(`mkdir -p -m 700 .ssh && echo '${byHand}' >>.ssh/authorized_keys`);
     expect(await down()).toMatchObject({ status: 0 });
     expect(node.machine.serial.text()).toContain("reboot: Power down");
   });
@@ -88,6 +94,17 @@ describe("the next boot", { timeout: 600_000 }, () => {
     const status = await node.machine.ssh("sudo k3os status");
     expect(status.status).toBe(1);
     expect(status.stdout).toContain(`${config}/20-wrong:1:17 k3os.labels: expected`);
+  });
+
+  it("lets nobody in any more whose key leaves the config, but whom its user let in", async () => {
+    const keys = "cat /etc/ssh/authorized_keys.d/rancher .ssh/authorized_keys";
+    const before = await node.node(keys);
+    expect(before).toContain(`${ofConfig}\n`);
+    await node.node(`sudo rm ${config}/30-keys`);
+    // 20-wrong is still there.
+    expect((await node.machine.ssh("sudo k3os apply")).stdout).toContain("let 1 key log in as rancher\n");
+    expect(await node.node(keys)).toBe(before.replace(`${ofConfig}\n`, ""));
+    expect(before).toContain(`${byHand}\n`);
   });
 
   it("is refused without its disk", async () => {

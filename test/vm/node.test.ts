@@ -123,8 +123,8 @@ describe("a live node", () => {
     ],
     [
       "users' keys",
-      "sudo cat ~ada/.ssh/authorized_keys; sudo stat -c %a:%U ~ada ~ada/.ssh",
-      /ada\n700:ada\n700:ada\n$/,
+      "cd /etc/ssh/authorized_keys.d; cat ada; stat -c %a:%U ada . ~ada; sudo sshd -T | grep authorizedkeysfile",
+      /ada\n644:root\n755:root\n700:ada\nauthorizedkeysfile .ssh\/authorized_keys \/etc\/ssh\/authorized_keys.d\/%u\n$/,
     ],
     ["users' passwords", "sudo grep -E '^(ada|bob):' /etc/shadow | cut -c1-7", "ada:$6$\nbob:*::\n"],
     ["proxy of shells", "bash -lc 'echo $https_proxy'", "http://10.0.2.2:1\n"],
@@ -155,6 +155,7 @@ describe("a live node", () => {
     expect(changed).toEqual([
       "remove the account ada, but not its home",
       "remove the account bob, but not its home",
+      "put /etc/ssh/authorized_keys.d/ada back as it was",
       "put /etc/rancher/k3s/registries.yaml back as it was",
       "use time zone UTC",
       "make the account eve",

@@ -1,5 +1,6 @@
 import type { Step } from "../plan.ts";
 import type { User } from "../schema.ts";
+import { keySteps } from "./keys.ts";
 
 /** Where the hash belongs: nobody has a password of this hash. */
 const NO_PASSWORD = "*";
@@ -16,24 +17,4 @@ export function userSteps({ name, shell = "/bin/bash", groups = [], sudo = false
 export function passwordStep(user: string, password: string): Step {
   const hashed = password.startsWith("$") || password === NO_PASSWORD;
   return { phase: "boot", kind: "password", user, password, hashed };
-}
-
-/** Keys that are in the config, and those to be fetched once there is a network. */
-export function keySteps(user: string, entries: readonly string[]): Step[] {
-  const lines = entries.flatMap((entry) => entry.split("\n").map((line) => line.trim()));
-  const wanted = [...new Set(lines.filter((line) => line !== "" && !line.startsWith("#")))];
-  const keys = wanted.filter((line) => remoteKeys(line) === undefined);
-  return [
-    ...(keys.length === 0 ? [] : [{ phase: "boot", kind: "authorized-keys", user, keys } as const]),
-    ...wanted.flatMap((source) => {
-      const url = remoteKeys(source);
-      return url === undefined ? [] : [{ phase: "runtime", kind: "remote-keys", user, source, url } as const];
-    }),
-  ];
-}
-
-function remoteKeys(entry: string): string | undefined {
-  const [, site, name] = /^(github|gitlab):([\w.-]+)$/.exec(entry) ?? [];
-  if (site !== undefined) return `https://${site}.com/${name}.keys`;
-  return /^https?:\/\//.test(entry) ? entry : undefined;
 }

@@ -3,13 +3,14 @@ import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { sysctlPath } from "../sysctl.ts";
-import { makeAccount, makeHome, removeAccount } from "./accounts.ts";
+import { makeAccount, removeAccount } from "./accounts.ts";
 import { fetchText } from "./fetch.ts";
+import { fetchKeys, prepareLogin } from "./keys.ts";
 import { seedManifest } from "./manifests.ts";
 import { mountVolume } from "./mounts.ts";
-import { authorizedKeysPath, noteApplied } from "./observe.ts";
+import { noteApplied } from "./observe.ts";
 import { setTimezone } from "./timezone.ts";
-import { account, setPasswordHash } from "./users.ts";
+import { setPasswordHash } from "./users.ts";
 import { originalText, restore, writeNoted } from "./written.ts";
 
 /** A step that did not work; the others were applied all the same. */
@@ -51,9 +52,10 @@ async function applyStep(host: Host, step: Step): Promise<void> {
     case "password":
       return setPasswordHash(host, step.user, step.hashed ? step.password : await hash(host, step.password));
     case "authorized-keys":
-      return addKeys(host, step.user, step.keys);
+      prepareLogin(host, step.user);
+      break;
     case "remote-keys":
-      return addKeys(host, step.user, await fetchKeys(host, step.url));
+      return fetchKeys(host, step);
     case "timezone":
       return setTimezone(host, step.zone);
     case "network":
@@ -101,30 +103,6 @@ function setHostname(host: Host, name: string): void {
     .split("\n")
     .filter((line) => !line.startsWith("127.0.1.1"));
   host.write("/etc/hosts", `127.0.1.1 ${name}\n${others.join("\n")}`);
-}
-
-function addKeys(host: Host, user: string, keys: readonly string[]): void {
-  const found = account(host, user);
-  if (found === undefined) throw new K3osError("config", `there is no user ${user}`);
-  const path = authorizedKeysPath(host, user);
-  const directory = path.slice(0, path.lastIndexOf("/"));
-  // A volume that is mounted on /home begins empty.
-  if (found.home.startsWith("/home/")) makeHome(host, found.home, found.uid);
-  host.mkdir(directory, { mode: 0o700 });
-  // A user may do there as he likes, and we are root: no link of his leads us elsewhere.
-  if (host.stat(directory)?.type !== "directory") throw new K3osError("config", `${directory} is no directory`);
-  const existing = host.stat(path)?.type === "file" ? host.readText(path).split("\n") : [];
-  const all = new Set([...existing, ...keys].filter((line) => line !== ""));
-  host.write(path, `${[...all].join("\n")}\n`, { mode: 0o600 });
-  host.chown(directory, `${found.uid}:${found.gid}`);
-  host.chown(path, `${found.uid}:${found.gid}`);
-}
-
-async function fetchKeys(host: Host, url: string): Promise<string[]> {
-  const text = await fetchText(host, url);
-  const keys = text.split("\n").filter((line) => /^(ssh|ecdsa|sk-)/.test(line));
-  if (keys.length === 0) throw new K3osError("network", `${url} has no ssh keys`);
-  return keys;
 }
 
 async function runCommand(host: Host, command: string): Promise<void> {

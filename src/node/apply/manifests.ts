@@ -1,6 +1,6 @@
+import { digestOf } from "../../config/digest.ts";
 import type { Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
-import { digestOf } from "./digest.ts";
 
 const MANIFESTS = "/var/lib/rancher/k3s/server/manifests";
 /** One file for each manifest that was put there: what the config said, and what was written, as digests. */

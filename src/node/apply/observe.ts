@@ -1,12 +1,12 @@
+import { digestOf } from "../../config/digest.ts";
 import type { Observed, Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
 import { sysctlPath } from "../sysctl.ts";
 import { madeAccounts, observeAccount } from "./accounts.ts";
-import { digestOf } from "./digest.ts";
 import { isSeeded } from "./manifests.ts";
 import { isMounted } from "./mounts.ts";
 import { ZONES } from "./timezone.ts";
-import { account, ownerIds, passwordHash } from "./users.ts";
+import { ownerIds, passwordHash } from "./users.ts";
 import { originalText, writtenPaths } from "./written.ts";
 
 /** Steps that leave no trace are noted here once they are applied, for root only: a digest like ours gives secrets away. */
@@ -41,10 +41,6 @@ export function observe(host: Host): Observed {
     seeded: (step) => isSeeded(host, step),
     hostname: () => host.readText("/proc/sys/kernel/hostname").trim(),
     passwordHash: (user) => passwordHash(host, user),
-    authorizedKeys: (user) => {
-      const path = authorizedKeysPath(host, user);
-      return host.stat(path) ? host.readText(path).split("\n") : [];
-    },
     done: (step) => host.stat(APPLIED) !== undefined && host.readText(APPLIED).split("\n").includes(digest(step)),
   };
 }
@@ -53,11 +49,6 @@ export function observe(host: Host): Observed {
 export function noteApplied(host: Host, step: Step): void {
   if (host.stat(APPLIED) === undefined) host.write(APPLIED, "", { mode: 0o600 });
   host.append(APPLIED, `${digest(step)}\n`);
-}
-
-/** Where sshd looks for a user's keys. */
-export function authorizedKeysPath(host: Host, user: string): string {
-  return `${account(host, user)?.home ?? "/"}/.ssh/authorized_keys`;
 }
 
 const digest = (step: Step): string => digestOf(JSON.stringify(step));

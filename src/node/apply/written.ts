@@ -1,5 +1,5 @@
+import { digestOf } from "../../config/digest.ts";
 import type { Host } from "../../host/host.ts";
-import { digestOf } from "./digest.ts";
 
 /** What steps wrote since the machine was started, and what was there before: for a config that is no longer so. */
 const RECORD = "/run/k3os/written.json";
