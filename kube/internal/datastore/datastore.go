@@ -91,7 +91,11 @@ func Listen(ctx context.Context, dir, endpoint string) (string, error) {
 		grpc.MaxConcurrentStreams(math.MaxUint32), grpc.MaxRecvMsgSize(maxRequest), grpc.MaxSendMsgSize(math.MaxInt32),
 	)
 	server.New(backend, scheme, notify, etcdVersion).Register(s)
-	go func() { _ = s.Serve(listener) }()
+	go func() {
+		if err := s.Serve(listener); err != nil && ctx.Err() == nil {
+			fmt.Fprintf(os.Stderr, "k3s: the datastore does not answer any more: %v\n", err)
+		}
+	}()
 	context.AfterFunc(ctx, s.Stop)
 	return scheme + "://" + socket, os.Chmod(socket, 0o600)
 }
