@@ -1,8 +1,12 @@
 import { K3osError } from "../errors.ts";
-import type { Host } from "../host/host.ts";
+import { type Host, HostError } from "../host/host.ts";
 
 /** Tells on stderr what went wrong, and returns the exit status: 2 for a command line that was not understood, else 1. */
 export function explain(host: Host, error: unknown): number {
+  if (error instanceof HostError && error.code === "EACCES") {
+    host.warn(`k3os: ${error.path} is for root only\nTry it with sudo.\n`);
+    return 1;
+  }
   const known = error instanceof K3osError;
   const text = known ? error.message : `this is a bug: ${error}\n${error instanceof Error ? error.stack : ""}`;
   host.warn(`k3os: ${text}\n${known && error.hint ? `${error.hint}\n` : ""}`);

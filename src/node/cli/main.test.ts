@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { HostError } from "../../host/host.ts";
 import { memoryHost } from "../../host/memory.ts";
 import { catchPrinted } from "../testing.ts";
 import { main } from "./main.ts";
@@ -14,7 +15,7 @@ describe("k3os", () => {
   it("lists its commands, and who may call them", async () => {
     const { status, out } = await call();
     expect(status).toBe(0);
-    expect(out).toContain("  status   Tell how this node is\n");
+    expect(out).toContain("  status   Tell how this node is (root)\n");
     expect(out).toContain("  apply    Apply what changed in the configuration (root)\n");
     expect(out).not.toContain("boot     ");
   });
@@ -36,4 +37,15 @@ describe("k3os", () => {
       err: `k3os: there is no command "${name}"\nSee k3os --help.\n`,
     });
   });
+
+  it("tells who may, instead of a bug, when a file is root's", async () => {
+    const host = memoryHost();
+    const refused = { ...host, readText: (path: string) => refuse(path) };
+    expect(await main(refused, ["status"])).toBe(1);
+    expect(host.warned).toEqual(["k3os: /proc/sys/kernel/hostname is for root only\nTry it with sudo.\n"]);
+  });
 });
+
+function refuse(path: string): never {
+  throw new HostError("EACCES", "read", path);
+}

@@ -19,11 +19,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   status: {
     about: "Tell how this node is",
     options: "[--json]",
+    root: true,
     run: async (...call) => (await import("./status.ts")).statusCommand(...call),
   },
   config: {
     about: "Show the merged config.yaml, what a value comes from, or what applying it would do",
     options: "[--json] [--plan] [--why KEY] [--dump | --dump-json]",
+    root: true,
     run: async (...call) => (await import("./config.ts")).configCommand(...call),
   },
   cfg: { run: async (...call) => (await import("./config.ts")).configCommand(...call) },
@@ -60,8 +62,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 };
 
 const EXAMPLES = `Examples:
-  k3os status                      is the node Ready, and what is wrong with its config
-  k3os status --json               the same for scripts, with the stages of the boot
+  sudo k3os status                 is the node Ready, and what is wrong with its config
+  sudo k3os status --json          the same for scripts, with the stages of the boot
   sudo k3os config --why hostname  which file a value comes from
   sudo k3os config --plan          what applying the configuration would do
   sudo k3os apply                  after editing /var/lib/rancher/k3os/config.yaml
