@@ -1,8 +1,9 @@
 import { readNamedFile } from "../build/read-file.ts";
 import { load } from "../config/load.ts";
 import type { Problem } from "../config/problem.ts";
+import { K3osError } from "../errors.ts";
 import type { Io } from "./io.ts";
-import { reportProblems, Told } from "./report.ts";
+import { reportProblems } from "./report.ts";
 
 export interface CheckedFile {
   readonly text: string;
@@ -24,6 +25,8 @@ export function checkConfigFile(path: string, { lenient = false } = {}): Checked
 export function requireConfigFile(path: string, io: Io): string {
   const { text, problems, valid } = checkConfigFile(path);
   reportProblems(problems, io);
-  if (!valid) throw new Told(1);
-  return text;
+  if (valid) return text;
+  throw new K3osError("config", `${path} has mistakes: nothing was done.`, {
+    hint: `When they are corrected: ./k3os config check ${path}`,
+  });
 }
