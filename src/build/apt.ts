@@ -3,18 +3,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
 import type { LockedPackage } from "../image/lock.ts";
+import { type Archive, aptEnvironment, type Patience, sourcesText, usualPatience } from "./apt-config.ts";
 import { CommandFailure, runCommand } from "./command.ts";
 
-/** An archive of packages as the build knows it. */
-export interface Archive {
-  /** How a lock calls it. */
-  readonly name: string;
-  readonly uri: string;
-  readonly suites: readonly string[];
-  readonly components: readonly string[];
-  /** The file of keys that its index must be signed with. */
-  readonly keyring: string;
-}
+export type { Archive, Patience } from "./apt-config.ts";
 
 /** What one tree of packages is made of. */
 export interface PackageSet {
@@ -149,15 +141,6 @@ export interface Download {
   readonly patience?: Patience;
 }
 
-export interface Patience {
-  /** How long nothing may arrive. */
-  readonly timeoutSeconds: number;
-  /** How often a failed download is tried again. */
-  readonly retries: number;
-}
-
-const usualPatience: Patience = { timeoutSeconds: 15, retries: 1 };
-
 /** Fetches one file by apt's own helper, so that proxies and timeouts are those of the packages. A failure is a `CommandFailure`. */
 export async function downloadFile(download: Download): Promise<void> {
   const { uri, target, sha256, scratch, signal, log, patience = usualPatience } = download;
@@ -165,54 +148,6 @@ export async function downloadFile(download: Download): Promise<void> {
   const argv = [helper, "download-file", uri, target, ...(sha256 === undefined ? [] : [`SHA256:${sha256}`])];
   log(`+ ${argv.join(" ")}`);
   log(await runCommand(argv, { env, signal, onLine: log }));
-}
-
-async function aptEnvironment(
-  directory: string,
-  patience: Patience,
-  signal: AbortSignal,
-): Promise<Record<string, string>> {
-  const hostConfig = await runCommand(["apt-config", "dump"], { signal });
-  const configPath = join(directory, "apt.conf");
-  writeFileSync(configPath, configText(directory, hostConfig, patience));
-  return { APT_CONFIG: configPath, LC_ALL: "C" };
-}
-
-function configText(directory: string, hostConfig: string, { timeoutSeconds, retries }: Patience): string {
-  const network = hostConfig
-    .split("\n")
-    .filter((line) => /^Acquire::(http|https|ftp|tor|Retries|Check-|AllowInsecure|Max-|ForceIPv|Proxy)/i.test(line))
-    // A comma-free dump writes lists as `Name:: "value";`, which is also how a configuration file spells them.
-    .join("\n");
-  const quoted = (path: string) => JSON.stringify(join(directory, path));
-  return `${network}
-Acquire::http::Timeout "${timeoutSeconds}";
-Acquire::https::Timeout "${timeoutSeconds}";
-Acquire::Retries "${retries}";
-Acquire::Languages "none";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Dir::State ${quoted(".")};
-Dir::State::lists ${quoted("lists")};
-Dir::Cache ${quoted(".")};
-Dir::Cache::archives ${quoted("archives")};
-Dir::Etc::sourcelist ${quoted("sources.list")};
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::parts "/dev/null";
-Dir::Etc::main "/dev/null";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Architecture "amd64";
-APT::Architectures { "amd64"; };
-APT::Sandbox::User "root";
-APT::Install-Recommends "false";
-`;
-}
-
-function sourcesText(archives: readonly Archive[]): string {
-  const lines = archives.flatMap(({ uri, suites, components, keyring }) =>
-    suites.map((suite) => `deb [signed-by=${keyring}] ${uri} ${suite} ${components.join(" ")}`),
-  );
-  return `${lines.join("\n")}\n`;
 }
 
 /** A package database in which the left-out packages are installed already: so apt itself resolves without them. */
