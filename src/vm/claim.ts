@@ -50,8 +50,9 @@ function discard(path: string): void {
   const aside = `${path}.stale.${process.pid}`;
   try {
     renameSync(path, aside);
-  } catch {
-    return; // somebody else was faster
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return; // somebody else was faster
+    throw error;
   }
   const holder = read(aside);
   if (holder !== undefined && isAlive(holder)) link(aside, path);
