@@ -50,6 +50,12 @@ export const sshKey: Check = (text) => {
 const KEY_TYPE = "(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\\S+|sk-(ssh|ecdsa)-\\S+|ssh-\\S+-cert-\\S+)";
 const KEY = new RegExp(`^((github|gitlab):[\\w.-]+$|https?://\\S+$|(\\S.* )?${KEY_TYPE} +[A-Za-z0-9+/=]{16})`);
 
+export const publicKey = like(
+  /^(ssh-(ed25519|rsa)|ecdsa-sha2-\S+|sk-(ssh|ecdsa)-\S+) +[A-Za-z0-9+/=]{16,}( [^\n]*)?$/,
+  "an ssh public key",
+  "copy the whole line of the file that ends in .pub",
+);
+
 export const filePath = all(
   like(/^\//, "an absolute path", "begin the path with /"),
   like(/^[^\0\n]+[^/\0\n]$/, "the path of a file", "end it with the name of the file, not with /"),

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { runCommand } from "../../src/build/command.ts";
 import { buildNetboot } from "../../src/build/index.ts";
 import { type Boot, lateTimer } from "../../src/vm/qemu.ts";
 import { useInstallation } from "./support/installation.ts";
@@ -91,12 +92,21 @@ describe("a root that was tampered with", () => {
 describe("a machine without a system on its disk", { timeout: 420_000 }, () => {
   const prepare = useInstallation("test-netboot-install");
 
-  it("installs itself from the server that it boots from", async () => {
+  it("installs itself from the server that it boots from, if the image has the right signature", async () => {
     const lab = await prepare();
-    const config = "k3os: { install: { silent: true, device: only, power_off: true } }\n";
+    const key = join(directory, "key");
+    const sshKeygen = (...args: string[]) => {
+      const { argv, env } = lab.image.tools.command(["ssh-keygen", ...args]);
+      return runCommand(argv, { env });
+    };
+    await sshKeygen("-q", "-t", "ed25519", "-N", "", "-f", key);
+    const image_key = readFileSync(`${key}.pub`, "utf8").trim();
+    const config = JSON.stringify({ k3os: { install: { silent: true, device: "only", power_off: true, image_key } } });
     const boot = await serveSet("install", ["k3os.fallback_mode=install"]);
+    await sshKeygen("-Y", "sign", "-n", "k3os", "-f", key, join(directory, "install/image.json"));
     const machine = await lab.start(boot, { config, disks: [lab.disk("target")] });
     await lab.poweredOff(400_000);
+    expect(machine.serial.text()).toContain("image.json.sig");
     expect(machine.serial.text()).toMatch(/k3OS is installed on \/dev\/vd\w/);
   });
 });

@@ -25,6 +25,12 @@ export const install = struct(
       check: values.urlOrPath,
       example: "https://example.com/k3os.iso",
     }),
+    image_key: text({
+      about:
+        "The ssh public key that the image of `iso_url` must be signed with (install.md); not checked if not given.",
+      check: values.publicKey,
+      example: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKqcBMzv5sXJdVuMiSVMSBqHu1eDBm0OS8ulKDiIXGjV release",
+    }),
     force_efi: flag({
       about: "Accepted: every disk boots by UEFI and by BIOS.",
       aliases: ["efi"],

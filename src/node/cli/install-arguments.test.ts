@@ -26,6 +26,13 @@ describe("readSettings", () => {
       { force_efi: true, power_off: true, config_url: "http://c", device: "/dev/sda", iso_url: "http://i" },
     ],
     [
+      "a key for the image",
+      ["--image", "http://i", "--image-key", "ssh-ed25519 AAAA me"],
+      {},
+      {},
+      { iso_url: "http://i", image_key: "ssh-ed25519 AAAA me" },
+    ],
+    [
       "values that hold an equals sign",
       ["--device=size>=100G", "--yes"],
       {},

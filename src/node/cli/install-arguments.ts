@@ -15,12 +15,13 @@ const FLAGS: Readonly<Record<string, "silent" | "force" | "power_off" | "no_form
   "--debug": "debug",
 };
 
-const VALUES: Readonly<Record<string, "device" | "config_url" | "iso_url" | "tty">> = {
+const VALUES: Readonly<Record<string, "device" | "config_url" | "iso_url" | "image_key" | "tty">> = {
   "--device": "device",
   "--config": "config_url",
   "--config-url": "config_url",
   "--image": "iso_url",
   "--iso-url": "iso_url",
+  "--image-key": "image_key",
   "--tty": "tty",
 };
 
@@ -29,6 +30,7 @@ const VARIABLES: Readonly<Record<string, keyof InstallConfig>> = {
   K3OS_INSTALL_DEVICE: "device",
   K3OS_INSTALL_CONFIG_URL: "config_url",
   K3OS_INSTALL_ISO_URL: "iso_url",
+  K3OS_INSTALL_IMAGE_KEY: "image_key",
   K3OS_INSTALL_TTY: "tty",
   K3OS_INSTALL_SILENT: "silent",
   K3OS_INSTALL_FORCE: "force",

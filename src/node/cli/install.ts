@@ -14,6 +14,7 @@ Nothing is changed before everything is checked and fetched, and before the summ
   --device DEVICE   the disk: /dev/vda, virtio-SERIAL, serial=…, model=…, size>=100G, largest, only
   --config PLACE    the node's config.yaml: URL or path
   --image PLACE     the image in place of the running one: URL or path of an ISO or an image directory
+  --image-key KEY   the ssh public key that this image must be signed with
   --silent, --yes   ask nothing; needs --device
   --force           erase a disk that belongs to a volume group or an array of several; needs its name as --device
   --no-format       keep partitions and data, replace the system only

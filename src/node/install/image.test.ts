@@ -25,14 +25,14 @@ const sha256sum = ([, ...paths]: readonly string[]) => ({
 describe("openImage", () => {
   it("takes the medium that this system runs from", async () => {
     const host = memoryHost({ files: image("/run/k3os/medium/k3os/system/current"), programs: { sha256sum } });
-    expect(await openImage(host, undefined, silent)).toMatchObject({
+    expect(await openImage(host, {}, silent)).toMatchObject({
       directory: "/run/k3os/medium/k3os/system/current",
       size: 9,
     });
   });
 
   it("says what to do when there is none", async () => {
-    await expect(openImage(memoryHost(), undefined, silent)).rejects.toMatchObject({
+    await expect(openImage(memoryHost(), {}, silent)).rejects.toMatchObject({
       hint: expect.stringContaining("--image"),
     });
   });
@@ -49,8 +49,62 @@ describe("openImage", () => {
         },
       },
     });
-    expect(await openImage(host, "http://a/b/", silent)).toMatchObject({ directory: "/run/k3os/install/image" });
+    expect(await openImage(host, { iso_url: "http://a/b/" }, silent)).toMatchObject({
+      directory: "/run/k3os/install/image",
+    });
     expect(host.stat("/run/k3os/install")?.mode).toBe(0o700);
+  });
+
+  const key = "ssh-ed25519 AAAA release";
+
+  /** A server with these files, and a key that signs what ends in `good`. */
+  const signed = (served: Record<string, string>) => {
+    const host = memoryHost({
+      programs: {
+        sha256sum,
+        curl(argv) {
+          const content = served[argv.at(-1) ?? ""];
+          if (content === undefined) return { status: 22, stderr: "curl: (22) The requested URL returned error: 404" };
+          host.write(argv[argv.indexOf("--output") + 1] ?? "", content);
+          return {};
+        },
+        sh: (argv) =>
+          host.readText(argv.at(-2) ?? "") === "good"
+            ? {}
+            : { status: 255, stderr: "Signature verification failed: incorrect signature\n" },
+      },
+    });
+    return host;
+  };
+
+  it("takes an image that is signed by the key, which it checks before it fetches the rest", async () => {
+    const host = signed({ ...image("http://a/b"), "http://a/b/image.json.sig": "good" });
+    await openImage(host, { iso_url: "http://a/b", image_key: key }, silent);
+    const order = host.ran.map((argv) => (argv[0] === "curl" ? argv.at(-1)?.split("/").at(-1) : argv[0]));
+    expect(order.slice(0, 4)).toEqual(["image.json.sig", "image.json", "sh", "vmlinuz"]);
+    expect(host.readText("/run/k3os/install/signers")).toBe(`k3os ${key}\n`);
+  });
+
+  it.each([
+    [
+      "of another key",
+      { "http://a/b/image.json.sig": "bad" },
+      "is not signed by image_key: Signature verification failed",
+    ],
+    ["that is not there", {}, "http://a/b/image.json.sig cannot be fetched: The requested URL returned error: 404"],
+  ])("refuses a signature %s before it fetches the rest", async (_, signature, want) => {
+    const host = signed({ ...image("http://a/b"), ...signature });
+    await expect(openImage(host, { iso_url: "http://a/b", image_key: key }, silent)).rejects.toThrow(want);
+    expect(host.ran.flat()).not.toContain("http://a/b/vmlinuz");
+  });
+
+  it("looks for the signature of an ISO beside it, and mounts nothing without", async () => {
+    const host = memoryHost({ files: { "/media/k3os.iso": "" } });
+    await expect(openImage(host, { iso_url: "/media/k3os.iso", image_key: key }, silent)).rejects.toMatchObject({
+      message: "there is no signature of /media/k3os.iso, which image_key asks for",
+      hint: "Whoever has the private key signs it with: ssh-keygen -Y sign -n k3os -f KEY k3os.iso",
+    });
+    expect(host.ran).toEqual([]);
   });
 
   it("mounts an ISO, and refuses one that is none of ours", async () => {
@@ -70,15 +124,17 @@ describe("openImage", () => {
         },
       },
     });
-    await expect(openImage(host, "/media/other.iso", silent)).rejects.toThrow("is no medium of k3OS");
-    expect((await openImage(host, "file:///media/k3os.iso", silent)).directory).toMatch(/^\/run\/k3os\/install\/iso\//);
+    await expect(openImage(host, { iso_url: "/media/other.iso" }, silent)).rejects.toThrow("is no medium of k3OS");
+    expect((await openImage(host, { iso_url: "file:///media/k3os.iso" }, silent)).directory).toMatch(
+      /^\/run\/k3os\/install\/iso\//,
+    );
   });
 
   it("names what cannot be fetched without its password", async () => {
     const host = memoryHost({
       programs: { curl: () => ({ status: 22, stderr: "curl: (22) The requested URL returned error: 404" }) },
     });
-    const fetched = openImage(host, "https://me:secret@a/k3os.iso", silent);
+    const fetched = openImage(host, { iso_url: "https://me:secret@a/k3os.iso" }, silent);
     await expect(fetched).rejects.toThrow(
       "https://(hidden)@a/k3os.iso cannot be fetched: The requested URL returned error: 404",
     );
@@ -93,14 +149,14 @@ describe("openImage", () => {
     it(`refuses ${what}`, async () => {
       const changed = Object.fromEntries(Object.entries(files).map(([name, text]) => [`/i/${name}`, text]));
       const host = memoryHost({ files: { ...image("/i"), ...changed }, programs: { sha256sum } });
-      await expect(openImage(host, "/i", silent)).rejects.toThrow(want);
+      await expect(openImage(host, { iso_url: "/i" }, silent)).rejects.toThrow(want);
     });
   }
 
   it("refuses a file with another sum", async () => {
     const wrong = (argv: readonly string[]) => ({ stdout: sha256sum(argv).stdout.replace("s-initrd", "x") });
     const host = memoryHost({ files: image("/i"), programs: { sha256sum: wrong } });
-    await expect(openImage(host, "/i", silent)).rejects.toThrow(
+    await expect(openImage(host, { iso_url: "/i" }, silent)).rejects.toThrow(
       "/i/initrd is damaged: expected sha256 s-initrd, got x",
     );
   });

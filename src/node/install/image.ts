@@ -9,6 +9,8 @@ import { MEDIUM } from "../init/init.ts";
 import { mount } from "../init/mount.ts";
 import { formatBytes } from "./disks.ts";
 import { fetchFile, isUrl, WORK } from "./fetch.ts";
+import type { Settings } from "./settings.ts";
+import { signatureOf, verifySignature } from "./signature.ts";
 
 /** An image that lies here as files, each checked against its sum. */
 export interface SourceImage {
@@ -23,11 +25,15 @@ const CURRENT = "k3os/system/current";
 const RUNNING = `${MEDIUM}/${CURRENT}`;
 
 /**
- * The image to install: `place` is an ISO or an image directory, by URL or path; without it, the medium that this system runs from. What is
- * fetched is kept in memory until the machine restarts.
+ * The image to install: an ISO or an image directory, by URL or path, whose signature is checked first if there is a key; without it, the medium
+ * that this system runs from. What is fetched is kept in memory until the machine restarts.
  */
-export async function openImage(host: Host, place: string | undefined, progress: Progress): Promise<SourceImage> {
-  const directory = place === undefined ? runningMedium(host) : await obtain(host, place, progress);
+export async function openImage(
+  host: Host,
+  { iso_url: place, image_key: key }: Pick<Settings, "iso_url" | "image_key">,
+  progress: Progress,
+): Promise<SourceImage> {
+  const directory = place === undefined ? runningMedium(host) : await obtain(host, place, key, progress);
   return verify(host, directory, progress);
 }
 
@@ -45,25 +51,36 @@ function runningMedium(host: Host): string {
   return RUNNING;
 }
 
-async function obtain(host: Host, place: string, progress: Progress): Promise<string> {
-  const isIso = /\.iso$/i.test(place.replace(/[?#].*$/, ""));
+async function obtain(host: Host, place: string, key: string | undefined, progress: Progress): Promise<string> {
   host.mkdir(WORK, { mode: 0o700 });
+  const check = async (file: string) => key === undefined || (await verifySignature(host, file, key));
   if (!isUrl(place)) {
     const path = place.replace(/^file:\/\//, "");
     const found = host.stat(path);
     if (found === undefined) throw new K3osError("host", `there is no image at ${path}`);
+    await check(found.type === "directory" ? `${path}/image.json` : path);
     return found.type === "directory" ? path : mountIso(host, path);
   }
-  if (isIso) {
+  const fetch = async (url: string, file: string) => {
+    await fetchShown(host, url, file, progress);
+  };
+  const fetchSigned = async (url: string, file: string) => {
+    if (key !== undefined) await fetch(signatureOf(url), signatureOf(file));
+    await fetch(url, file);
+    await check(file);
+  };
+  if (/\.iso$/i.test(place.replace(/[?#].*$/, ""))) {
     const file = `${WORK}/image.iso`;
-    await fetchShown(host, place, file, progress);
+    await fetchSigned(place, file);
     return mountIso(host, file);
   }
   const directory = `${WORK}/image`;
   host.mkdir(directory);
   const base = place.replace(/\/+$/, "").replace(/\/image\.json$/, "");
-  for (const name of ["image.json", ...IMAGE_FILES.filter((name) => name !== "image.json")]) {
-    await fetchShown(host, `${base}/${name}`, `${directory}/${name}`, progress);
+  // It has the sums of the others.
+  await fetchSigned(`${base}/image.json`, `${directory}/image.json`);
+  for (const name of IMAGE_FILES) {
+    if (name !== "image.json") await fetch(`${base}/${name}`, `${directory}/${name}`);
   }
   return directory;
 }

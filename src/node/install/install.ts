@@ -44,7 +44,7 @@ export async function installSilently({ host, settings, config }: Installation):
   if ([settings.config_url, settings.iso_url].some((place) => place !== undefined && isUrl(place)))
     await host.exec(["/usr/lib/k3os/wait-for-network", "30"], { inherit: true });
   const nodeConfig = await configWithoutQuestions(host, settings, config);
-  const image = await openImage(host, settings.iso_url, progress);
+  const image = await openImage(host, settings, progress);
   const plan = makePlan({ disk, contents: await readContents(host, disk), image, config: nodeConfig }, settings);
   console.log(summary(plan).trimEnd());
   await carryOut(host, plan, progress, () => false);
@@ -128,7 +128,7 @@ function openInBackground(
 ): (progress: Progress) => Promise<SourceImage> {
   // About a part of something larger it asks.
   if (settings.device !== undefined) selectDisk(settings.device, found, { force: true });
-  const outcome = openImage(host, settings.iso_url, silent).then(
+  const outcome = openImage(host, settings, silent).then(
     (image) => ({ image }),
     (error: unknown) => ({ error }),
   );

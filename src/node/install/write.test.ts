@@ -12,7 +12,7 @@ import { writePlan } from "./write.ts";
 
 async function planFor(host: MemoryHost, settings = {}): Promise<InstallPlan> {
   const disk = selectDisk("only", await candidates(host), {});
-  const image = await openImage(host, undefined, silent);
+  const image = await openImage(host, {}, silent);
   const config = checkConfig("hostname: a\nk3os: { token: t }\n", "config.yaml");
   return makePlan({ disk, contents: await readContents(host, disk), image, config }, settings);
 }
