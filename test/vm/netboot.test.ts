@@ -18,6 +18,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { runCommand } from "../../src/build/command.ts";
 import { buildNetboot } from "../../src/build/index.ts";
 import { type Boot, lateTimer } from "../../src/vm/qemu.ts";
+import { eventually } from "./support/eventually.ts";
 import { useInstallation } from "./support/installation.ts";
 import { useMachine } from "./support/machine.ts";
 import { type Served, serveDirectory } from "./support/serve.ts";
@@ -62,6 +63,12 @@ describe("a machine that boots over the network", () => {
   it("has the address that dhcpcd got, and no other", async () => {
     const addresses = await node.node("ip -4 -oneline address show dev eth0 | wc -l; pgrep -f udhcpc | wc -l");
     expect(addresses).toBe("1\n0\n");
+  });
+
+  it("switches off in order when somebody types poweroff", async () => {
+    await node.machine.ssh("sudo poweroff");
+    await eventually(async () => expect(node.machine.state).not.toBe("running"));
+    expect(node.machine.serial.text()).toContain("Starting shutdown runlevel");
   });
 });
 
