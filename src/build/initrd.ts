@@ -40,7 +40,6 @@ export async function makeInitrd(work: Work, parts: InitrdParts, name = "initrd"
   for (const path of ["bin", "lib", "lib64", "proc", "sys", "dev", "run", "root", "tmp", "etc"]) {
     mkdirSync(join(tree, path), { recursive: true });
   }
-  symlinkSync("bin", join(tree, "sbin"));
   await placePrograms(work, tree, parts, ["bin/busybox", "bin/qjs", "sbin/e2fsck"]);
   await linkApplets(work, tree, parts);
   await placeModules(work, tree, parts);

@@ -20,15 +20,19 @@ export async function bringUpKernelInterfaces(host: Host): Promise<void> {
   }
 }
 
-/**
- * Loads the modules of the image's own list and the drivers of paravirtual devices; `everything` resolves once the drivers of
- * all other devices are loaded, too. On a virtual machine nothing has to wait for those.
- */
-export async function loadModules(host: Host): Promise<{ readonly everything: Promise<unknown> }> {
+export interface Drivers {
+  /** The modules of the image's own list and the drivers of paravirtual devices are loaded. */
+  readonly first: Promise<unknown>;
+  /** The drivers of all other devices, too. On a virtual machine nothing has to wait for those. */
+  readonly everything: Promise<unknown>;
+}
+
+/** Begins to load modules: checking their signatures keeps another processor busy for a while. */
+export function loadDrivers(host: Host): Drivers {
   const directory = "/etc/modules-load.d";
   const modules = host.list(directory).flatMap((name) => meaningfulLines(host.readText(`${directory}/${name}`)));
-  const known = await coldplug(host, { modules, buses: FAST_BUSES });
-  return { everything: coldplug(host, { known }) };
+  const first = coldplug(host, { modules, buses: FAST_BUSES });
+  return { first, everything: first.then((known) => coldplug(host, { known })) };
 }
 
 /** Applies `/etc/sysctl.d/*.conf`, in name order. Keys that this kernel does not have are passed over, as `sysctl -e` does. */

@@ -14,7 +14,7 @@ import {
   bringUpKernelInterfaces,
   keepLittleMemoryBack,
   linkConsoles,
-  loadModules,
+  loadDrivers,
   setSysctls,
   showAddresses,
 } from "./base.ts";
@@ -29,13 +29,11 @@ import { prepareInstallation } from "./install-mode.ts";
 export async function boot(host: Host): Promise<void> {
   const { debug } = bootArguments(host.readText("/proc/cmdline"));
   await correctClock(host);
-  await bringUpKernelInterfaces(host);
+  const kernelInterfaces = bringUpKernelInterfaces(host);
   const tended = tendDisk(host);
-  const { everything } = await loadModules(host);
-  reached(host, "modules", debug);
+  const { first, everything } = loadDrivers(host);
 
   keepLittleMemoryBack(host);
-  setSysctls(host);
   restoreIdentity(host);
   linkConsoles(host);
   host.write(DATA_SOURCE, (await readDataSources(host, everything)) ?? "");
@@ -53,6 +51,10 @@ export async function boot(host: Host): Promise<void> {
   const steps = pending(all, observe(host));
   // Whoever sits at the console of a system in memory logs in as rancher; sshd never takes a password.
   if (facts.mode !== "local" && config.k3os?.password === undefined) setPasswordHash(host, "rancher", "");
+  await Promise.all([first, kernelInterfaces]);
+  reached(host, "modules", debug);
+  // Before the user's own, and some are there only with their module.
+  setSysctls(host);
   const failures = [...(await applySteps(host, steps, "init")), ...(await applySteps(host, steps, "boot"))];
   // After the config's mounts: k3s may keep its data on one of them.
   provideImages(host);

@@ -2,6 +2,8 @@ import type { Host } from "../../host/host.ts";
 
 /** Paravirtual devices: what a virtual machine boots from and talks through, found without probing. */
 export const FAST_BUSES = ["virtio", "vmbus", "xen"];
+/** Of these, the ones that can have no volume on them: virtio's cards, sources of randomness … (its block devices are 2, SCSI hosts 8). */
+const NO_STORAGE = /^virtio:d(?!0000000[28])/;
 const BUSES = [...FAST_BUSES, "pci", "scsi", "usb", "acpi", "platform", "mmc", "hid", "serio"];
 
 export interface Coldplug {
@@ -11,6 +13,8 @@ export interface Coldplug {
   readonly modules?: readonly string[];
   /** All if not given. */
   readonly buses?: readonly string[];
+  /** Leave out what is known to hold no volume. */
+  readonly storageOnly?: boolean;
 }
 
 /**
@@ -20,12 +24,18 @@ export interface Coldplug {
  */
 export async function coldplug(
   host: Host,
-  { known = new Set(), modules = [], buses = BUSES }: Coldplug = {},
+  { known = new Set(), modules = [], buses = BUSES, storageOnly = false }: Coldplug = {},
 ): Promise<ReadonlySet<string>> {
-  const found = buses.flatMap((bus) => modaliases(host, `/sys/bus/${bus}/devices`));
+  const aliases = buses.flatMap((bus) => modaliases(host, `/sys/bus/${bus}/devices`));
+  const found = storageOnly ? aliases.filter((alias) => !NO_STORAGE.test(alias)) : aliases;
   const fresh = [...new Set([...found, ...modules])].filter((alias) => !known.has(alias));
-  if (fresh.length > 0) await host.exec(["modprobe", "-a", "-q", "-b", ...fresh]);
+  if (fresh.length > 0) await loadModules(host, fresh);
   return new Set([...known, ...fresh]);
+}
+
+/** Loads modules by names or aliases, in their order; those that this system does not have are passed over. */
+export function loadModules(host: Host, names: readonly string[]): Promise<unknown> {
+  return host.exec(["modprobe", "-a", "-q", "-b", ...names]);
 }
 
 function modaliases(host: Host, directory: string): string[] {

@@ -67,7 +67,7 @@ class Search {
 
   async look(source: RootSource, patienceMs: number): Promise<string | undefined> {
     const host = this.#host;
-    this.#known ??= await coldplug(host, { buses: FAST_BUSES });
+    this.#known ??= await coldplug(host, { buses: FAST_BUSES, storageOnly: true });
     const deadline = host.monotonic() + patienceMs;
     for (let tries = 0; host.monotonic() < deadline; tries++) {
       const device = await lookOnce(host, source);

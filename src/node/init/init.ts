@@ -1,9 +1,9 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
 import { SYSTEM } from "../../image/disk.ts";
 import { reached } from "../stages.ts";
-import { bootArguments } from "./boot-arguments.ts";
+import { type BootArguments, bootArguments } from "./boot-arguments.ts";
+import { coldplug, FAST_BUSES, loadModules } from "./coldplug.ts";
 import { findVolumes, type Volumes } from "./find-volumes.ts";
 import { mount, mountAll } from "./mount.ts";
 import { preparePersistent } from "./persistent.ts";
@@ -25,11 +25,16 @@ export type FetchRoot = (host: Host, url: string, bootCard: string | undefined) 
 /** Process 1's first half, in the initrd: from the kernel's hands to a root that OpenRC can run in. */
 export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Promise<void> {
   await mountKernelFileSystems(host);
+  const usual = helpKernel(host, "/bin/modprobe");
   const boot = bootArguments(host.readText("/proc/cmdline"));
   reached(host, "init", boot.debug);
   if (boot.rescue) await enterRescueShell(host);
 
+  const fileSystems = loadFileSystems(host, boot);
   const volumes = await findVolumes(host, boot);
+  // What is no disk is not waited for, but the root's own modprobe should find this one done.
+  const others = coldplug(host, { buses: FAST_BUSES });
+  await fileSystems;
   if (volumes.state !== undefined) await mountState(host, volumes.state);
   await mountRoot(host, volumes, (url) => fetchRoot(host, url, boot.bootCard));
   readAhead(host, `${SYSROOT}/usr/bin/k3s`);
@@ -39,8 +44,28 @@ export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Pr
     await layOutOnDisk(host, SYSROOT, data, `${STATE}${SYSTEM}`);
   }
   host.write("/run/k3os/mode", `${volumes.mode}\n`);
+  await others;
   reached(host, "root", boot.debug);
+  helpKernel(host, usual);
   await moveKernelFileSystems(host);
+}
+
+/**
+ * Tells the kernel which program loads the modules that it misses, and returns which one it was. At its own place the initrd has none: while
+ * it starts, the kernel would run it two dozen times for what is not in an initrd.
+ */
+function helpKernel(host: Host, modprobe: string): string {
+  const path = "/proc/sys/kernel/modprobe";
+  const before = host.readText(path).trim();
+  host.poke(path, `${modprobe}\n`);
+  return before;
+}
+
+/** The kernel would load them one by one when they are mounted; checking a module's signature takes as long as finding a disk. */
+function loadFileSystems(host: Host, { root }: BootArguments): Promise<unknown> {
+  const state = root?.kind === "uuid" ? ["ext4"] : [];
+  const file = root?.kind === "serial" ? [] : ["loop"];
+  return loadModules(host, [...state, ...file, "squashfs", "overlay"]);
 }
 
 function mountKernelFileSystems(host: Host): Promise<void> {
@@ -69,7 +94,6 @@ async function mountRoot(
 }
 
 async function mountFile(host: Host, path: string): Promise<void> {
-  await run(host, ["modprobe", "loop"]);
   await mount(host, { type: "squashfs", source: path, target: SYSROOT, options: "ro,loop" });
   requireModules(host);
 }
