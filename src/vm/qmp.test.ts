@@ -51,6 +51,12 @@ it("does not wait for ever for a QEMU that is stopped, or talks with somebody el
   await expect(connectQmp(path, 50)).rejects.toThrow("QEMU closed its control socket.");
 });
 
+it("takes a QEMU that ends without having read what it was sent for one that hung up", async () => {
+  server = createServer({ pauseOnConnect: true }, (socket) => setTimeout(() => socket.destroy(), 50));
+  await new Promise<void>((resolve) => server?.listen(path, resolve));
+  await expect(connectQmp(path)).rejects.toThrow("QEMU closed its control socket.");
+});
+
 it("says so when nobody listens", async () => {
   await expect(connectQmp(join(dir, "none.sock"))).rejects.toThrow(/ENOENT/);
 });

@@ -31,7 +31,8 @@ interface Reply {
 function speak(socket: Socket, timeoutMs: number): Qmp {
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let next = 0;
-  createInterface(socket).on("line", (line) => {
+  const lines = createInterface(socket);
+  lines.on("line", (line) => {
     const reply = JSON.parse(line) as Reply;
     if (reply.id === undefined) return; // the greeting, or an event
     const request = waiting.get(reply.id);
@@ -39,6 +40,8 @@ function speak(socket: Socket, timeoutMs: number): Qmp {
     if (reply.error === undefined) request?.resolve(reply.return);
     else request?.reject(new K3osError("machine", `QEMU refused: ${reply.error.desc}`));
   });
+  // It passes on what breaks the connection, and `close` tells.
+  lines.on("error", () => {});
   const closed = new Promise<void>((resolve) => {
     socket.once("close", () => {
       for (const request of waiting.values()) request.reject(hungUp());
