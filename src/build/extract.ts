@@ -28,25 +28,32 @@ export async function extractPackages(
   dropPaths(root, drop);
 }
 
-/** Removes the paths that the patterns name, and directories that are empty for it. */
-export function dropPaths(root: string, patterns: readonly string[], prefix = "/"): void {
+/** Removes the paths that the patterns name, but for files that match `keep`, and directories that are empty for it. */
+export function dropPaths(
+  root: string,
+  patterns: readonly string[],
+  { prefix = "/", keep = [] }: { readonly prefix?: string; readonly keep?: readonly string[] } = {},
+): void {
   const dropped = matcher(patterns);
-  const clean = (directory: string, shown: string): void => {
+  const kept = matcher(keep);
+  const clean = (directory: string, shown: string, doomed: boolean): void => {
     let removed = false;
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
       const path = join(directory, entry.name);
       const shownPath = `${shown}${entry.name}`;
-      if (dropped(shownPath)) {
+      const goes = (doomed || dropped(shownPath)) && !kept(shownPath);
+      // What is to be kept may lie below what is to go.
+      if (goes && (keep.length === 0 || !entry.isDirectory())) {
         rmSync(path, { recursive: true });
         removed = true;
       } else if (entry.isDirectory()) {
-        clean(path, `${shownPath}/`);
+        clean(path, `${shownPath}/`, goes);
         removed ||= !existsSync(path);
       }
     }
     if (removed && directory !== root && readdirSync(directory).length === 0) rmdirSync(directory);
   };
-  clean(root, prefix);
+  clean(root, prefix, false);
 }
 
 /** Bytes of all files below a directory. */

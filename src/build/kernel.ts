@@ -22,7 +22,7 @@ export async function makeKernel(
   work: Work,
   packages: readonly LockedPackage[],
   debs: string,
-  drop: readonly string[],
+  { drop, keep }: { readonly drop: readonly string[]; readonly keep: readonly string[] },
   tools: Tools,
 ): Promise<string> {
   const images = packages.filter(({ name }) => name.startsWith("linux-image-"));
@@ -34,7 +34,7 @@ export async function makeKernel(
   for (const rest of ["boot", "usr/share"]) rmSync(join(work.out, rest), { recursive: true, force: true });
 
   const modules = join(work.out, "usr/lib/modules", release);
-  dropPaths(join(modules, "kernel"), drop, "");
+  dropPaths(join(modules, "kernel"), drop, { prefix: "", keep });
   mkdirSync(join(modules, "kernel"), { recursive: true });
   work.update("unpacking modules");
   const compressed = readdirSync(modules, { recursive: true, encoding: "utf8" }).filter((name) =>

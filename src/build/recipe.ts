@@ -196,9 +196,10 @@ async function makePackages(shop: Workshop, lock: Lock, tools: Tools): Promise<s
 
 async function makeKernelTree(shop: Workshop, lock: Lock, tools: Tools): Promise<Kernel> {
   const { drop } = shop.base.kernel;
-  const inputs = { drop, maker: shop.makers.kernel, tools: tools.root };
+  const { keep } = shop.spec.kernel;
+  const inputs = { drop, keep, maker: shop.makers.kernel, tools: tools.root };
   const directory = await packageStep(shop, lock, "kernel", "Kernel", inputs, (work) =>
-    makeKernel(work, lock.packages.kernel ?? [], shop.packages.debs, drop, tools),
+    makeKernel(work, lock.packages.kernel ?? [], shop.packages.debs, { drop, keep }, tools),
   );
   return kernelIn(directory);
 }

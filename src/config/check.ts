@@ -151,7 +151,6 @@ class Checker {
         else if ((value as Scalar).text !== "") patch[name] = this.nothing(child, at, keySpan);
         continue;
       }
-      if (child.caveat !== undefined) this.find("warning", keySpan, at, child.caveat);
       const checked = this.value(value, child, at);
       if (checked === undefined) continue;
       patch[name] = checked;

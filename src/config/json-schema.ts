@@ -99,16 +99,12 @@ function ofStruct(struct: StructOf, here: string, names: Names, places: Places):
     const place = `${here}/properties/${name}`;
     const written = places.get(kind);
     if (written === undefined) places.set(kind, place);
-    const value = { description: description(kind), anyOf: [ofKind(kind, names), NOTHING], ...example(kind) };
+    const value = { description: kind.about, anyOf: [ofKind(kind, names), NOTHING], ...example(kind) };
     properties[name] = written === undefined ? value : { $ref: written };
     for (const spelling of spellings(struct, name)) others[spelling] = { $ref: place };
   }
   const required = struct.needed === undefined ? {} : { required: struct.needed };
   return { type: "object", properties, patternProperties: others, additionalProperties: false, ...required };
-}
-
-function description({ about, caveat }: Kind): string {
-  return caveat === undefined ? about : `${about} Not yet: ${caveat}.`;
 }
 
 function example(kind: Kind): Json {

@@ -14,8 +14,6 @@ export interface Doc {
   readonly aliases?: readonly string[];
   /** The value must never be shown. */
   readonly secret?: boolean;
-  /** What the node cannot do about the key, for all that it is a right one: told as a warning wherever it is set. */
-  readonly caveat?: string;
 }
 
 /** What is wrong with a value: completes `expected …`. */

@@ -7,7 +7,7 @@ import { manifestStep } from "./planning/manifests.ts";
 import { proxyVariables } from "./planning/proxy.ts";
 import { passwordStep, userSteps } from "./planning/users.ts";
 import { ENVIRONMENT, environmentText } from "./render.ts";
-import type { Config, ConfigFile } from "./schema.ts";
+import type { Config, ConfigFile, Wifi } from "./schema.ts";
 import { ENCODINGS, REMOVED_FLAGS, splitsIntoWords } from "./values.ts";
 import { yamlText } from "./yaml-text.ts";
 
@@ -33,6 +33,7 @@ export type Step = { readonly phase: Phase } & (
   | { readonly kind: "hostname"; readonly name: string }
   | DnsStep
   | { readonly kind: "network"; readonly network: Network }
+  | { readonly kind: "wifi"; readonly networks: readonly Wifi[] }
   | { readonly kind: "ntp"; readonly servers: readonly string[] }
   /** `password` is crypt(5)'s output if `hashed`, plain otherwise. */
   | { readonly kind: "password"; readonly user: string; readonly password: string; readonly hashed: boolean }
@@ -144,6 +145,7 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
     ...(k3os.timezone === undefined ? [] : [{ phase: "boot", kind: "timezone", zone: k3os.timezone } as const]),
     ...dnsStep(k3os),
     ...(k3os.network === undefined ? [] : [{ phase: "boot", kind: "network", network: k3os.network } as const]),
+    ...listStep(k3os.wifi, (networks) => ({ phase: "boot", kind: "wifi", networks })),
     ...listStep(k3os.ntp_servers, (servers) => ({ phase: "boot", kind: "ntp", servers })),
     ...(k3os.password === undefined ? [] : [passwordStep(USER, k3os.password)]),
     ...keySteps(USER, config.ssh_authorized_keys ?? []),
@@ -163,7 +165,7 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
   ];
 }
 
-function listStep(values: readonly string[] | undefined, step: (values: readonly string[]) => Step): Step[] {
+function listStep<Value>(values: readonly Value[] | undefined, step: (values: readonly Value[]) => Step): Step[] {
   return values === undefined || values.length === 0 ? [] : [step(values)];
 }
 

@@ -63,9 +63,6 @@ config.yaml:14:30 k3os.dns_nameservers[1]: expected an IP address, got "example.
  14 |   dns_nameservers: [1.1.1.1, example.com]
     |                              ^
     = hint: such as 1.1.1.1 or 2606:4700:4700::1111
-config.yaml:15:3 k3os.wifi: warning: this image has neither drivers nor firmware for Wi-Fi: use a cable
- 15 |   wifi: []
-    |   ^
 config.yaml:17:3 run_cmd[0]: expected a string, got a map
  17 | - echo note: this is a map
     |   ^

@@ -57,8 +57,8 @@ function describeValue(kind: Kind): string {
   return kind.kind === "map" && kind.value.kind === "struct" ? "map of maps" : VALUES[kind.kind];
 }
 
-function meaning({ about, secret, caveat }: Kind): string {
-  const sentences = [about, ...(secret ? ["Never shown."] : []), ...(caveat ? [`Not yet: ${caveat}.`] : [])];
+function meaning({ about, secret }: Kind): string {
+  const sentences = [about, ...(secret ? ["Never shown."] : [])];
   return sentences.join(" ").replaceAll("|", "\\|");
 }
 

@@ -1,6 +1,7 @@
 /** The files that steps of the plan amount to. */
 import type { K3sStep, Step } from "./plan.ts";
 import { authorizedKeys } from "./planning/keys.ts";
+import { wpaSupplicantConf } from "./planning/wifi.ts";
 
 export interface RenderedFile {
   readonly path: string;
@@ -15,7 +16,7 @@ export interface RenderedFile {
 export type ReadFile = (path: string) => string | undefined;
 
 /**
- * The files of a step that consists of nothing else: `dns`, `ntp`, `authorized-keys`, `k3s`, `registries`, `environment`,
+ * The files of a step that consists of nothing else: `dns`, `wifi`, `ntp`, `authorized-keys`, `k3s`, `registries`, `environment`,
  * `file` (unless it is packed).
  * `undefined` for all others.
  */
@@ -31,6 +32,8 @@ export function render(step: Step, read: ReadFile): readonly RenderedFile[] | un
         ...(step.complete ? [{ path: RESOLV_CONF, content: servers + search, mode: 0o644 }] : []),
       ];
     }
+    case "wifi":
+      return [{ path: WPA_SUPPLICANT, content: wpaSupplicantConf(step.networks), mode: 0o600 }];
     case "ntp": {
       const content = step.servers.map((server) => `server ${server} iburst\n`).join("");
       return [{ path: CHRONY_SOURCES, content, mode: 0o644 }];
@@ -61,6 +64,7 @@ const RESOLV_HEAD = "/etc/resolv.conf.head";
 const RESOLV_TAIL = "/etc/resolv.conf.tail";
 const RESOLV_CONF = "/etc/resolv.conf";
 const CHRONY_SOURCES = "/etc/chrony/sources.d/k3os.sources";
+const WPA_SUPPLICANT = "/etc/wpa_supplicant/k3os.conf";
 const K3S_CONF = "/etc/conf.d/k3s";
 export const LOCALTIME = "/etc/localtime";
 const REGISTRIES = "/etc/rancher/k3s/registries.yaml";

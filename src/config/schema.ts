@@ -21,6 +21,7 @@ export type { Manifest } from "./schema/manifest.ts";
 export type { Mount } from "./schema/mount.ts";
 export type { Proxy } from "./schema/proxy.ts";
 export type { User } from "./schema/user.ts";
+export type { Wifi } from "./schema/wifi.ts";
 
 const command = text({ about: "A line for /bin/sh.", check: values.notEmpty });
 
@@ -50,8 +51,7 @@ const k3os = struct(
     }),
     network,
     wifi: list(wifi, {
-      about: "Wi-Fi networks, the preferred one first.",
-      caveat: "this image has neither drivers nor firmware for Wi-Fi: use a cable",
+      about: "Wi-Fi networks, the preferred one first; on an image that can (network.md).",
       example: "[{ name: home, passphrase: correct horse }]",
     }),
     password: text({

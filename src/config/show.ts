@@ -73,6 +73,8 @@ export function describe(step: Step): string {
       return `use name servers ${[...step.nameservers, ...step.search].join(" ")}`;
     case "network":
       return `configure the network: ${namesOf(step.network).join(", ")}`;
+    case "wifi":
+      return `join the Wi-Fi networks ${step.networks.map(({ name }) => name).join(", ")}`;
     case "ntp":
       return `use time servers ${step.servers.join(" ")}`;
     case "password":

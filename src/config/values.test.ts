@@ -142,8 +142,8 @@ const table: [name: string, check: Check, good: string[], bad: string[]][] = [
   [
     "passphrase",
     passphrase,
-    ["a".repeat(8), L63, "0aF1".repeat(16)],
-    ["", "a".repeat(7), `${L63}z`, "0".repeat(65), "ääääääää", "a\nb\nc\nd\n"],
+    ["a".repeat(8), L63, "0aF1".repeat(16), '# a " b " c'],
+    ['a"b"c #d', "", "a".repeat(7), `${L63}z`, "0".repeat(65), "ääääääää", "a\nb\nc\nd\n"],
   ],
   [
     "device",

@@ -31,7 +31,7 @@ describe("image spec", () => {
       packages: [],
       drop: [],
       files: [],
-      kernel: { arguments: [] },
+      kernel: { keep: [], arguments: [] },
       modules: [],
       images: [],
       manifests: [],

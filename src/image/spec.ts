@@ -46,7 +46,7 @@ const specSchema = v.strictObject({
   packages: names,
   drop: names,
   files: v.optional(v.array(fileSchema), []),
-  kernel: v.optional(v.strictObject({ package: v.optional(v.string()), arguments: names }), {}),
+  kernel: v.optional(v.strictObject({ package: v.optional(v.string()), keep: names, arguments: names }), {}),
   modules: names,
   images: names,
   manifests: names,

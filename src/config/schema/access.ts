@@ -25,4 +25,12 @@ export const newUserName = all(userName, (text) =>
 export const ssid: Check = (text) =>
   text !== "" && utf8(text).length <= 32 ? undefined : { expected: "a name of 1 to 32 bytes" };
 
-export const passphrase = like(/^([\x20-\x7e]{8,63}|[0-9A-Fa-f]{64})$/, "8 to 63 ASCII characters");
+export const passphrase = all(
+  like(/^([\x20-\x7e]{8,63}|[0-9A-Fa-f]{64})$/, "8 to 63 ASCII characters"),
+  // wpa_supplicant takes a # behind the second quotation mark of a line for a comment, and the first one is its own.
+  like(
+    /^(?!.*".*#)/,
+    'a passphrase without a `#` behind a `"`',
+    "the key itself does, 64 digits: `wpa_passphrase NAME`",
+  ),
+);

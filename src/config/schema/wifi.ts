@@ -1,4 +1,4 @@
-import { struct, text } from "../kinds.ts";
+import { type Infer, struct, text } from "../kinds.ts";
 import { passphrase, ssid } from "./access.ts";
 
 export const wifi = struct(
@@ -14,3 +14,6 @@ export const wifi = struct(
   },
   { about: "One network.", needed: ["name"] },
 );
+
+/** One network; without a passphrase it is an open one. */
+export type Wifi = Infer<typeof wifi>;

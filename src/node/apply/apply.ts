@@ -77,6 +77,11 @@ async function applyStep(host: Host, step: Step): Promise<void> {
     case "file":
       if (step.encoding === "gzip") return writeUnpacked(host, step);
   }
+  if (step.kind === "wifi") return (await import("../network/wifi.ts")).joinWifi(host, () => writeRendered(host, step));
+  writeRendered(host, step);
+}
+
+function writeRendered(host: Host, step: Step): void {
   for (const file of render(step, (path) => originalText(host, path)) ?? []) {
     if (step.kind === "file" || step.kind === "k3s") writeFile(host, file);
     else writeNoted(host, file.path, () => writeFile(host, file));

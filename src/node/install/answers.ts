@@ -46,10 +46,10 @@ export function configFrom(answers: Answers, base: Config = {}): Config {
 }
 
 /** What the check of config.yaml says about these answers; `undefined` if they are right. */
-export function complaintAbout(answers: Answers, { lenient = false } = {}): string | undefined {
+export function complaintAbout(answers: Answers): string | undefined {
   try {
     const { warnings } = composeConfig(configFrom(answers));
-    return warnings.length === 0 || lenient ? undefined : sentence(warnings[0] ?? "");
+    return warnings.length === 0 ? undefined : sentence(warnings[0] ?? "");
   } catch (error) {
     if (error instanceof K3osError) return sentence(error.message.split("\n").slice(1).join("\n"));
     throw error;

@@ -3,6 +3,7 @@ import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { type Progress, silent } from "../../progress.ts";
+import { canJoinWifi } from "../network/wifi.ts";
 import { Asker } from "../terminal/ask.ts";
 import { terminalProgress } from "../terminal/progress.ts";
 import type { OpenTerminal, Terminal } from "../terminal/terminal.ts";
@@ -103,7 +104,7 @@ async function askAboutNode(
     settings,
     candidates: found,
     canInstall,
-    wifi: hasWifi(host),
+    wifi: canJoinWifi(host) && hasWifi(host),
     config,
     fetchConfig: async (place: string) => {
       fetched = await fetchConfig(host, place);

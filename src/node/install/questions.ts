@@ -13,7 +13,7 @@ export interface Situation {
   readonly candidates: readonly Candidate[];
   /** Whether there is an image to install. */
   readonly canInstall: boolean;
-  /** Whether there is hardware for Wi-Fi. */
+  /** Whether there is hardware for Wi-Fi, and the image can use it. */
   readonly wifi: boolean;
   /** What the running system is configured with: a question whose answer is there is not asked. */
   readonly config: Config;
@@ -139,7 +139,12 @@ export const QUESTIONS: readonly QuestionStep[] = [
     id: "wifiName",
     question: ({ fromFile }, { settings, wifi }) =>
       asksForAnswers(fromFile, settings) && wifi
-        ? { kind: "text", title: "Name of the Wi-Fi network", help: "Empty: no Wi-Fi." }
+        ? {
+            kind: "text",
+            title: "Name of the Wi-Fi network",
+            help: "Empty: no Wi-Fi.",
+            check: (text) => (text === "" ? undefined : complaintAbout({ wifiName: text })),
+          }
         : undefined,
   },
   {
@@ -152,8 +157,7 @@ export const QUESTIONS: readonly QuestionStep[] = [
             title: `Passphrase of ${wifiName}`,
             help: "Empty: an open network.",
             secret: true,
-            check: (text) =>
-              text === "" ? undefined : complaintAbout({ wifiName, wifiPassphrase: text }, { lenient: true }),
+            check: (text) => (text === "" ? undefined : complaintAbout({ wifiName, wifiPassphrase: text })),
           },
   },
   {

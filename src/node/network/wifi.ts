@@ -1,0 +1,28 @@
+import { K3osError } from "../../errors.ts";
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+
+const PROGRAM = "/usr/sbin/wpa_supplicant";
+const SERVICE = "wpa_supplicant";
+/** Made by OpenRC as it starts the first services. */
+const OPENRC_RUNS = "/run/openrc/softlevel";
+
+/** Whether the image can join Wi-Fi networks: wpa_supplicant is no part of the default one. */
+export function canJoinWifi(host: Host): boolean {
+  return host.stat(PROGRAM) !== undefined;
+}
+
+/** Has the networks joined that `write` puts into the configuration; at boot by the service, on a node that runs at once. */
+export async function joinWifi(host: Host, write: () => void): Promise<void> {
+  if (!canJoinWifi(host)) {
+    throw new K3osError(
+      "config",
+      "this image has no wpa_supplicant: build one with `packages: [wpasupplicant]`, drivers and firmware (docs/network.md), or use a cable",
+    );
+  }
+  write();
+  // Not in /etc/init.d from the beginning: OpenRC reads every script there at every boot.
+  host.symlink(`/usr/lib/k3os/services/${SERVICE}`, `/etc/init.d/${SERVICE}`);
+  host.symlink(`/etc/init.d/${SERVICE}`, `/etc/runlevels/default/${SERVICE}`);
+  if (host.stat(OPENRC_RUNS) !== undefined) await run(host, ["rc-service", SERVICE, "restart"]);
+}
