@@ -51,38 +51,50 @@ function runningMedium(host: Host): string {
   return RUNNING;
 }
 
-async function obtain(host: Host, place: string, key: string | undefined, progress: Progress): Promise<string> {
+function obtain(host: Host, place: string, key: string | undefined, progress: Progress): Promise<string> {
   host.mkdir(WORK, { mode: 0o700 });
-  const check = async (file: string) => key === undefined || (await verifySignature(host, file, key));
-  if (!isUrl(place)) {
-    const path = place.replace(/^file:\/\//, "");
-    const found = host.stat(path);
-    if (found === undefined) throw new K3osError("host", `there is no image at ${path}`);
-    await check(found.type === "directory" ? `${path}/image.json` : path);
-    return found.type === "directory" ? path : mountIso(host, path);
-  }
-  const fetch = async (url: string, file: string) => {
-    await fetchShown(host, url, file, progress);
-  };
-  const fetchSigned = async (url: string, file: string) => {
-    if (key !== undefined) await fetch(signatureOf(url), signatureOf(file));
-    await fetch(url, file);
-    await check(file);
-  };
-  if (/\.iso$/i.test(place.replace(/[?#].*$/, ""))) {
-    const file = `${WORK}/image.iso`;
-    await fetchSigned(place, file);
-    return mountIso(host, file);
-  }
+  if (!isUrl(place)) return openLocal(host, place.replace(/^file:\/\//, ""), key);
+  const isIso = /\.iso$/i.test(place.replace(/[?#].*$/, ""));
+  return isIso ? fetchIso(host, place, key, progress) : fetchDirectory(host, place, key, progress);
+}
+
+async function openLocal(host: Host, path: string, key: string | undefined): Promise<string> {
+  const found = host.stat(path);
+  if (found === undefined) throw new K3osError("host", `there is no image at ${path}`);
+  const isDirectory = found.type === "directory";
+  if (key !== undefined) await verifySignature(host, isDirectory ? `${path}/image.json` : path, key);
+  return isDirectory ? path : mountIso(host, path);
+}
+
+async function fetchIso(host: Host, url: string, key: string | undefined, progress: Progress): Promise<string> {
+  const file = `${WORK}/image.iso`;
+  await fetchSigned(host, url, file, key, progress);
+  return mountIso(host, file);
+}
+
+async function fetchDirectory(host: Host, url: string, key: string | undefined, progress: Progress): Promise<string> {
+  const base = url.replace(/\/+$/, "").replace(/\/image\.json$/, "");
   const directory = `${WORK}/image`;
   host.mkdir(directory);
-  const base = place.replace(/\/+$/, "").replace(/\/image\.json$/, "");
-  // It has the sums of the others.
-  await fetchSigned(`${base}/image.json`, `${directory}/image.json`);
+  // Its signature is that of all files: it has their sums.
+  await fetchSigned(host, `${base}/image.json`, `${directory}/image.json`, key, progress);
   for (const name of IMAGE_FILES) {
-    if (name !== "image.json") await fetch(`${base}/${name}`, `${directory}/${name}`);
+    if (name !== "image.json") await fetchShown(host, `${base}/${name}`, `${directory}/${name}`, progress);
   }
   return directory;
+}
+
+/** Fetches a file; if there is a key, its signature too, which must be that key's. */
+async function fetchSigned(
+  host: Host,
+  url: string,
+  file: string,
+  key: string | undefined,
+  progress: Progress,
+): Promise<void> {
+  if (key !== undefined) await fetchShown(host, signatureOf(url), signatureOf(file), progress);
+  await fetchShown(host, url, file, progress);
+  if (key !== undefined) await verifySignature(host, file, key);
 }
 
 async function fetchShown(host: Host, url: string, file: string, progress: Progress): Promise<void> {
