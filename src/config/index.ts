@@ -11,7 +11,7 @@ export { type Observed, type ObservedAccount, type ObservedFile, pending } from 
 export { type Facts, type FileStep, type K3sStep, type MountStep, type Phase, plan, type Step } from "./plan.ts";
 export { formatProblem, type Problem, type Severity } from "./problem.ts";
 export { quote, type ReadFile, type RenderedFile, render } from "./render.ts";
-export { type Config, type ConfigFile, type InstallConfig, schema } from "./schema.ts";
+export { type Config, type ConfigFile, type InstallConfig, schema, type Wifi } from "./schema.ts";
 export { withoutUserInfo } from "./secrets.ts";
 export { describe, redact, toYaml, withoutInstall } from "./show.ts";
 export { canonicalPath } from "./spelling.ts";

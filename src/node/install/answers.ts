@@ -1,4 +1,4 @@
-import type { Config } from "../../config/index.ts";
+import type { Config, Wifi } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import { composeConfig } from "./node-config.ts";
 
@@ -15,6 +15,8 @@ export interface Answers {
   readonly keys?: string;
   readonly password?: string;
   readonly passwordAgain?: string;
+  /** Wi-Fi networks that are answered for, and the one that is being asked about. */
+  readonly wifi?: readonly Wifi[];
   readonly wifiName?: string;
   readonly wifiPassphrase?: string;
   readonly role?: "server" | "agent";
@@ -24,7 +26,8 @@ export interface Answers {
 
 /** The config of the running system with the answers laid over it. */
 export function configFrom(answers: Answers, base: Config = {}): Config {
-  const { password, wifiName, wifiPassphrase, role, serverUrl, token } = answers;
+  const { password, role, serverUrl, token } = answers;
+  const wifi = networksOf(answers);
   const keys = (answers.keys ?? "")
     .split(",")
     .map((entry) => entry.trim())
@@ -38,11 +41,17 @@ export function configFrom(answers: Answers, base: Config = {}): Config {
       ...k3os,
       ...(role === undefined && server_url !== undefined && { server_url }),
       ...(password !== undefined && { password }),
-      ...(wifiName && { wifi: [{ name: wifiName, ...(wifiPassphrase && { passphrase: wifiPassphrase }) }] }),
+      ...(wifi.length > 0 && { wifi }),
       ...(role === "agent" && serverUrl !== undefined && { server_url: serverUrl }),
       ...(token && { token }),
     },
   };
+}
+
+/** All Wi-Fi networks so far, in the order in which they were asked for. */
+export function networksOf({ wifi = [], wifiName, wifiPassphrase }: Answers): readonly Wifi[] {
+  if (!wifiName) return wifi;
+  return [...wifi, { name: wifiName, ...(wifiPassphrase && { passphrase: wifiPassphrase }) }];
 }
 
 /** What the check of config.yaml says about these answers; `undefined` if they are right. */

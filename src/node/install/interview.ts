@@ -31,7 +31,12 @@ export async function interview(
     }
     asked.push({ index, before: answers });
     answers = { ...answers, [step.id]: answer };
-    index++;
+    const goOn = step.goOn?.(answers);
+    if (goOn === undefined) index++;
+    else {
+      answers = goOn.answers;
+      index = steps.findIndex(({ id }) => id === goOn.next);
+    }
   }
   return answers;
 }

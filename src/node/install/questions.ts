@@ -1,7 +1,7 @@
 /** What the installer asks, in the order of old k3OS, as data. Pure but for the fetching of the config that a question checks. */
 import type { Config } from "../../config/index.ts";
 import type { Question } from "../terminal/question.ts";
-import { type Answers, complaintAbout } from "./answers.ts";
+import { type Answers, complaintAbout, networksOf } from "./answers.ts";
 import { describeDisk } from "./disks.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { type Candidate, namedDisk, theOnlyDisk } from "./select.ts";
@@ -27,6 +27,8 @@ export interface QuestionStep {
   question(answers: Answers, situation: Situation): Question | undefined;
   /** "No" is not an answer to go on with, but asks the question before again. */
   readonly noGoesBack?: boolean;
+  /** What is to be known after the answer, and which question is asked then, if not the following one. */
+  goOn?(answers: Answers): { readonly answers: Answers; readonly next: keyof Answers };
 }
 
 export const QUESTIONS: readonly QuestionStep[] = [
@@ -137,12 +139,12 @@ export const QUESTIONS: readonly QuestionStep[] = [
   },
   {
     id: "wifiName",
-    question: ({ fromFile }, { settings, wifi }) =>
+    question: ({ fromFile, wifi: known }, { settings, wifi }) =>
       asksForAnswers(fromFile, settings) && wifi
         ? {
             kind: "text",
-            title: "Name of the Wi-Fi network",
-            help: "Empty: no Wi-Fi.",
+            title: known === undefined ? "Name of the Wi-Fi network" : "Name of another Wi-Fi network",
+            help: known === undefined ? "Empty: no Wi-Fi." : "Empty: no more.",
             check: (text) => (text === "" ? undefined : complaintAbout({ wifiName: text })),
           }
         : undefined,
@@ -159,6 +161,10 @@ export const QUESTIONS: readonly QuestionStep[] = [
             secret: true,
             check: (text) => (text === "" ? undefined : complaintAbout({ wifiName, wifiPassphrase: text })),
           },
+    goOn(answers) {
+      const { wifiName, wifiPassphrase, ...others } = answers;
+      return { answers: { ...others, wifi: networksOf(answers) }, next: "wifiName" };
+    },
   },
   {
     id: "role",
