@@ -31,6 +31,22 @@ describe("findVolumes", () => {
     expect(found).toMatchObject({ device: "/dev/vdb", mode: "live", state: undefined });
   });
 
+  it("loads no driver of what can be no disk before it has looked for the volume", async () => {
+    const virtio = (type: number) => `virtio:d0000000${type}v00001AF4\n`;
+    const host = machine(
+      { "LABEL=K3OS": "/dev/vda" },
+      {
+        files: {
+          "/sys/bus/virtio/devices/virtio0/modalias": virtio(1),
+          "/sys/bus/virtio/devices/virtio1/modalias": virtio(2),
+          "/sys/bus/virtio/devices/virtio2/modalias": virtio(8),
+        },
+      },
+    );
+    await findVolumes(host, bootArguments(""));
+    expect(host.ran[0]).toEqual(["modprobe", "-a", "-q", "-b", virtio(2).trim(), virtio(8).trim()]);
+  });
+
   it("waits for a volume that appears late, and loads the drivers of what came meanwhile", async () => {
     const files = { "/sys/bus/usb/devices/1-1/modalias": "usb:v1234\n" };
     const host = machine({ "LABEL=K3OS": "/dev/sr0" }, { appears: 3, files });
