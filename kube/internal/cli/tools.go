@@ -16,7 +16,8 @@ import (
 	"k3os.io/kube/internal/components/coredns/serve"
 	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/crictl"
-	_ "k3os.io/kube/internal/translations" // not for everybody
+	_ "k3os.io/kube/internal/queuemetrics" // not for everybody
+	_ "k3os.io/kube/internal/translations" // likewise
 )
 
 const adminKubeconfig = "/etc/rancher/k3s/k3s.yaml"
