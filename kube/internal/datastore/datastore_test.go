@@ -47,6 +47,40 @@ func TestListen(t *testing.T) {
 	}
 }
 
+// Events and leases are created with a time to live, and nobody else deletes them.
+func TestWhatExpires(t *testing.T) {
+	endpoint, err := Listen(t.Context(), t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	lease, err := client.Grant(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const key = "/registry/events/a"
+	absent := clientv3.Compare(clientv3.ModRevision(key), "=", 0)
+	heard := client.Watch(t.Context(), key)
+	if r, err := client.Txn(t.Context()).If(absent).Then(clientv3.OpPut(key, "1", clientv3.WithLease(lease.ID))).Commit(); err != nil || !r.Succeeded {
+		t.Fatalf("Txn = %v, %v; want that the key is created", r, err)
+	}
+	for w := range heard {
+		if w.Err() != nil {
+			t.Fatal(w.Err())
+		}
+		for _, e := range w.Events {
+			if e.Type == clientv3.EventTypeDelete {
+				return
+			}
+		}
+	}
+	t.Error("the watch ended before the key was deleted")
+}
+
 func TestDataSource(t *testing.T) {
 	if name, ours := dataSource("/d", ""); name != "/d/state.db?"+parameters || !ours {
 		t.Errorf("by default %s, %v", name, ours)
