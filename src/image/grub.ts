@@ -50,42 +50,54 @@ ${entry("Rescue shell", "k3os.mode=shell")}`;
 
 /**
  * The menu of an installed disk, read from its state partition, which is `$root`. Nothing in it depends on the image or the
- * disk: slots are links, their kernel arguments lie beside them, and the state partition's UUID is looked up when it boots. A slot
- * whose kernel cannot be started falls back to the previous one.
+ * disk: slots are links, their kernel arguments lie beside them, and the state partition's UUID is looked up when it boots. Only whole
+ * slots are offered; one whose kernel cannot be started all the same falls back to the previous one. `gpt` lets the kernel take the second
+ * copy of the partition table when a power cut has spoilt the first.
  */
 export function stateMenu(): string {
-  return `${terminals}${starters}set default=current
-probe --set=state --fs-uuid $root
+  return `${terminals}${starters}probe --set=state --fs-uuid $root
 set system=/k3os/system
 set machine=
 if [ -f /boot/grub/arguments.cfg ]; then source /boot/grub/arguments.cfg; fi
-export state system machine
+
+function whole {
+  [ -f $system/$1/vmlinuz -a -f $system/$1/initrd -a -f $system/$1/root.squashfs ]
+}
 
 function slot {
   set arguments=
   if [ -f $system/$1/boot.cfg ]; then source $system/$1/boot.cfg; fi
-  $linux $system/$1/vmlinuz k3os.root=UUID=\${state}:$system/$1/root.squashfs ${consoles} $arguments $machine $2
+  $linux $system/$1/vmlinuz k3os.root=UUID=\${state}:$system/$1/root.squashfs gpt ${consoles} $arguments $machine $2
   $initrd $system/$1/initrd
 }
 
-menuentry "k3OS" --id current {
-  slot current quiet
-}
-if [ -e $system/previous/vmlinuz ]; then
-  set fallback=previous
+set usable=current
+if whole previous; then
+  # The second entry: unlike a default, a fallback has no name.
+  if whole current; then set fallback=1; else set usable=previous; fi
+fi
+set default=$usable
+export state system machine usable
+
+if [ $usable = current ]; then
+  menuentry "k3OS" --id current {
+    slot current quiet
+  }
+fi
+if whole previous; then
   menuentry "k3OS, the version before" --id previous {
     slot previous quiet
   }
 fi
 menuentry "Rescue shell" --id rescue {
-  slot current rescue
+  slot $usable rescue
 }
 submenu "Factory reset: erase what this node keeps ..." --id reset {
-  menuentry "No, go back" --id back {
-    configfile /boot/grub/grub.cfg
+  menuentry "No, start k3OS as it is" --id keep {
+    slot $usable quiet
   }
   menuentry "Yes, erase it and start anew" --id erase {
-    slot current k3os.mode=factory-reset
+    slot $usable k3os.mode=factory-reset
   }
 }
 `;

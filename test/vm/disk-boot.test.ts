@@ -2,10 +2,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildDisk } from "../../src/build/index.ts";
 import type { OwnDisk } from "../../src/vm/disk.ts";
-import type { Machine } from "../../src/vm/machine.ts";
 import { type Firmware, lateTimer } from "../../src/vm/qemu.ts";
-import type { Serial } from "../../src/vm/serial.ts";
-import { poll } from "../../src/vm/wait.ts";
+import { choose, openMenu } from "./support/boot-menu.ts";
 import { eventually } from "./support/eventually.ts";
 import { useMachine } from "./support/machine.ts";
 
@@ -24,33 +22,6 @@ function useDisk(name: string, firmware: Firmware, kind: Kind, config?: string) 
 async function newDisk(kind: Kind, config?: string): Promise<OwnDisk> {
   const { dir } = await buildDisk("raw", { arguments: [lateTimer], sectorSize: kind.sectorSize, config });
   return { ...kind, from: join(dir, "k3os.raw"), sizeMiB: 3072 };
-}
-
-/** Presses a key while the menu waits for one. Where this host was too slow for that, the machine starts anew. */
-async function openMenu(machine: Machine): Promise<void> {
-  const { serial } = machine;
-  for (let attempt = 1; ; attempt++) {
-    await serial.expect("Rescue shell");
-    await serial.send("\x10"); // "up" on the first line: stops the clock and changes nothing
-    await stillness(serial);
-    const shown = serial.text();
-    if (shown.lastIndexOf("Booting") < shown.lastIndexOf("Rescue shell")) return;
-    expect(attempt).toBeLessThan(5);
-    const qmp = await machine.qmp();
-    await qmp.execute("system_reset");
-    qmp.close();
-  }
-}
-
-/** Waits until nothing more is printed. */
-async function stillness(serial: Serial): Promise<void> {
-  let before: string | undefined;
-  const same = () => {
-    const [last, now] = [before, serial.text()];
-    before = now;
-    return last === now || undefined;
-  };
-  await poll(same, { timeoutMs: 30_000, everyMs: 1000 });
 }
 
 type Node = ReturnType<typeof useMachine>;
@@ -103,12 +74,12 @@ describe("a SATA disk under BIOS", () => {
 
   it("opens its menu at a key, and from there a rescue shell that goes on with the boot", async () => {
     const { serial } = node.machine;
-    await openMenu(node.machine);
-    // GRUB reads a key after it has drawn what the one before did; what is sent meanwhile is lost.
-    for (const key of ["\x0e", "\r"]) {
-      await stillness(serial);
-      await serial.send(key);
-    }
+    expect(await openMenu(node.machine)).toEqual([
+      "k3OS",
+      "Rescue shell",
+      "Factory reset: erase what this node keeps ...",
+    ]);
+    await choose(node.machine, 1);
     await serial.expect("k3OS rescue shell", { timeoutMs: 90_000 });
     await serial.send("blkid | grep -o 'LABEL=\"K3OS_STATE\"'; e2fsck -V 2>&1 | grep -o 'e2fsck 1'\n");
     await serial.expect('LABEL="K3OS_STATE"\n');
