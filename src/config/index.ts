@@ -5,7 +5,7 @@ export type { Layer, LayerKind } from "./layer.ts";
 export { type Loaded, type LoadOptions, load, type Origin, type Provenance, SCRIPT } from "./load.ts";
 export type { Interface } from "./network/cards.ts";
 export { dhcpcdConf } from "./network/dhcpcd.ts";
-export { makes, type Resolved, resolve } from "./network/resolve.ts";
+export { makes, type Resolved, removals, resolve } from "./network/resolve.ts";
 export type { Network } from "./network/schema.ts";
 export { type Observed, type ObservedAccount, type ObservedFile, pending } from "./pending.ts";
 export { type Facts, type FileStep, type K3sStep, type MountStep, type Phase, plan, type Step } from "./plan.ts";

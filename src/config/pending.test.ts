@@ -3,6 +3,8 @@ import { utf8 } from "./bytes.ts";
 import { type Observed, type ObservedAccount, pending, render, type Step } from "./index.ts";
 import { steps, WHOLE } from "./plan.cases.ts";
 
+const net = (address: string) => `k3os: { network: { ethernets: { eth0: { addresses: [${address}] } } } }`;
+
 /** A node as an object, on which steps can be applied. */
 class TestNode implements Observed {
   readonly files = new Map<string, { content: Uint8Array; mode: number; owner: string }>();
@@ -14,6 +16,8 @@ class TestNode implements Observed {
   private readonly passwords = new Map<string, string>();
   private readonly mounts = new Set<string>();
   private readonly manifests = new Set<string>();
+  k3sRuns = false;
+  private configured: ReturnType<Observed["network"]>;
   private zone?: string;
   private name = "localhost";
 
@@ -32,6 +36,8 @@ class TestNode implements Observed {
   madeAccounts = () => [...this.accounts.keys()];
   written = () => [...this.originals.keys()];
   seeded = ({ name }: { name: string }) => this.manifests.has(name);
+  network = () => this.configured;
+  k3s = () => ({ started: this.k3sRuns, outdated: false });
   done = (step: Step) => this.applied.has(JSON.stringify(step));
 
   apply(step: Step): void {
@@ -40,6 +46,8 @@ class TestNode implements Observed {
     if (step.kind === "sysctl") this.sysctls.set(step.key, `${step.value.replaceAll(" ", "\t")}\n`);
     if (step.kind === "hostname") this.name = step.name;
     if (step.kind === "password" && step.hashed) this.passwords.set(step.user, step.password);
+    if (step.kind === "network") this.configured = { network: step.network, complete: true };
+    if (step.kind === "no-network") this.configured = undefined;
     if (step.kind === "timezone") this.zone = step.zone;
     if (step.kind === "mount") this.mounts.add(step.path);
     if (step.kind === "account") this.accounts.set(step.user, step);
@@ -94,12 +102,52 @@ describe("what is pending", () => {
       "k3os: { environment: { C: d } }",
       ["k3s", "environment"],
     ],
+    ["an address", net("10.0.0.5/24"), net("10.0.0.6/24"), ["network"]],
+    ["no network any more", net("10.0.0.5/24"), "", ["no-network"]],
     ["no file any more", "write_files: [{ path: /a }]", "", []],
     ["nothing", "hostname: a", "hostname: a # note", []],
   ])("is only what has changed: %s", (_, before, after, kinds) => {
     const node = new TestNode();
     for (const step of steps(before)) node.apply(step);
     expect(pending(steps(after), node).map(({ kind }) => kind)).toEqual(kinds);
+  });
+
+  it("is a network that was there before another one, too", () => {
+    const node = new TestNode();
+    for (const text of [net("10.0.0.5/24"), net("10.0.0.6/24"), net("10.0.0.5/24")]) {
+      const due = pending(steps(text), node);
+      expect(due.map(({ kind }) => kind)).toContain("network");
+      for (const step of due) node.apply(step);
+    }
+  });
+
+  it.each([
+    ["an argument", "k3os: { k3s_args: [server, --debug] }", true],
+    ["a variable", "k3os: { environment: { A: b } }", true],
+    ["a proxy", "k3os: { proxy: { http: http://p } }", true],
+    ["a registry", "k3os: { registries: { mirrors: { a: } } }", true],
+    ["an address", net("10.0.0.5/24"), true],
+    ["a file of k3s's", "write_files: [{ path: /etc/rancher/k3s/config.yaml }]", true],
+    ["another file", "write_files: [{ path: /etc/a }]", false],
+    ["a zone", "k3os: { timezone: UTC }", false],
+  ])("is a restart of k3s, if it runs, at the end and for %s: both ways", (_, text, wanted) => {
+    const node = new TestNode();
+    for (const step of steps("")) node.apply(step);
+    expect(pending(steps(text), node).map(({ kind }) => kind)).not.toContain("restart-k3s");
+    node.k3sRuns = true;
+    expect(pending(steps(""), node)).toEqual([]);
+    const due = pending(steps(text), node);
+    expect(due.at(-1)?.kind === "restart-k3s").toBe(wanted);
+    for (const step of due) node.apply(step);
+    const back = pending(steps(""), node).map(({ kind }) => kind);
+    if (!text.includes("write_files")) expect(back.at(-1) === "restart-k3s").toBe(wanted);
+  });
+
+  it("is a restart of k3s that was put off, as long as it was", () => {
+    const node = new TestNode();
+    for (const step of steps("")) node.apply(step);
+    node.k3s = () => ({ started: true, outdated: true });
+    expect(pending(steps(""), node).map(({ kind }) => kind)).toEqual(["restart-k3s"]);
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { sameBytes, utf8 } from "./bytes.ts";
+import type { Network } from "./network/schema.ts";
 import type { Step } from "./plan.ts";
-import { LOCALTIME, type ReadFile, type RenderedFile, render } from "./render.ts";
+import { ENVIRONMENT, LOCALTIME, REGISTRIES, type ReadFile, type RenderedFile, render } from "./render.ts";
 
 /** The state of a node, asked only for what the steps need. */
 export interface Observed {
@@ -26,6 +27,10 @@ export interface Observed {
   written(): readonly string[];
   /** Whether nothing is left to do about a manifest: it was put there, or the user has one of his own. */
   seeded(step: Step & { kind: "manifest" | "remote-manifest" }): boolean;
+  /** The network that was last configured since the machine was started, and whether all of it could be. */
+  network(): { readonly network: Network; readonly complete: boolean } | undefined;
+  /** Whether k3s has been started, and whether that was before something changed that it reads then. */
+  k3s(): { readonly started: boolean; readonly outdated: boolean };
   /** Whether this very step was applied since the machine was started: for what leaves no trace, such as a command. */
   done(step: Step): boolean;
 }
@@ -54,7 +59,27 @@ export function pending(steps: readonly Step[], observed: Observed): readonly St
   const due = new Set(steps.filter((step) => !isSatisfied(step, observed, users)));
   const overwritten = new Set([...due].flatMap((step) => (step.kind === "file" ? [] : pathsOf(step, read))));
   for (const step of steps) if (step.kind === "file" && overwritten.has(step.path)) due.add(step);
-  return [...takenBack(steps, observed, read), ...steps.filter((step) => due.has(step))];
+  const all = [...takenBack(steps, observed, read), ...steps.filter((step) => due.has(step))];
+  const { started, outdated } = observed.k3s();
+  return started && (outdated || all.some(isReadByK3s)) ? [...all, { phase: "runtime", kind: "restart-k3s" }] : all;
+}
+
+/** Whether k3s reads at its start what the step changes: also its address is what it was then. */
+function isReadByK3s(step: Step): boolean {
+  switch (step.kind) {
+    case "k3s":
+    case "registries":
+    case "environment":
+    case "network":
+    case "no-network":
+      return true;
+    case "restore":
+      return step.path === REGISTRIES || step.path === ENVIRONMENT;
+    case "file":
+      return step.path.startsWith("/etc/rancher/k3s/") || step.path === ENVIRONMENT;
+    default:
+      return false;
+  }
 }
 
 function takenBack(steps: readonly Step[], observed: Observed, read: ReadFile): Step[] {
@@ -65,6 +90,9 @@ function takenBack(steps: readonly Step[], observed: Observed, read: ReadFile): 
   return [
     ...gone.map((user) => ({ phase: "boot", kind: "no-account", user }) as const),
     ...left.map((path) => ({ phase: "boot", kind: "restore", path }) as const),
+    ...(observed.network() !== undefined && !steps.some(({ kind }) => kind === "network")
+      ? [{ phase: "boot", kind: "no-network" } as const]
+      : []),
   ];
 }
 
@@ -90,14 +118,19 @@ function isSatisfied(step: Step, observed: Observed, users: ReadonlySet<string>)
     case "account":
       return sameAccount(step, observed.account(step.user));
     case "no-account":
+    case "no-network":
+    case "restart-k3s":
     case "restore":
       return false;
+    case "network": {
+      const last = observed.network();
+      return last?.complete === true && JSON.stringify(last.network) === JSON.stringify(step.network);
+    }
     case "manifest":
     case "remote-manifest":
       return observed.seeded(step);
     case "remote-keys":
     case "command":
-    case "network":
       return observed.done(step);
     default: {
       const files = render(step, (path) => observed.original(path));

@@ -34,6 +34,8 @@ export type Step = { readonly phase: Phase } & (
   | DnsStep
   | { readonly kind: "network"; readonly network: Network }
   | { readonly kind: "wifi"; readonly networks: readonly Wifi[] }
+  /** Of a config that is no longer so: back to DHCP on every card. */
+  | { readonly kind: "no-network" }
   | { readonly kind: "ntp"; readonly servers: readonly string[] }
   /** `password` is crypt(5)'s output if `hashed`, plain otherwise. */
   | { readonly kind: "password"; readonly user: string; readonly password: string; readonly hashed: boolean }
@@ -71,6 +73,8 @@ export type Step = { readonly phase: Phase } & (
   | { readonly kind: "remote-manifest"; readonly name: string; readonly url: string }
   | K3sStep
   | FileStep
+  /** k3s reads its part of the config when it starts. */
+  | { readonly kind: "restart-k3s" }
   /** A file that a step of a config that is no longer so had changed: back to what was there before. */
   | { readonly kind: "restore"; readonly path: string }
   /** To be merged into /etc/environment. */

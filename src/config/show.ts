@@ -75,6 +75,8 @@ export function describe(step: Step): string {
       return `configure the network: ${namesOf(step.network).join(", ")}`;
     case "wifi":
       return `join the Wi-Fi networks ${step.networks.map(({ name }) => name).join(", ")}`;
+    case "no-network":
+      return "let every network card ask DHCP again";
     case "ntp":
       return `use time servers ${step.servers.join(" ")}`;
     case "password":
@@ -98,6 +100,8 @@ export function describe(step: Step): string {
       return `put the manifest ${step.name} where k3s finds it`;
     case "remote-manifest":
       return `fetch the manifest ${step.name} from ${withoutUserInfo(step.url)}`;
+    case "restart-k3s":
+      return "restart k3s, which takes this up when it starts; pods go on running";
     case "restore":
       return `put ${step.path} back as it was`;
     case "k3s":

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { eventually } from "./support/eventually.ts";
 import { useMachine } from "./support/machine.ts";
 
 const name = "test-network";
@@ -11,7 +12,8 @@ const mac = {
 };
 
 // The uplink is QEMU's own network, with the address that it forwards the tests' ports to, but without DHCP. Two more cards hear
-// each other and a fourth, which a namespace on the node takes: whoever answers from there has heard what was on the wire.
+// each other and a fourth, which a namespace on the node takes: whoever answers from there has heard what was on the wire. One of them
+// is of another kind, whose driver comes later, so that it is the last by name.
 const node = useMachine({
   name,
   config: `
@@ -26,9 +28,10 @@ k3os:
         gateway4: 10.0.2.2
         nameservers: { addresses: [10.0.2.3], search: [a.example, b.example] }
       one: { match: { macaddress: "${mac.one}" } }
+      two: { match: { driver: vmxnet3 } }
     bonds:
       bond0:
-        interfaces: [one, eth2]
+        interfaces: [one, two]
         parameters: { mode: active-backup, primary: one }
         mtu: 1450
     vlans:
@@ -43,7 +46,12 @@ k3os:
 `,
   boot: async ({ dir }) => ({ kind: "image", dir }),
   hardware: async () => ({
-    nics: [{ mac: mac.uplink }, { mac: mac.one, hub: 1 }, { mac: mac.two, hub: 1 }, { mac: mac.peer, hub: 1 }],
+    nics: [
+      { mac: mac.uplink },
+      { mac: mac.one, hub: 1 },
+      { mac: mac.two, hub: 1, model: "vmxnet3" },
+      { mac: mac.peer, hub: 1 },
+    ],
   }),
 });
 
@@ -74,8 +82,8 @@ describe("a node whose addresses are static", () => {
     expect(status.addresses).toContainEqual({ type: "InternalIP", address: "10.0.2.15" });
   });
 
-  it("has a bond of two cards, and VLANs on it that talk to the wire with their tags", async () => {
-    expect(await node.node("cat /sys/class/net/bond0/bonding/slaves")).toBe("eth1 eth2\n");
+  it("has a bond of two cards, one found by its driver, and VLANs on it that talk to the wire with their tags", async () => {
+    expect(await node.node("cat /sys/class/net/bond0/bonding/slaves")).toBe("eth1 eth3\n");
     expect(await node.node("cat /sys/class/net/bond0/bonding/{mode,primary} /sys/class/net/bond0/mtu")).toBe(
       "active-backup 1\neth1\n1450\n",
     );
@@ -83,10 +91,10 @@ describe("a node whose addresses are static", () => {
     await node.node(
       [
         "sudo ip netns add peer",
-        "sudo ip link set dev eth3 netns peer",
-        peer("link set dev eth3 up"),
+        "sudo ip link set dev eth2 netns peer",
+        peer("link set dev eth2 up"),
         ...[42, 43].flatMap((id) => [
-          peer(`link add link eth3 name tag${id} type vlan id ${id}`),
+          peer(`link add link eth2 name tag${id} type vlan id ${id}`),
           peer(`address add 192.168.${id}.1/24 dev tag${id}`),
           peer(`link set dev tag${id} up`),
         ]),
@@ -101,7 +109,7 @@ describe("a node whose addresses are static", () => {
   it("keeps working over the other card when one fails", async () => {
     await node.node("sudo ip link set dev eth1 down");
     expect(await node.node("sudo ping -c 5 -W 5 192.168.42.1")).toMatch(/[1-5] packets received/);
-    expect(await node.node("cat /sys/class/net/bond0/bonding/active_slave")).toBe("eth2\n");
+    expect(await node.node("cat /sys/class/net/bond0/bonding/active_slave")).toBe("eth3\n");
   });
 
   it("finds nothing to do when the same config is applied again", async () => {
@@ -131,9 +139,30 @@ describe("a node whose addresses are static", () => {
     const applied = await node.machine.ssh("sudo k3os apply");
     expect(applied.status).toBe(1);
     expect(applied.stdout).toContain(
-      `ethernets.eth7: no interface matches; this machine has eth1 (${mac.one}, virtio_net), eth2`,
+      `ethernets.eth7: no interface matches; this machine has eth1 (${mac.one}, virtio_net), eth3 (${mac.two}, vmxnet3)`,
     );
     expect(await node.node("pidof dhcpcd >/dev/null && ip -4 -brief address show dev wan0")).toContain("10.0.2.15/24");
+  });
+
+  it("asks DHCP on every card when the config has no network any more, and leaves the cluster's interfaces alone", async () => {
+    await node.node("sudo ip address add 10.0.2.99/24 dev wan0");
+    const back = `k3os: { network: { ethernets: { wan0: { addresses: [10.0.2.15/24, 10.0.2.88/24], gateway4: 10.0.2.2 } }, bonds: ~, vlans: ~, bridges: ~ } }`;
+    await node.node(`echo '${back}' | sudo tee ${config} && sudo k3os apply`);
+    expect(await node.node("ip -4 -brief address show dev wan0; pidof dhcpcd || true")).toMatch(
+      /10\.0\.2\.15\/24 10\.0\.2\.88\/24 *\n$/,
+    );
+    const cluster = "ip -json address show dev cni0 | sed 's/\"valid_life_time.*//'; ip route show dev cni0";
+    const before = await node.node(cluster);
+    await node.node(`echo 'k3os: { network: ~ }' | sudo tee ${config}`);
+    expect(await node.node("sudo k3os apply")).toMatch(/^let every network card ask DHCP again$/m);
+    await eventually(async () => {
+      const [{ addr_info: addresses }] = JSON.parse(await node.node("ip -4 -json address show dev wan0"));
+      expect(addresses).toMatchObject([{ local: "10.0.2.15", dynamic: true }]);
+      expect(await node.node("ip route show default")).toMatch(/^default via 10\.0\.2\.2 dev wan0 proto dhcp/);
+    });
+    expect(await node.node(cluster)).toBe(before);
+    expect(await node.node("sudo k3os apply")).toBe("");
+    await eventually(() => node.kubectl("wait", "--for=condition=Ready", `node/${name}`, "--timeout=1s"), 150);
   });
 
   it("understands network-config as clouds write it, one layer below its own configuration", async () => {

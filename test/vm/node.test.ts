@@ -160,29 +160,33 @@ describe("a live node", () => {
       "use time zone UTC",
       "make the account eve",
       "let nobody log in as eve by password",
+      "restart k3s, which takes this up when it starts; pods go on running",
     ]);
-    expect((await node.node("sudo k3os apply")).trim().split("\n")).toEqual(changed);
+    expect((await node.node("sudo k3os apply --no-restart")).trim().split("\n")).toEqual([
+      ...changed.slice(0, -1),
+      "k3s takes this up when it is restarted: sudo rc-service k3s restart",
+    ]);
     expect(await node.node("date +%Z; id -u eve; id ada 2>&1 || true; ls -d /home/ada")).toMatch(
       /^UTC\n1003\nid: .*\n\/home\/ada\n$/,
     );
     expect(await node.node("sudo ls /etc/rancher/k3s")).not.toContain("registries.yaml");
-    await node.node(`sudo rm ${dropIn} && sudo k3os apply`);
-    expect(await node.node("date +%Z; id -u ada; sudo k3os config --plan")).toBe("JST\n1001\n# nothing\n");
+    await node.node(`sudo rm ${dropIn} && sudo k3os apply --no-restart`);
+    expect(await node.node("date +%Z; id -u ada; sudo k3os config --plan")).toMatch(/^JST\n1001\nrestart k3s, .*\n$/);
   });
 
   it("does not wait for ever for a volume that is not there", async () => {
     const dropIn = "/var/lib/rancher/k3os/config.d/99-test.yaml";
     await node.node(`echo 'k3os: { mounts: { device: LABEL=absent, path: /mnt/absent } }' | sudo tee ${dropIn}`);
-    const { status, stdout } = await node.machine.ssh("sudo k3os apply");
+    const { status, stdout } = await node.machine.ssh("sudo k3os apply --no-restart");
     expect(status).toBe(1);
     expect(stdout).toContain("there is no device LABEL=absent after 10 s");
-    await node.node(`sudo rm ${dropIn} && sudo k3os apply`);
+    await node.node(`sudo rm ${dropIn} && sudo k3os apply --no-restart`);
   });
 
   it("starts with the manifests of its config, once", async () => {
     await eventually(() => node.kubectl("get", "configmap", "inline", "fetched"));
     const path = "/var/lib/rancher/k3s/server/manifests/inline.yaml";
-    await node.node(`sudo rm ${path} && sudo k3os apply`);
+    await node.node(`sudo rm ${path} && sudo k3os apply --no-restart`);
     expect(await node.node(`sudo ls ${path} 2>&1 || true`)).toContain("No such file");
   });
 
@@ -314,6 +318,21 @@ describe("a pod on a live node", () => {
     const lookup = await node.kubectl("exec", "web", "--", "nslookup", "kubernetes.default.svc.cluster.local");
     expect(lookup).toContain("Address: 10.43.0.1");
     expect(await node.kubectl("exec", "web", "--", "wget", "-qO-", "http://web")).toBe("served\n");
+  });
+
+  it("keeps running when its config restarts k3s, which starts with that config", async () => {
+    const pid = await node.node(k3sPid);
+    const before = await podIdentity();
+    const config = "/var/lib/rancher/k3os/config.d/99-restart.yaml";
+    await node.node(`echo 'k3os: { environment: { TEST_VARIABLE: other } }' | sudo tee ${config}`);
+    expect(await node.node("sudo k3os apply")).toMatch(/^restart k3s, /m);
+    await eventually(async () => expect(await node.node(k3sPid)).toMatch(/^\d+\n$/));
+    expect(await node.node(k3sPid)).not.toBe(pid);
+    expect(await node.node(`sudo cat /proc/$(${k3sPid})/environ | tr '\\0' '\\n' | grep ^TEST_`)).toBe(
+      "TEST_VARIABLE=other\n",
+    );
+    expect(await node.node("sudo k3os config --plan")).toBe("# nothing\n");
+    await eventually(async () => expect(await podIdentity()).toEqual(before), 150);
   });
 
   it("keeps running when k3s is killed, which comes back", async () => {

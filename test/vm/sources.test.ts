@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { buildDisk } from "../../src/build/index.ts";
 import { expected, USERDATA } from "../../src/node/sources/clouds.cases.ts";
+import { lateTimer } from "../../src/vm/qemu.ts";
+import { eventually } from "./support/eventually.ts";
 import { useMachine } from "./support/machine.ts";
 import { certificate, packetAddress, startMetadataServer } from "./support/metadata-server.ts";
 
@@ -11,10 +15,16 @@ const publicKey = () => readFileSync(`${node.machine.paths.sshKey}.pub`, "utf8")
 const metadata = startMetadataServer(publicKey);
 const node = useMachine({
   name,
-  boot: async ({ dir }) => ({ kind: "image", dir, append: "k3os.data_sources=hetzner-typo k3os.data_sources=aws" }),
+  boot: async () => ({ kind: "disk", firmware: "bios" }),
+  disk: async () => {
+    const words = [lateTimer, "k3os.data_sources=hetzner-typo", "k3os.data_sources=aws"];
+    const { dir } = await buildDisk("raw", { arguments: words });
+    return { from: join(dir, "k3os.raw"), sizeMiB: 3072 };
+  },
   hardware: async ({ tools }) => ({ nics: [(await metadata).nic(tools)] }),
 });
 afterAll(async () => (await metadata).close());
+const bootId = () => node.node("cat /proc/sys/kernel/random/boot_id");
 
 const bytes = (text: string) => Buffer.byteLength(text);
 
@@ -76,5 +86,21 @@ describe("a machine in a cloud", () => {
     const [said = "", took] = printed.trim().split("\n");
     expect(said).toMatch(/does not answer/);
     expect(Number(took)).toBeLessThan(15);
+  });
+
+  it("boots again as what the cloud said it is, when that says nothing any more", { timeout: 600_000 }, async () => {
+    const before = await bootId();
+    await (await metadata).close();
+    await node.machine.ssh("sudo openrc-shutdown --reboot now");
+    // Only the cloud has said who may log in.
+    await eventually(async () => expect(await bootId()).not.toBe(before), 150);
+    const said = JSON.parse(await node.node("sudo k3os status --json"));
+    expect(said).toMatchObject({ data_source: "aws (of an earlier boot)", config_problems: 0 });
+    expect(await node.node("hostname")).toBe(expected.aws?.local_hostname);
+    expect(await node.node("sudo k3os config --why k3os.labels")).toContain("/run/config/userdata:3:");
+    expect(await node.machine.ssh("sudo k3os sources")).toMatchObject({
+      status: 1,
+      stdout: "aws          does not answer\n",
+    });
   });
 });

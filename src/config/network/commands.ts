@@ -85,21 +85,47 @@ export function addressCommands({ name, config }: Device): string[] {
   return [...flush, ...add];
 }
 
-export function routeCommands({ name, config }: Device): string[] {
-  const { gateway4, gateway6, routes = [] } = config;
-  const gateways = [gateway4, gateway6].flatMap((via) => (via === undefined ? [] : [{ to: "default", via }]));
-  return [...gateways, ...routes].map((route) => routeCommand(route, name));
+export function routeCommands(network: Network, devices: readonly Device[]): string[] {
+  return routesOf(network, devices).map(({ text, onLink }) => `route replace ${text}${onLink ? " onlink" : ""}`);
+}
+
+/** Takes back addresses and routes of `before` that are not `now`; those that are gone with their interface are no matter. */
+export function removalCommands(before: Wanted, now: Wanted): string[] {
+  const without = (all: readonly string[], kept: readonly string[]) => all.filter((one) => !kept.includes(one));
+  const routes = (wanted: Wanted) => routesOf(wanted.network, wanted.devices).map(({ text }) => text);
+  return [
+    ...without(routes(before), routes(now)).map((route) => `route delete ${route}`),
+    ...without(addressesOf(before.devices), addressesOf(now.devices)).map((address) => `address delete ${address}`),
+  ];
+}
+
+/** A network, and the interfaces that it means. */
+export interface Wanted {
+  readonly network: Network;
+  readonly devices: readonly Device[];
+}
+
+function addressesOf(devices: readonly Device[]): string[] {
+  return devices.flatMap(({ name, config }) => (config.addresses ?? []).map((address) => `${address} dev ${name}`));
+}
+
+function routesOf(network: Network, devices: readonly Device[]): { text: string; onLink: boolean }[] {
+  const ofDevices = devices.flatMap(({ name, config: { gateway4, gateway6, routes = [] } }) => {
+    const gateways = [gateway4, gateway6].flatMap((via) => (via === undefined ? [] : [{ to: "default", via }]));
+    return [...gateways, ...routes].map((route) => routeOf(route, name));
+  });
+  return [...ofDevices, ...(network.routes ?? []).map((route) => routeOf(route))];
 }
 
 /** `::/0` instead of `default`, whose family is a guess. */
-export function routeCommand({ to, via, metric, on_link }: Route, device?: string): string {
+function routeOf({ to, via, metric, on_link }: Route, device?: string): { text: string; onLink: boolean } {
   const destination = to === "default" ? (via.includes(":") ? "::/0" : "0.0.0.0/0") : to;
-  return [
-    `route replace ${destination} via ${via}`,
+  const text = [
+    `${destination} via ${via}`,
     ...(device === undefined ? [] : [` dev ${device}`]),
     ...(metric === undefined ? [] : [` metric ${metric}`]),
-    ...(on_link ? [" onlink"] : []),
   ].join("");
+  return { text, onLink: on_link === true };
 }
 
 /** It has addresses, and nobody else gives it any. */

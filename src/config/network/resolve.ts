@@ -1,7 +1,14 @@
 /** From what `k3os.network` wants and what the machine has to what is to be done. */
 
-import { type Device, findCards, type Interface } from "./cards.ts";
-import { addressCommands, makeCommands, renameCommands, routeCommand, routeCommands, upCommands } from "./commands.ts";
+import { type Card, type Device, findCards, type Interface } from "./cards.ts";
+import {
+  addressCommands,
+  makeCommands,
+  removalCommands,
+  renameCommands,
+  routeCommands,
+  upCommands,
+} from "./commands.ts";
 import { isOfCluster } from "./names.ts";
 import type { Network } from "./schema.ts";
 
@@ -46,10 +53,7 @@ export function resolve(network: Network, interfaces: readonly Interface[]): Res
     });
 
   const there = new Set(own.map(({ name }) => name));
-  const devices: Device[] = [
-    ...cards,
-    ...Object.entries({ ...bonds, ...bridges, ...vlans }).map(([name, config]) => ({ name, config })),
-  ];
+  const devices = devicesOf(network, cards);
   const dhcp = devices.flatMap(dhcpOf);
   const heard = new Set(dhcp.map(({ name }) => name));
   const parents = Object.values(vlans).flatMap(({ link }) => (known.has(link) ? [link] : []));
@@ -61,13 +65,26 @@ export function resolve(network: Network, interfaces: readonly Interface[]): Res
       ...makeCommands(network, there, references),
       ...devices.flatMap(upCommands),
       ...devices.flatMap(addressCommands),
-      ...devices.flatMap(routeCommands),
-      ...(network.routes ?? []).map((route) => routeCommand(route)),
+      ...routeCommands(network, devices),
     ],
     deaf: [...new Set([...devices.map(({ name }) => name), ...parents])].filter((name) => !heard.has(name)),
     dhcp: usable ? dhcp : undefined,
     problems,
   };
+}
+
+function devicesOf({ bonds, bridges, vlans }: Network, cards: readonly Device[]): Device[] {
+  const made = Object.entries({ ...bonds, ...bridges, ...vlans });
+  return [...cards, ...made.map(([name, config]) => ({ name, config }))];
+}
+
+/** What takes back, on a machine that runs, the addresses and routes of an earlier network that are not in this one. */
+export function removals(before: Network, now: Network, interfaces: readonly Interface[]): readonly string[] {
+  const own = interfaces.filter(({ name }) => !isOfCluster(name));
+  // By the names that the cards have until now.
+  const cards = (network: Network) => findCards(network, own, []).map((card: Card) => ({ ...card, name: card.was }));
+  const wanted = (network: Network) => ({ network, devices: devicesOf(network, cards(network)) });
+  return removalCommands(wanted(before), wanted(now));
 }
 
 /** The interfaces that a network makes, each with a text that changes when it has to be made anew. */

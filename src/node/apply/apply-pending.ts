@@ -1,6 +1,7 @@
 import { pending } from "../../config/pending.ts";
 import type { Host } from "../../host/host.ts";
 import { report } from "../report.ts";
+import type { ApplyOptions } from "./apply-config.ts";
 import { keptPlan } from "./kept-plan.ts";
 import { observe } from "./observe.ts";
 import { watched } from "./seen.ts";
@@ -9,11 +10,11 @@ import { watched } from "./seen.ts";
  * Applies whatever of the configuration is not so yet. The part of this program that reads configurations is loaded only if they
  * changed, or the node did. Returns 1 if something is wrong, else 0.
  */
-export async function applyPending(host: Host): Promise<number> {
+export async function applyPending(host: Host, options: ApplyOptions): Promise<number> {
   const seen = watched(host);
   const kept = keptPlan(host, seen.host);
   if (kept === undefined || pending(kept.steps, observe(seen.host)).length > 0) {
-    return (await import("./apply-config.ts")).applyConfig(host);
+    return (await import("./apply-config.ts")).applyConfig(host, options);
   }
   report(host, kept.problems, []);
   if (kept.problems.length === 0) seen.keep();

@@ -60,6 +60,11 @@ async function applyStep(host: Host, step: Step): Promise<void> {
       return setTimezone(host, step.zone);
     case "network":
       return (await import("../network/configure.ts")).configureNetwork(host, step.network);
+    case "no-network":
+      return (await import("../network/configure.ts")).resetNetwork(host);
+    case "restart-k3s":
+      await run(host, ["rc-service", "--quiet", "k3s", "restart"]);
+      return;
     case "mount":
       return mountVolume(host, step);
     case "account":

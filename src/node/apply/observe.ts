@@ -1,8 +1,10 @@
 import { digestOf } from "../../config/digest.ts";
 import type { Observed, Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
+import { configuredNetwork } from "../network/configured.ts";
 import { sysctlPath } from "../sysctl.ts";
 import { madeAccounts, observeAccount } from "./accounts.ts";
+import { observeK3s } from "./k3s.ts";
 import { isSeeded } from "./manifests.ts";
 import { isMounted } from "./mounts.ts";
 import { ZONES } from "./timezone.ts";
@@ -39,6 +41,8 @@ export function observe(host: Host): Observed {
     madeAccounts: () => madeAccounts(host),
     written: () => writtenPaths(host),
     seeded: (step) => isSeeded(host, step),
+    network: () => configuredNetwork(host),
+    k3s: () => observeK3s(host),
     hostname: () => host.readText("/proc/sys/kernel/hostname").trim(),
     passwordHash: (user) => passwordHash(host, user),
     done: (step) => host.stat(APPLIED) !== undefined && host.readText(APPLIED).split("\n").includes(digest(step)),

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { type MemoryHost, memoryHost } from "../../host/memory.ts";
+import { type MemoryHost, type MemoryHostOptions, memoryHost } from "../../host/memory.ts";
 import * as keptPlans from "../apply/kept-plan.ts";
 import * as layers from "../layers.ts";
 import { catchPrinted } from "../testing.ts";
@@ -11,8 +11,9 @@ const LOCAL = "/var/lib/rancher/k3os/config.yaml";
 const TEXT =
   "k3os: { token: hunter2, environment: { A: b } }\nwrite_files: [{ path: /etc/a, content: AAE=, encoding: b64 }]\n";
 
-function machine(): MemoryHost {
+function machine(programs: MemoryHostOptions["programs"] = {}): MemoryHost {
   return memoryHost({
+    programs,
     files: {
       "/proc/cmdline": "quiet",
       [LOCAL]: TEXT,
@@ -27,9 +28,9 @@ function machine(): MemoryHost {
   });
 }
 
-async function apply(host: MemoryHost) {
+async function apply(host: MemoryHost, ...options: string[]) {
   lines.length = 0;
-  const status = await main(host, ["apply"]);
+  const status = await main(host, ["apply", ...options]);
   return { status, told: [...lines] };
 }
 
@@ -68,6 +69,25 @@ describe("k3os apply", () => {
     host.write("/var/lib/rancher/k3os/config.d/a", "k3os: { environment: ~ }");
     expect((await apply(host)).told).toContain("put /etc/environment back as it was");
     expect((await apply(host)).told).toEqual([]);
+  });
+
+  it("restarts k3s if it runs and has to be, and tells how if it shall not", async () => {
+    const ran = vi.fn(() => ({}));
+    const host = machine({ "rc-service": ran });
+    await apply(host);
+    expect(ran).not.toHaveBeenCalled();
+    host.mkdir("/run/openrc/started");
+    host.symlink("/etc/init.d/k3s", "/run/openrc/started/k3s");
+    host.write(LOCAL, TEXT.replace("A: b", "A: c"));
+    expect((await apply(host, "--no-restart")).told.at(-1)).toBe(
+      "k3s takes this up when it is restarted: sudo rc-service k3s restart",
+    );
+    expect(ran).not.toHaveBeenCalled();
+    expect((await apply(host)).told).toEqual(["restart k3s, which takes this up when it starts; pods go on running"]);
+    expect(ran).toHaveBeenCalledWith(["rc-service", "--quiet", "k3s", "restart"], expect.anything());
+    // As the service does when it starts.
+    host.remove("/run/k3os/k3s-outdated");
+    expect(await apply(host)).toEqual({ status: 0, told: [] });
   });
 
   it("goes on telling what is wrong with the config, and fails", async () => {

@@ -30,7 +30,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   cfg: { run: async (...call) => (await import("./config.ts")).configCommand(...call) },
   apply: {
-    about: "Apply what changed in the configuration",
+    about: "Apply what changed in the configuration, and restart k3s if it has to be",
+    options: "[--no-restart]",
     root: true,
     run: async (...call) => (await import("./apply.ts")).applyCommand(...call),
   },
@@ -67,6 +68,7 @@ const EXAMPLES = `Examples:
   sudo k3os config --why hostname  which file a value comes from
   sudo k3os config --plan          what applying the configuration would do
   sudo k3os apply                  after editing /var/lib/rancher/k3os/config.yaml
+  sudo k3os apply --no-restart     and leave it to me when k3s is restarted
   sudo k3os install                put k3OS on a disk of this machine
   sudo k3os reset --yes            without the question
   sudo k3os sources --only aws     ask one of them`;

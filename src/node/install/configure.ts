@@ -1,6 +1,5 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
 import { applyConfig } from "../apply/apply-config.ts";
 import type { Asker } from "../terminal/ask.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -25,7 +24,6 @@ export async function configureSystem(
   }
   host.mkdir(LOCAL.slice(0, LOCAL.lastIndexOf("/")));
   host.write(LOCAL, config.text, { mode: 0o600 });
-  const status = await applyConfig(host);
-  await run(host, ["rc-service", "k3s", "restart"]);
+  const status = await applyConfig(host, { restart: true });
   if (status !== 0) throw new K3osError("host", "not everything could be applied; see above");
 }

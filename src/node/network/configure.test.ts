@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { loadText } from "../../config/testing.ts";
 import { type MemoryHost, memoryHost } from "../../host/memory.ts";
-import { awaitCards, configureNetwork } from "./configure.ts";
+import { awaitCards, configureNetwork, resetNetwork } from "./configure.ts";
+import { configuredNetwork } from "./configured.ts";
 import { interfaces } from "./interfaces.ts";
 
 const CONF = "nodev\n";
@@ -78,6 +79,55 @@ describe("configureNetwork", () => {
     expect(host.readText("/etc/dhcpcd.conf")).toMatch(/^nodev\n.*\ndenyinterfaces \*\n$/);
   });
 
+  it("takes back the addresses and routes of before, and nothing that others made", async () => {
+    const { host, inputs } = machine();
+    const before =
+      "{ ethernets: { eth0: { addresses: [10.0.0.5/24, 10.0.0.6/24], gateway4: 10.0.0.1 }, eth1: { addresses: [fd00::1/64] } }, routes: [{ to: 10.9.0.0/16, via: 10.0.0.9, on_link: true }] }";
+    await configureNetwork(host, networkOf(before));
+    await configureNetwork(host, networkOf("{ ethernets: { eth0: { dhcp4: true, addresses: [10.0.0.6/24] } } }"));
+    expect(inputs[1]?.trim().split("\n")).toEqual([
+      "route delete 0.0.0.0/0 via 10.0.0.1 dev eth0",
+      "route delete 10.9.0.0/16 via 10.0.0.9",
+      "address delete 10.0.0.5/24 dev eth0",
+      "address delete fd00::1/64 dev eth1",
+    ]);
+    expect(inputs[2]).not.toContain("flush");
+  });
+
+  it("knows the name that a card got, and that it gets another", async () => {
+    const { host, inputs } = machine();
+    const named = (name: string) =>
+      networkOf(
+        `{ ethernets: { a: { match: { macaddress: "52:54:00:00:00:01" }, set_name: ${name}, addresses: [10.0.0.5/24] } } }`,
+      );
+    await configureNetwork(host, named("lan0"));
+    host.rename("/sys/class/net/eth0", "/sys/class/net/lan0");
+    await configureNetwork(host, named("wan0"));
+    expect(inputs[1]).toMatch(/^link set dev lan0 down\nlink set dev lan0 name wan0\n/);
+    expect(inputs[1]).toContain("address replace 10.0.0.5/24 broadcast + dev wan0\n");
+  });
+
+  it("goes back to DHCP on every card when the configuration has no network any more", async () => {
+    const { host, inputs } = machine();
+    host.mkdir("/run/openrc");
+    host.write("/run/openrc/softlevel", "default");
+    await configureNetwork(
+      host,
+      networkOf(
+        "{ ethernets: { eth0: { addresses: [10.0.0.5/24], gateway4: 10.0.0.1 } }, bridges: { br0: { interfaces: [eth1] } } }",
+      ),
+    );
+    host.mkdir("/sys/class/net/br0");
+    expect(configuredNetwork(host)).toMatchObject({ complete: true });
+    await resetNetwork(host);
+    expect(inputs[1]).toBe("route delete 0.0.0.0/0 via 10.0.0.1 dev eth0\naddress delete 10.0.0.5/24 dev eth0\n");
+    expect(inputs[2]).toBe("link delete dev br0\n");
+    expect(host.readText("/etc/dhcpcd.conf")).toBe(CONF);
+    expect(host.stat("/etc/runlevels/default/dhcpcd")).toBeDefined();
+    expect(host.ran.at(-1)).toEqual(["rc-service", "dhcpcd", "restart"]);
+    expect(configuredNetwork(host)).toBeUndefined();
+  });
+
   it("makes a VLAN anew whose number has changed, and leaves one alone that has not", async () => {
     const { host, inputs } = machine();
     const numbered = (id: number) => networkOf(`{ vlans: { v10: { id: ${id}, link: eth0 } } }`);
@@ -102,6 +152,7 @@ describe("configureNetwork", () => {
       "ethernets.eth7: no interface matches; this machine has eth0 (52:54:00:00:00:01, virtio_net), eth1 (52:54:00:00:00:02, virtio_net); Error: Nexthop has invalid gateway.",
     );
     expect(host.readText("/etc/dhcpcd.conf")).toBe(CONF);
+    expect(configuredNetwork(host)).toMatchObject({ complete: false });
   });
 
   it("waits for drivers only if a card is missing", async () => {

@@ -1,42 +1,60 @@
-import { dhcpcdConf, makes, type Network, type Resolved, resolve } from "../../config/index.ts";
+import { dhcpcdConf, makes, type Network, type Resolved, removals, resolve } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
-import type { Host } from "../../host/host.ts";
+import type { ExecResult, Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { configuredNetwork, noteConfigured } from "./configured.ts";
 import { interfaces } from "./interfaces.ts";
 
 const DHCPCD_CONF = "/etc/dhcpcd.conf";
 const SERVICE = "/etc/runlevels/default/dhcpcd";
 /** Made by OpenRC as it starts the first services. */
 const OPENRC_RUNS = "/run/openrc/softlevel";
-/** Interfaces that were made, so that they can be removed when the configuration has them no more, or otherwise. */
-const MADE = "/run/k3os/network.json";
 
 /**
  * Makes the network what the configuration says: links, addresses and routes at once with ip(8), the rest by dhcpcd, which does not
- * even start where everything is static. Whatever can be done is done; what could not is thrown afterwards, in one error.
+ * even start where everything is static. Whatever can be done is done; what could not is thrown afterwards, in one error. Of what was
+ * configured before, that goes which is not wanted any more; whatever others made, the cluster above all, is left alone.
  */
 export async function configureNetwork(host: Host, network: Network): Promise<void> {
-  const made = makes(network);
-  // The last one first: what is made upon another goes with it.
-  const before = madeBefore(host).reverse();
-  const outdated = before.filter(([name, was]) => made[name] !== was && host.stat(`/sys/class/net/${name}`));
-  const gone = new Set(outdated.map(([name]) => name));
-  const found = resolve(
-    network,
-    interfaces(host).filter(({ name }) => !gone.has(name)),
-  );
+  const before = configuredNetwork(host)?.network ?? {};
+  noteConfigured(host, { network, complete: false });
+  const gone = outdatedLinks(host, before, network);
+  const left = interfaces(host).filter(({ name }) => !gone.includes(name));
+  const found = resolve(network, left);
   const complaints = [...found.problems];
   const restart = await handOver(host, found.dhcp);
   // On its own it would make a bond0 that nobody asked for, just under the name that somebody will.
   if (network.bonds !== undefined) await run(host, ["modprobe", "bonding", "max_bonds=0"]);
   ignoreRouters(host, found.deaf);
-  const lines = [...[...gone].map((name) => `link delete dev ${name}`), ...found.commands];
-  const { status, stderr } = await host.exec(["ip", "-force", "-batch", "-"], { input: `${lines.join("\n")}\n` });
+  const removed = removals(before, network, left);
+  // What is not there any more cannot be removed, which is as well.
+  if (removed.length > 0) await ipBatch(host, removed);
+  const lines = [...gone.map((name) => `link delete dev ${name}`), ...found.commands];
+  const { status, stderr } = await ipBatch(host, lines);
   if (status !== 0) complaints.push(stderr.trim().split("\n").join(" "));
   ignoreRouters(host, found.deaf);
-  host.write(MADE, JSON.stringify(made));
   if (restart) await run(host, ["rc-service", "dhcpcd", "restart"]);
   if (complaints.length > 0) throw new K3osError("config", complaints.join("; "));
+  noteConfigured(host, { network, complete: true });
+}
+
+/** Back to what the image does: DHCP on every card. Names, MTU and MAC addresses of cards stay as they are. */
+export async function resetNetwork(host: Host): Promise<void> {
+  await configureNetwork(host, {});
+  noteConfigured(host, undefined);
+}
+
+/** Links that an earlier configuration made and this one does not make, or otherwise; what is made upon another comes first. */
+function outdatedLinks(host: Host, before: Network, now: Network): string[] {
+  const wanted = makes(now);
+  return Object.entries(makes(before))
+    .filter(([name, how]) => wanted[name] !== how && host.stat(`/sys/class/net/${name}`))
+    .map(([name]) => name)
+    .reverse();
+}
+
+function ipBatch(host: Host, lines: readonly string[]): Promise<ExecResult> {
+  return host.exec(["ip", "-force", "-batch", "-"], { input: `${lines.join("\n")}\n` });
 }
 
 /** Waits for the drivers of all devices if a card that the configuration names has not been found yet. */
@@ -55,11 +73,6 @@ function ignoreRouters(host: Host, names: readonly string[]): void {
     const path = `/proc/sys/net/ipv6/conf/${name}/accept_ra`;
     if (host.stat(path)) host.poke(path, "0");
   }
-}
-
-/** What the last call made: names, and how. */
-function madeBefore(host: Host): [name: string, how: string][] {
-  return host.stat(MADE) ? Object.entries(JSON.parse(host.readText(MADE)) as Record<string, string>) : [];
 }
 
 /** Tells dhcpcd what to look after. On a node that runs, it ends at once where it has nothing to do; else it has to be restarted. */

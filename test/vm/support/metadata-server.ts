@@ -64,7 +64,7 @@ export async function startMetadataServer(publicKey: () => string): Promise<Meta
       return { network, services: [...plain.map((address) => to(address, 80, http)), to(packetAddress, 443, https)] };
     },
     close: async () => {
-      for (const server of servers) await new Promise((resolve) => server.close(resolve));
+      for (const server of servers) if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
   };
 }

@@ -1,0 +1,22 @@
+import type { Network } from "../../config/index.ts";
+import type { Host } from "../../host/host.ts";
+
+/** What was last configured, so that it can be taken back when the configuration says otherwise. */
+const CONFIGURED = "/run/k3os/network.json";
+
+export interface Configured {
+  readonly network: Network;
+  /** Whether all of it could be done. */
+  readonly complete: boolean;
+}
+
+/** The network that was last configured since the machine was started. */
+export function configuredNetwork(host: Host): Configured | undefined {
+  return host.stat(CONFIGURED) ? (JSON.parse(host.readText(CONFIGURED)) as Configured) : undefined;
+}
+
+/** Keeps it for `configuredNetwork`; `undefined` for what the image does by itself. */
+export function noteConfigured(host: Host, configured: Configured | undefined): void {
+  if (configured === undefined) host.remove(CONFIGURED);
+  else host.write(CONFIGURED, JSON.stringify(configured));
+}
