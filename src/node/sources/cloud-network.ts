@@ -14,19 +14,43 @@ interface DropletInterface {
   readonly anchor_ipv4?: Address;
 }
 
-interface Ethernet {
-  match?: { macaddress: string };
+/** What all kinds of interfaces have. */
+export interface Device {
   dhcp4?: boolean;
   dhcp6?: boolean;
   mtu?: number;
+  macaddress?: string;
   addresses?: string[];
   routes?: { to: string; via: string }[];
   nameservers?: { addresses: readonly string[] };
 }
 
+export interface Ethernet extends Device {
+  match?: { macaddress: string };
+}
+
+export interface Bond extends Device {
+  interfaces: readonly string[];
+  parameters: Readonly<Record<string, string>>;
+}
+
+export interface Vlan extends Device {
+  id: number;
+  link: string;
+}
+
 export interface NetworkConfig {
   readonly version: 2;
   readonly ethernets: Readonly<Record<string, Ethernet>>;
+  readonly bonds?: Readonly<Record<string, Bond>>;
+  readonly vlans?: Readonly<Record<string, Vlan>>;
+}
+
+/** The kernel's numbers for the modes of bonding, which some documents have in place of their names. */
+const MODES = ["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"];
+
+export function bondMode(mode: string | number): string {
+  return MODES[Number(mode)] ?? String(mode);
 }
 
 /** DigitalOcean's metadata: the droplet's addresses are static; where DHCP is on, it says so. */
@@ -57,54 +81,8 @@ function withPrefix(address: Address | undefined): string[] {
   return [`${address.ip_address}/${address.cidr ?? prefixOf(address.netmask ?? "")}`];
 }
 
-interface OpenStackNetworks {
-  readonly links?: readonly {
-    readonly id?: string;
-    readonly ethernet_mac_address?: string;
-    readonly mtu?: number | null;
-    readonly type?: string;
-  }[];
-  readonly networks?: readonly {
-    readonly link?: string;
-    readonly type?: string;
-    readonly ip_address?: string;
-    readonly netmask?: string;
-    readonly routes?: readonly { readonly network: string; readonly netmask: string; readonly gateway: string }[];
-    readonly services?: readonly { readonly type?: string; readonly address?: string }[];
-  }[];
-  readonly services?: readonly { readonly type?: string; readonly address?: string }[];
-}
-
-/** OpenStack's network_data.json, for links that are plain network cards. */
-export function ofOpenStack({
-  links = [],
-  networks = [],
-  services = [],
-}: OpenStackNetworks): NetworkConfig | undefined {
-  const ethernets: Record<string, Ethernet> = {};
-  for (const { id, ethernet_mac_address: mac, mtu, type = "phy" } of links) {
-    if (id === undefined || mac === undefined || /^(bond|vlan)$/.test(type)) continue;
-    const ethernet: Ethernet = { match: { macaddress: mac }, ...(typeof mtu === "number" && { mtu }) };
-    for (const network of networks.filter(({ link }) => link === id)) {
-      if (/dhcp|slaac/.test(network.type ?? "")) ethernet[/6/.test(network.type ?? "") ? "dhcp6" : "dhcp4"] = true;
-      else if (network.ip_address !== undefined) {
-        const prefix = network.ip_address.includes("/") ? "" : `/${prefixOf(network.netmask ?? "")}`;
-        ethernet.addresses = [...(ethernet.addresses ?? []), network.ip_address + prefix];
-      }
-      for (const { network: to, netmask, gateway: via } of network.routes ?? []) {
-        ethernet.routes = [...(ethernet.routes ?? []), { to: `${to}/${prefixOf(netmask)}`, via }];
-      }
-      const servers = [...services, ...(network.services ?? [])].filter((service) => service.type === "dns");
-      const addresses = servers.flatMap(({ address }) => address ?? []);
-      if (addresses.length > 0) ethernet.nameservers = { addresses };
-    }
-    ethernets[id] = ethernet;
-  }
-  return Object.keys(ethernets).length === 0 ? undefined : { version: 2, ethernets };
-}
-
 /** `255.255.255.0` is 24, `ffff:ffff::` is 32, `64` is 64. */
-function prefixOf(netmask: string): number {
+export function prefixOf(netmask: string): number {
   if (/^\d+$/.test(netmask)) return Number(netmask);
   const digits = netmask.includes(":")
     ? [...netmask.replaceAll(":", "")].map((digit) => Number.parseInt(digit, 16).toString(2).padStart(4, "0"))

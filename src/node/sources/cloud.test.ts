@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { type MemoryHost, memoryHost } from "../../host/memory.ts";
+import { remember } from "./cache.ts";
 import { greet, readCloud, readCloudVolume } from "./cloud.ts";
 import { type Answer, type Asked, expected, KEY, metadataService, USERDATA } from "./clouds.cases.ts";
 import { CLOUDS } from "./clouds.ts";
@@ -61,7 +62,7 @@ describe("a cloud's metadata service", () => {
     const service = metadataService();
     const host = memoryHost({
       programs: {
-        blkid: (argv) => (argv[2] === "config-2" ? { stdout: "/dev/vdb\n" } : { status: 2 }),
+        blkid: (argv) => (argv.at(-1) === "config-2" ? { stdout: "/dev/vdb\n" } : { status: 2 }),
         mount: () => ({}),
         umount: () => ({}),
       },
@@ -74,6 +75,89 @@ describe("a cloud's metadata service", () => {
     const handed = texts(await readCloudVolume(host, "openstack"));
     expect(handed).toMatchObject({ userdata: USERDATA, ...expected.openstack });
     expect(await readCloudVolume(host, "aws")).toBeUndefined();
+  });
+
+  describe("azure", () => {
+    const OVF = `<?xml version="1.0" encoding="utf-8"?>
+<ns0:Environment xmlns:ns0="http://schemas.dmtf.org/ovf/environment/1" xmlns:ns1="http://schemas.microsoft.com/windowsazure">
+  <ns1:ProvisioningSection>
+    <ns1:Version>1.0</ns1:Version>
+    <ns1:LinuxProvisioningConfigurationSet xmlns:i="http://www.w3.org/2001/XMLSchema-instance">
+      <ns1:ConfigurationSetType>LinuxProvisioningConfiguration</ns1:ConfigurationSetType>
+      <ns1:HostName>vm-disc</ns1:HostName>
+      <ns1:UserName>azure&amp;user</ns1:UserName>
+      <ns1:UserPassword xmlns:x="" />
+      <ns1:CustomData>${Buffer.from("hostname: custom\n").toString("base64")}</ns1:CustomData>
+      <ns1:SSH><ns1:PublicKeys><ns1:PublicKey>
+        <ns1:Fingerprint>EB0C</ns1:Fingerprint><ns1:Path>/home/a/.ssh/authorized_keys</ns1:Path><ns1:Value>${KEY} of&amp;disc</ns1:Value>
+      </ns1:PublicKey></ns1:PublicKeys></ns1:SSH>
+    </ns1:LinuxProvisioningConfigurationSet>
+  </ns1:ProvisioningSection>
+</ns0:Environment>`;
+
+    /** A machine with Azure's disc, as long as it has text. */
+    function withDisc(text: string | undefined, answer: (asked: Asked) => Answer | undefined): MemoryHost {
+      const host: MemoryHost = memoryHost({
+        programs: {
+          curl: fakeCurl(() => host, answer),
+          blkid: (argv) =>
+            argv.at(-1) === "TYPE=udf" && text !== undefined ? { stdout: "/dev/sr0\n" } : { status: 2 },
+          mount: () => ({}),
+          umount: () => ({}),
+        },
+      });
+      host.mkdir("/run/k3os/cidata");
+      if (text !== undefined) host.write("/run/k3os/cidata/ovf-env.xml", text);
+      return host;
+    }
+    const withoutUserData = (asked: Asked): Answer => {
+      const answer = metadataService()(asked);
+      return asked.url.pathname.endsWith("/compute")
+        ? { ...answer, body: JSON.stringify({ ...JSON.parse(String(answer.body)), userData: "" }) }
+        : answer;
+    };
+
+    it("has custom data on a disc, which goes before user data", async () => {
+      expect(texts(await readCloud(withDisc(OVF, metadataService()), "azure"))).toEqual({
+        userdata: "hostname: custom\n",
+        "ssh/authorized_keys": `${KEY}\n`,
+        local_hostname: "vm-azure\n",
+      });
+    });
+
+    it("may have nothing but the disc", async () => {
+      expect(
+        texts(
+          await readCloud(
+            withDisc(OVF, () => undefined),
+            "azure",
+          ),
+        ),
+      ).toEqual({
+        userdata: "hostname: custom\n",
+        "ssh/authorized_keys": `${KEY} of&disc\n`,
+        local_hostname: "vm-disc\n",
+      });
+    });
+
+    it("takes the disc away after the first boot, and the custom data still counts", async () => {
+      const host = withDisc(undefined, withoutUserData);
+      host.mkdir("/var/lib/rancher/k3os");
+      remember(host, "azure", { userdata: "hostname: custom\n" });
+      expect(texts(await readCloud(host, "azure"))).toMatchObject({ userdata: "hostname: custom\n" });
+      expect(texts(await readCloud(withDisc(undefined, metadataService()), "azure"))).toMatchObject({
+        userdata: USERDATA,
+      });
+    });
+
+    it("may have a disc of something else", async () => {
+      expect(
+        await readCloud(
+          withDisc("<a/>", () => undefined),
+          "azure",
+        ),
+      ).toBeUndefined();
+    });
   });
 
   it("gcp: leaves the project's keys out where the instance says so", async () => {

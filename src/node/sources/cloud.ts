@@ -1,6 +1,7 @@
 import { fromUtf8, utf8 } from "../../config/bytes.ts";
 import type { Host } from "../../host/host.ts";
 import { reportReady } from "./azure-ready.ts";
+import { recall } from "./cache.ts";
 import { CLOUDS, type Cloud, type Found } from "./clouds.ts";
 import { fetchAll, type Request } from "./fetch.ts";
 import type { Handed } from "./handed.ts";
@@ -9,11 +10,26 @@ import { readVolume } from "./volume.ts";
 
 type Bytes = Readonly<Record<string, Uint8Array | undefined>>;
 
-/** Asks a cloud's metadata service. `undefined` when it is not there, or what answers is something else. */
-export async function readCloud(host: Host, name: string): Promise<Handed | undefined> {
+/**
+ * Asks a cloud's metadata service. `undefined` when it is not there, or what answers is something else. What stands on a disc beside it
+ * is looked for once `drivers` are loaded, and remembered when the disc is gone.
+ */
+export async function readCloud(
+  host: Host,
+  name: string,
+  drivers: Promise<unknown> = Promise.resolve(),
+): Promise<Handed | undefined> {
   const cloud = CLOUDS[name];
-  const documents = cloud && (await askService(host, cloud));
-  return documents && interpret(host, cloud, documents);
+  if (cloud === undefined) return undefined;
+  const documents = await askService(host, cloud);
+  if (cloud.disc === undefined) return documents && interpret(host, cloud, documents);
+  await drivers;
+  const disc = await readVolume(host, [cloud.disc.tag], { disc: [cloud.disc.path] });
+  if (disc?.disc !== undefined)
+    return interpret(host, cloud, { ...documents, hello: documents?.hello ?? utf8("{}"), ...disc });
+  const handed = documents && (await interpret(host, cloud, documents));
+  const earlier = handed?.userdata === undefined ? recall(host, [name])?.handed.userdata : undefined;
+  return handed && { ...handed, ...(earlier !== undefined && { userdata: earlier }) };
 }
 
 /** Reads the volume on which some clouds hand over the same; `undefined` when there is none. */
@@ -22,7 +38,7 @@ export async function readCloudVolume(host: Host, name: string): Promise<Handed 
   if (cloud?.volume === undefined) return undefined;
   const { label, directory } = cloud.volume;
   const paths = Object.entries(cloud.documents).map(([document, path]) => [document, [directory + path]] as const);
-  const documents = await readVolume(host, [label], Object.fromEntries(paths));
+  const documents = await readVolume(host, [`LABEL=${label}`], Object.fromEntries(paths));
   return documents && interpret(host, cloud, documents);
 }
 
@@ -52,9 +68,13 @@ async function interpret(host: Host, cloud: Cloud, documents: Bytes): Promise<Ha
   if (hello === undefined) return undefined;
   const keys = fromUtf8(documents.keys);
   const network = fromUtf8(documents.network);
+  const disc = fromUtf8(documents.disc);
   let found: Found;
   try {
-    found = cloud.read({ hello, ...(keys && { keys }), ...(network && { network }) }, host.now());
+    found = cloud.read(
+      { hello, ...(keys && { keys }), ...(network && { network }), ...(disc && { disc }) },
+      host.now(),
+    );
   } catch {
     return undefined;
   }

@@ -4,7 +4,11 @@
  * Each follows the provider's own documentation of its metadata service.
  */
 import { parse as parseYaml } from "yaml";
-import { ofDigitalOcean, ofOpenStack } from "./cloud-network.ts";
+import { readOvfEnvironment } from "./azure-disc.ts";
+import { ofDigitalOcean } from "./cloud-network.ts";
+import { ofOpenStack } from "./openstack-network.ts";
+import { ofPacket, type PacketMetadata } from "./packet-network.ts";
+import { ofScaleway, type ScalewayMetadata } from "./scaleway-network.ts";
 
 export interface Cloud {
   /** What all paths begin with. */
@@ -19,6 +23,8 @@ export interface Cloud {
     Readonly<Partial<Record<"userdata" | "keys" | "network", string>>>;
   /** A volume that holds the same documents below a directory. It is tried first, because it needs no network. */
   readonly volume?: { readonly label: string; readonly directory: string };
+  /** A file that is told beside the service's documents, on a volume that is there at the first boot only. */
+  readonly disc?: { readonly tag: string; readonly path: string };
   /** Throws if the documents are not the cloud's. */
   read(documents: Documents, now: number): Found;
   /** Told once the node has read everything. */
@@ -26,7 +32,12 @@ export interface Cloud {
 }
 
 /** Texts; what the service does not have is missing. User data stays outside: it may be no text. */
-type Documents = { readonly hello: string; readonly keys?: string; readonly network?: string };
+type Documents = {
+  readonly hello: string;
+  readonly keys?: string;
+  readonly network?: string;
+  readonly disc?: string;
+};
 
 export interface Found {
   readonly hostname?: string | undefined;
@@ -60,15 +71,21 @@ export const CLOUDS: Readonly<Record<string, Cloud>> = {
     url: `${LINK_LOCAL}/metadata`,
     headers: ["Metadata: true"],
     documents: { hello: "/instance/compute?api-version=2021-02-01&format=json" },
-    read: ({ hello }) => {
+    disc: { tag: "TYPE=udf", path: "/ovf-env.xml" },
+    read: ({ hello, disc }) => {
+      const provisioned = disc === undefined ? {} : readOvfEnvironment(disc);
       const { name, osProfile, publicKeys, userData } = json<{
         name?: string;
         osProfile?: { computerName?: string };
         publicKeys?: { keyData?: string }[];
         userData?: string;
       }>(hello);
-      const keys = publicKeys?.flatMap(({ keyData }) => lines(keyData));
-      return { hostname: osProfile?.computerName || name, keys, userdata: userData || undefined };
+      const keys = publicKeys?.flatMap(({ keyData }) => lines(keyData)) ?? provisioned.keys;
+      return {
+        hostname: osProfile?.computerName || provisioned.hostname || name,
+        keys,
+        userdata: provisioned.userdata ?? (userData || undefined),
+      };
     },
     reportsReady: true,
   },
@@ -128,8 +145,8 @@ export const CLOUDS: Readonly<Record<string, Cloud>> = {
     url: "https://metadata.platformequinix.com",
     documents: { hello: "/metadata", userdata: "/userdata" },
     read: ({ hello }) => {
-      const { hostname, ssh_keys } = json<{ hostname?: string; ssh_keys?: string[] }>(hello);
-      return { hostname, keys: ssh_keys };
+      const found = json<PacketMetadata & { hostname?: string; ssh_keys?: string[] }>(hello);
+      return { hostname: found.hostname, keys: found.ssh_keys, network: ofPacket(found) };
     },
   },
 
@@ -138,8 +155,9 @@ export const CLOUDS: Readonly<Record<string, Cloud>> = {
     privileged: true,
     documents: { hello: "/conf?format=json", userdata: "/user_data/cloud-init" },
     read: ({ hello }) => {
-      const { hostname, ssh_public_keys } = json<{ hostname?: string; ssh_public_keys?: { key?: string }[] }>(hello);
-      return { hostname, keys: ssh_public_keys?.flatMap(({ key }) => lines(key)) };
+      const found = json<ScalewayMetadata & { hostname?: string; ssh_public_keys?: { key?: string }[] }>(hello);
+      const keys = found.ssh_public_keys?.flatMap(({ key }) => lines(key));
+      return { hostname: found.hostname, keys, network: ofScaleway(found) };
     },
   },
 

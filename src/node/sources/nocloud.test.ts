@@ -7,7 +7,7 @@ describe("readNoCloud", () => {
   it("reads what the volume holds and leaves nothing mounted", async () => {
     const host = memoryHost({
       programs: {
-        blkid: (argv) => (argv[2] === "cidata" ? { stdout: "/dev/sr0\n" } : { status: 2 }),
+        blkid: (argv) => (argv.at(-1) === "cidata" ? { stdout: "/dev/sr0\n" } : { status: 2 }),
         mount: () => ({}),
         umount: () => ({}),
       },

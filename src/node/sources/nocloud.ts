@@ -4,7 +4,7 @@ import { unpack } from "./userdata.ts";
 import { readVolume } from "./volume.ts";
 
 /** NoCloud's label, in both spellings that its documentation allows. */
-const LABELS = ["cidata", "CIDATA"];
+const TAGS = ["LABEL=cidata", "LABEL=CIDATA"];
 /** What we call it, and what a volume does; old k3OS also took a `config` in place of `user-data`. */
 const FILES = { userdata: ["user-data", "config"], "meta-data": ["meta-data"], "network-config": ["network-config"] };
 
@@ -12,7 +12,7 @@ const FILES = { userdata: ["user-data", "config"], "meta-data": ["meta-data"], "
  * The files of a NoCloud volume. `undefined` when the machine has no such volume. Format: cloud-init's NoCloud data source.
  */
 export async function readNoCloud(host: Host): Promise<Handed | undefined> {
-  const files = await readVolume(host, LABELS, FILES);
+  const files = await readVolume(host, TAGS, FILES);
   if (files === undefined) return undefined;
   const { userdata, "meta-data": metadata, "network-config": network } = files;
   return {

@@ -69,7 +69,7 @@ export async function readSource(
   const ofVolume = await readCloudVolume(host, source);
   if (ofVolume !== undefined) return ofVolume;
   await network();
-  return readCloud(host, source);
+  return readCloud(host, source, drivers);
 }
 
 function isCloud(source: string): boolean {

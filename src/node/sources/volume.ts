@@ -5,15 +5,15 @@ import { mount } from "../init/mount.ts";
 const FOLDER = "/run/k3os/cidata";
 
 /**
- * Reads files of the volume with one of these labels, each the first of its paths that there is. `undefined` when the machine
- * has no such volume. It is mounted for as long as that takes.
+ * Reads files of the first volume that one of these tags of blkid(8) tells (`LABEL=cidata`, `TYPE=udf`), each the first of its paths that
+ * there is. `undefined` when the machine has no such volume. It is mounted for as long as that takes.
  */
 export async function readVolume(
   host: Host,
-  labels: readonly string[],
+  tags: readonly string[],
   files: Readonly<Record<string, readonly string[]>>,
 ): Promise<Readonly<Record<string, Uint8Array | undefined>> | undefined> {
-  const device = await labelled(host, labels);
+  const device = await tagged(host, tags);
   if (device === undefined) return undefined;
   await mount(host, { type: "auto", source: device, target: FOLDER, options: "ro" });
   try {
@@ -27,9 +27,11 @@ export async function readVolume(
   }
 }
 
-async function labelled(host: Host, labels: readonly string[]): Promise<string | undefined> {
-  for (const label of labels) {
-    const { status, stdout } = await host.exec(["blkid", "-L", label]);
+async function tagged(host: Host, tags: readonly string[]): Promise<string | undefined> {
+  for (const tag of tags) {
+    const label = /^LABEL=(.*)/.exec(tag)?.[1];
+    const search = label === undefined ? ["-c", "/dev/null", "-l", "-o", "device", "-t", tag] : ["-L", label];
+    const { status, stdout } = await host.exec(["blkid", ...search]);
     if (status === 0) return stdout.trim();
   }
   return undefined;

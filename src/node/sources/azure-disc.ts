@@ -1,0 +1,29 @@
+import type { Found } from "./clouds.ts";
+
+/**
+ * What ovf-env.xml says, on the disc that Azure attaches until the machine has said that it is ready: custom data, which is nowhere else, host name and keys.
+ * Namespaces have any prefix. Throws if the text is something else.
+ */
+export function readOvfEnvironment(text: string): Found {
+  const section = contentOf(text, "LinuxProvisioningConfigurationSet");
+  if (section === undefined) throw new TypeError("no provisioning of Linux");
+  const keys = [...section.matchAll(/<(?:[\w-]+:)?Value(?:\s[^>]*)?>([^<]*)</g)].map(([, value = ""]) =>
+    unescaped(value).trim(),
+  );
+  return {
+    hostname: contentOf(section, "HostName")?.trim() || undefined,
+    keys: keys.filter((key) => key !== ""),
+    userdata: contentOf(section, "CustomData")?.trim() || undefined,
+  };
+}
+
+function contentOf(xml: string, name: string): string | undefined {
+  const found = new RegExp(`<((?:[\\w-]+:)?${name})(?:\\s[^>]*)?>([\\s\\S]*?)</\\1\\s*>`).exec(xml)?.[2];
+  return found === undefined ? undefined : name === "LinuxProvisioningConfigurationSet" ? found : unescaped(found);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+
+function unescaped(text: string): string {
+  return text.replace(/&(\w+);/g, (all, name: string) => ENTITIES[name] ?? all);
+}
