@@ -143,6 +143,15 @@ describe("what is pending", () => {
     if (!text.includes("write_files")) expect(back.at(-1) === "restart-k3s").toBe(wanted);
   });
 
+  it("is no restart of k3s when a network is tried again that could not be configured", () => {
+    const node = new TestNode();
+    for (const step of steps(net("10.0.0.5/24"))) node.apply(step);
+    node.k3sRuns = true;
+    const last = node.network();
+    node.network = () => last && { ...last, complete: false };
+    expect(pending(steps(net("10.0.0.5/24")), node).map(({ kind }) => kind)).toEqual(["network"]);
+  });
+
   it("is a restart of k3s that was put off, as long as it was", () => {
     const node = new TestNode();
     for (const step of steps("")) node.apply(step);

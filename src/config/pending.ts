@@ -61,18 +61,22 @@ export function pending(steps: readonly Step[], observed: Observed): readonly St
   for (const step of steps) if (step.kind === "file" && overwritten.has(step.path)) due.add(step);
   const all = [...takenBack(steps, observed, read), ...steps.filter((step) => due.has(step))];
   const { started, outdated } = observed.k3s();
-  return started && (outdated || all.some(isReadByK3s)) ? [...all, { phase: "runtime", kind: "restart-k3s" }] : all;
+  return started && (outdated || all.some((step) => isReadByK3s(step, observed)))
+    ? [...all, { phase: "runtime", kind: "restart-k3s" }]
+    : all;
 }
 
 /** Whether k3s reads at its start what the step changes: also its address is what it was then. */
-function isReadByK3s(step: Step): boolean {
+function isReadByK3s(step: Step, observed: Observed): boolean {
   switch (step.kind) {
     case "k3s":
     case "registries":
     case "environment":
-    case "network":
     case "no-network":
       return true;
+    case "network":
+      // Not if it is only tried again, because a card is missing.
+      return !sameNetwork(step.network, observed);
     case "restore":
       return step.path === REGISTRIES || step.path === ENVIRONMENT;
     case "file":
@@ -122,10 +126,8 @@ function isSatisfied(step: Step, observed: Observed, users: ReadonlySet<string>)
     case "restart-k3s":
     case "restore":
       return false;
-    case "network": {
-      const last = observed.network();
-      return last?.complete === true && JSON.stringify(last.network) === JSON.stringify(step.network);
-    }
+    case "network":
+      return observed.network()?.complete === true && sameNetwork(step.network, observed);
     case "manifest":
     case "remote-manifest":
       return observed.seeded(step);
@@ -138,6 +140,10 @@ function isSatisfied(step: Step, observed: Observed, users: ReadonlySet<string>)
       return files.every((file) => (step.kind !== "file" && users.has(file.path)) || isThere(file, observed));
     }
   }
+}
+
+function sameNetwork(wanted: Network, observed: Observed): boolean {
+  return JSON.stringify(observed.network()?.network) === JSON.stringify(wanted);
 }
 
 function isThere({ path, content, mode, owner }: RenderedFile, observed: Observed): boolean {

@@ -67,7 +67,7 @@ const CHRONY_SOURCES = "/etc/chrony/sources.d/k3os.sources";
 const WPA_SUPPLICANT = "/etc/wpa_supplicant/k3os.conf";
 const K3S_CONF = "/etc/conf.d/k3s";
 export const LOCALTIME = "/etc/localtime";
-const REGISTRIES = "/etc/rancher/k3s/registries.yaml";
+export const REGISTRIES = "/etc/rancher/k3s/registries.yaml";
 const K3S_ENVIRONMENT = "/etc/rancher/k3s/k3s-service.env";
 
 /**
