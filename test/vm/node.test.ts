@@ -170,6 +170,7 @@ describe("a live node", () => {
       /^UTC\n1003\nid: .*\n\/home\/ada\n$/,
     );
     expect(await node.node("sudo ls /etc/rancher/k3s")).not.toContain("registries.yaml");
+    expect((await node.machine.ssh("sudo k3os status")).stdout).toContain("sudo rc-service k3s restart\n");
     await node.node(`sudo rm ${dropIn} && sudo k3os apply --no-restart`);
     expect(await node.node("date +%Z; id -u ada; sudo k3os config --plan")).toMatch(/^JST\n1001\nrestart k3s, .*\n$/);
   });

@@ -1,5 +1,6 @@
 import { formatProblem } from "../../config/problem.ts";
 import type { Host } from "../../host/host.ts";
+import { observeK3s } from "../apply/k3s.ts";
 import { readFacts } from "../facts.ts";
 import { lastReport } from "../report.ts";
 import { DATA_SOURCE } from "../sources/sources.ts";
@@ -11,6 +12,8 @@ interface Service {
   readonly state: string;
   /** How often it ended and was started again. */
   readonly restarts: number;
+  /** Whether it has not taken up yet what was applied. */
+  readonly restart_due: boolean;
   /** What it said last before it ended, if it has. */
   readonly last_error?: string;
 }
@@ -59,6 +62,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     console.log(`addresses  ${addresses.join(" ") || "none"}`);
     if (status.data_source !== "") console.log(`user data  from ${status.data_source}`);
     console.log(`k3s        ${k3s.state}${k3s.restarts > 0 ? `, ${k3s.restarts} restarts` : ""}`);
+    if (k3s.restart_due) console.log("           has not taken up what was applied: sudo rc-service k3s restart");
     if (k3s.last_error !== undefined) console.log(`           ${k3s.last_error}`);
     console.log(
       `node       ${ready === "True" ? "Ready" : ready === "False" ? "not Ready" : "the API does not answer yet"}`,
@@ -83,10 +87,11 @@ async function serviceState(host: Host): Promise<Service> {
   const { stdout } = await host.exec(["rc-service", "k3s", "status"]);
   const restarts = Number(/\((\d+)\)/.exec(stdout)?.[1] ?? 0);
   const state = /status: (\S+)/.exec(stdout)?.[1] ?? "unknown";
-  if (restarts === 0 || host.stat(LOG) === undefined) return { state, restarts };
+  const service: Service = { state, restarts, restart_due: observeK3s(host).outdated };
+  if (restarts === 0 || host.stat(LOG) === undefined) return service;
   const complaints = await host.exec(["grep", "-E", "k3s: (error|fatal)", LOG]);
   const last = complaints.stdout.trim().split("\n").at(-1);
-  return last ? { state, restarts, last_error: last.slice(last.indexOf("k3s: ")) } : { state, restarts };
+  return last ? { ...service, last_error: last.slice(last.indexOf("k3s: ")) } : service;
 }
 
 async function nodeReady(host: Host, name: string): Promise<Status["ready"]> {
