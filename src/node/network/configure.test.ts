@@ -94,6 +94,17 @@ describe("configureNetwork", () => {
     expect(inputs[2]).not.toContain("flush");
   });
 
+  it("keeps the addresses of before when no card is meant, until one is", async () => {
+    const { host, inputs } = machine();
+    await configureNetwork(host, STATIC);
+    const typo = networkOf("{ ethernets: { eth7: { addresses: [10.0.0.6/24] } } }");
+    await expect(configureNetwork(host, typo)).rejects.toThrow("no interface matches");
+    expect(inputs.join()).not.toContain("delete");
+    await configureNetwork(host, networkOf("{ ethernets: { eth0: { addresses: [10.0.0.6/24] } } }"));
+    expect(inputs.at(-2)).toBe("route delete 0.0.0.0/0 via 10.0.0.1 dev eth0\naddress delete 10.0.0.5/24 dev eth0\n");
+    expect(configuredNetwork(host)?.left).toBeUndefined();
+  });
+
   it("knows the name that a card got, and that it gets another", async () => {
     const { host, inputs } = machine();
     const named = (name: string) =>

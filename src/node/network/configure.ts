@@ -16,20 +16,24 @@ const OPENRC_RUNS = "/run/openrc/softlevel";
  * configured before, that goes which is not wanted any more; whatever others made, the cluster above all, is left alone.
  */
 export async function configureNetwork(host: Host, network: Network): Promise<void> {
-  const before = configuredNetwork(host)?.network ?? {};
-  noteConfigured(host, { network, complete: false });
+  const last = configuredNetwork(host);
+  const before = last?.left ?? last?.network ?? {};
   const gone = outdatedLinks(host, before, network);
   const left = interfaces(host).filter(({ name }) => !gone.includes(name));
   const found = resolve(network, left);
+  // A machine none of whose cards is meant, as after a typing error, stays where it can be reached.
+  const isOff = found.dhcp === undefined && found.problems.length > 0;
+  noteConfigured(host, { network, complete: false, ...(isOff && { left: before }) });
   const complaints = [...found.problems];
   const restart = await handOver(host, found.dhcp);
   // On its own it would make a bond0 that nobody asked for, just under the name that somebody will.
   if (network.bonds !== undefined) await run(host, ["modprobe", "bonding", "max_bonds=0"]);
   ignoreRouters(host, found.deaf);
-  const removed = removals(before, network, left);
+  const removed = isOff ? [] : removals(before, network, left);
   // What is not there any more cannot be removed, which is as well.
   if (removed.length > 0) await ipBatch(host, removed);
-  const lines = [...gone.map((name) => `link delete dev ${name}`), ...found.commands];
+  const deleted = isOff ? [] : gone.map((name) => `link delete dev ${name}`);
+  const lines = [...deleted, ...found.commands];
   const { status, stderr } = await ipBatch(host, lines);
   if (status !== 0) complaints.push(stderr.trim().split("\n").join(" "));
   ignoreRouters(host, found.deaf);

@@ -8,6 +8,8 @@ export interface Configured {
   readonly network: Network;
   /** Whether all of it could be done. */
   readonly complete: boolean;
+  /** An earlier one that still holds, because of this one nothing could be done. */
+  readonly left?: Network;
 }
 
 /** The network that was last configured since the machine was started. */
