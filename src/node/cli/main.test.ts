@@ -16,7 +16,9 @@ describe("k3os", () => {
     const { status, out } = await call();
     expect(status).toBe(0);
     expect(out).toContain("  status   Tell how this node is (root)\n");
-    expect(out).toContain("  apply    Apply what changed in the configuration, and restart k3s if it has to be (root)\n");
+    expect(out).toContain(
+      "  apply    Apply what changed in the configuration, and restart k3s if it has to be (root)\n",
+    );
     expect(out).not.toContain("boot     ");
   });
 
