@@ -28,8 +28,8 @@ async function runConsole(name: string, io: Io): Promise<void> {
   }
   const socket = await connectUnix(machine.paths.serialSocket);
   printLine(io, `Connected with the console of "${name}". Ctrl-] leaves it.`);
-  const type = (bytes: Buffer) => (bytes.includes(escapeByte) ? socket.end() : socket.write(bytes));
   const leave = () => void socket.destroy();
+  const type = (bytes: Buffer) => (bytes.includes(escapeByte) ? leave() : socket.write(bytes));
   try {
     stdin.setRawMode(true).on("data", type).once("end", leave);
     io.signal.addEventListener("abort", leave); // a terminal that was closed says so by SIGHUP
