@@ -102,6 +102,11 @@ export const SYSTEM = "/k3os/system";
 export const SYSTEM_CONFIG = `${SYSTEM}/config.yaml`;
 /** Holds what persists: `var`, `home`, `opt`, `local` (`/usr/local`). */
 export const DATA = "/k3os/data";
+/**
+ * How many sectors of 512 bytes its partition had when the file system was last made to fill it: on the file system itself, so that it goes
+ * where that goes.
+ */
+export const FILLED = "/k3os/filled";
 /** Flag files: what persists is wiped once at the next boot, or at every boot. */
 export const FACTORY_RESET = `${SYSTEM}/factory-reset`;
 export const EPHEMERAL = `${SYSTEM}/ephemeral`;

@@ -76,10 +76,12 @@ describe("tendDisk", () => {
     expect(host.ran).toEqual([]);
   });
 
-  it("finishes what a power cut left: the partition grown, the file system not", async () => {
-    const host = machine({ diskSize: start + size + 2048, filled: 500_000 });
+  it.each([500_000, undefined])("does all again after a power cut while it grew: noted %s", async (noted) => {
+    const host = machine({ diskSize: start + size + 2048, ...(noted && { filled: noted }) });
     await tendDisk(host);
-    expect(host.ran).toEqual([["resize2fs", "/dev/vda3"]]);
+    expect(host.ran.map(([program]) => program)).toEqual(["sfdisk", "partx", "resize2fs"]);
+    await tendDisk(host);
+    expect(host.ran).toHaveLength(3);
   });
 
   it("goes on with a disk that cannot be grown", async () => {

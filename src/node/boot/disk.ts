@@ -1,12 +1,11 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { PREBUILT } from "../../image/disk.ts";
+import { FILLED, PREBUILT } from "../../image/disk.ts";
 import { DISCARDED } from "../init/persistent.ts";
 import { STATE } from "../init/state.ts";
 
-/** How many sectors (of 512 bytes) the file system was last made to fill: beside it, so that it goes where it goes. */
-const FILLED = `${STATE}/k3os/filled`;
+const filled = `${STATE}${FILLED}`;
 /** What may stay unused at the end of a disk: the second copy of the partition table, and what a MiB leaves over. */
 const SLACK = 4096;
 
@@ -40,13 +39,15 @@ function mountedAt(host: Host, target: string): string | undefined {
   return lines.map((line) => line.split(" ")).find(([, path]) => path === target)?.[0];
 }
 
+/** Each step is done again, harmlessly, unless the note of the last one says that all of them were: power may fail in between. */
 async function fillDisk(host: Host, name: string): Promise<void> {
   const partition = partitionOf(host, name);
+  const sectors = () => `${number(host, `${block(name)}/size`)}\n`;
+  const isFilled = host.stat(filled) !== undefined && host.readText(filled) === sectors();
+  if (isFilled && (partition === undefined || !hasRoom(host, partition))) return;
   if (partition !== undefined) await growPartition(host, partition);
-  const sectors = `${number(host, `${block(name)}/size`)}\n`;
-  if (host.stat(FILLED) && host.readText(FILLED) === sectors) return;
   await run(host, ["resize2fs", `/dev/${name}`]);
-  host.write(FILLED, sectors);
+  host.write(filled, sectors());
 }
 
 const block = (name: string) => `/sys/class/block/${name}`;
@@ -59,10 +60,16 @@ function partitionOf(host: Host, name: string): StatePartition | undefined {
   return { name, disk, number: number(host, `${block(name)}/partition`) };
 }
 
-/** The partition is in use meanwhile, so the kernel is told of its new size alone, and not of the whole table. */
-async function growPartition(host: Host, { name, disk, number: index }: StatePartition): Promise<void> {
+function hasRoom(host: Host, { name, disk }: StatePartition): boolean {
   const end = number(host, `${block(name)}/start`) + number(host, `${block(name)}/size`);
-  if (endOfRoom(host, disk, end) - end <= SLACK) return;
+  return endOfRoom(host, disk, end) - end > SLACK;
+}
+
+/**
+ * Writes both copies of the partition table, of which a power cut may have left one behind. The partition is in use meanwhile, so the
+ * kernel is told of its new size alone, and not of the whole table.
+ */
+async function growPartition(host: Host, { disk, number: index }: StatePartition): Promise<void> {
   const sfdisk = ["sfdisk", "--quiet", "--force", "--no-reread", "--no-tell-kernel"];
   await run(host, [...sfdisk, "-N", `${index}`, `/dev/${disk}`], { input: ", +\n" });
   await run(host, ["partx", "--update", "--nr", `${index}`, `/dev/${disk}`]);

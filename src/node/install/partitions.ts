@@ -26,13 +26,21 @@ export async function partition(host: Host, disk: Disk): Promise<void> {
   });
 }
 
-/** /sys counts in sectors of 512 bytes, whatever the disk's are. */
-function isKnown(host: Host, { name, path }: Disk): boolean {
+function isKnown(host: Host, disk: Disk): boolean {
   return PARTITIONS.every(({ number, startMiB }) => {
-    const device = partitionDevice(path, number);
-    const start = `/sys/block/${name}/${device.slice("/dev/".length)}/start`;
-    return host.stat(device) && host.stat(start) && Number(host.readText(start)) === startMiB * 2048;
+    const start = attribute(disk, number, "start");
+    const isThere = host.stat(partitionDevice(disk.path, number)) && host.stat(start);
+    return isThere && Number(host.readText(start)) === startMiB * 2048;
   });
+}
+
+/** In sectors of 512 bytes, in which /sys counts whatever the disk's are. */
+export function sizeOfPartition(host: Host, disk: Disk, number: number): number {
+  return Number(host.readText(attribute(disk, number, "size")));
+}
+
+function attribute({ name, path }: Disk, number: number, file: string): string {
+  return `/sys/block/${name}/${partitionDevice(path, number).slice("/dev/".length)}/${file}`;
 }
 
 export async function makeFileSystems(host: Host, { path }: Disk): Promise<void> {

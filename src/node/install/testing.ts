@@ -91,6 +91,7 @@ export function installerMachine({
             host.write(`/dev/vda${number}`, "");
             host.mkdir(`/sys/block/vda/vda${number}`);
             host.write(`/sys/block/vda/vda${number}/start`, `${startMiB * 2048}\n`);
+            host.write(`/sys/block/vda/vda${number}/size`, "4096\n");
           }
           return {};
         },

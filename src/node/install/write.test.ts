@@ -26,6 +26,7 @@ describe("writePlan", () => {
     expect(host.readText(`${system}/config.yaml`)).toContain("token: t");
     expect(host.stat(`${system}/config.yaml`)?.mode).toBe(0o600);
     expect(host.readLink(`${system}/current`)).toBe("1.0");
+    expect(host.readText("/disk/state/k3os/filled")).toBe("4096\n");
     expect(host.readText("/disk/state/boot/grub/arguments.cfg")).toBe(
       'set machine="console=ttyS1 k3os.debug ignore_loglevel"\n',
     );

@@ -3,6 +3,7 @@ import { type Host, HostError } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import {
   ESP,
+  FILLED,
   GRUB_LABEL,
   partitionDevice,
   STATE,
@@ -17,7 +18,7 @@ import { WORK } from "./fetch.ts";
 import { checkSums } from "./image.ts";
 import { withLoader, writeLoader } from "./loader.ts";
 import { mounted } from "./mounted.ts";
-import { erase, makeFileSystems, partition } from "./partitions.ts";
+import { erase, makeFileSystems, partition, sizeOfPartition } from "./partitions.ts";
 import type { InstallPlan } from "./plan.ts";
 import { makeRoom, stagingDirectory, switchTo } from "./slots.ts";
 import { candidates } from "./usage.ts";
@@ -69,7 +70,9 @@ async function installAnew(host: Host, plan: InstallPlan, progress: Progress): P
   // Mounted anew, so that the disk is read and not the memory.
   await mounted(host, statePartition(plan), async () => {
     await inStep(progress, "Check what was written", () => checkSums(host, directory, image.json, UNSOUND));
-    writeEntries(host, ROOT, entries(plan));
+    // Made for all of it: the first boot has nothing to grow.
+    const sectors = sizeOfPartition(host, disk, STATE.number);
+    writeEntries(host, ROOT, [{ path: FILLED, text: `${sectors}\n` }, ...entries(plan)]);
   });
 }
 
