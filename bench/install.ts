@@ -1,0 +1,4 @@
+import { runAndExit } from "./command.ts";
+import { installCommand } from "./installs/command.ts";
+
+await runAndExit(installCommand);
