@@ -63,6 +63,9 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 [plugins.'io.containerd.cri.v1.images']
   snapshotter = "{{ .Snapshotter }}"
   disable_snapshot_annotations = true
+  # A layer is on the disk before it is noted as there, or a power cut leaves images of empty files. Only the local puller does that.
+  image_pull_with_sync_fs = true
+  use_local_image_pull = true
 
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "{{ .PauseImage }}"

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/diff"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/pkg/archive/compression"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
@@ -140,8 +141,10 @@ func (im *Importer) importFile(ctx context.Context, client *containerd.Client, f
 	return names, nil
 }
 
+// unpack syncs each layer: containerd notes at once that it is there, and after a power cut would run empty files for ever.
 func (im *Importer) unpack(ctx context.Context, client *containerd.Client, i images.Image) error {
-	return containerd.NewImageWithPlatform(client, i, platforms.Default()).Unpack(ctx, im.Snapshotter)
+	return containerd.NewImageWithPlatform(client, i, platforms.Default()).
+		Unpack(ctx, im.Snapshotter, containerd.WithUnpackApplyOpts(diff.WithSyncFs(true)))
 }
 
 // normalise gives "busybox" its full name, under which the kubelet will ask for it.
