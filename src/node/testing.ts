@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, vi } from "vitest";
+import type { ExecOptions } from "../host/host.ts";
 
 /** The lines that a test of this file has printed so far. They go nowhere else. */
 export function catchPrinted(): string[] {
@@ -9,4 +10,9 @@ export function catchPrinted(): string[] {
   });
   afterEach(() => vi.restoreAllMocks());
   return lines;
+}
+
+/** The URL that curl is given by its configuration, where `ps` does not see it; empty if there is none. */
+export function askedFor({ input = "" }: ExecOptions): string {
+  return /^url = "(.*)"\n$/.exec(String(input))?.[1] ?? "";
 }

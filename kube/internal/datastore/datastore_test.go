@@ -7,8 +7,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// What the API server does: create a key if there is none, read it, and hear of it.
-func TestListen(t *testing.T) {
+// newClient talks with an empty datastore of its own.
+func newClient(t *testing.T) *clientv3.Client {
+	t.Helper()
 	endpoint, err := Listen(t.Context(), t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -17,7 +18,13 @@ func TestListen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// What the API server does: create a key if there is none, read it, and hear of it.
+func TestListen(t *testing.T) {
+	client := newClient(t)
 	const key = "/registry/a"
 	heard := client.Watch(t.Context(), key)
 	create := func(value string) bool {
@@ -49,15 +56,7 @@ func TestListen(t *testing.T) {
 
 // Events and leases are created with a time to live, and nobody else deletes them.
 func TestWhatExpires(t *testing.T) {
-	endpoint, err := Listen(t.Context(), t.TempDir(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: 10 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := newClient(t)
 	lease, err := client.Grant(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import { commandFor } from "../../vm/name.ts";
 import { fetchKubeconfig } from "../../vm/ready.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { requireMachine } from "../machines.ts";
-
 import { examples, jsonOption, nameOption } from "../options.ts";
 import { duration } from "../progress/format.ts";
 import { Told } from "../report.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Config, pending, plan } from "../../config/index.ts";
 import { type MemoryHost, memoryHost } from "../../host/memory.ts";
+import { askedFor } from "../testing.ts";
 import { applySteps } from "./apply.ts";
 import { observe } from "./observe.ts";
 
@@ -28,8 +29,8 @@ function node(): MemoryHost {
     programs: {
       modprobe: () => ({}),
       mkpasswd: () => ({ stdout: "$6$hash\n" }),
-      sh: (argv, { input = "" }) => {
-        const url = argv[3] === "fetch" ? /^url = "(.*)"\n$/.exec(String(input))?.[1] : undefined;
+      sh: (argv, options) => {
+        const url = argv[3] === "fetch" ? askedFor(options) : undefined;
         if (url?.includes("broken"))
           return { status: 22, stderr: "curl: (22) The requested URL returned error: 404\n" };
         if (url !== undefined)

@@ -55,7 +55,7 @@ async function applyStep(host: Host, step: Step): Promise<void> {
       prepareLogin(host, step.user);
       break;
     case "remote-keys":
-      return fetchKeys(host, step);
+      return fetchKeys(host, step, () => writeRendered(host, withFetched(step)));
     case "timezone":
       return setTimezone(host, step.zone);
     case "network":
@@ -84,6 +84,11 @@ async function applyStep(host: Host, step: Step): Promise<void> {
   }
   if (step.kind === "wifi") return (await import("../network/wifi.ts")).joinWifi(host, () => writeRendered(host, step));
   writeRendered(host, step);
+}
+
+/** The step that writes keys which were fetched, beside those that were known before. */
+function withFetched({ phase, user, keys, sources }: Step & { kind: "remote-keys" }): Step {
+  return { phase, kind: "authorized-keys", user, keys, urls: sources.map(({ url }) => url) };
 }
 
 function writeRendered(host: Host, step: Step): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { pending, plan } from "../../config/index.ts";
 import { memoryHost } from "../../host/memory.ts";
+import { askedFor } from "../testing.ts";
 import { applySteps } from "./apply.ts";
 import { observe } from "./observe.ts";
 
@@ -23,8 +24,8 @@ function node() {
       [OWN]: "ssh-ed25519 AAAA by-hand\n",
     },
     programs: {
-      sh: (_, { input }) => {
-        const url = /^url = "(.*)"\n$/.exec(String(input))?.[1] ?? "";
+      sh: (_, options) => {
+        const url = askedFor(options);
         return url in answers
           ? { stdout: answers[url] ?? "" }
           : { status: 6, stderr: "curl: (6) Could not resolve host\n" };

@@ -1,12 +1,11 @@
 import type { Step } from "../../config/plan.ts";
-import { authorizedKeys, fetchedKeysPath } from "../../config/planning/keys.ts";
+import { fetchedKeysPath } from "../../config/planning/keys.ts";
 import { withoutUserInfo } from "../../config/secrets.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { makeHome } from "./accounts.ts";
 import { fetchText } from "./fetch.ts";
 import { account } from "./users.ts";
-import { originalText, writeNoted } from "./written.ts";
 
 /** Whom a key lets in needs a home: a volume that is mounted on /home begins empty. */
 export function prepareLogin(host: Host, user: string): void {
@@ -15,8 +14,12 @@ export function prepareLogin(host: Host, user: string): void {
   if (found.home.startsWith("/home/")) makeHome(host, found.home, found.uid);
 }
 
-/** Fetches keys and keeps them. Those of a source that does not answer stay what they were; it is told once the others are in place. */
-export async function fetchKeys(host: Host, { user, keys, sources }: Step & { kind: "remote-keys" }): Promise<void> {
+/** Fetches keys, keeps them, and has them written. Those of a source that does not answer stay what they were; it is told once the others are in place. */
+export async function fetchKeys(
+  host: Host,
+  { sources }: Step & { kind: "remote-keys" },
+  write: () => void,
+): Promise<void> {
   const failures: string[] = [];
   for (const { url } of sources) {
     try {
@@ -25,10 +28,7 @@ export async function fetchKeys(host: Host, { user, keys, sources }: Step & { ki
       failures.push(error instanceof Error ? error.message : String(error));
     }
   }
-  const urls = sources.map(({ url }) => url);
-  const { path, content, mode } = authorizedKeys({ user, keys, urls }, (name) => originalText(host, name));
-  host.mkdir(path.slice(0, path.lastIndexOf("/")));
-  writeNoted(host, path, () => host.write(path, content, { mode }));
+  write();
   if (failures.length > 0) throw new K3osError("network", failures.join("; "));
 }
 

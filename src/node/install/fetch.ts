@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import { curlFailure } from "../curl.ts";
+import { curlFailure, curlQuoted } from "../curl.ts";
 import { watch } from "../watch.ts";
 
 /** Where the installer keeps what it fetches and mounts. Root's only: a config holds secrets. */
@@ -30,8 +30,19 @@ export async function fetchFile(
     "--retry-max-time",
     "30",
   ];
-  const argv = ["curl", "--fail", "--silent", "--show-error", "--location", ...patience, "--output", path, "--", url];
-  const ended = host.exec(argv).then((result) => ({ result }));
+  const argv = [
+    "curl",
+    "--fail",
+    "--silent",
+    "--show-error",
+    "--location",
+    ...patience,
+    "--output",
+    path,
+    "--config",
+    "-",
+  ];
+  const ended = host.exec(argv, { input: `url = ${curlQuoted(url)}\n` }).then((result) => ({ result }));
   const { result } = await watch(host, ended, path, onBytes);
   if (result.status === 0) return;
   host.remove(path);

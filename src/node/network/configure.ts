@@ -2,13 +2,12 @@ import { dhcpcdConf, makes, type Network, type Resolved, removals, resolve } fro
 import { K3osError } from "../../errors.ts";
 import type { ExecResult, Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { servicesRun } from "../openrc.ts";
 import { configuredNetwork, noteConfigured } from "./configured.ts";
 import { interfaces } from "./interfaces.ts";
 
 const DHCPCD_CONF = "/etc/dhcpcd.conf";
 const SERVICE = "/etc/runlevels/default/dhcpcd";
-/** Made by OpenRC as it starts the first services. */
-const OPENRC_RUNS = "/run/openrc/softlevel";
 
 /**
  * Makes the network what the configuration says: links, addresses and routes at once with ip(8), the rest by dhcpcd, which does not
@@ -81,7 +80,7 @@ function ignoreRouters(host: Host, names: readonly string[]): void {
 
 /** Tells dhcpcd what to look after. On a node that runs, it ends at once where it has nothing to do; else it has to be restarted. */
 async function handOver(host: Host, dhcp: Resolved["dhcp"]): Promise<boolean> {
-  const runs = host.stat(OPENRC_RUNS) !== undefined;
+  const runs = servicesRun(host);
   const existing = host.readText(DHCPCD_CONF);
   const wanted = dhcpcdConf(existing, dhcp);
   if (wanted !== existing) host.write(DHCPCD_CONF, wanted);

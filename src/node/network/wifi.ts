@@ -1,11 +1,10 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { servicesRun } from "../openrc.ts";
 
 const PROGRAM = "/usr/sbin/wpa_supplicant";
 const SERVICE = "wpa_supplicant";
-/** Made by OpenRC as it starts the first services. */
-const OPENRC_RUNS = "/run/openrc/softlevel";
 
 /** Whether the image can join Wi-Fi networks: wpa_supplicant is no part of the default one. */
 export function canJoinWifi(host: Host): boolean {
@@ -24,5 +23,5 @@ export async function joinWifi(host: Host, write: () => void): Promise<void> {
   // Not in /etc/init.d from the beginning: OpenRC reads every script there at every boot.
   host.symlink(`/usr/lib/k3os/services/${SERVICE}`, `/etc/init.d/${SERVICE}`);
   host.symlink(`/etc/init.d/${SERVICE}`, `/etc/runlevels/default/${SERVICE}`);
-  if (host.stat(OPENRC_RUNS) !== undefined) await run(host, ["rc-service", SERVICE, "restart"]);
+  if (servicesRun(host)) await run(host, ["rc-service", SERVICE, "restart"]);
 }

@@ -5,21 +5,25 @@ import type { Found } from "./clouds.ts";
  * Namespaces have any prefix. Throws if the text is something else.
  */
 export function readOvfEnvironment(text: string): Found {
-  const section = contentOf(text, "LinuxProvisioningConfigurationSet");
+  const section = elementOf(text, "LinuxProvisioningConfigurationSet");
   if (section === undefined) throw new TypeError("no provisioning of Linux");
   const keys = [...section.matchAll(/<(?:[\w-]+:)?Value(?:\s[^>]*)?>([^<]*)</g)].map(([, value = ""]) =>
     unescaped(value).trim(),
   );
   return {
-    hostname: contentOf(section, "HostName")?.trim() || undefined,
+    hostname: textOf(section, "HostName"),
     keys: keys.filter((key) => key !== ""),
-    userdata: contentOf(section, "CustomData")?.trim() || undefined,
+    userdata: textOf(section, "CustomData"),
   };
 }
 
-function contentOf(xml: string, name: string): string | undefined {
-  const found = new RegExp(`<((?:[\\w-]+:)?${name})(?:\\s[^>]*)?>([\\s\\S]*?)</\\1\\s*>`).exec(xml)?.[2];
-  return found === undefined ? undefined : name === "LinuxProvisioningConfigurationSet" ? found : unescaped(found);
+/** What is inside of the first element of that name, as it is written. */
+function elementOf(xml: string, name: string): string | undefined {
+  return new RegExp(`<((?:[\\w-]+:)?${name})(?:\\s[^>]*)?>([\\s\\S]*?)</\\1\\s*>`).exec(xml)?.[2];
+}
+
+function textOf(xml: string, name: string): string | undefined {
+  return unescaped(elementOf(xml, name) ?? "").trim() || undefined;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
