@@ -15,8 +15,8 @@ export interface NodePrograms {
 /** Bundles `src/node` for QuickJS. Names survive, so that a stack trace can be read. */
 export async function bundleNode(project: string): Promise<NodePrograms> {
   const [init, netboot, k3os] = await Promise.all([
-    bundleForQuickjs(join(project, "src/node/init/main.ts")),
-    bundleForQuickjs(join(project, "src/node/init/netboot.ts")),
+    bundleForQuickjs(join(project, "src/node/initrd/main.ts")),
+    bundleForQuickjs(join(project, "src/node/initrd/netboot.ts")),
     bundle({
       absWorkingDir: project,
       entryPoints: { k3os: "src/node/main.ts" },

@@ -12,7 +12,7 @@ const INITRD = "initrd-netboot";
 
 /**
  * What a boot server hands out: the image, a script for iPXE, and an initrd that fetches the root over HTTP. It knows the root's sum, and takes no
- * other one (src/node/init/fetch-root.ts).
+ * other one (src/node/initrd/fetch-root.ts).
  */
 export async function makeNetboot(work: Work, { dir, imageJson }: BuiltImage, parts: InitrdParts): Promise<string> {
   for (const name of IMAGE_FILES) linkSync(join(dir, name), join(work.out, name));

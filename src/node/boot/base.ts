@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { coldplug, FAST_BUSES } from "../init/coldplug.ts";
+import { coldplug, FAST_BUSES } from "../initrd/coldplug.ts";
 import { interfaces } from "../network/interfaces.ts";
 import { sysctlPath } from "../sysctl.ts";
 

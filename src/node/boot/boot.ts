@@ -5,7 +5,7 @@ import { keepPlan } from "../apply/kept-plan.ts";
 import { observe } from "../apply/observe.ts";
 import { setPasswordHash } from "../apply/users.ts";
 import { readFacts } from "../facts.ts";
-import { bootArguments } from "../init/boot-arguments.ts";
+import { bootArguments } from "../initrd/boot-arguments.ts";
 import { loadConfig } from "../layers.ts";
 import { report } from "../report.ts";
 import { DATA_SOURCE, readDataSources } from "../sources/sources.ts";

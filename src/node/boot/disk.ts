@@ -2,8 +2,8 @@ import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { FILLED, PREBUILT } from "../../image/disk.ts";
-import { DISCARDED } from "../init/persistent.ts";
-import { STATE } from "../init/state.ts";
+import { DISCARDED } from "../initrd/persistent.ts";
+import { STATE } from "../initrd/state.ts";
 
 const filled = `${STATE}${FILLED}`;
 /** What may stay unused at the end of a disk: the second copy of the partition table, and what a MiB leaves over. */

@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import { bootArguments } from "../init/boot-arguments.ts";
+import { bootArguments } from "../initrd/boot-arguments.ts";
 
 /** URL of the directory that this system's root came from, with the rest of its image beside it; `undefined` if it came from a medium. */
 export function bootServer(host: Host): string | undefined {

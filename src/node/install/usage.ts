@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { SMALLEST_DISK_MIB } from "../../image/disk.ts";
-import { MEDIUM } from "../init/init.ts";
+import { MEDIUM } from "../initrd/init.ts";
 import { readAllContents } from "./contents.ts";
 import { type Disk, formatBytes, readDisks } from "./disks.ts";
 import { membership } from "./membership.ts";

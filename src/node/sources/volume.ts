@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { mount } from "../init/mount.ts";
+import { mount } from "../initrd/mount.ts";
 
 const FOLDER = "/run/k3os/cidata";
 
