@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { statusOf } from "../src/cli/exit.ts";
 import type { Io } from "../src/cli/io.ts";
 import { reportError } from "../src/cli/report.ts";
-import { interrupted } from "../src/vm/wait.ts";
+import { interrupted } from "../src/errors.ts";
 
 /** Runs one of the bench's commands and ends this process with its status. Ctrl-C stops what it started, then the command. */
 export async function runAndExit(create: (io: Io) => Command): Promise<void> {

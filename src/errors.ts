@@ -40,3 +40,8 @@ export class K3osError extends Error {
     this.hint = options.hint;
   }
 }
+
+/** The reason to stop with when the user presses Ctrl-C. */
+export function interrupted(): K3osError {
+  return new K3osError("interrupted", "Interrupted.");
+}

@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { runCommand } from "../../src/build/command.ts";
 import { findProject } from "../../src/build/project.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { jsonOption, numberOption } from "../../src/cli/options.ts";
 import { asStep, withProgress } from "../../src/cli/progress/index.ts";
+import { runCommand } from "../../src/process/run.ts";
 import type { Progress } from "../../src/progress.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import { rounded, spread } from "../statistics.ts";

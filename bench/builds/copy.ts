@@ -1,8 +1,8 @@
 import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { runCommand } from "../../src/build/command.ts";
 import { linkTree } from "../../src/build/tree.ts";
 import { cacheDirectory } from "../../src/build/xdg.ts";
+import { runCommand } from "../../src/process/run.ts";
 
 /** A copy of the project that may be changed, with a cache of its own that holds what the user's holds. */
 export interface ProjectCopy {

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runCommand } from "./command.ts";
+import { runCommand } from "../process/run.ts";
 
 /** An archive of packages as the build knows it. */
 export interface Archive {

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
 import type { LockedPackage } from "../image/lock.ts";
+import { CommandFailure, runCommand } from "../process/run.ts";
 import { type Archive, aptEnvironment, type Patience, sourcesText, usualPatience } from "./apt-config.ts";
-import { CommandFailure, runCommand } from "./command.ts";
 
 export type { Archive, Patience } from "./apt-config.ts";
 
@@ -47,7 +47,7 @@ export async function openApt(options: AptOptions): Promise<Apt> {
   const env = await aptEnvironment(directory, usualPatience, signal);
   const apt = (argv: readonly string[]) => {
     log(`+ ${argv.join(" ")}`);
-    return runCommand(argv, { env, signal, onLine: log });
+    return runCommand(argv, { env, signal, onErrorLine: log });
   };
 
   return {
@@ -147,7 +147,7 @@ export async function downloadFile(download: Download): Promise<void> {
   const env = await aptEnvironment(scratch, patience, signal);
   const argv = [helper, "download-file", uri, target, ...(sha256 === undefined ? [] : [`SHA256:${sha256}`])];
   log(`+ ${argv.join(" ")}`);
-  log(await runCommand(argv, { env, signal, onLine: log }));
+  log(await runCommand(argv, { env, signal, onErrorLine: log }));
 }
 
 /** A package database in which the left-out packages are installed already: so apt itself resolves without them. */

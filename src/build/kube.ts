@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
-import { runCommand } from "./command.ts";
+import { runCommand } from "../process/run.ts";
 import { megabytes, treeSize } from "./extract.ts";
 import type { Work } from "./steps.ts";
 
@@ -53,12 +53,12 @@ export async function compileKube(work: Work, project: string, jobs: number | un
     },
     () => {},
   );
-  const onLine = (line: string) => {
+  const onErrorLine = (line: string) => {
     if (!/^[\w.~-]+(\/[\w.~-]+)*$/.test(line)) return;
     done += 1;
     work.update(total ? `${done}/${Math.max(total, done)} packages` : `${done} packages`);
   };
-  await work.command([join(kube, "build.sh"), work.out], { cwd: kube, env, onLine });
+  await work.command([join(kube, "build.sh"), work.out], { cwd: kube, env, onErrorLine });
   await counting;
   const version = await work.command([join(work.out, "k3s"), "--version"]);
   writeFileSync(join(work.out, "version"), /v\d\S*/.exec(version)?.[0] ?? "unknown");

@@ -1,6 +1,5 @@
-import { spawn } from "node:child_process";
-import { K3osError } from "../errors.ts";
-import { interrupted } from "./command.ts";
+import { interrupted, K3osError } from "../errors.ts";
+import { outputOf, startPiped } from "../process/run.ts";
 
 /**
  * Runs `action` while no other process holds the lock at `path`. The kernel keeps the lock, by way of flock(1) (part of every
@@ -17,21 +16,14 @@ export async function withLock<T>(path: string, signal: AbortSignal, action: () 
 
 /** Whether some process holds the lock. */
 export async function isLocked(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = spawn("flock", ["--nonblock", path, "true"], { stdio: "ignore" });
-    probe.once("error", () => resolve(true));
-    probe.once("close", (status) => resolve(status !== 0));
-  });
+  return (await outputOf({ argv: ["flock", "--nonblock", path, "true"] })).status !== 0;
 }
 
 function acquire(path: string, signal: AbortSignal): Promise<() => void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(interrupted());
     // The holder lives as long as its standard input is open, and that closes with this process.
-    const holder = spawn("flock", [path, "sh", "-c", "echo; exec cat"], {
-      stdio: ["pipe", "pipe", "pipe"],
-      detached: true,
-    });
+    const holder = startPiped({ argv: ["flock", path, "sh", "-c", "echo; exec cat"] });
     const stop = () => holder.kill();
     signal.addEventListener("abort", stop, { once: true });
     holder.stdin.on("error", () => {});

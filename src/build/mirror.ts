@@ -1,5 +1,5 @@
 import { K3osError } from "../errors.ts";
-import { runCommand } from "./command.ts";
+import { runCommand } from "../process/run.ts";
 
 /** Where Debian's packages come from, as base addresses without a trailing slash. */
 export interface Mirrors {

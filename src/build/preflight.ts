@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, statfsSync } from "node:fs";
 import { resolve } from "node:path";
 import { K3osError } from "../errors.ts";
 import type { ImageSpec } from "../image/spec.ts";
-import { runCommand } from "./command.ts";
+import { runCommand } from "../process/run.ts";
 
 /** What a build may need at most: compiler caches are the larger part of the first one. */
 const coldBytes = 6e9;

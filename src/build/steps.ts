@@ -2,9 +2,9 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
-import { K3osError } from "../errors.ts";
+import { interrupted, K3osError } from "../errors.ts";
+import { CommandFailure, type RunOptions, runCommand } from "../process/run.ts";
 import type { Progress } from "../progress.ts";
-import { CommandFailure, type CommandOptions, interrupted, runCommand } from "./command.ts";
 import { digestOf } from "./digest.ts";
 import type { Store } from "./store.ts";
 
@@ -26,7 +26,7 @@ export interface Work {
   readonly scratch: string;
   readonly signal: AbortSignal;
   /** Runs a program whose output goes to the step's log, and returns its standard output. */
-  command(argv: readonly string[], options?: Omit<CommandOptions, "signal">): Promise<string>;
+  command(argv: readonly string[], options?: Omit<RunOptions, "signal">): Promise<string>;
   log(line: string): void;
   /** Shows a detail behind the title. */
   update(detail: string): void;
@@ -72,7 +72,7 @@ export async function runRecipe<T>(options: RunnerOptions, recipe: (runner: Runn
         .then((path) => used.add(path))
         .catch((error) => {
           firstFailure ??= error;
-          stop.abort();
+          stop.abort(interrupted());
         })
         .finally(() => running.delete(tracked));
       running.add(tracked);
@@ -82,7 +82,7 @@ export async function runRecipe<T>(options: RunnerOptions, recipe: (runner: Runn
   try {
     return await recipe(runner);
   } catch (error) {
-    stop.abort();
+    stop.abort(interrupted());
     while (running.size > 0) await Promise.all(running);
     if (options.signal?.aborted) throw interrupted();
     throw firstFailure ?? error;
@@ -140,12 +140,12 @@ function workIn(
     log: line,
     async command(argv, options = {}) {
       line(`+ ${argv.join(" ")}`);
-      const onLine = (text: string) => {
+      const onErrorLine = (text: string) => {
         line(text);
-        options.onLine?.(text);
+        options.onErrorLine?.(text);
       };
       try {
-        return await runCommand(argv, { ...options, onLine, signal });
+        return await runCommand(argv, { ...options, onErrorLine, signal });
       } catch (error) {
         if (error instanceof CommandFailure && error.stdout) line(error.stdout);
         line(String(error));

@@ -1,7 +1,7 @@
 import { mkdirSync, statSync } from "node:fs";
 import { open, readdir, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { runCommand } from "./command.ts";
+import { runCommand } from "../process/run.ts";
 import { isLocked, withLock } from "./lockfile.ts";
 
 /**

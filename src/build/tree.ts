@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { runCommand } from "./command.ts";
+import { runCommand } from "../process/run.ts";
 
 /**
  * Makes `to` another name for every file of `from`: quick, and without space of its own. Files of either must be replaced, never

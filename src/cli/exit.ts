@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
-import { K3osError } from "../errors.ts";
-import { interrupted } from "../vm/wait.ts";
+import { interrupted, K3osError } from "../errors.ts";
+
 import type { Io } from "./io.ts";
 import { createProgram } from "./program.ts";
 import { reportError, Told } from "./report.ts";

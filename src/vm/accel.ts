@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
 import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Tools } from "../build/tools.ts";
 import { cacheDirectory } from "../build/xdg.ts";
 import { K3osError } from "../errors.ts";
 import { nodeHost } from "../host/node.ts";
+import { outputOf } from "../process/run.ts";
 import type { Progress } from "../progress.ts";
 import { bootId } from "./process.ts";
 import type { Accel } from "./qemu.ts";
@@ -78,31 +78,12 @@ function remember(file: string, choice: AccelChoice): void {
 }
 
 /** Boots a kernel without a root under KVM: it works if the kernel comes as far as missing it. */
-function probe({ tools, kernel, timeoutMs = 4000, signal }: AccelOptions): Promise<boolean> {
-  const { argv, env } = tools.command([
+async function probe({ tools, kernel, timeoutMs = 4000, signal }: AccelOptions): Promise<boolean> {
+  const isPanic = (console: string) => console.includes("Kernel panic");
+  const qemu = tools.command([
     ...["qemu-system-x86_64", "-machine", "q35", "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "256"],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"],
     ...["-kernel", kernel, "-append", "console=ttyS0 quiet panic=-1"],
   ]);
-  const [program = "", ...rest] = argv;
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "ignore"] });
-    let console = "";
-    const end = (works: boolean) => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-      child.kill("SIGKILL");
-      if (signal?.aborted) reject(signal.reason as Error);
-      else resolve(works);
-    };
-    const abort = () => end(false);
-    const timer = setTimeout(() => end(false), timeoutMs);
-    signal?.addEventListener("abort", abort);
-    child.once("error", () => end(false));
-    child.once("close", () => end(console.includes("Kernel panic")));
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      console += text;
-      if (console.includes("Kernel panic")) end(true);
-    });
-  });
+  return isPanic((await outputOf(qemu, { timeoutMs, signal, until: isPanic })).stdout);
 }

@@ -1,8 +1,8 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
-import { runCommand } from "../build/command.ts";
 import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import { SMALLEST_DISK_MIB } from "../image/disk.ts";
+import { runCommand } from "../process/run.ts";
 import { commandFor } from "./name.ts";
 
 /** The disk that a machine keeps over its boots. */

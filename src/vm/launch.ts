@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
+import { start } from "../process/run.ts";
 import type { OwnDisk } from "./disk.ts";
 import type { Nic } from "./nics.ts";
 import type { MachinePaths } from "./paths.ts";
@@ -61,15 +61,9 @@ async function launch(
 ): Promise<string | undefined> {
   options.signal?.throwIfAborted();
   for (const file of [paths.serialLog, paths.qmpSocket, paths.serialSocket]) rmSync(file, { force: true });
-  const { argv, env } = options.tools.command(qemuCommand(options, paths, ports));
-  const [program = "", ...rest] = argv;
+  const qemu = options.tools.command(qemuCommand(options, paths, ports));
   const log = openSync(paths.qemuLog, "w", 0o600);
-  const child = spawn(program, rest, {
-    cwd: paths.dir,
-    env: { ...process.env, ...env },
-    detached: true,
-    stdio: ["ignore", log, log],
-  });
+  const child = start({ ...qemu, cwd: paths.dir }, { stdio: ["ignore", log, log], group: true });
   closeSync(log);
   const id = child.pid === undefined ? undefined : identify(child.pid);
   let ended = id === undefined;

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { type Tools, toolsIn } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
+import { type Output, type OutputOptions, outputOf } from "../process/run.ts";
 import { type Claim, claim } from "./claim.ts";
 import { ensureDisk } from "./disk.ts";
 import { kubectlCommand } from "./kubectl.ts";
@@ -13,7 +14,6 @@ import { isAlive, signalProcess } from "./process.ts";
 import { connectQmp, type Qmp } from "./qmp.ts";
 import { type MachineRecord, type MachineState, readRecord, stateOf, writeRecord } from "./record.ts";
 import { Serial } from "./serial.ts";
-import { type Output, type OutputOptions, outputOf } from "./spawn.ts";
 import { ensureSshKey, type SshTarget, sshRun } from "./ssh.ts";
 import { poll } from "./wait.ts";
 

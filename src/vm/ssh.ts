@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
-import { runForeground } from "./foreground.ts";
+import { type Output, type OutputOptions, outputOf, runForeground } from "../process/run.ts";
 import type { MachinePaths } from "./paths.ts";
-import { type Output, type OutputOptions, outputOf } from "./spawn.ts";
 
 const user = "rancher";
 

@@ -1,5 +1,4 @@
 import { setTimeout as sleepFor } from "node:timers/promises";
-import { K3osError } from "../errors.ts";
 
 /** Sleeps; an aborted signal ends it at once with the signal's reason. */
 export async function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
@@ -32,9 +31,4 @@ export async function poll<T>(
     if (left <= 0) return undefined;
     await sleep(Math.min(options.everyMs, left), options.signal);
   }
-}
-
-/** The reason to abort with when the user presses Ctrl-C. */
-export function interrupted(): K3osError {
-  return new K3osError("interrupted", "Interrupted.");
 }

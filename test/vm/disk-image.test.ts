@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runCommand } from "../../src/build/command.ts";
 import { type BuiltImage, build } from "../../src/build/index.ts";
 import { type DiskOptions, makeRawDisk } from "../../src/build/media/disk.ts";
 import { runRecipe } from "../../src/build/steps.ts";
 import { openStore } from "../../src/build/store.ts";
 import { STATE } from "../../src/image/disk.ts";
+import { runCommand } from "../../src/process/run.ts";
 import { silent } from "../../src/progress.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "k3os-disk-"));

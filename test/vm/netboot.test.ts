@@ -15,8 +15,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { runCommand } from "../../src/build/command.ts";
 import { buildNetboot } from "../../src/build/index.ts";
+import { runCommand } from "../../src/process/run.ts";
 import { type Boot, lateTimer } from "../../src/vm/qemu.ts";
 import { eventually } from "./support/eventually.ts";
 import { useInstallation } from "./support/installation.ts";

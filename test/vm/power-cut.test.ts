@@ -1,9 +1,9 @@
 import { constants, copyFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { runCommand } from "../../src/build/command.ts";
 import { buildDisk } from "../../src/build/index.ts";
 import { STATE } from "../../src/image/disk.ts";
+import { runCommand } from "../../src/process/run.ts";
 import type { Machine } from "../../src/vm/machine.ts";
 import { type Disk, lateTimer } from "../../src/vm/qemu.ts";
 import { waitReady } from "../../src/vm/ready.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { runCommand } from "../../src/build/command.ts";
+import { runCommand } from "../../src/process/run.ts";
 import type { Disk } from "../../src/vm/qemu.ts";
 import { eventually } from "./support/eventually.ts";
 import { testImage, writeTestImage } from "./support/images.ts";

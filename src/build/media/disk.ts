@@ -28,7 +28,7 @@ import {
   slotDirectory,
   stateEntries,
 } from "../../image/disk.ts";
-import type { CommandOptions } from "../command.ts";
+import type { RunOptions } from "../../process/run.ts";
 import { megabytes } from "../extract.ts";
 import type { BuiltImage } from "../recipe.ts";
 import type { Work } from "../steps.ts";
@@ -64,7 +64,7 @@ export async function makeRawDisk(work: Work, image: BuiltImage, options: DiskOp
   return megabytes(statSync(file).blocks * 512);
 }
 
-export type RunTool = (argv: readonly string[], options?: Pick<CommandOptions, "input" | "onLine">) => Promise<string>;
+export type RunTool = (argv: readonly string[], options?: Pick<RunOptions, "input" | "onErrorLine">) => Promise<string>;
 
 /** Programs of the tools tree, without the time of day and the configuration of this host. */
 export function toolRunner(work: Work, { tools, imageJson }: BuiltImage): RunTool {
@@ -144,8 +144,8 @@ async function ownByRoot(run: RunTool, tree: string, fileSystem: string, time: n
   );
   // debugfs ends with status 0 whatever happened, but says nothing besides its name when all went well.
   const complaints: string[] = [];
-  const onLine = (line: string) => void (/^debugfs [\d.]+ /.test(line) || complaints.push(line));
-  await run(["debugfs", "-w", "-f", "-", fileSystem], { input: commands.sort().join(""), onLine });
+  const onErrorLine = (line: string) => void (/^debugfs [\d.]+ /.test(line) || complaints.push(line));
+  await run(["debugfs", "-w", "-f", "-", fileSystem], { input: commands.sort().join(""), onErrorLine });
   if (complaints.length > 0) throw new Error(`debugfs: ${complaints.join("; ")}`);
 }
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { runForeground } from "../../vm/foreground.ts";
+import { runForeground } from "../../process/run.ts";
 import { kubectlCommand as kubectlProgram } from "../../vm/kubectl.ts";
 import type { Io } from "../io.ts";
 import { requireKubeconfig, requireRunning } from "../machines.ts";

@@ -1,7 +1,6 @@
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { findProject } from "../../build/project.ts";
-import { endOf } from "../../vm/spawn.ts";
+import { show } from "../../process/run.ts";
 import type { Io } from "../io.ts";
 import type { Tally } from "./parts.ts";
 
@@ -13,33 +12,10 @@ export interface RunOptions {
 }
 
 /** Runs a program of the project, its output shown, and returns its status. It is stopped when the user stops us. */
-export async function runTool(argv: readonly string[], io: Io, options: RunOptions = {}): Promise<number> {
-  io.signal.throwIfAborted();
+export function runTool(argv: readonly string[], io: Io, { cwd, env, onLine }: RunOptions = {}): Promise<number> {
   const project = findProject();
-  const [program = "", ...rest] = argv;
-  const child = spawn(program, rest, {
-    cwd: options.cwd ?? project,
-    env: { ...process.env, PATH: `${join(project, "node_modules/.bin")}:${io.env.PATH ?? ""}`, ...options.env },
-    stdio: ["ignore", options.onLine === undefined ? "inherit" : "pipe", "inherit"],
-  });
-  if (options.onLine !== undefined && child.stdout !== null) eachLine(child.stdout, options.onLine);
-  const stop = () => child.kill("SIGTERM");
-  io.signal.addEventListener("abort", stop);
-  try {
-    return await endOf(child);
-  } finally {
-    io.signal.removeEventListener("abort", stop);
-  }
-}
-
-function eachLine(stream: NodeJS.ReadableStream, receive: (line: string) => void): void {
-  let rest = "";
-  stream.setEncoding("utf8").on("data", (text: string) => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) receive(line);
-  });
-  stream.on("end", () => rest !== "" && receive(rest));
+  const path = `${join(project, "node_modules/.bin")}:${io.env.PATH ?? ""}`;
+  return show({ argv, cwd: cwd ?? project, env: { PATH: path, ...env } }, { signal: io.signal, onLine });
 }
 
 /** A program that is a test as a whole. */
