@@ -23,5 +23,5 @@ it("lets one in after the other", async () => {
 it("tells a lock that cannot be made from a user who stopped waiting", async () => {
   const action = async () => {};
   await expect(withLock(join(dir, "none/a"), never, action)).rejects.toThrow(/^The cache cannot be locked: .*none\/a/);
-  await expect(withLock(join(dir, "a"), AbortSignal.abort(), action)).rejects.toThrow("The build was stopped.");
+  await expect(withLock(join(dir, "a"), AbortSignal.abort(), action)).rejects.toThrow("Interrupted.");
 });
