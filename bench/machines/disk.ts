@@ -7,9 +7,9 @@ import { ensureDisk } from "../../src/vm/disk.ts";
 import { cidata } from "../../src/vm/nocloud.ts";
 import { lateTimer } from "../../src/vm/qemu.ts";
 import { throwAway } from "../../src/vm/throw-away.ts";
-import { benchCommand } from "./command.ts";
 import type { BenchMachine, Conditions } from "./machine.ts";
 import { userData } from "./os.ts";
+import { benchQemuCommand } from "./qemu.ts";
 
 interface Context {
   readonly progress: Progress;
@@ -68,7 +68,7 @@ function machineOn(
     command(dir) {
       writeFileSync(join(dir, "cidata.iso"), seed);
       const disks = [{ file, format: "qcow2", bootIndex: 0, snapshot: true } as const];
-      return benchCommand(conditions, name, { kind: "disk", firmware: "bios" }, { seed: "cidata.iso", disks });
+      return benchQemuCommand(conditions, name, { kind: "disk", firmware: "bios" }, { seed: "cidata.iso", disks });
     },
   };
 }

@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { benchCommand } from "./command.ts";
 import { guestFile } from "./guest.ts";
 import { benchInitrd } from "./initrd.ts";
 import type { BenchMachine, Conditions } from "./machine.ts";
 import type { Parts } from "./parts.ts";
+import { benchQemuCommand } from "./qemu.ts";
 
 /** What stands between the kernel and the image's root. */
 const modules = ["virtio_pci", "virtio_blk", "squashfs", "overlay"];
@@ -26,7 +26,7 @@ export function floorMachine(parts: Parts, conditions: Conditions): BenchMachine
       symlinkSync(image.kernel, join(imageDir, "vmlinuz"));
       symlinkSync(image.root, join(imageDir, "root.squashfs"));
       writeFileSync(join(imageDir, "initrd"), initrd);
-      return benchCommand(conditions, "floor", { kind: "image", dir: "image", append: conditions.append });
+      return benchQemuCommand(conditions, "floor", { kind: "image", dir: "image", append: conditions.append });
     },
   };
 }

@@ -2,9 +2,9 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { cidata } from "../../src/vm/nocloud.ts";
-import { benchCommand } from "./command.ts";
 import { guestFile } from "./guest.ts";
 import type { BenchMachine, Conditions } from "./machine.ts";
+import { benchQemuCommand } from "./qemu.ts";
 
 const probe = "/run/k3os-bench/probe.sh";
 
@@ -20,7 +20,7 @@ export function osMachine(conditions: Conditions): BenchMachine {
     },
     command(dir) {
       writeFileSync(join(dir, "cidata.iso"), seed);
-      return benchCommand(
+      return benchQemuCommand(
         conditions,
         "os",
         { kind: "image", dir: image.dir, append: conditions.append },

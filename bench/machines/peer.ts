@@ -6,11 +6,11 @@ import { finishRoot } from "../../src/build/finish.ts";
 import type { Work } from "../../src/build/steps.ts";
 import { linkTree, overlayTree, placeFile } from "../../src/build/tree.ts";
 import { kernelArguments } from "../../src/vm/qemu.ts";
-import { benchCommand } from "./command.ts";
 import { guestFile } from "./guest.ts";
 import { benchInitrd } from "./initrd.ts";
 import type { BenchMachine, Conditions } from "./machine.ts";
 import type { Parts } from "./parts.ts";
+import { benchQemuCommand } from "./qemu.ts";
 import { type BenchWorkshop, runLatest } from "./workshop.ts";
 
 /** A trimmed Debian with systemd on an ext4 disk; kernel and k3s are those of the image. */
@@ -32,7 +32,7 @@ export async function peerMachine(shop: BenchWorkshop, parts: Parts, conditions:
         ...["-drive", `if=none,id=root,format=raw,snapshot=on,file=${disk.replaceAll(",", ",,")}`],
         ...["-device", "virtio-blk-pci,drive=root"],
       ];
-      return benchCommand(conditions, "peer", { kind: "disk", firmware: "bios" }, { options });
+      return benchQemuCommand(conditions, "peer", { kind: "disk", firmware: "bios" }, { options });
     },
   };
 }

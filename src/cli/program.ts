@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+import { benchCommand } from "./commands/bench.ts";
 import { buildCommand } from "./commands/build.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
@@ -40,7 +41,7 @@ export function createProgram(io: Io): Command {
   program.commandsGroup("Images:");
   for (const create of [buildCommand, configCommand, pruneCommand]) program.addCommand(create(io));
   program.commandsGroup("Working on k3OS:");
-  for (const create of [testCommand, completionCommand]) program.addCommand(create(io));
+  for (const create of [testCommand, benchCommand, completionCommand]) program.addCommand(create(io));
   const help = new Command("help").argument("[command]").description("show the help of a command");
   program.addHelpCommand(help.helpOption(false).helpGroup("Working on k3OS:"));
   program.addCommand(completeCommand(io), { hidden: true });
@@ -52,6 +53,11 @@ export function createProgram(io: Io): Command {
     ["./k3os down", "stop it"],
     ["./k3os test", "run the tests"],
   );
+  return configureAll(program, io);
+}
+
+/** Gives a program and its commands what all of ours have in common: help, messages, no option twice. */
+export function configureAll(program: Command, io: Io): Command {
   return everywhere(program, (command) => refuseRepeats(configure(command, io)));
 }
 
@@ -92,5 +98,5 @@ function configure(command: Command, io: Io): Command {
 }
 
 function pathOf(command: Command): string {
-  return command.parent === null ? "./k3os" : `${pathOf(command.parent)} ${command.name()}`;
+  return command.parent === null ? `./${command.name()}` : `${pathOf(command.parent)} ${command.name()}`;
 }

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// File collects the stages of this boot; bench/boot reads it. It lies in /run, so a reboot empties it.
+// File collects the stages of this boot; `./k3os bench boot` reads it. It lies in /run, so a reboot empties it.
 const File = "/run/k3s/stages.json"
 
 // A Stage is a point of the start that is worth a measurement.

@@ -20,7 +20,7 @@ export async function quickjsFuzzer(project: string, seeds: readonly Seed[]): Pr
   const tools = await toolsTree();
   const directory = mkdtempSync(join(tmpdir(), "k3os-fuzz-"));
   const [program, file] = [join(directory, "fuzz.js"), join(directory, "seeds.json")];
-  writeFileSync(program, await bundleForQuickjs(join(project, "bench/fuzzing/quickjs-main.ts")));
+  writeFileSync(program, await bundleForQuickjs(join(project, "bench/fuzz/quickjs-main.ts")));
   writeFileSync(file, JSON.stringify(seeds));
   return {
     async fuzz({ seed, from, to }) {

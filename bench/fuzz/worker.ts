@@ -45,7 +45,7 @@ export function fuzzInThread(bundle: string, work: Omit<Work, "current">, signal
 
 function hang(seed: number, input: number): K3osError {
   return new K3osError("config", `Input ${input} of seed ${seed} is still being read after ${PATIENCE_MS / 1000} s.`, {
-    hint: `See it with: bench/fuzz --seed ${seed} --show ${input}`,
+    hint: `See it with: ./k3os bench fuzz --seed ${seed} --show ${input}`,
   });
 }
 

@@ -37,7 +37,7 @@ interface Conditions {
 const diskMiB = 8192;
 
 export function installCommand(io: Io): Command {
-  return new Command("bench/install")
+  return new Command("install")
     .description(
       "Installs k3OS from the ISO to an empty disk, without questions, and prints how long each step takes from the start of the " +
         "install program on; then boots from the disk, and prints what the state partition holds when the node is Ready.",

@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Tools } from "../../src/build/index.ts";
 import { K3osError } from "../../src/errors.ts";
+import { type Command, outputOf } from "../../src/process/run.ts";
 import { plain } from "../../src/vm/serial.ts";
 import type { BenchMachine, MachineName } from "../machines/machine.ts";
 import { type Line, lineSplitter, parseLine } from "./lines.ts";
@@ -35,8 +35,8 @@ export interface BootOptions {
 export async function bootOnce(machine: BenchMachine, options: BootOptions): Promise<Boot> {
   const dir = mkdtempSync(join(tmpdir(), "k3os-bench-"));
   try {
-    const { argv, env } = options.tools.command(machine.command(dir));
-    const watched = await watch(argv, env, dir, options);
+    const qemu = options.tools.command(machine.command(dir));
+    const watched = await watch({ ...qemu, cwd: dir }, options);
     const failure = watched.failure ?? reportedFailure(watched.lines);
     if (failure !== undefined) throw bootFailed(machine, failure, dir, watched.text);
     return summarize(machine.name, watched);
@@ -53,52 +53,27 @@ interface Watched {
 }
 
 /** Runs QEMU until the guest says that it is done, and kills it then. */
-function watch(
-  [program = "", ...args]: readonly string[],
-  env: Readonly<Record<string, string>>,
-  dir: string,
-  { timeoutMs, signal, onStage }: BootOptions,
-): Promise<Watched> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const start = performance.now();
-    const child = spawn(program, args, {
-      cwd: dir,
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const kill = () => void child.kill("SIGKILL");
-    const arrivals: Arrival[] = [];
-    let [text, errors, isDone, isLate] = ["", "", false, false];
-    const timer = setTimeout(() => {
-      isLate = true;
-      kill();
-    }, timeoutMs);
-    signal.addEventListener("abort", kill, { once: true });
-    process.once("exit", kill);
-    const receive = lineSplitter((written) => {
-      text += `${written}\n`;
-      const line = parseLine(written);
-      if (line === undefined) return;
-      arrivals.push({ line, at: (performance.now() - start) / 1000 });
-      if (["mark", "reached", "memory", "fail"].includes(line.kind)) onStage(line.rest || line.kind);
-      if (line.kind !== "done") return;
-      isDone = true;
-      kill();
-    });
-    child.stdout.setEncoding("utf8").on("data", receive);
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => (errors += chunk));
-    child.once("error", (cause) => (errors += cause.message));
-    child.once("close", () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", kill);
-      process.removeListener("exit", kill);
-      if (signal.aborted) return reject(signal.reason);
-      const late = isLate ? `it did not come to an end within ${timeoutMs / 1000} s` : undefined;
-      const failure = isDone ? undefined : (late ?? `it ended by itself${errors === "" ? "" : `: ${errors.trim()}`}`);
-      resolve({ arrivals, lines: arrivals.map(({ line }) => line), text, failure });
-    });
+async function watch(qemu: Command, { timeoutMs, signal, onStage }: BootOptions): Promise<Watched> {
+  const start = performance.now();
+  const arrivals: Arrival[] = [];
+  let [text, isDone, seen] = ["", false, 0];
+  const receive = lineSplitter((written) => {
+    text += `${written}\n`;
+    const line = parseLine(written);
+    if (line === undefined) return;
+    arrivals.push({ line, at: (performance.now() - start) / 1000 });
+    if (["mark", "reached", "memory", "fail"].includes(line.kind)) onStage(line.rest || line.kind);
+    isDone ||= line.kind === "done";
   });
+  const until = (stdout: string) => {
+    receive(stdout.slice(seen));
+    seen = stdout.length;
+    return isDone;
+  };
+  const { status, stderr } = await outputOf(qemu, { timeoutMs, signal, until });
+  const late = status === 124 ? `it did not come to an end within ${timeoutMs / 1000} s` : undefined;
+  const failure = isDone ? undefined : (late ?? `it ended by itself${stderr === "" ? "" : `: ${stderr.trim()}`}`);
+  return { arrivals, lines: arrivals.map(({ line }) => line), text, failure };
 }
 
 function reportedFailure(lines: readonly Line[]): string | undefined {

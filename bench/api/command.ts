@@ -25,7 +25,7 @@ interface Starts {
 }
 
 export function apiCommand(io: Io): Command {
-  return new Command("bench/api")
+  return new Command("api")
     .description(
       "Starts the k3s server as a process of this machine, without a node, and prints how long it takes until /readyz " +
         "says ok, and how much of that is processor time. Needs root, as k3s does.",

@@ -21,7 +21,7 @@ interface FuzzOptions extends OutputOptions {
 }
 
 export function fuzzCommand(io: Io): Command {
-  return new Command("bench/fuzz")
+  return new Command("fuzz")
     .description(
       "Reads mutated config.yaml files and kernel command lines as a node would. No input may crash the reader, hang it, be " +
         "rejected without a place, or cost a node what its other layers say. The same seed gives the same inputs. The exit " +
@@ -104,6 +104,6 @@ function table({ counts }: Fuzzed): Table {
 function tellDefects({ found }: Fuzzed, seed: number, io: Io): void {
   for (const { kind, what, input, layer } of found) {
     printLine(io, `\n${kind}: input ${input}, read as ${layer}: ${what}`);
-    printLine(io, `  bench/fuzz --seed ${seed} --show ${input}`);
+    printLine(io, `  ./k3os bench fuzz --seed ${seed} --show ${input}`);
   }
 }

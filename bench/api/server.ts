@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { join } from "node:path";
 import { K3osError } from "../../src/errors.ts";
+import { start } from "../../src/process/run.ts";
 import { freePort } from "../../src/vm/ports.ts";
 import { lastLines } from "../../src/vm/serial.ts";
 import { poll, sleep } from "../../src/vm/wait.ts";
@@ -40,7 +41,7 @@ export async function startOnce(k3s: string, dir: string, options: StartOptions)
   const output = openSync(log, "w");
   const hadStages = existsSync(stagesFile);
   const started = performance.now();
-  const child = spawn(k3s, argv, { env: environment(dir), stdio: ["ignore", output, output] });
+  const child = start({ argv: [k3s, ...argv], env: environment(dir) }, { stdio: ["ignore", output, output] });
   closeSync(output);
   const kill = () => void child.kill("SIGKILL");
   process.once("exit", kill);
@@ -48,12 +49,12 @@ export async function startOnce(k3s: string, dir: string, options: StartOptions)
     await awaitReady(child, port, { log, kubeconfig }, signal, timeoutMs);
     const readySeconds = (performance.now() - started) / 1000;
     const cpu = () => cpuSeconds(readFileSync(`/proc/${child.pid}/stat`, "utf8"));
-    const start = { readySeconds, cpuSeconds: cpu() };
-    if (idleSeconds === undefined) return start;
+    const measured = { readySeconds, cpuSeconds: cpu() };
+    if (idleSeconds === undefined) return measured;
     await sleep(settleMs, signal);
     const before = cpu();
     await sleep(idleSeconds * 1000, signal);
-    return { ...start, idleCpu: ((cpu() - before) * 1000) / idleSeconds };
+    return { ...measured, idleCpu: ((cpu() - before) * 1000) / idleSeconds };
   } finally {
     await stop(child);
     process.removeListener("exit", kill);
@@ -71,10 +72,10 @@ async function serverArguments(dir: string, port: number): Promise<string[]> {
   ];
 }
 
-/** Without the settings of whoever runs the bench. */
-function environment(dir: string): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(K3S_|KUBECONFIG)/.test(name));
-  return { ...Object.fromEntries(inherited), TMPDIR: dir };
+/** Takes out the settings of whoever runs the bench. */
+function environment(dir: string): Record<string, string | undefined> {
+  const settings = Object.keys(process.env).filter((name) => /^(K3S_|KUBECONFIG)/.test(name));
+  return { ...Object.fromEntries(settings.map((name) => [name, undefined])), TMPDIR: dir };
 }
 
 async function awaitReady(

@@ -5,7 +5,7 @@ import type { Conditions } from "./machine.ts";
  * The command line of a machine that is measured: exactly that of `./k3os up`, and a second serial port, `/dev/ttyS1`, on
  * which the guest reports. What arrives there is QEMU's standard output.
  */
-export function benchCommand(
+export function benchQemuCommand(
   { accel, memoryMiB, cpus }: Conditions,
   name: string,
   boot: Boot,

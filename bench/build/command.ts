@@ -53,7 +53,7 @@ const powerOn: Case = {
 };
 
 export function buildBenchCommand(io: Io): Command {
-  return new Command("bench/build")
+  return new Command("build")
     .description("Measures what one waits for after a change, on a copy of the working tree.")
     .addOption(numberOption("-n, --runs <count>", "how often", 1, 100).default(3))
     .option("--cold", "first build everything from an empty cache (downloaded Go modules are kept)")

@@ -1,4 +1,0 @@
-import { apiCommand } from "./apis/command.ts";
-import { runAndExit } from "./command.ts";
-
-await runAndExit(apiCommand);

@@ -1,4 +1,0 @@
-import { runAndExit } from "./command.ts";
-import { installCommand } from "./installs/command.ts";
-
-await runAndExit(installCommand);
