@@ -1,10 +1,9 @@
-import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { join } from "node:path";
 import { K3osError } from "../../src/errors.ts";
-import { start } from "../../src/process/run.ts";
+import { type ChildProcess, start } from "../../src/process/run.ts";
 import { freePort } from "../../src/vm/ports.ts";
 import { lastLines } from "../../src/vm/serial.ts";
 import { poll, sleep } from "../../src/vm/wait.ts";

@@ -5,6 +5,8 @@ import { pipeline } from "node:stream/promises";
 import { K3osError } from "../errors.ts";
 import { eachLine } from "./lines.ts";
 
+export type { ChildProcess } from "node:child_process";
+
 /** A program with its arguments. */
 export interface Command {
   readonly argv: readonly string[];

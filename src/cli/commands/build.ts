@@ -51,10 +51,10 @@ export function buildCommand(io: Io): Command {
 
 async function runBuild(options: BuildCommandOptions, io: Io): Promise<void> {
   const config = readConfig(options, io);
-  if (options.output !== undefined) requireDirectory(resolve(options.output));
+  if (options.output !== undefined) await requireDirectory(resolve(options.output));
   const built = await withProgress(io, options.json === true, (progress) => make(options, config, progress, io));
   const dir = options.output === undefined ? built.dir : resolve(options.output);
-  if (dir !== built.dir) copyFiles(built.dir, dir);
+  if (dir !== built.dir) await copyFiles(built.dir, dir);
   if (options.json) printJson(io, { format: options.format, dir, image: built.image.imageJson });
   else printLine(io, dir);
 }
