@@ -11,7 +11,7 @@ export function markdownOption(): Option {
   return new Option("--markdown", "print tables for docs/performance.md").conflicts("json");
 }
 
-/** Prints what was measured in the form that was asked for. */
+/** Prints measurements in the chosen form. */
 export function printMeasured(
   io: Io,
   options: OutputOptions,
@@ -27,7 +27,7 @@ export function printMeasured(
   }
 }
 
-/** Where progress goes, so that standard output holds nothing but the result. */
+/** Whether progress is kept off standard output, which then holds only the result. */
 export function quiet(options: OutputOptions): boolean {
   return options.json === true || options.markdown === true;
 }

@@ -15,14 +15,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (lower + upper) / 2;
 }
 
-/** What is `undefined` was not measured and does not count; `undefined` when nothing is left. */
+/** Ignores values that are `undefined` (not measured); returns `undefined` if none is left. */
 export function spread(values: readonly (number | undefined)[]): Spread | undefined {
   const measured = values.filter((value) => value !== undefined);
   if (measured.length === 0) return undefined;
   return { median: median(measured), min: Math.min(...measured), max: Math.max(...measured), count: measured.length };
 }
 
-/** Rounds for output; what was not measured stays so. */
+/** Rounds a value for output; `undefined` stays `undefined`. */
 export function rounded(value: number | undefined, digits: number): number | undefined {
   return value === undefined ? undefined : Number(value.toFixed(digits));
 }

@@ -9,28 +9,28 @@ import { lastLines } from "../../src/vm/serial.ts";
 import { poll, sleep } from "../../src/vm/wait.ts";
 import { cpuSeconds } from "./cpu.ts";
 
-/** How long a server took until its API was ready, and how much of that it computed. */
+/** The time until the API was ready, and the processor time of it. */
 export interface Start {
   readonly readySeconds: number;
   readonly cpuSeconds: number;
-  /** Milliseconds of processor time a second, of a server that nobody asks for anything. */
+  /** Milliseconds of processor time a second of an idle server. */
   readonly idleCpu?: number;
 }
 
 export interface StartOptions {
   readonly timeoutMs: number;
-  /** Watch it idle for so long afterwards. */
+  /** Then measure the idle server for this long. */
   readonly idleSeconds?: number;
   readonly signal: AbortSignal;
 }
 
-/** How long a start goes on after the API is ready: controllers begin, first lists become garbage. */
+/** The time until a server is idle: after the API is ready, controllers start, and their first lists become garbage. */
 const settleMs = 60_000;
 const stopPatienceMs = 10_000;
-/** The k3s binary tells there how far it is, even when it runs natively. */
+/** The k3s binary writes its stages to this file, also when it runs natively. */
 const stagesFile = "/run/k3s/stages.json";
 
-/** Starts a server without a node on data in `dir`, waits until its API is ready, watches it if that is wanted, and stops it. */
+/** Starts a server without a node on the data in `dir`, waits until its API is ready, measures it, and stops it. */
 export async function startOnce(k3s: string, dir: string, options: StartOptions): Promise<Start> {
   const { timeoutMs, idleSeconds, signal } = options;
   const port = await freePort();
@@ -109,7 +109,7 @@ async function awaitReady(
   }
 }
 
-/** Connections with the certificate in the kubeconfig, once the server has written it. It answers nobody else. */
+/** Connects with the certificate of the kubeconfig; `undefined` until the server has written it. */
 function administrator(kubeconfig: string): Agent | undefined {
   if (!existsSync(kubeconfig)) return undefined;
   const text = readFileSync(kubeconfig, "utf8");

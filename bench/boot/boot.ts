@@ -20,7 +20,7 @@ export interface Boot {
   readonly memory: Memory | undefined;
   /** Seconds that `k3os apply` took when there was nothing to do, some times over; none on other systems. */
   readonly applySeconds: readonly number[];
-  /** What the guest reported, as it did. */
+  /** The guest's report, as text. */
   readonly report: string;
 }
 

@@ -101,7 +101,7 @@ function prepare(
   });
 }
 
-/** One boot of each, then the next of each: what slows the host down for a while slows all of them down. */
+/** Boots the machines in turns, so that a busy host slows all of them down alike. */
 async function bootInTurns(
   machines: readonly BenchMachine[],
   { image }: Conditions,

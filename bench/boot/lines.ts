@@ -1,4 +1,4 @@
-/** What a guest tells: `@12.34 mark root`, uptime of its kernel first. Anything else on that console is no report. */
+/** A line of a guest's report, such as `@12.34 mark root`: the kernel's uptime, kind, rest. */
 export interface Line {
   readonly uptime: number;
   readonly kind: string;
@@ -10,7 +10,7 @@ export function parseLine(text: string): Line | undefined {
   return uptime === undefined ? undefined : { uptime: Number(uptime), kind, rest };
 }
 
-/** Cuts a stream into lines. */
+/** Returns a function that takes chunks of a stream and calls `receive` with each whole line. */
 export function lineSplitter(receive: (line: string) => void): (chunk: string) => void {
   let unfinished = "";
   return (chunk) => {

@@ -19,7 +19,7 @@ export const stages = [
 export type StageName = (typeof stages)[number];
 export type Marks = Readonly<Partial<Record<StageName, number>>>;
 
-/** How they are called in `/run/k3os/boot.json` and, by the k3s binary, in `/run/k3s/stages.json`. */
+/** Their names in `/run/k3os/boot.json` and, written by the k3s binary, in `/run/k3s/stages.json`. */
 const reported: Readonly<Record<string, StageName>> = {
   init: "init",
   root: "root",
@@ -33,8 +33,8 @@ const reported: Readonly<Record<string, StageName>> = {
 };
 
 /**
- * Seconds of the guest's kernel clock at which each stage was complete. Of several reports of one stage the first counts:
- * a k3s that was restarted reports its start again.
+ * Seconds of the guest's kernel clock at which each stage was complete. Of several reports of one stage the first
+ * counts: a k3s that was restarted reports its start again.
  */
 export function marksOf(lines: readonly Line[]): Marks {
   const marks: Partial<Record<StageName, number>> = {};
@@ -64,8 +64,8 @@ export interface Arrival {
 }
 
 /**
- * Seconds between the start of QEMU and the zero of the guest's clock: firmware, and the loading of kernel and initrd. A line
- * can only be late, so the quickest of them tells best.
+ * Seconds between the start of QEMU and the zero of the guest's clock: firmware, and the loading of kernel and initrd.
+ * A line is never early, so the smallest difference is the best estimate.
  */
 export function clockOffset(arrivals: readonly Arrival[]): number {
   return Math.max(0, Math.min(...arrivals.map(({ line, at }) => at - line.uptime)));

@@ -36,7 +36,7 @@ export type Owner = "k3s" | "containerd" | "shims" | "pods" | "os";
 
 const mib = (kib: number) => kib / 1024;
 
-/** Reads what the probe printed of memory; `undefined` when it did not come that far. */
+/** Reads the probe's lines about memory; `undefined` if there are none. */
 export function memoryOf(lines: readonly Line[]): Memory | undefined {
   const fields = new Map(
     rests(lines, "meminfo").map((line) => {
@@ -70,7 +70,7 @@ export function memoryOf(lines: readonly Line[]): Memory | undefined {
   };
 }
 
-/** What would be available if the kernel gave everything away that it could. */
+/** The memory that would be available without the kernel's watermarks. */
 function reclaimable(field: (name: string) => number): number {
   return field("MemFree") + field("Active(file)") + field("Inactive(file)") + field("KReclaimable");
 }
@@ -83,7 +83,7 @@ function processesIn(lines: readonly Line[]): GuestProcess[] {
   });
 }
 
-/** Whose a process is. What supervises k3s, or writes its log, belongs to the operating system. */
+/** The owner of a process. Supervisors and loggers of k3s belong to the operating system. */
 export function ownerOf({ cgroup, argv }: Pick<GuestProcess, "cgroup" | "argv">): Owner {
   if (cgroup.includes("kubepods")) return "pods";
   const program = (argv[0] ?? "").split("/").at(-1) ?? "";

@@ -6,7 +6,7 @@ import type { Boot } from "./boot.ts";
 import { type StageName, stages } from "./marks.ts";
 import type { Memory } from "./memory.ts";
 
-/** What was measured, and of what. */
+/** All measurements, with the sizes of what was measured. */
 export interface Measured {
   readonly boots: readonly Boot[];
   /** Bytes: kernel, initrd, root and iso of the image, and what the other machines are made of. */
@@ -107,7 +107,7 @@ function readyRatio(measured: Measured, machine: MachineName, our: MachineName =
 const ready: Pick = ({ marks }) => marks.ready;
 const megabytes = (bytes: number | undefined) => (bytes === undefined ? "–" : (bytes / 1e6).toFixed(1));
 
-/** For scripts: medians under fixed names, and all that they were made of. */
+/** The result for scripts: medians under fixed names, and all measurements. */
 export function bootJson(measured: Measured): Record<string, unknown> {
   const middle = (machine: MachineName, pick: Pick, digits: number) =>
     rounded(over(measured, machine, pick)?.median, digits);

@@ -17,14 +17,14 @@ interface BuildBenchOptions extends OutputOptions {
   readonly cold?: boolean;
 }
 
-/** Something that a developer does, and the command that he waits for then. */
+/** A change that a developer makes, and the command that he runs after it. */
 interface Case {
   readonly key: string;
   readonly title: string;
   /** Done before the command is timed; `turn` makes every change another one. */
   change?(copy: ProjectCopy, turn: number): void;
   readonly command: readonly string[];
-  /** What undoes the command, outside of the measurement. */
+  /** Undoes the command. Not timed. */
   readonly afterwards?: readonly string[];
 }
 
@@ -123,7 +123,7 @@ async function measure(
           await run(copy, command, signal);
           seconds.get(key)?.push((performance.now() - start) / 1000);
         } finally {
-          // Also after Ctrl-C: a machine that was started must not stay.
+          // Runs after Ctrl-C, too, so that no machine is left running.
           if (afterwards) await run(copy, afterwards, new AbortController().signal).catch(() => {});
         }
       }

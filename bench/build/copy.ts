@@ -4,22 +4,22 @@ import { linkTree } from "../../src/build/tree.ts";
 import { cacheDirectory } from "../../src/build/xdg.ts";
 import { runCommand } from "../../src/process/run.ts";
 
-/** A copy of the project that may be changed, with a cache of its own that holds what the user's holds. */
+/** A copy of the project that may be changed. Its own cache starts with the content of the user's cache. */
 export interface ProjectCopy {
   readonly project: string;
-  /** For commands of the copy: their cache and their machines are not the user's. */
+  /** The environment for commands in the copy: it has its own cache and machines. */
   readonly env: Readonly<Record<string, string>>;
   /** Changes a file the way an editor would. */
   append(path: string, text: string): void;
   remove(): void;
 }
 
-/** What of a cache a build uses again. */
+/** The directories of a cache that a build uses again. */
 const cached = ["store", "debs", "resolved", "accel.json"];
 
 /**
- * Copies the working tree as it is: what is committed, changed and new, not what is ignored. `isCold` gives the copy an empty
- * cache.
+ * Copies the working tree as it is: what is committed, changed and new, not what is ignored. `isCold` gives the copy an
+ * empty cache.
  */
 export async function copyProject(
   project: string,
@@ -37,9 +37,9 @@ export async function copyProject(
     mkdirSync(own, { recursive: true });
     const kept = isCold ? [] : readdirSync(cache).filter((name) => cached.includes(name));
     for (const name of kept) {
-      await linkTree(join(cache, name), join(own, name)); // hard links: quick, and without space of their own
+      await linkTree(join(cache, name), join(own, name)); // hard links are quick and take no space
     }
-    // Go keeps its cache where the others are, so that the copy would begin with an empty one.
+    // Go's cache lies in the user's cache directory, too: without this, the copy's would be empty.
     const goCache = isCold ? join(directory, "cache/go-build") : await currentGoCache(signal);
     return {
       project: copy,
@@ -71,7 +71,7 @@ async function copyWorkingTree(project: string, copy: string, signal: AbortSigna
   }
 }
 
-/** The packages are the project's; the bundle of the command line, which lies beside them, is the copy's own. */
+/** Links the project's npm packages. The bundle beside them is the copy's own. */
 function linkPackages(project: string, copy: string): void {
   const [from, to] = [join(project, "node_modules"), join(copy, "node_modules")];
   mkdirSync(to);

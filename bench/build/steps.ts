@@ -1,4 +1,4 @@
-/** A step of a build that was made rather than found. */
+/** A step of a build that was made, not found in the cache. */
 export interface MadeStep {
   readonly title: string;
   readonly seconds: number;

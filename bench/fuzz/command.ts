@@ -69,7 +69,7 @@ interface Range {
   readonly to: number;
 }
 
-/** As many chunks side by side as there are processors. */
+/** Reads one chunk per processor at a time. */
 async function inChunks(
   { seed, runs, quickjs }: FuzzOptions,
   read: (range: Range) => Promise<Fuzzed>,

@@ -3,14 +3,14 @@ import { type Defect, judge, type Verdict } from "./judge.ts";
 import { mutate } from "./mutate.ts";
 import { random } from "./random.ts";
 
-/** Texts that are right, or nearly, for the kinds of layers. */
+/** Valid and nearly valid texts for each kind of layer. */
 export interface Seed {
   readonly kind: LayerKind;
   readonly text: string;
 }
 
 interface Found extends Defect {
-  /** The number of the input, which with the seed tells the text again. */
+  /** The number of the input: seed and number determine its text. */
   readonly input: number;
   readonly layer: LayerKind;
   readonly text: string;

@@ -1,14 +1,14 @@
 import { describe, type LayerKind, load, plan, render, toYaml } from "../../src/config/index.ts";
 
 export type Verdict =
-  /** Nothing is said about it. */
+  /** It is used, without a problem. */
   | "accepted"
-  /** It is used, and something is said about it. */
+  /** It is used, with a warning. */
   | "warned"
-  /** It is not used, and every reason has a place. */
+  /** It is not used; every error has a place. */
   | "rejected";
 
-/** What must not be, whatever the text is. */
+/** A defect of the reader, for any text. */
 export interface Defect {
   readonly kind: "crash" | "no place" | "lost" | "unstable";
   readonly what: string;
@@ -17,7 +17,7 @@ export interface Defect {
 const GOOD = { name: "good", kind: "system", text: "hostname: good\nk3os: { token: kept }\n" } as const;
 const FACTS = { mode: "live", version: "1" };
 
-/** Reads a text as a node would, above a layer that is right, and looks for what must not be. */
+/** Reads a text as a node would, on top of a valid layer, and looks for defects. */
 export function judge(kind: LayerKind, text: string): Verdict | Defect {
   try {
     return judgeLoaded(kind, text);
@@ -53,7 +53,7 @@ function judgeLoaded(kind: LayerKind, text: string): Verdict | Defect {
   return "accepted";
 }
 
-/** As JSON, with the keys of objects in order. */
+/** JSON with the keys of objects in order. */
 function sorted(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === "object" && inner !== null && !Array.isArray(inner)

@@ -77,7 +77,7 @@ const laugh: Mutation = (text, random) => {
   return `${lines.join("\n")}\n${text}`;
 };
 
-// The small ones are the ones that reach far into the code.
+// Small changes leave a text valid enough to reach far into the code.
 const MUTATIONS: readonly Mutation[] = [
   ...[cut, cut, cut, insert, insert, insert, replace, replace, replace, swapLines, indent, indent],
   ...[truncate, repeat, splice, splice, nest, laugh],

@@ -7,7 +7,7 @@ import { K3osError } from "../../src/errors.ts";
 import { nodeHost } from "../../src/host/node.ts";
 import type { Fuzzed, Seed } from "./fuzz.ts";
 
-/** For a whole range: QuickJS is some thirty times slower than Node.js. */
+/** The limit for a whole range: QuickJS is some thirty times slower than Node.js. */
 const PATIENCE_MS = 120_000;
 
 export interface QuickjsFuzzer {
@@ -15,7 +15,9 @@ export interface QuickjsFuzzer {
   close(): void;
 }
 
-/** Judges ranges in the engine of the node, whose stack, regular expressions and Unicode are others than those of Node.js. */
+/**
+ * Judges ranges in QuickJS, the node's engine: its stack, regular expressions and Unicode differ from those of Node.js.
+ */
 export async function quickjsFuzzer(project: string, seeds: readonly Seed[]): Promise<QuickjsFuzzer> {
   const tools = await toolsTree();
   const directory = mkdtempSync(join(tmpdir(), "k3os-fuzz-"));

@@ -33,7 +33,7 @@ export function readSeeds(project: string): Seed[] {
       { kind: "system", text },
       { kind: "userdata", text },
     ]),
-    // As often as files, of which there are many.
+    // Repeated, so that command lines are chosen as often as files.
     ...files.flatMap((_, index): Seed[] => [
       { kind: "cmdline", text: COMMAND_LINES[index % COMMAND_LINES.length] ?? "" },
     ]),

@@ -11,12 +11,12 @@ interface Work {
   readonly current: SharedArrayBuffer;
 }
 
-/** Longer than this, and an input hangs: a node would wait at its boot. */
+/** An input that takes longer counts as a hang. */
 const PATIENCE_MS = 10_000;
 
 /**
- * Judges a range in a thread of its own, so that an input that never ends can be told and stopped. `bundle` is the file that runs this
- * module and calls `work` in a thread.
+ * Judges a range in a thread, so that an input that hangs can be reported and stopped. `bundle` is the program that
+ * calls `work` when it runs in a thread.
  */
 export function fuzzInThread(bundle: string, work: Omit<Work, "current">, signal: AbortSignal): Promise<Fuzzed> {
   const current = new SharedArrayBuffer(4);
@@ -49,7 +49,7 @@ function hang(seed: number, input: number): K3osError {
   });
 }
 
-/** In a thread: does the work that it was started with. */
+/** Judges the range that this thread was started with. */
 export function work(): void {
   const { seeds, seed, from, to, current } = workerData as Work;
   const at = new Int32Array(current);

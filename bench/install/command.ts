@@ -85,7 +85,7 @@ async function measure(conditions: Conditions): Promise<Measured> {
   }
 }
 
-/** As the ISO's menu starts the installer; firmware and menu are no part of what is measured. */
+/** Boots the installer as the ISO's menu does, but without firmware and menu, which are not measured. */
 async function install({ image, iso, signal, timeoutMs }: Conditions, disk: Disk) {
   const root = "k3os.root=LABEL=K3OS:/k3os/system/current/root.squashfs";
   const { machine, dispose } = await throwAway({

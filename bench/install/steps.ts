@@ -1,15 +1,15 @@
-/** What the silent installer has said on the console so far. */
+/** The progress of the silent installer, read from the console. */
 export interface Said {
   readonly begun: boolean;
-  /** Steps that have ended, in their order: without what differs from machine to machine. */
+  /** The names of finished steps in order, without what differs between machines. */
   readonly ended: readonly string[];
   /** The image is on the disk, and the disk boots. */
   readonly done: boolean;
-  /** How it failed. */
+  /** The error, if it failed. */
   readonly failure: string | undefined;
 }
 
-/** Reads the console: a line for each step, which ends with what came of it. */
+/** Reads the console, which has a line for each step with its result. */
 export function readSteps(console: string): Said {
   const steps = [...console.matchAll(/^- (.+?) \.\.\. (\S.*)\n/gm)];
   return {

@@ -16,7 +16,7 @@ interface Context {
   readonly signal: AbortSignal;
 }
 
-/** As the guest sees it: far more than was built, as on a real disk. */
+/** The size that the guest sees: larger than the built disk, as real disks are. */
 const sizeMiB = 8192;
 
 /** The image on a disk, by BIOS and GRUB: each boot is the first one of a new disk. */

@@ -14,7 +14,7 @@ export interface BenchInitrd {
   readonly scripts: Readonly<Record<string, string>>;
 }
 
-/** An initrd of a static busybox, a few modules and a script. Not compressed: so small, unpacking costs more than loading. */
+/** An initrd of a static busybox, a few modules and a script. It is so small that compression would cost time. */
 export function benchInitrd({ kernelTree, modules, busybox, scripts }: BenchInitrd): Uint8Array {
   const directory = join(kernelTree, "usr/lib/modules");
   const [release = ""] = readdirSync(directory);

@@ -4,7 +4,7 @@ import type { Accel } from "../../src/vm/qemu.ts";
 export const machineNames = ["os", "floor", "peer", "disk", "again"] as const;
 export type MachineName = (typeof machineNames)[number];
 
-/** How the tables call them. */
+/** Their names in the tables. */
 export const titles: Readonly<Record<MachineName, string>> = {
   os: "k3OS",
   floor: "floor",
@@ -13,7 +13,7 @@ export const titles: Readonly<Record<MachineName, string>> = {
   again: "k3OS, second boot",
 };
 
-/** What is the same for all machines that are compared. */
+/** The conditions that all compared machines share. */
 export interface Conditions {
   readonly image: BuiltImage;
   /** The image as a medium. */
@@ -25,7 +25,7 @@ export interface Conditions {
   readonly append: string;
 }
 
-/** A machine that is ready to be booted, any number of times: no boot leaves anything behind for the next one. */
+/** A machine that can be booted any number of times; no boot changes the next one. */
 export interface BenchMachine {
   readonly name: MachineName;
   /** QEMU's command line, as the tools tree takes it. `dir` is a directory of this boot's own, in which QEMU runs. */

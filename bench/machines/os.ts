@@ -8,7 +8,7 @@ import { benchQemuCommand } from "./qemu.ts";
 
 const probe = "/run/k3os-bench/probe.sh";
 
-/** The image as `./k3os up` boots it. The probe comes along as a user's own program would: in config.yaml. */
+/** The image as `./k3os up` boots it. The probe is in its config.yaml, as a user's program would be. */
 export function osMachine(conditions: Conditions): BenchMachine {
   const { image } = conditions;
   const seed = cidata({ hostname: "os", instanceId: "k3os-bench", publicKeys: [], userData: userData() });

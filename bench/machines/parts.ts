@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { extractPackages } from "../../src/build/extract.ts";
 import { type BenchWorkshop, runLatest } from "./workshop.ts";
 
-/** What the machines that are compared with the image have in common. */
+/** The parts that all compared machines share with the image. */
 export interface Parts {
-  /** Tree of what comes from the image's root, so that it is the same to the byte: modules, k3s and its images. */
+  /** A tree with modules, k3s and its images from the image's root, identical to the byte. */
   readonly image: string;
   /** A busybox that needs no libraries, for their initrds. */
   readonly busybox: string;

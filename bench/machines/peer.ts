@@ -28,7 +28,7 @@ export async function peerMachine(shop: BenchWorkshop, parts: Parts, conditions:
       writeFileSync(join(dir, "initrd"), initrd);
       const options = [
         ...["-kernel", image.kernel, "-initrd", "initrd", "-append", kernelArguments(conditions.append)],
-        // Writable, and as new at every boot.
+        // Writable, and unchanged at the next boot.
         ...["-drive", `if=none,id=root,format=raw,snapshot=on,file=${disk.replaceAll(",", ",,")}`],
         ...["-device", "virtio-blk-pci,drive=root"],
       ];
@@ -90,11 +90,11 @@ function placeKubernetes(root: string, parts: string): void {
   }
 }
 
-/** What both systems need in the same way: the kernel's settings for Kubernetes, logins, and the probe. */
+/** The kernel settings for Kubernetes, logins, and the probe: the same as on k3OS. */
 function placeShared(root: string, project: string): void {
   for (const path of ["etc/sysctl.d", "etc/pam.d"]) overlayTree(join(project, "os/rootfs", path), join(root, path));
   placeFile(join(project, "bench/machines/guest/probe.sh"), join(root, "usr/local/lib/k3os-bench/probe.sh"));
-  // As after a first boot: systemd has nothing to catch up with.
+  // Marks the first boot as done, so that systemd has nothing left to set up.
   for (const place of ["etc", "var"]) writeFileSync(join(root, place, ".updated"), "");
 }
 
@@ -114,7 +114,7 @@ function hostKey(root: string): string[] {
   ];
 }
 
-/** Files must belong to root. Who is not root packs in a user namespace in which he is. */
+/** Packs with root as owner of all files: a user who is not root does so in a user namespace. */
 async function packDisk(work: Work, root: string, tools: BenchWorkshop["image"]["tools"]): Promise<string> {
   const [unfinished, file] = [join(work.scratch, "root.ext4"), join(work.out, "root.ext4")];
   const { argv, env } = tools.command(["mkfs.ext4", "-q", "-F", "-d", root, unfinished, "4G"]);

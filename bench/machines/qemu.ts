@@ -2,8 +2,8 @@ import { type Boot, type Disk, qemuArguments } from "../../src/vm/qemu.ts";
 import type { Conditions } from "./machine.ts";
 
 /**
- * The command line of a machine that is measured: exactly that of `./k3os up`, and a second serial port, `/dev/ttyS1`, on
- * which the guest reports. What arrives there is QEMU's standard output.
+ * The command line of a machine that is measured: exactly that of `./k3os up`, and a second serial port, `/dev/ttyS1`,
+ * on which the guest reports. What arrives there is QEMU's standard output.
  */
 export function benchQemuCommand(
   { accel, memoryMiB, cpus }: Conditions,

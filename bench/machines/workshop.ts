@@ -10,7 +10,7 @@ import { cacheDirectory } from "../../src/build/xdg.ts";
 import { type BaseSpec, parseBaseSpec } from "../../src/image/spec.ts";
 import type { Progress } from "../../src/progress.ts";
 
-/** What the machines that are compared with the image are built with: the project's own store and packages. */
+/** The project's store and packages, with which the compared machines are built. */
 export interface BenchWorkshop {
   readonly project: string;
   readonly image: BuiltImage;
@@ -46,7 +46,7 @@ export function inBenchWorkshop<T>(
   );
 }
 
-/** Runs a step whose older results nobody needs once there is a newer one: those of images that were built before. */
+/** Runs a step and removes its older results, which belong to earlier images. */
 export async function runLatest({ runner, store }: BenchWorkshop, step: Step): Promise<string> {
   const result = await runner.run(step);
   const others = readdirSync(dirname(result)).filter(

@@ -12,8 +12,7 @@ export interface CheckedFile {
 }
 
 /**
- * Checks a config.yaml as a node would read it, only that whatever would have no effect is an error, too, unless
- * `lenient`.
+ * Checks a config.yaml as a node would read it. Unlike on a node, a key without effect is an error, unless `lenient`.
  */
 export function checkConfigFile(path: string, { lenient = false } = {}): CheckedFile {
   const text = readNamedFile(path);
@@ -21,7 +20,7 @@ export function checkConfigFile(path: string, { lenient = false } = {}): Checked
   return { text, problems, valid: !problems.some(({ severity }) => severity === "error") };
 }
 
-/** The text of a config.yaml that a node will get. Whatever is wrong with it is told in full before anything is built or booted. */
+/** Reads and checks a config.yaml for a node, and reports every problem before anything is built or booted. */
 export function requireConfigFile(path: string, io: Io): string {
   const { text, problems, valid } = checkConfigFile(path);
   reportProblems(problems, io);

@@ -20,7 +20,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     await createProgram(io).parseAsync(argv, { from: "user" });
     return 0;
   } catch (thrown) {
-    // What breaks because the user stopped it is not worth a report of its own.
+    // After Ctrl-C, report the interruption and not what broke because of it.
     const error: unknown = io.signal.aborted ? io.signal.reason : thrown;
     reportError(error, io);
     return statusOf(error);
@@ -30,22 +30,22 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 /** How long cleaning up may take before a second Ctrl-C ends it. */
 const patienceMs = 5000;
 
-/** `run` with the world of this process. Nowhere else does a process end itself. */
+/** Runs this process's command line and ends the process. Only this function calls `process.exit`. */
 export async function runAndExit(argv: readonly string[]): Promise<void> {
   const stop = new AbortController();
   let stopping = 0;
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
-      // The first asks the command to stop and clean up. Who asks again after a while wants out, whatever is left behind.
+      // The first signal lets the command clean up. A later second one ends the process at once.
       if (stop.signal.aborted && performance.now() - stopping > patienceMs) process.exit(130);
       if (!stop.signal.aborted) stopping = performance.now();
       stop.abort(interrupted());
     });
   }
-  // A reader that has seen enough ("| head") is no error.
+  // A reader may stop early, as in "| head": no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   const { stdout, stderr, env } = process;
   const status = await run(argv, { stdout, stderr, env, signal: stop.signal });
-  // What was written to a pipe has to get there first.
+  // Wait until the output has been written to its pipes.
   stdout.write("", () => stderr.write("", () => process.exit(status)));
 }

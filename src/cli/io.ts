@@ -3,7 +3,7 @@ import type { Writable } from "node:stream";
 /** Where text goes. */
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
-/** What a command has of the world besides files and programs. */
+/** The streams, environment and stop signal of a command. */
 export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
@@ -17,7 +17,7 @@ export function isTerminal(output: Output, env: Io["env"]): boolean {
   return output.isTTY === true && env.TERM !== "dumb";
 }
 
-/** Whether lines may be redrawn there: a terminal without a size (a pseudo-terminal of a CI, say) has no room for that. */
+/** Whether lines may be redrawn there. A terminal without a size, such as a CI's, cannot. */
 export function canRedraw(output: Output, env: Io["env"]): boolean {
   return isTerminal(output, env) && (output.columns ?? 0) > 20 && (output.rows ?? 0) > 5;
 }
@@ -31,7 +31,7 @@ export function printLine(io: Io, line: string): void {
   io.stdout.write(`${line}\n`);
 }
 
-/** A result for scripts: one object, indented for those who read it. */
+/** Prints a result for scripts as one indented JSON object. */
 export function printJson(io: Io, value: unknown): void {
   printLine(io, JSON.stringify(value, undefined, 2));
 }

@@ -8,7 +8,7 @@ export function nameOption(): Option {
   return new Option("-n, --name <name>", "the machine").default(defaultName).argParser(asArgument(checkName));
 }
 
-/** For words that are passed on, `-n` is theirs. */
+/** `--name` without its short form: for commands that pass their words on, which may contain `-n`. */
 export function longNameOption(): Option {
   return new Option("--name <name>", "the machine (before the words that are passed on)")
     .default(defaultName)
@@ -40,7 +40,7 @@ export function examples(command: Command, ...lines: readonly [example: string, 
   return command.addHelpText("after", `\nExamples:\n${text}`);
 }
 
-/** A refused value is told the way the command line's own errors are. */
+/** Turns an error about a value into one of the command line. */
 export function asArgument<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => {
     try {

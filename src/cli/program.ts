@@ -18,7 +18,7 @@ import { upCommand } from "./commands/up.ts";
 import { hasColours, type Io } from "./io.ts";
 import { examples } from "./options.ts";
 
-/** The whole command line. It never ends the process: what is wrong is thrown. */
+/** The whole command line. It throws errors and never ends the process. */
 export function createProgram(io: Io): Command {
   const program = new Command("k3os")
     .description("k3OS: an operating system whose only job is Kubernetes.")
@@ -56,7 +56,7 @@ export function createProgram(io: Io): Command {
   return configureAll(program, io);
 }
 
-/** Gives a program and its commands what all of ours have in common: help, messages, no option twice. */
+/** Gives all commands of a program the same help and error messages, and refuses options that are given twice. */
 export function configureAll(program: Command, io: Io): Command {
   return everywhere(program, (command) => refuseRepeats(configure(command, io)));
 }
@@ -67,7 +67,7 @@ function everywhere(command: Command, change: (command: Command) => void): Comma
   return command;
 }
 
-/** Of two values, one would silently count for nothing. */
+/** Without this, the first of two values would be ignored silently. */
 function refuseRepeats(command: Command): void {
   for (const option of command.options.filter(
     ({ variadic, required, optional }) => !variadic && (required || optional),

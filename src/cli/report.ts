@@ -4,7 +4,7 @@ import { formatProblem, type Problem } from "../config/problem.ts";
 import { K3osError } from "../errors.ts";
 import { hasColours, type Io } from "./io.ts";
 
-/** The user knows already: from a program that ran for him, or from what the command printed. Only the status is left. */
+/** Ends a command with an exit status. The user has seen the reason already, in the output of the command or of a program. */
 export class Told extends Error {
   readonly status: number;
 
@@ -19,9 +19,9 @@ export function reportProblems(problems: readonly Problem[], io: Io): void {
   for (const problem of problems) io.stderr.write(`${formatProblem(problem)}\n`);
 }
 
-/** Tells the user what went wrong and the way out. */
+/** Prints an error and its hint. */
 export function reportError(error: unknown, io: Io): void {
-  if (error instanceof CommanderError || error instanceof Told) return; // said already
+  if (error instanceof CommanderError || error instanceof Told) return; // printed already
   const colours = pico.createColors(hasColours(io.stderr, io.env));
   const say = (line: string) => io.stderr.write(`${line}\n`);
   if (error instanceof K3osError) {

@@ -34,7 +34,7 @@ export function claim(path: string, name: string): Claim {
   return { release: () => rmSync(path, { force: true }) };
 }
 
-/** A link appears with its content, and to one of several only. */
+/** Creating a link is atomic: it appears with its content, and only one of several processes succeeds. */
 function link(own: string, path: string): boolean {
   try {
     linkSync(own, path);
@@ -45,7 +45,7 @@ function link(own: string, path: string): boolean {
   }
 }
 
-/** Removes a dead claim, and only that: one that was taken over meanwhile is put back. */
+/** Removes the claim of a process that ended. A claim that another process has taken over meanwhile is put back. */
 function discard(path: string): void {
   const aside = `${path}.stale.${process.pid}`;
   try {

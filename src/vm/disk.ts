@@ -7,9 +7,9 @@ import { commandFor } from "./name.ts";
 
 /** The disk that a machine keeps over its boots. */
 export interface OwnDisk {
-  /** A raw disk that it begins as; an empty one if not given. */
+  /** A raw disk whose content the new disk starts with; empty if not given. */
   readonly from?: string;
-  /** Of a new disk; an old one is enlarged to it. */
+  /** The size of a new disk. An existing smaller disk is enlarged to it. */
   readonly sizeMiB?: number | undefined;
   readonly bus?: Bus;
   readonly sectorSize?: 512 | 4096;
@@ -37,7 +37,7 @@ export function parseDiskSize(text: string): number {
   return mebibytes;
 }
 
-/** Makes the disk of a machine unless it is there; enlarges it if it is smaller than wanted. An interrupted one does not count as there. */
+/** Makes the disk of a machine, or enlarges it if it is too small. A half-made disk of an interrupted run is made anew. */
 export async function ensureDisk(
   tools: Tools,
   file: string,

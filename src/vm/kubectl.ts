@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { K3osError } from "../errors.ts";
 
-/** How to start kubectl: the k3s binary of the image is one; should it have been pruned, the user's own will do. */
+/** How to start kubectl: as the k3s binary of the image, or as the user's own kubectl if that image was pruned. */
 export function kubectlCommand(
   k3s: string | undefined,
   path = process.env.PATH ?? "",

@@ -20,7 +20,7 @@ import { poll } from "./wait.ts";
 export type { StartOptions } from "./launch.ts";
 
 /**
- * Powers a machine on and returns once QEMU runs; `waitReady` tells when it is of use. The machine outlives this
+ * Powers a machine on and returns once QEMU runs; `waitReady` waits for the node. The machine outlives this
  * process. Throws `busy` when one of that name runs. When this fails, nothing runs and nothing half-made is left.
  */
 export async function startMachine(options: StartOptions): Promise<Machine> {
@@ -46,7 +46,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
   }
 }
 
-/** Throws `busy` when a machine of that name runs. `startMachine` asks, too; this is for those who have work to do before. */
+/** Throws `busy` if a machine of that name runs. `startMachine` does so, too; call this before long work. */
 export function refuseRunning(name: string, home = machinesDir()): void {
   if (findMachine(name, home)?.state !== "running") return;
   throw new K3osError("busy", `A machine named "${name}" is already running.`, {
@@ -135,7 +135,7 @@ export class Machine {
   }
 
   /**
-   * Powers it off: by its power button, and if it has not gone after `graceMs`, by force. Returns whether it went by itself.
+   * Powers it off by its power button, or by force after `graceMs`. Returns whether it ended by itself.
    * The claim keeps two commands from doing it at once.
    */
   async stop(
@@ -144,7 +144,7 @@ export class Machine {
     const claimed: Claim = claim(this.paths.claim, this.name);
     try {
       if (this.state !== "running") return true;
-      // Before it goes: whoever does not wait for the end of it has not seen a crash.
+      // Noted before QEMU ends, so that nobody takes this end for a crash.
       this.update({ phase: options.phase ?? "stopped" });
       return await powerOff(this, options.graceMs ?? 60_000, options.signal);
     } finally {
@@ -152,7 +152,7 @@ export class Machine {
     }
   }
 
-  /** Removes everything that is known of it. It must not be running. */
+  /** Removes all files of the machine, which must not be running. */
   remove(): void {
     if (existsSync(this.paths.record) && this.state === "running")
       throw new K3osError("busy", `The machine "${this.name}" is running.`);

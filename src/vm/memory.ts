@@ -1,9 +1,9 @@
 import { K3osError } from "../errors.ts";
 
-/** Less than this and Kubernetes is killed for lack of memory before the node is Ready. */
+/** With less memory, the kernel kills Kubernetes before the node is Ready. */
 const leastMemoryMiB = 768;
 
-/** Reads an amount of memory: `1G`, `1024M`, `1.5GiB`, or MiB as a bare number. Refuses what cannot work. */
+/** Reads an amount of memory: `1G`, `1024M`, `1.5GiB`, or MiB as a bare number. Throws on less than Kubernetes needs. */
 export function parseMemory(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim());
   if (match === null) {
@@ -32,7 +32,7 @@ export function hostMemory(meminfo: string): { readonly totalMiB: number; readon
   return { totalMiB: field("MemTotal"), availableMiB: field("MemAvailable") };
 }
 
-/** Refuses a machine that this host cannot hold, before anything is started. */
+/** Throws, before anything is started, if the host has too little memory for the machine. */
 export function checkHostMemory(wantedMiB: number, meminfo: string): void {
   const host = hostMemory(meminfo);
   if (wantedMiB <= host.availableMiB || host.totalMiB === 0) return;

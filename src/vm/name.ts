@@ -2,7 +2,7 @@ import { K3osError } from "../errors.ts";
 
 export const defaultName = "k3os";
 
-/** A command line of ours to show, with `--name` only where it is needed. */
+/** A `./k3os` command line to show the user; `--name` appears only where it is needed. */
 export function commandFor(verb: string, name: string, ...rest: readonly string[]): string {
   return ["./k3os", verb, ...(name === defaultName ? [] : ["--name", name]), ...rest].join(" ");
 }

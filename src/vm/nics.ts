@@ -10,13 +10,13 @@ export interface Nic {
   readonly mac?: string;
   /** QEMU's model; virtio if not given. */
   readonly model?: string;
-  /** Cards on the same hub hear each other and nobody else. Without one the card has a network of its own, with DHCP and NAT. */
+  /** Cards on one hub reach only each other. Without a hub, the card has a network of its own with DHCP and NAT. */
   readonly hub?: number;
-  /** That network's addresses, such as `10.0.2.0/24`, which QEMU takes if not told otherwise. At least a /4. */
+  /** That network's addresses; QEMU's default is `10.0.2.0/24`. The prefix is at least 4 bits long. */
   readonly network?: string;
-  /** What else answers in it. */
+  /** Further addresses that answer in that network. */
   readonly services?: readonly Service[];
-  /** Nothing but the guest and QEMU is in it: no way to the host's network. */
+  /** Isolates that network: the guest reaches QEMU only, not the host's network. */
   readonly isolated?: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface Service {
   readonly command: readonly string[];
 }
 
-/** The first card that is not on a hub gets the forwards; if there is a `bootFile`, its DHCP names it, and the machine boots by it. */
+/** The first card without a hub gets the port forwards. Its DHCP server names `bootFile`, if there is one, for a network boot. */
 export function nicArguments(nics: readonly Nic[], forwards: readonly Forward[], bootFile?: string): string[] {
   const reachable = nics.findIndex(({ hub }) => hub === undefined);
   return nics.flatMap((nic, index) => {

@@ -21,12 +21,12 @@ export interface MachinePaths {
   readonly sshKey: string;
   readonly knownHosts: string;
   readonly kubeconfig: string;
-  /** The machine's own UEFI variables; those with the keys for Secure Boot are others. */
+  /** The machine's UEFI variables; for Secure Boot there is a second file, with its keys. */
   readonly uefiVars: string;
   readonly secureBootVars: string;
-  /** What it keeps over its boots, if it was started with a disk. */
+  /** The disk that persists over boots, if the machine was started with one. */
   readonly disk: string;
-  /** Its Unix sockets; a name of its own, because their paths may not be longer than 107 bytes. */
+  /** The directory of its Unix sockets. It is short, because a socket's path has at most 107 bytes. */
   readonly qmpSocket: string;
   readonly serialSocket: string;
 }

@@ -6,7 +6,7 @@ export function freePort(): Promise<number> {
   return bind(0);
 }
 
-/** Refuses a port that the user asked for and that cannot be had. */
+/** Throws if a port that the user asked for is taken. */
 export async function checkPort(port: number, purpose: string): Promise<number> {
   try {
     return await bind(port);

@@ -39,6 +39,6 @@ export function signalProcess(id: ProcessId, signal: NodeJS.Signals): void {
   try {
     process.kill(id.pid, signal);
   } catch {
-    // It ended between the look and the signal.
+    // The process ended between the check and the signal.
   }
 }

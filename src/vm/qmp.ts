@@ -6,8 +6,8 @@ import { connectUnix } from "./socket.ts";
 /** A connection to QEMU's control socket. QEMU serves one at a time: close it when done. */
 export interface Qmp {
   /**
-   * Runs a command and returns its result; a refusal by QEMU is thrown. So is silence: a QEMU that was stopped, or talks with
-   * somebody else, accepts connections and does not answer.
+   * Runs a command and returns its result. Throws if QEMU refuses or does not answer: a QEMU that is stopped, or serves
+   * another connection, accepts this one without an answer.
    */
   execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** Resolves when QEMU hangs up, which it does when it ends. */
@@ -40,7 +40,7 @@ function speak(socket: Socket, timeoutMs: number): Qmp {
     if (reply.error === undefined) request?.resolve(reply.return);
     else request?.reject(new K3osError("machine", `QEMU refused: ${reply.error.desc}`));
   });
-  // It passes on what breaks the connection, and `close` tells.
+  // The "close" event reports a broken connection, too.
   lines.on("error", () => {});
   const closed = new Promise<void>((resolve) => {
     socket.once("close", () => {

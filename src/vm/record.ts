@@ -26,8 +26,8 @@ export interface MachineRecord {
 }
 
 /**
- * `running`: powered on (Ready or still on its way). `stopped`: by `down`. `failed`: never became Ready and was stopped.
- * `crashed`: it is gone and nobody stopped it.
+ * `running`: powered on (Ready or still on its way). `stopped`: by `down`. `failed`: never became Ready and was
+ * stopped. `crashed`: it is gone and nobody stopped it.
  */
 export type MachineState = "running" | "stopped" | "failed" | "crashed";
 
@@ -36,7 +36,7 @@ export function stateOf(record: MachineRecord, alive: (id: ProcessId) => boolean
   return record.phase === "stopped" || record.phase === "failed" ? record.phase : "crashed";
 }
 
-/** `undefined` when there is none, or none that this version understands. */
+/** `undefined` if there is no record, or only one that this version cannot read. */
 export function readRecord(path: string): MachineRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(path, "utf8")) as MachineRecord;

@@ -53,8 +53,8 @@ export class Serial {
   }
 
   /**
-   * Waits for something to be printed and returns the match. Each call goes on behind the match of the one before, so a
-   * dialogue reads as it is held: `expect(/login:/)`, `send("rancher\n")`, `expect(/Password:/)`.
+   * Waits for something to be printed and returns the match. Each call searches behind the previous match, so a
+   * dialogue is written in its order: `expect(/login:/)`, `send("rancher\n")`, `expect(/Password:/)`.
    */
   async expect(
     pattern: RegExp | string,
@@ -76,7 +76,7 @@ export class Serial {
     return match;
   }
 
-  /** Types on the console, slowly enough for a login prompt under emulation. Rejects when the machine goes meanwhile. */
+  /** Types on the console, slowly enough for a login prompt under emulation. Rejects if the machine ends meanwhile. */
   async send(text: string): Promise<void> {
     const socket = await connectUnix(this.#socketPath);
     try {
@@ -91,7 +91,7 @@ export class Serial {
   }
 }
 
-/** Without escape sequences, carriage returns and other control characters; what was placed by coordinates gets a line. */
+/** Removes escape sequences, carriage returns and other control characters. Text placed by coordinates gets a line. */
 export function plain(text: string): string {
   return text
     .replace(/(?:\x1b\[\d+;\d+H\s*)+/g, "\n") // a menu places its lines

@@ -4,13 +4,13 @@ import { basename, dirname } from "node:path";
 
 /**
  * Connects to a Unix socket wherever it lies. Their addresses hold 107 bytes, which a deep state directory exceeds, so
- * the directory is opened and the socket reached through it. What breaks a connection later ends it: "close" tells.
+ * the directory is opened and the socket reached through it. A connection that breaks later emits "close".
  */
 export function connectUnix(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const directory = openSync(dirname(path), "r");
     const socket = connect(`/proc/self/fd/${directory}/${basename(path)}`);
-    // Once only: a number that was closed may be somebody else's by the time of a second call.
+    // Closed once only: by a second call, the number may belong to another file.
     const settle = (act: () => void) => {
       closeSync(directory);
       socket

@@ -24,7 +24,9 @@ export async function ensureSshKey(tools: Tools, paths: MachinePaths, name: stri
   return readFileSync(`${paths.sshKey}.pub`, "utf8").trim();
 }
 
-/** The command line that reaches a machine. A node in live mode has new host keys after every boot, see `startMachine`. */
+/**
+ * The command line that reaches a machine. A node in live mode has new host keys after every boot, see `startMachine`.
+ */
 function sshArguments(
   target: Omit<SshTarget, "tools">,
   options: readonly string[],
@@ -48,8 +50,8 @@ function sshArguments(
 }
 
 /**
- * Runs a command on the machine and collects what it prints. `command` is one line for the remote shell. The status is the
- * command's own, or 255 when there was no connection.
+ * Runs a command on the machine and collects what it prints. `command` is one line for the remote shell. The status is
+ * the command's own, or 255 when there was no connection.
  */
 export async function sshRun(target: SshTarget, command: string, options: OutputOptions = {}): Promise<Output> {
   return outputOf(target.tools.command(sshArguments(target, ["-T"], ["--", command])), options);

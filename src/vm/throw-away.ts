@@ -31,7 +31,10 @@ export interface ThrowAway {
 
 let count = 0;
 
-/** A machine for a test or a measurement: of a name of its own, and gone when it is disposed of or does not become Ready. */
+/**
+ * A machine for a test or a measurement: of a name of its own, and gone when it is disposed of or does not become
+ * Ready.
+ */
 export async function throwAway(options: ThrowAwayOptions = {}): Promise<ThrowAway> {
   const { progress, signal } = options;
   const image = options.image ?? (await build({ ...(progress && { progress }), ...(signal && { signal }) }));

@@ -17,7 +17,7 @@ export function completionCommand(io: Io): Command {
   );
 }
 
-/** What the scripts call with the words up to the cursor; hidden. */
+/** The hidden command that the completion scripts call with the words up to the cursor. */
 export function completeCommand(io: Io): Command {
   return new Command("__complete")
     .argument("[words...]")

@@ -59,7 +59,7 @@ function runCheck(files: readonly string[], { lenient, json }: CheckOptions, io:
   if (checked.some(({ valid }) => !valid)) throw new Told(1);
 }
 
-/** A file that cannot be read keeps nobody from hearing of the others. */
+/** Reports a file that cannot be read, so that the other files are checked all the same. */
 function checkOrTell(file: string, lenient: boolean | undefined, io: Io): Pick<CheckedFile, "valid" | "problems"> {
   try {
     return checkConfigFile(file, { lenient });

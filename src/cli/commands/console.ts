@@ -32,7 +32,7 @@ async function runConsole(name: string, io: Io): Promise<void> {
   const type = (bytes: Buffer) => (bytes.includes(escapeByte) ? leave() : socket.write(bytes));
   try {
     stdin.setRawMode(true).on("data", type).once("end", leave);
-    io.signal.addEventListener("abort", leave); // a terminal that was closed says so by SIGHUP
+    io.signal.addEventListener("abort", leave); // closing the terminal sends SIGHUP
     socket.pipe(io.stdout, { end: false });
     await new Promise<void>((resolve) => socket.once("close", () => resolve()).on("end", leave));
   } finally {

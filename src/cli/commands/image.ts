@@ -46,7 +46,7 @@ async function loadImage(file: string, name: string, io: Io): Promise<void> {
   for (const image of loaded) printLine(io, image);
 }
 
-/** What cannot be read or unpacked ends the archive early, which the node then refuses. */
+/** On a read error the stream ends early, and the node refuses the incomplete archive. */
 function unpacked(stream: Readable): Readable {
   const gunzip = createGunzip();
   pipeline(stream, gunzip, () => {});
@@ -76,7 +76,7 @@ function openArchive(path: string): { size: number; stream: Readable & { gzip: b
   return { size: statSync(path).size, stream: Object.assign(createReadStream(path), { gzip: isGzip(path) }) };
 }
 
-/** Why the file at `path` cannot be loaded, as far as can be told before. */
+/** Why the file at `path` is no image archive; `undefined` if it looks like one. */
 export function archiveFault(path: string): string | undefined {
   try {
     accessSync(path, constants.R_OK);

@@ -23,7 +23,7 @@ async function runLogs(options: { name: string; follow?: boolean }, io: Io): Pro
   const machine = requireMachine(options.name);
   const reader = new LogReader(machine.paths.serialLog);
   for (;;) {
-    const running = machine.state === "running"; // looked at before reading: the last words count
+    const running = machine.state === "running"; // checked before reading, so that the last lines are shown, too
     io.stdout.write(plain(reader.next()));
     if (!options.follow || !running) return;
     await sleep(200, io.signal);

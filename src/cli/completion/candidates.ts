@@ -1,7 +1,7 @@
 import type { Command, Option } from "commander";
 import { machineNames } from "../../vm/machine.ts";
 
-/** What may stand where the last of the words stands. None for what is not ours to know, such as a file. */
+/** Completions of the last word; none for file names, which the shell completes. */
 export function candidates(program: Command, words: readonly string[], names: () => string[] = machineNames): string[] {
   const current = words.at(-1) ?? "";
   const { command, awaiting } = follow(program, words.slice(0, -1));
@@ -9,7 +9,7 @@ export function candidates(program: Command, words: readonly string[], names: ()
   return all.filter((candidate) => candidate.startsWith(current));
 }
 
-/** Walks along the words to the command they lead to, and to the option that still waits for its value. */
+/** Finds the command that the words name, and the option whose value is still missing. */
 function follow(program: Command, words: readonly string[]): { command: Command; awaiting: Option | undefined } {
   let command = program;
   let awaiting: Option | undefined;

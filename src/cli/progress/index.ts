@@ -5,7 +5,7 @@ import { liveProgress } from "./live.ts";
 import { plainProgress } from "./plain.ts";
 
 export interface Display extends Progress {
-  /** Ends the display; steps that are not complete are shown as stopped. */
+  /** Ends the display. Steps that are not complete are shown as stopped. */
   close(): void;
 }
 
@@ -23,7 +23,7 @@ export async function withProgress<T>(io: Io, json: boolean, work: (progress: Pr
   }
 }
 
-/** Work that is one step: done with the note it returns, or failed. */
+/** Shows work as one step, which ends with the note that the work returns, or as failed. */
 export async function asStep<T>(
   progress: Progress,
   title: string,
@@ -36,7 +36,7 @@ export async function asStep<T>(
     step.done(note?.(result));
     return result;
   } catch (error) {
-    // What the user stopped did not fail; the display ends it as stopped.
+    // An interrupted step has not failed; the display shows it as stopped.
     if (!(error instanceof K3osError && error.kind === "interrupted")) step.fail();
     throw error;
   }

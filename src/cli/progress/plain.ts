@@ -3,7 +3,7 @@ import { duration } from "./format.ts";
 import type { Display } from "./index.ts";
 import { logTail } from "./log-tail.ts";
 
-/** A sign of life at this interval, so that no log is taken for a hanging one. */
+/** The interval of a progress line, so that nobody takes a slow step for a hanging one. */
 const aliveEveryMs = 60_000;
 
 /** Progress for files and pipes: a line when a step has ended, and one a minute while it takes long. */
