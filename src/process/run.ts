@@ -104,13 +104,18 @@ export interface ShowOptions {
   readonly signal?: AbortSignal | undefined;
   /** Receives standard output line by line instead of the user. */
   readonly onLine?: ((line: string) => void) | undefined;
+  /** The same for standard error. */
+  readonly onErrorLine?: ((line: string) => void) | undefined;
 }
 
 /** Runs a program whose output the user sees, and returns its status. Aborting the signal ends it. */
-export async function show(command: Command, { signal, onLine }: ShowOptions = {}): Promise<number> {
+export async function show(command: Command, options: ShowOptions = {}): Promise<number> {
+  const { signal, onLine, onErrorLine } = options;
   signal?.throwIfAborted();
-  const child = start(command, { stdio: ["ignore", onLine === undefined ? "inherit" : "pipe", "inherit"] });
+  const shownOr = (receive: ShowOptions["onLine"]) => (receive === undefined ? "inherit" : "pipe");
+  const child = start(command, { stdio: ["ignore", shownOr(onLine), shownOr(onErrorLine)] });
   if (onLine !== undefined && child.stdout !== null) eachLine(child.stdout, onLine);
+  if (onErrorLine !== undefined && child.stderr !== null) eachLine(child.stderr, onErrorLine);
   const stop = () => child.kill("SIGTERM");
   signal?.addEventListener("abort", stop);
   return endOf(child).finally(() => signal?.removeEventListener("abort", stop));

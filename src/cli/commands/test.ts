@@ -1,17 +1,54 @@
-import { Argument, Command } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { findProject } from "../../build/project.ts";
 import type { Io } from "../io.ts";
 import { examples } from "../options.ts";
-import { type Part, partNames, runParts, selectParts } from "../testing/parts.ts";
+import { partsWith, runParts } from "../testing/parts.ts";
+import { findMachineTests, parseSelection, partNames, selectMachineTests } from "../testing/select.ts";
+
+interface TestOptions {
+  readonly keep?: boolean;
+  readonly budget?: number;
+}
 
 export function testCommand(io: Io): Command {
   const test = new Command("test")
     .summary("run the tests")
     .description("Runs the tests and ends with a line that counts them. The exit status is 1 if one failed.")
-    .addArgument(new Argument("[parts...]", "only these; all if none is named").choices(partNames))
-    .action((parts: Part["name"][]) => runParts(selectParts(parts), io));
+    .addArgument(
+      new Argument("[parts...]", "only these, all if none is named; behind vm, names of machine tests")
+        .choices(partNames) // for completion: names are checked together
+        .argParser((word: string, words: string[] | undefined) => [...(words ?? []), word]),
+    )
+    .option("--keep", "leave the machines of a failed machine test running, and tell how to reach them")
+    .addOption(
+      new Option(
+        "--budget <time>",
+        "skip machine tests that would end later than this after the start, such as 70m; other ones for another commit",
+      ).argParser(parseTime),
+    )
+    .action((words: string[], options: TestOptions) => runTests(words, options, io));
   return examples(
     test,
     ["./k3os test", "everything, about half an hour"],
     ["./k3os test unit", "types, lint and unit tests, some seconds"],
+    ["./k3os test vm disk --keep", "one machine test, test/vm/disk.test.ts or in a folder there"],
   );
+}
+
+async function runTests(words: readonly string[], { keep = false, budget }: TestOptions, io: Io): Promise<void> {
+  const { parts, machineTests } = parseSelection(words);
+  const tests = selectMachineTests(findMachineTests(findProject()), machineTests);
+  const all = partsWith({ tests, keep, budgetSeconds: budget });
+  await runParts(
+    parts.map((name) => all[name]),
+    io,
+  );
+}
+
+/** Seconds of a time such as `90s`, `70m`, `2h`. */
+function parseTime(text: string): number {
+  const [, number, unit = ""] = /^(\d+)([smh])$/.exec(text) ?? [];
+  const seconds = { s: 1, m: 60, h: 3600 }[unit];
+  if (seconds === undefined) throw new InvalidArgumentError("Write it like 90s, 70m or 2h.");
+  return Number(number) * seconds;
 }

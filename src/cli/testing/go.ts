@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { findProject } from "../../build/project.ts";
 import type { Io } from "../io.ts";
-import type { Tally } from "./parts.ts";
 import { runTool } from "./run.ts";
+import type { Tally, Timed } from "./tally.ts";
 
 /** Shows a line per package, and what a failed test printed. `go test` vets what it tests. */
 export async function goTest(io: Io): Promise<Tally> {
@@ -20,6 +20,8 @@ interface GoEvent {
   readonly Package?: string;
   readonly Test?: string;
   readonly Output?: string;
+  /** Seconds. */
+  readonly Elapsed?: number;
 }
 
 /** Reads the events of `go test -json`. */
@@ -28,6 +30,7 @@ export class GoReport {
   readonly #output = new Map<string, string>();
   #passed = 0;
   #failed = 0;
+  readonly #times: Timed[] = [];
 
   constructor(write: (text: string) => void) {
     this.#write = write;
@@ -46,7 +49,9 @@ export class GoReport {
     if (/^(ok|FAIL|\?|panic|#)|:\d+:/.test(Output)) this.#write(Output);
   }
 
-  #addTest({ Action, Output }: GoEvent, key: string): void {
+  #addTest({ Action, Output, Elapsed, Test = "" }: GoEvent, key: string): void {
+    // A test's time has that of its subtests in it.
+    if (Elapsed !== undefined && !Test.includes("/")) this.#times.push({ name: key, seconds: Elapsed });
     if (Output !== undefined) this.#output.set(key, (this.#output.get(key) ?? "") + Output);
     if (Action === "pass") this.#passed++;
     if (Action === "fail") {
@@ -57,7 +62,8 @@ export class GoReport {
   }
 
   tally(status: number): Tally {
-    return { passed: this.#passed, failed: status === 0 ? this.#failed : Math.max(1, this.#failed) };
+    const failed = status === 0 ? this.#failed : Math.max(1, this.#failed);
+    return { passed: this.#passed, failed, times: this.#times };
   }
 }
 

@@ -3,48 +3,37 @@ import { type Io, printLine } from "../io.ts";
 import { duration } from "../progress/format.ts";
 import { Told } from "../report.ts";
 import { goTest } from "./go.ts";
+import { type MachineRun, runMachineTests } from "./machine-tests.ts";
 import { check } from "./run.ts";
-import { vitestMachines, vitestUnit } from "./vitest.ts";
+import type { PartName } from "./select.ts";
+import { lastLine, slowest, sum, type Tally } from "./tally.ts";
+import { vitestUnit } from "./vitest.ts";
 
-/** How many tests of something passed and failed; a check is one test. */
-export interface Tally {
-  readonly passed: number;
-  readonly failed: number;
+/** One after the other: each may use all processors. */
+export type Part = readonly Step[];
+
+export interface Step {
+  readonly title: string;
+  readonly run: (io: Io) => Promise<Tally>;
 }
 
-export interface Part {
-  readonly name: "unit" | "kube" | "vm";
-  /** One after the other: each may use all processors. */
-  readonly steps: readonly { readonly title: string; readonly run: (io: Io) => Promise<Tally> }[];
-}
-
-const parts: readonly Part[] = [
-  {
-    name: "unit",
-    steps: [
+/** Every part of the tests. `machines` says what `vm` runs. */
+export function partsWith(machines: MachineRun): { readonly [Name in PartName]: Part } {
+  return {
+    unit: [
       { title: "types", run: (io) => check(["tsc", "--noEmit"], io) },
       { title: "lint", run: (io) => check(["biome", "check", "--error-on-warnings"], io) },
       { title: "unit tests", run: vitestUnit },
     ],
-  },
-  {
-    name: "kube",
-    steps: [{ title: "go test", run: goTest }],
-  },
-  { name: "vm", steps: [{ title: "machine tests", run: vitestMachines }] },
-];
-
-export const partNames = parts.map(({ name }) => name);
-
-/** The parts of those names in their own order; all if there are none. */
-export function selectParts(names: readonly Part["name"][]): readonly Part[] {
-  return names.length === 0 ? parts : parts.filter(({ name }) => names.includes(name));
+    kube: [{ title: "go test", run: goTest }],
+    vm: [{ title: "machine tests", run: (io) => runMachineTests(machines, io) }],
+  };
 }
 
-/** Runs everything, whatever fails, and prints a table and as the last line the sum. */
+/** Runs everything, whatever fails. Prints what was slowest, a table, and as the last line the sum. */
 export async function runParts(selected: readonly Part[], io: Io): Promise<void> {
   const rows: (Tally & { title: string; time: string })[] = [];
-  for (const { title, run } of selected.flatMap(({ steps }) => steps)) {
+  for (const { title, run } of selected.flat()) {
     io.signal.throwIfAborted();
     printLine(io, `\n== ${title}`);
     const start = performance.now();
@@ -52,16 +41,19 @@ export async function runParts(selected: readonly Part[], io: Io): Promise<void>
     rows.push({ title, ...tally, time: duration(performance.now() - start) });
   }
   io.signal.throwIfAborted();
+  const total = sum(rows);
+  const slow = slowest(total.times);
+  if (slow.length > 0) printLine(io, `\nWhat took longest:\n${slow.join("\n")}`);
+  for (const note of total.notes) printLine(io, `\n${note}`);
   printLine(io, "");
-  for (const { title, passed, failed, time } of rows) {
-    printLine(
-      io,
-      `${title.padEnd(14)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed   ${time}`,
-    );
-  }
-  const sum = (key: keyof Tally) => rows.reduce((total, row) => total + row[key], 0);
-  printLine(io, `${sum("passed")} passed, ${sum("failed")} failed`);
-  if (sum("failed") > 0) throw new Told(1);
+  for (const row of rows) printLine(io, rowOf(row));
+  printLine(io, lastLine(total));
+  if (total.failed > 0) throw new Told(1);
+}
+
+function rowOf({ title, passed, failed, skipped = [], time }: Tally & { title: string; time: string }): string {
+  const counts = `${title.padEnd(14)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed`;
+  return `${counts}   ${time}${skipped.length === 0 ? "" : `, skipped: ${skipped.join(", ")}`}`;
 }
 
 /** What keeps a step from running, such as a missing program, counts as a failure and does not hide the other steps. */

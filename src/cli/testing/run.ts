@@ -2,20 +2,23 @@ import { join } from "node:path";
 import { findProject } from "../../build/project.ts";
 import { show } from "../../process/run.ts";
 import type { Io } from "../io.ts";
-import type { Tally } from "./parts.ts";
+import type { Tally } from "./tally.ts";
 
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Receives standard output line by line instead of it being shown. */
   readonly onLine?: (line: string) => void;
+  /** The same for standard error. */
+  readonly onErrorLine?: (line: string) => void;
 }
 
 /** Runs a program of the project, its output shown, and returns its status. It is stopped when the user stops us. */
-export function runTool(argv: readonly string[], io: Io, { cwd, env, onLine }: RunOptions = {}): Promise<number> {
+export function runTool(argv: readonly string[], io: Io, options: RunOptions = {}): Promise<number> {
+  const { cwd, env, ...receivers } = options;
   const project = findProject();
   const path = `${join(project, "node_modules/.bin")}:${io.env.PATH ?? ""}`;
-  return show({ argv, cwd: cwd ?? project, env: { PATH: path, ...env } }, { signal: io.signal, onLine });
+  return show({ argv, cwd: cwd ?? project, env: { PATH: path, ...env } }, { signal: io.signal, ...receivers });
 }
 
 /** A program that is a test as a whole. */

@@ -3,11 +3,12 @@ import { K3osError } from "../../errors.ts";
 import { Told } from "../report.ts";
 import { testIo } from "../test-io.ts";
 import { GoReport } from "./go.ts";
-import { type Part, runParts, selectParts, type Tally } from "./parts.ts";
+import { type Part, runParts } from "./parts.ts";
+import { lastLine, slowest, type Tally } from "./tally.ts";
 import { tallyOf } from "./vitest.ts";
 
 function part(...runs: (() => Promise<Tally>)[]): Part {
-  return { name: "unit", steps: runs.map((run, index) => ({ title: `step ${index + 1}`, run })) };
+  return runs.map((run, index) => ({ title: `step ${index + 1}`, run }));
 }
 
 describe("runParts", () => {
@@ -26,17 +27,48 @@ describe("runParts", () => {
     expect(io.out()).toContain("Go is missing.\n  Install it.");
     expect(io.out()).toMatch(/\n3 passed, 2 failed\n$/);
   });
+
+  it("tells what took longest, what was skipped, and what there is to know besides, above the sum", async () => {
+    const io = testIo();
+    const tally = {
+      passed: 1,
+      failed: 0,
+      skipped: ["disk"],
+      times: [{ name: "a boot", seconds: 61 }],
+      notes: ["note"],
+    };
+    await runParts([part(async () => tally)], io);
+    expect(io.out()).toMatch(
+      /What took longest:\n {3}61\.0 s {2}a boot\n\nnote\n\nstep 1 .*, skipped: disk\n1 passed, 0 failed, 1 skipped\n$/,
+    );
+  });
 });
 
-it("selects parts by name, all when none is named", () => {
-  expect(selectParts([]).map(({ name }) => name)).toEqual(["unit", "kube", "vm"]);
-  expect(selectParts(["vm", "unit"]).map(({ name }) => name)).toEqual(["unit", "vm"]);
+it("counts skipped files in the last line only if there are any", () => {
+  expect(lastLine({ passed: 3, failed: 1 })).toBe("3 passed, 1 failed");
+  expect(lastLine({ passed: 3, failed: 1, skipped: ["disk", "node"] })).toBe("3 passed, 1 failed, 2 skipped");
+});
+
+it("shows the ten slowest, slowest first, and nothing below a second", () => {
+  const times = Array.from({ length: 12 }, (_, index) => ({ name: `test ${index}`, seconds: index + 0.96 }));
+  const lines = slowest(times);
+  expect(lines).toHaveLength(10);
+  expect(lines[0]).toBe("   12.0 s  test 11");
+  expect(slowest([{ name: "quick", seconds: 0.99 }])).toEqual([]);
 });
 
 it("counts a run of vitest that broke before its tests", () => {
-  expect(tallyOf({ numPassedTests: 4, numFailedTests: 0 }, 0)).toEqual({ passed: 4, failed: 0 });
-  expect(tallyOf({ numPassedTests: 4, numFailedTests: 2 }, 1)).toEqual({ passed: 4, failed: 2 });
-  expect(tallyOf({}, 1)).toEqual({ passed: 0, failed: 1 });
+  expect(tallyOf({ numPassedTests: 4, numFailedTests: 0 }, 0)).toMatchObject({ passed: 4, failed: 0 });
+  expect(tallyOf({ numPassedTests: 4, numFailedTests: 2 }, 1)).toMatchObject({ passed: 4, failed: 2 });
+  expect(tallyOf({}, 1)).toEqual({ passed: 0, failed: 1, times: [] });
+});
+
+it("has the seconds of each test of vitest, none for one that was not run", () => {
+  const assertionResults = [{ fullName: "a disk boots", duration: 1500 }, { fullName: "a disk grows" }];
+  expect(tallyOf({ testResults: [{ assertionResults }] }, 0).times).toEqual([
+    { name: "a disk boots", seconds: 1.5 },
+    { name: "a disk grows", seconds: 0 },
+  ]);
 });
 
 describe("GoReport", () => {
@@ -57,6 +89,13 @@ describe("GoReport", () => {
     for (const event of events) report.add(JSON.stringify(event));
     report.add("# q\nq.go:1:1: undefined: x");
     expect(shown).toBe("b_test.go:3: wrong\nFAIL\tp\t0.1s\n# q\nq.go:1:1: undefined: x\n");
-    expect(report.tally(1)).toEqual({ passed: 1, failed: 1 });
+    expect(report.tally(1)).toMatchObject({ passed: 1, failed: 1 });
+  });
+
+  it("has the seconds of each test; those of a subtest are in its test's", () => {
+    const report = new GoReport(() => {});
+    report.add(JSON.stringify({ Action: "pass", Package: "p", Test: "TestA/case", Elapsed: 2 }));
+    report.add(JSON.stringify({ Action: "pass", Package: "p", Test: "TestA", Elapsed: 2.5 }));
+    expect(report.tally(0).times).toEqual([{ name: "p TestA", seconds: 2.5 }]);
   });
 });

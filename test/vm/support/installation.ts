@@ -6,6 +6,7 @@ import { type BuiltImage, build, buildIso } from "../../../src/build/index.ts";
 import { findMachine, type Machine, type StartOptions, startMachine } from "../../../src/vm/machine.ts";
 import type { Boot, Disk, Firmware } from "../../../src/vm/qemu.ts";
 import { poll } from "../../../src/vm/wait.ts";
+import { keepsFailed } from "./machine.ts";
 
 /** One machine that is switched on again and again, with disks that stay. */
 export interface Installation {
@@ -23,7 +24,7 @@ export interface Installation {
 /** Registers a machine for this file of tests: its disks go with it, its console is printed when a test failed. */
 export function useInstallation(name: string): () => Promise<Installation> {
   const directory = mkdtempSync(join(tmpdir(), "k3os-install-"));
-  const home = join(directory, "machines");
+  const home = join(directory, "k3os/machines");
   const cut = async () => {
     await findMachine(name, home)?.stop({ graceMs: 0 });
   };
@@ -34,6 +35,7 @@ export function useInstallation(name: string): () => Promise<Installation> {
   afterAll(async () => {
     if (failed)
       console.log(`--- console of ${name}\n${findMachine(name, home)?.serial.text()}\n--- end of the console`);
+    if (failed && keepsFailed) return;
     await cut();
     rmSync(directory, { recursive: true, force: true });
   });

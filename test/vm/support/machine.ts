@@ -47,6 +47,9 @@ export interface TestMachineOptions {
   readonly hardware?: (image: BuiltImage) => Promise<Pick<StartOptions, "nics" | "clock" | "disks">>;
 }
 
+/** Whether `./k3os test --keep` wants the machines of a failed test to run on. It tells how to reach them, and what to remove. */
+export const keepsFailed = process.env.K3OS_TEST_KEEP === "1";
+
 /**
  * Registers a machine for this file: up before its tests, down after them, its console printed when one of them, or the start
  * itself, failed.
@@ -89,20 +92,21 @@ export function useMachine({ name, config, up = [], boot, disk, hardware, until 
     if (until !== "powered on") await waitReady(machine, { timeoutMs: 400_000 });
   };
 
+  let failed = false;
   beforeAll(async () => {
     try {
       await (boot === undefined ? upCommand() : upLibrary(boot));
     } catch (error) {
-      showConsole();
+      failed = true;
       throw error;
     }
   });
-  let failed = false;
   afterEach(({ task }) => {
     failed ||= task.result?.state === "fail";
   });
   afterAll(async () => {
     if (failed) showConsole();
+    if (failed && keepsFailed) return;
     await k3os(["down", "--name", name, "--force", "--purge"]);
     rmSync(directory, { recursive: true, force: true });
   });

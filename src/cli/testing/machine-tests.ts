@@ -1,0 +1,132 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { findProject } from "../../build/project.ts";
+import { nodeHost } from "../../host/node.ts";
+import { outputOf } from "../../process/run.ts";
+import { findMachine, type Machine } from "../../vm/machine.ts";
+import { commandFor } from "../../vm/name.ts";
+import { type Io, printLine } from "../io.ts";
+import { duration } from "../progress/format.ts";
+import { withProgress } from "../progress/index.ts";
+import { estimate, inOrder, type MachineTest, runScheduled, type Weights } from "./schedule.ts";
+import { sum, type Tally } from "./tally.ts";
+import { vitest } from "./vitest.ts";
+
+export interface MachineRun {
+  readonly tests: readonly MachineTest[];
+  /** Leave the machines of a file that failed running, and tell how to reach them. */
+  readonly keep: boolean;
+  /** Seconds from the start of the command after which no file may still run, as far as can be told before. */
+  readonly budgetSeconds?: number | undefined;
+}
+
+/**
+ * Runs files of machine tests, each as a process of its own. The image is built before, with its progress shown. None of their
+ * machines outlives this, however a file ends, unless it is to be kept.
+ */
+export async function runMachineTests({ tests, keep, budgetSeconds }: MachineRun, io: Io): Promise<Tally> {
+  const project = findProject();
+  const { build } = await import("../../build/index.ts");
+  await withProgress(io, false, (progress) => build({ progress, signal: io.signal }));
+  const weights = readWeights(project);
+  const { results, finished, skipped } = await runScheduled(inOrder(tests, await commitOf(project, io.signal)), {
+    weights,
+    // The clock of `performance` begins with this process.
+    secondsLeft: () => (budgetSeconds ?? Number.POSITIVE_INFINITY) - performance.now() / 1000,
+    run: (test, alone) => runFile(test, { alone, keep }, io),
+    signal: io.signal,
+  });
+  if (io.env.K3OS_WRITE_WEIGHTS) writeWeights(project, weights, finished);
+  for (const name of skipped) {
+    const seconds = estimate(name, weights, finished);
+    printLine(io, `skipped: ${name}, which would take about ${duration(seconds * 1000)}`);
+  }
+  return { ...sum(results), skipped };
+}
+
+interface FileOptions {
+  /** Show what it prints while it runs, not when it has ended. */
+  readonly alone: boolean;
+  readonly keep: boolean;
+}
+
+/**
+ * Everything that the file makes is below a temporary directory of its own. That is where its machines are found, even if its
+ * process was killed.
+ */
+async function runFile({ name, file }: MachineTest, { alone, keep }: FileOptions, io: Io): Promise<Tally> {
+  const scratch = mkdtempSync(join(tmpdir(), "k3os-test-"));
+  let kept: readonly Machine[] = [];
+  try {
+    printLine(io, `-- ${name}`);
+    const start = performance.now();
+    const env = { TMPDIR: scratch, XDG_STATE_HOME: scratch, ...(keep ? { K3OS_TEST_KEEP: "1" } : {}) };
+    const tally = await vitest({ project: "vm", file, reporter: "verbose", scratch, env, captured: !alone }, io);
+    const seconds = (performance.now() - start) / 1000;
+    if (!alone) printLine(io, `-- ${name} took ${duration(seconds * 1000)}`);
+    if (keep && tally.failed > 0 && !io.signal.aborted)
+      kept = machinesBelow(scratch).filter(({ state }) => state === "running");
+    const inTests = (tally.times ?? []).reduce((total, test) => total + test.seconds, 0);
+    return {
+      ...tally,
+      times: [
+        ...(tally.times ?? []).map((test) => ({ ...test, name: `${name}: ${test.name}` })),
+        { name: `${name}: starting and stopping its machines`, seconds: seconds - inTests },
+      ],
+      notes: kept.map((machine) => howToReach(machine, scratch)),
+    };
+  } finally {
+    if (kept.length === 0) {
+      await Promise.all(machinesBelow(scratch).map((machine) => machine.stop({ graceMs: 0 })));
+      rmSync(scratch, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Every machine whose record is somewhere below a directory. */
+function machinesBelow(directory: string): Machine[] {
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((path) => basename(path) === "machine.json")
+    .map((path) => dirname(join(directory, path)))
+    .flatMap((machine) => findMachine(basename(machine), dirname(machine)) ?? []);
+}
+
+/** Command lines that reach a machine of a test, whose home is `<state directory>/k3os/machines`, and that remove all of it. */
+export function howToReach({ name, paths }: Pick<Machine, "name" | "paths">, scratch: string): string {
+  const state = dirname(dirname(dirname(paths.dir)));
+  const command = (verb: string, ...rest: readonly string[]) =>
+    `XDG_STATE_HOME=${state} ${commandFor(verb, name, ...rest)}`;
+  return [
+    `The machine "${name}" was left running:`,
+    `  shell    ${command("ssh")}`,
+    `  console  ${command("console")}`,
+    `  log      ${command("logs")}`,
+    `  remove   ${command("down", "--force", "--purge")}; rm -r ${scratch}`,
+  ].join("\n");
+}
+
+/** The commit that is checked out; empty where there is none, as in an unpacked archive, or no git. */
+async function commitOf(project: string, signal: AbortSignal): Promise<string> {
+  const head = outputOf({ argv: ["git", "rev-parse", "HEAD"], cwd: project }, { signal });
+  const { status, stdout } = await head.catch(() => ({ status: 1, stdout: "" }));
+  signal.throwIfAborted();
+  return status === 0 ? stdout.trim() : "";
+}
+
+const weightsFile = (project: string) => join(project, "test/vm/weights.json");
+
+function readWeights(project: string): Weights {
+  return JSON.parse(readFileSync(weightsFile(project), "utf8")) as Weights;
+}
+
+/** Replaces the weights of the files that ran, and forgets those of files that are gone. */
+function writeWeights(project: string, weights: Weights, finished: ReadonlyMap<string, number>): void {
+  const measured = Object.fromEntries([...finished].map(([name, seconds]) => [name, Math.round(seconds)]));
+  const names = readdirSync(join(project, "test/vm"), { recursive: true, encoding: "utf8" }).map((path) =>
+    basename(path),
+  );
+  const rows = Object.entries({ ...weights, ...measured }).filter(([name]) => names.includes(`${name}.test.ts`));
+  const sorted = Object.fromEntries(rows.sort(([a], [b]) => (a < b ? -1 : 1)));
+  nodeHost.write(weightsFile(project), `${JSON.stringify(sorted, undefined, 2)}\n`);
+}

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+
+/**
+ * Which folder of `test/vm` a file of machine tests is in. `boots`: machines that nobody expects to be Ready, with one
+ * processor each. `nodes`: machines whose Kubernetes is waited for, which uses all processors.
+ */
+export type Group = "boots" | "nodes";
+
+/** How many files of a group run side by side. */
+export const WIDTH: { readonly [G in Group]: number } = { boots: 2, nodes: 1 };
+
+/** A file of machine tests. */
+export interface MachineTest {
+  /** Its file name without `.test.ts`. */
+  readonly name: string;
+  readonly group: Group;
+  /** Its path in the repository. */
+  readonly file: string;
+}
+
+/** Seconds that a file of machine tests takes, by name, all measured on one host. Only their ratios count. */
+export type Weights = Readonly<Record<string, number>>;
+
+/**
+ * The order in which files run: group by group, each group beginning at another place for another commit. If a budget ends
+ * before the last file, another commit skips other files.
+ */
+export function inOrder(tests: readonly MachineTest[], commit: string): readonly MachineTest[][] {
+  const groups = (Object.keys(WIDTH) as Group[]).map((group) => {
+    const files = tests.filter((test) => test.group === group).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return rotate(files, `${group} ${commit}`);
+  });
+  return rotate(groups, commit).filter((group) => group.length > 0);
+}
+
+function rotate<T>(list: readonly T[], by: string): T[] {
+  const start = createHash("sha256").update(by).digest().readUInt32BE() % Math.max(1, list.length);
+  return [...list.slice(start), ...list.slice(0, start)];
+}
+
+/**
+ * How many seconds a file will take on this host: its weight, scaled by how long those that have finished took against their
+ * own weights. A file without a weight counts as the average of those with one.
+ */
+export function estimate(name: string, weights: Weights, finished: ReadonlyMap<string, number>): number {
+  const known = Object.values(weights);
+  const average = known.length === 0 ? 1 : add(known) / known.length;
+  const weightOf = (file: string) => weights[file] ?? average;
+  const scale = finished.size === 0 ? 1 : add([...finished.values()]) / add([...finished.keys()].map(weightOf));
+  return weightOf(name) * scale;
+}
+
+function add(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+export interface ScheduleOptions<T> {
+  readonly weights: Weights;
+  /** Seconds until everything has to be done; `Infinity` without a budget. */
+  readonly secondsLeft: () => number;
+  /** Runs one file to its end. `alone` is false when another one may run beside it. */
+  readonly run: (test: MachineTest, alone: boolean) => Promise<T>;
+  readonly signal: AbortSignal;
+  /** Seconds of any clock. */
+  readonly now?: () => number;
+}
+
+export interface Schedule<T> {
+  readonly results: readonly T[];
+  /** Seconds of each file that ran. */
+  readonly finished: ReadonlyMap<string, number>;
+  /** Names of files that would not have been done in time, in their order. */
+  readonly skipped: readonly string[];
+}
+
+/** Runs the files of each group, as many side by side as the group allows, as long as there is time for the next one. */
+export async function runScheduled<T>(
+  groups: readonly MachineTest[][],
+  { weights, secondsLeft, run, signal, now = () => performance.now() / 1000 }: ScheduleOptions<T>,
+): Promise<Schedule<T>> {
+  const results: T[] = [];
+  const finished = new Map<string, number>();
+  const skipped: string[] = [];
+  for (const group of groups) {
+    const width = Math.min(group.length, WIDTH[group[0]?.group ?? "nodes"]);
+    const queue = [...group];
+    const runQueue = async () => {
+      for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
+        signal.throwIfAborted();
+        if (estimate(test.name, weights, finished) > secondsLeft()) {
+          skipped.push(test.name);
+          continue;
+        }
+        const start = now();
+        results.push(await run(test, width === 1));
+        finished.set(test.name, now() - start);
+      }
+    };
+    const lane = () =>
+      runQueue().catch((error: unknown) => {
+        queue.length = 0; // the other lane ends with its present file
+        throw error;
+      });
+    // Throws when all lanes have ended: nothing runs on behind the caller's back.
+    const ends = await Promise.allSettled(Array.from({ length: width }, lane));
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  }
+  return { results, finished, skipped };
+}
