@@ -17,3 +17,21 @@ export interface ProgressStep {
 export const silent: Progress = {
   step: () => ({ update: () => {}, done: () => {}, fail: () => {} }),
 };
+
+/** Does `work` as one step of `progress`. The step fails if `work` throws; else it is done, with what `note` says. */
+export async function inStep<T>(
+  progress: Progress,
+  title: string,
+  work: (step: ProgressStep) => Promise<T>,
+  note: () => string | undefined = () => undefined,
+): Promise<T> {
+  const step = progress.step(title);
+  try {
+    const result = await work(step);
+    step.done(note());
+    return result;
+  } catch (error) {
+    step.fail();
+    throw error;
+  }
+}

@@ -140,16 +140,31 @@ export interface StateOptions {
 export function stateEntries({ image, config, arguments: machine = [] }: StateOptions): DiskEntry[] {
   return [
     ...slotEntries(image),
-    { path: MENU, text: stateMenu() },
-    ...(machine.length === 0 ? [] : [{ path: MACHINE_ARGUMENTS, text: `set machine="${machine.join(" ")}"\n` }]),
-    ...(config === undefined ? [] : [{ path: SYSTEM_CONFIG, text: config, mode: 0o600 }]),
+    ...menuEntries(machine),
+    ...configEntries(config),
     { path: slotLink("current"), target: image.version },
   ];
 }
 
-/** What lies beside `IMAGE_FILES` in a slot. */
-export function slotEntries({ version, kernel }: StateOptions["image"]): DiskEntry[] {
-  return [{ path: `${slotDirectory(version)}/boot.cfg`, text: slotArguments(kernel.arguments) }];
+/** What lies beside `IMAGE_FILES` in the directory of an image. */
+export function slotEntries(
+  { version, kernel }: StateOptions["image"],
+  directory: string = slotDirectory(version),
+): DiskEntry[] {
+  return [{ path: `${directory}/boot.cfg`, text: slotArguments(kernel.arguments) }];
+}
+
+/** The boot menu, and the kernel arguments of this machine if there are any. */
+export function menuEntries(machine: readonly string[]): DiskEntry[] {
+  return [
+    { path: MENU, text: stateMenu() },
+    ...(machine.length === 0 ? [] : [{ path: MACHINE_ARGUMENTS, text: `set machine="${machine.join(" ")}"\n` }]),
+  ];
+}
+
+/** The lowest layer of the config, for root only; nothing for `undefined`. */
+export function configEntries(config: string | undefined): DiskEntry[] {
+  return config === undefined ? [] : [{ path: SYSTEM_CONFIG, text: config, mode: 0o600 }];
 }
 
 /** Files of the loader inside the root of every image. */

@@ -1,6 +1,7 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import { type Disk, formatBytes } from "./disks.ts";
+import { formatBytes } from "../format-bytes.ts";
+import type { Disk } from "./disks.ts";
 
 /** What would be lost: a partition, or a file system on the whole disk. */
 export interface Content {

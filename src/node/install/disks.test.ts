@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { byIdNames, describeDisk, formatBytes, readDisks } from "./disks.ts";
+import { byIdNames, describeDisk, readDisks } from "./disks.ts";
 import { machineWith } from "./testing.ts";
 
 describe("readDisks", () => {
@@ -75,18 +75,6 @@ describe("byIdNames", () => {
   for (const [what, name, facts, want] of cases) {
     it(what, () => expect(readDisks(machineWith({ [name]: { facts } })).flatMap(byIdNames)).toEqual(want));
   }
-});
-
-describe("formatBytes", () => {
-  const cases: [number, string][] = [
-    [512, "512 B"],
-    [1_048_576, "1 MB"],
-    [109_400_000, "109 MB"],
-    [20e9, "20 GB"],
-    [999_999_999_999, "1 TB"],
-    [3_840_755_982_336, "3.8 TB"],
-  ];
-  for (const [bytes, want] of cases) it(want, () => expect(formatBytes(bytes)).toBe(want));
 });
 
 describe("describeDisk", () => {

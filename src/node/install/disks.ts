@@ -1,4 +1,5 @@
 import type { Host } from "../../host/host.ts";
+import { formatBytes } from "../format-bytes.ts";
 
 /** A disk as the kernel describes it in /sys/block (Documentation/ABI/testing/sysfs-block). */
 export interface Disk {
@@ -85,7 +86,10 @@ function transportOf(host: Host, name: string, vendor: string): Disk["transport"
   return name.startsWith("sd") ? "scsi" : "other";
 }
 
-/** The serial number in a SCSI disk's unit serial number page: four bytes of header, the last two with the length (SPC-4, 7.8.20). */
+/**
+ * The serial number in a SCSI disk's unit serial number page: four bytes of header, the last two with the length
+ * (SPC-4, 7.8.20).
+ */
 function pageSerial(host: Host, path: string): string {
   if (host.stat(path) === undefined) return "";
   const page = host.read(path);
@@ -109,8 +113,8 @@ function attribute(host: Host, path: string): string {
 }
 
 /**
- * The names that udev would give the disk in /dev/disk/by-id (its rules 60-persistent-storage). There is no udev here, so they are
- * made of the same facts.
+ * The names that udev would give the disk in /dev/disk/by-id (its rules 60-persistent-storage). There is no udev here,
+ * so they are made of the same facts.
  */
 export function byIdNames({ transport, model, serial, wwn, name }: Disk): string[] {
   const word = (text: string) => text.trim().replace(/[^A-Za-z0-9#+\-.:=@_]+/g, "_");
@@ -134,17 +138,4 @@ export function byIdNames({ transport, model, serial, wwn, name }: Disk): string
 export function describeDisk({ size, model, serial, transport }: Disk): string {
   const facts = [transport, ...(serial === "" ? [] : [`serial ${serial}`])].join(", ");
   return [formatBytes(size), model, `(${facts})`].filter((part) => part !== "").join(" ");
-}
-
-/** In the units that disks are sold in: `960 GB`, `16.1 GB`. */
-export function formatBytes(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  const digits = value >= 100 || unit === 0 ? 0 : 1;
-  return `${value.toFixed(digits).replace(/\.0$/, "")} ${units[unit]}`;
 }

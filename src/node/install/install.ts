@@ -3,15 +3,17 @@ import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { type Progress, silent } from "../../progress.ts";
+import { isUrl } from "../fetch-file.ts";
+import type { SourceImage } from "../images/image.ts";
 import { canJoinWifi } from "../network/wifi.ts";
 import { Asker } from "../terminal/ask.ts";
 import { terminalProgress } from "../terminal/progress.ts";
 import type { OpenTerminal, Terminal } from "../terminal/terminal.ts";
 import { type Answers, configFrom } from "./answers.ts";
+import { findCandidates } from "./candidates.ts";
 import { configureSystem } from "./configure.ts";
 import { readContents } from "./contents.ts";
-import { isUrl } from "./fetch.ts";
-import { openImage, type SourceImage, whyNoImage } from "./image.ts";
+import { imageToInstall, whyNoImage } from "./image.ts";
 import { interview } from "./interview.ts";
 import { withLock } from "./lock.ts";
 import { composeConfig, fetchConfig, type NodeConfig } from "./node-config.ts";
@@ -20,7 +22,6 @@ import { type InstallPlan, makePlan, question, summary } from "./plan.ts";
 import { QUESTIONS } from "./questions.ts";
 import { type Candidate, selectDisk, theOnlyDisk } from "./select.ts";
 import type { Settings } from "./settings.ts";
-import { candidates } from "./usage.ts";
 import { hasWifi } from "./wifi.ts";
 import { writePlan } from "./write.ts";
 
@@ -45,7 +46,7 @@ export async function installSilently({ host, settings, config }: Installation):
   if ([settings.config_url, settings.iso_url].some((place) => place !== undefined && isUrl(place)))
     await host.exec(["/usr/lib/k3os/wait-for-network", "30"], { inherit: true });
   const nodeConfig = await configWithoutQuestions(host, settings, config);
-  const image = await openImage(host, settings, progress);
+  const image = await imageToInstall(host, settings, progress);
   const plan = makePlan({ disk, contents: await readContents(host, disk), image, config: nodeConfig }, settings);
   console.log(summary(plan).trimEnd());
   await carryOut(host, plan, progress, () => false);
@@ -88,8 +89,8 @@ async function guide(installation: Installation, terminal: Terminal, asker: Aske
 
 /** Where nothing but the system is replaced, nothing is lost that other disks need. */
 async function findDisks(host: Host, { no_format }: Settings): Promise<Candidate[]> {
-  const found = await candidates(host);
-  return no_format === true ? found.map(({ membership: _, ...candidate }) => candidate) : found;
+  const found = await findCandidates(host);
+  return no_format === true ? found.map(({ memberOf: _, ...candidate }) => candidate) : found;
 }
 
 /** The answers, and the config that they amount to; without one if that on the disk stays. */
@@ -121,7 +122,8 @@ async function askAboutNode(
 }
 
 /**
- * Begins to check the image while the user is still reading. Returns what waits for it; a disk that cannot be used is told at once.
+ * Begins to check the image while the user is still reading. Returns what waits for it; a disk that cannot be used is
+ * told at once.
  */
 function openInBackground(
   { host, settings }: Installation,
@@ -129,7 +131,7 @@ function openInBackground(
 ): (progress: Progress) => Promise<SourceImage> {
   // About a part of something larger it asks.
   if (settings.device !== undefined) selectDisk(settings.device, found, { force: true });
-  const outcome = openImage(host, settings, silent).then(
+  const outcome = imageToInstall(host, settings, silent).then(
     (image) => ({ image }),
     (error: unknown) => ({ error }),
   );

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { Asker } from "../terminal/ask.ts";
 import { memoryTerminal } from "../terminal/memory.ts";
 import { configFrom } from "./answers.ts";
+import { findCandidates } from "./candidates.ts";
 import { interview } from "./interview.ts";
 import { checkConfig } from "./node-config.ts";
 import { QUESTIONS, type Situation } from "./questions.ts";
 import { machineWith } from "./testing.ts";
-import { candidates } from "./usage.ts";
 
-const two = await candidates(machineWith({ vda: {}, vdb: {} }));
+const two = await findCandidates(machineWith({ vda: {}, vdb: {} }));
 
 const situation = (more: Partial<Situation> = {}): Situation => ({
   settings: {},
@@ -62,7 +62,7 @@ describe("the questions of the installer", () => {
   });
 
   it("skip the disk when there is only one, and the password when there is a key", async () => {
-    const only = await candidates(machineWith({ vda: {} }));
+    const only = await findCandidates(machineWith({ vda: {} }));
     const { answers } = await talk(["\r", "n", "octocat, gitlab:fox\r", "\r", "\r"], { candidates: only });
     expect(answers).toEqual({
       action: "install",
@@ -75,7 +75,7 @@ describe("the questions of the installer", () => {
   });
 
   it("let nobody destroy a part of something larger by mistake: no is to choose again", async () => {
-    const parts = await candidates(
+    const parts = await findCandidates(
       machineWith(
         { vda: {}, vdb: {} },
         { programs: { blkid: () => ({ stdout: "DEVNAME=/dev/vdb\nTYPE=zfs_member\n" }) } },

@@ -3,19 +3,19 @@ import { biosLoader } from "../../formats/grub-bios.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { BIOS_BOOT, ESP, ESP_LOADERS, espEntries, LOADER, LOADER_FILES, partitionDevice } from "../../image/disk.ts";
-import { writeEntries } from "./copy.ts";
+import type { SourceImage } from "../images/image.ts";
+import { writeEntries } from "../slots/entries.ts";
 import type { Disk } from "./disks.ts";
-import { WORK } from "./fetch.ts";
-import type { SourceImage } from "./image.ts";
 import { mounted } from "./mounted.ts";
+import { WORK } from "./work.ts";
 
 const MiB = 1 << 20;
 /** The only size of sectors that BIOS boots from. */
 const SECTOR = 512;
 
 /**
- * Does `work` while the root of the image, which brings the loader, is mounted, and hands it the loader's directory. Throws before if the
- * image has none.
+ * Does `work` while the root of the image, which brings the loader, is mounted, and hands it the loader's directory.
+ * Throws before if the image has none.
  */
 export function withLoader(host: Host, image: SourceImage, work: (loader: string) => Promise<void>): Promise<void> {
   const root = {

@@ -4,7 +4,10 @@ import type { Host } from "../../host/host.ts";
 /** A link to nowhere, whose target says who holds the lock: a process and when it started, since numbers come again. */
 const LOCK = "/run/k3os/install.lock";
 
-/** Does `work` while no other installer of this machine writes. Throws `busy` if one does; a lock whose holder is gone is taken over. */
+/**
+ * Does `work` while no other installer of this machine writes. Throws `busy` if one does; a lock whose holder is gone
+ * is taken over.
+ */
 export async function withLock<T>(host: Host, work: () => Promise<T>): Promise<T> {
   const me = identity(host, host.readLink("/proc/self"));
   if (!(await take(host, `${me}`))) {

@@ -9,7 +9,8 @@ import {
 } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import { fetchFile, isUrl, WORK } from "./fetch.ts";
+import { fetchFile, isUrl } from "../fetch-file.ts";
+import { WORK } from "./work.ts";
 
 /** The config.yaml that the installed system gets. */
 export interface NodeConfig {

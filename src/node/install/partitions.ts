@@ -5,8 +5,8 @@ import { ESP, MAKE_ESP, MAKE_STATE, PARTITIONS, partitionDevice, partitionScript
 import type { Disk } from "./disks.ts";
 
 /**
- * Takes from the disk whatever a firmware or a kernel could recognise: file systems, the partition table with its second copy, the
- * loader. From here on the disk boots nothing, until the new loader is written as the last step.
+ * Takes from the disk whatever a firmware or a kernel could recognise: file systems, the partition table with its
+ * second copy, the loader. From here on the disk boots nothing, until the new loader is written as the last step.
  */
 export async function erase(host: Host, { path, partitions }: Disk): Promise<void> {
   for (const partition of partitions) await run(host, ["wipefs", "--all", "--force", "--quiet", partition.path]);
@@ -14,7 +14,10 @@ export async function erase(host: Host, { path, partitions }: Disk): Promise<voi
   await run(host, ["dd", "if=/dev/zero", `of=${path}`, "bs=1048576", "count=1", "conv=fsync"]);
 }
 
-/** Writes the partition table, and returns when the kernel has it: with the devices of an older table, data would end up elsewhere. */
+/**
+ * Writes the partition table, and returns when the kernel has it: with the devices of an older table, data would end up
+ * elsewhere.
+ */
 export async function partition(host: Host, disk: Disk): Promise<void> {
   const argv = ["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", disk.path];
   await run(host, argv, { input: partitionScript() });
@@ -34,8 +37,8 @@ function isKnown(host: Host, disk: Disk): boolean {
   });
 }
 
-/** In sectors of 512 bytes, in which /sys counts whatever the disk's are. */
-export function sizeOfPartition(host: Host, disk: Disk, number: number): number {
+/** Size of a partition in sectors of 512 bytes, whatever the disk's own are: /sys counts in these. */
+export function sectorsOf(host: Host, disk: Disk, number: number): number {
   return Number(host.readText(attribute(disk, number, "size")));
 }
 

@@ -1,4 +1,7 @@
-/** What the installer asks, in the order of old k3OS, as data. Pure but for the fetching of the config that a question checks. */
+/**
+ * What the installer asks, in the order of old k3OS, as data. Pure but for the fetching of the config that a question
+ * checks.
+ */
 import type { Config } from "../../config/index.ts";
 import type { Question } from "../terminal/question.ts";
 import { type Answers, complaintAbout, networksOf } from "./answers.ts";
@@ -54,9 +57,9 @@ export const QUESTIONS: readonly QuestionStep[] = [
       return {
         kind: "choice",
         title: "Which disk?",
-        choices: usable.map(({ disk, membership }) => ({
+        choices: usable.map(({ disk, memberOf }) => ({
           value: disk.path,
-          label: `${disk.path}  ${describeDisk(disk)}${membership === undefined ? "" : `: ${membership}`}`,
+          label: `${disk.path}  ${describeDisk(disk)}${memberOf === undefined ? "" : `: ${memberOf}`}`,
         })),
       };
     },
@@ -67,10 +70,10 @@ export const QUESTIONS: readonly QuestionStep[] = [
     question({ action, device }, { settings, candidates }) {
       if (action === "configure" || settings.force === true) return undefined;
       const chosen = namedDisk(device ?? settings.device ?? theOnlyDisk(candidates), candidates);
-      if (chosen?.membership === undefined) return undefined;
+      if (chosen?.memberOf === undefined) return undefined;
       return {
         kind: "confirm",
-        title: `${chosen.membership}, which is lost if other disks do not make up for it. Use ${chosen.disk.path} all the same?`,
+        title: `${chosen.memberOf}, which is lost if other disks do not make up for it. Use ${chosen.disk.path} all the same?`,
         initial: false,
       };
     },

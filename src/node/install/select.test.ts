@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { findCandidates } from "./candidates.ts";
 import { selectDisk } from "./select.ts";
 import { machineWith } from "./testing.ts";
-import { candidates } from "./usage.ts";
 
 const host = machineWith(
   {
@@ -13,7 +13,7 @@ const host = machineWith(
   },
   { files: { "/proc/mounts": "/dev/sda1 /run/k3os/medium iso9660 ro 0 0\n" } },
 );
-const all = await candidates(host);
+const all = await findCandidates(host);
 
 describe("selectDisk", () => {
   const cases: [string, string][] = [
@@ -63,7 +63,7 @@ DEVNAME=/dev/vdc
 LABEL=nas:0
 TYPE=linux_raid_member
 `;
-  const parts = await candidates(
+  const parts = await findCandidates(
     machineWith(
       { vda: { size: 20 }, vdb: { size: 500, partitions: { 1: 1, 2: 499 } }, vdc: { size: 900 } },
       { programs: { blkid: () => ({ stdout: found }) } },
@@ -93,11 +93,11 @@ TYPE=linux_raid_member
 
 describe("candidates", () => {
   const refusal = async (files: Record<string, string>, disk = {}) =>
-    (await candidates(machineWith({ sda: { partitions: { 1: 10, 2: 10 }, ...disk } }, { files })))[0]?.refusal;
+    (await findCandidates(machineWith({ sda: { partitions: { 1: 10, 2: 10 }, ...disk } }, { files })))[0]?.refusal;
 
   it("do not go without an answer from blkid", async () => {
     const host = machineWith({ sda: {} }, { programs: { blkid: () => ({ status: 127, stderr: "not found\n" }) } });
-    await expect(candidates(host)).rejects.toThrow("what is on the disks cannot be told: not found");
+    await expect(findCandidates(host)).rejects.toThrow("what is on the disks cannot be told: not found");
   });
 
   it("names what holds a disk", async () => {

@@ -8,7 +8,7 @@ export interface Candidate {
   /** Completes "/dev/vda cannot be used: …". */
   readonly refusal?: string;
   /** Likewise, but for the user to overrule: it is a part of something that other disks belong to. */
-  readonly membership?: string;
+  readonly memberOf?: string;
 }
 
 type Condition = (disk: Disk) => boolean;
@@ -27,18 +27,18 @@ const FORMS =
   "largest, smallest or only; several with commas between them";
 
 /**
- * The disk that `device` means. Words with commas between them all have to apply: `model=Samsung*,size>=100G,smallest`. A disk that
- * cannot be used, or is a part of something larger, is never chosen by `largest`, `smallest`, `only` or by what it is like; one that is
- * named is refused with the reason, unless it is a part and `force` is set.
+ * The disk that `device` means. Words with commas between them all have to apply: `model=Samsung*,size>=100G,smallest`.
+ * A disk that cannot be used, or is a part of something larger, is never chosen by `largest`, `smallest`, `only` or by
+ * what it is like; one that is named is refused with the reason, unless it is a part and `force` is set.
  */
 export function selectDisk(device: string, candidates: readonly Candidate[], { force }: Pick<Settings, "force">): Disk {
   const selector = parseSelector(device);
   const named = nameOf(selector, candidates);
   if (named?.refusal !== undefined) throw refused(named);
-  if (named?.membership !== undefined && force !== true) throw needsForce(named);
+  if (named?.memberOf !== undefined && force !== true) throw needsForce(named);
   if (named !== undefined) return named.disk;
   const usable = fitting(selector, candidates)
-    .filter(({ refusal, membership }) => refusal === undefined && membership === undefined)
+    .filter(({ refusal, memberOf }) => refusal === undefined && memberOf === undefined)
     .map(({ disk }) => disk);
   const [one] = usable;
   if (one === undefined) {
@@ -78,8 +78,8 @@ function fitting({ conditions }: Selector, candidates: readonly Candidate[]): re
   return candidates.filter(({ disk }) => conditions.every((condition) => condition(disk)));
 }
 
-function needsForce({ disk, membership }: Candidate): K3osError {
-  return new K3osError("host", `${disk.path} cannot be used: ${membership}`, {
+function needsForce({ disk, memberOf }: Candidate): K3osError {
+  return new K3osError("host", `${disk.path} cannot be used: ${memberOf}`, {
     hint: "Name another disk. If that may be destroyed: --force, or k3os.install.force.",
   });
 }
@@ -93,8 +93,8 @@ function refused({ disk, refusal }: Candidate): K3osError {
 function listing(candidates: readonly Candidate[]): string {
   if (candidates.length === 0) return "This machine has no disk at all: is its driver in the image?";
   const lines = candidates.map(
-    ({ disk, refusal, membership }) =>
-      `  ${[`${disk.path}  ${describeDisk(disk)}`, refusal ?? membership].filter((part) => part !== undefined).join(": ")}`,
+    ({ disk, refusal, memberOf }) =>
+      `  ${[`${disk.path}  ${describeDisk(disk)}`, refusal ?? memberOf].filter((part) => part !== undefined).join(": ")}`,
   );
   return ["Disks of this machine:", ...lines].join("\n");
 }

@@ -30,7 +30,8 @@ export function machineWith(disks: Readonly<Record<string, TestDisk>>, options: 
   return memoryHost({ ...options, files, programs });
 }
 
-export const MEDIUM = "/run/k3os/medium/k3os/system/current";
+/** Where the image of a live system is. */
+export const IMAGE_ON_MEDIUM = "/run/k3os/medium/k3os/system/current";
 const files = { vmlinuz: "kernel", initrd: "initrd", "root.squashfs": "root" };
 const json = (version: string) => ({
   format: 1,
@@ -53,8 +54,8 @@ const loader = {
 };
 
 /**
- * A machine whose programs do to its files what the real ones would do: file systems keep their files when they are unmounted, in
- * `/disk/<label>`.
+ * A machine whose programs do to its files what the real ones would do: file systems keep their files when they are
+ * unmounted, in `/disk/<label>`.
  */
 export function installerMachine({
   on = {},
@@ -75,8 +76,8 @@ export function installerMachine({
     { vda: { facts: { serial: "target" }, ...on } },
     {
       files: {
-        ...Object.fromEntries(Object.entries(files).map(([name, text]) => [`${MEDIUM}/${name}`, text])),
-        [`${MEDIUM}/image.json`]: JSON.stringify(json(version)),
+        ...Object.fromEntries(Object.entries(files).map(([name, text]) => [`${IMAGE_ON_MEDIUM}/${name}`, text])),
+        [`${IMAGE_ON_MEDIUM}/image.json`]: JSON.stringify(json(version)),
         ...Object.fromEntries(Object.entries(loader).map(([name, data]) => [`/loader/${name}`, data])),
         "/dev/vda": "",
         "/proc/100/stat": `100 (qjs) S ${"0 ".repeat(30)}\n`,

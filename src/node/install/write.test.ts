@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
 import type { MemoryHost } from "../../host/memory.ts";
 import { silent } from "../../progress.ts";
+import { findCandidates } from "./candidates.ts";
 import { readContents } from "./contents.ts";
-import { openImage } from "./image.ts";
+import { imageToInstall } from "./image.ts";
 import { checkConfig } from "./node-config.ts";
 import { type InstallPlan, makePlan } from "./plan.ts";
 import { selectDisk } from "./select.ts";
-import { MEDIUM, installerMachine as machine } from "./testing.ts";
-import { candidates } from "./usage.ts";
+import { IMAGE_ON_MEDIUM, installerMachine as machine } from "./testing.ts";
 import { writePlan } from "./write.ts";
 
 async function planFor(host: MemoryHost, settings = {}): Promise<InstallPlan> {
-  const disk = selectDisk("only", await candidates(host), {});
-  const image = await openImage(host, {}, silent);
+  const disk = selectDisk("only", await findCandidates(host), {});
+  const image = await imageToInstall(host, {}, silent);
   const config = checkConfig("hostname: a\nk3os: { token: t }\n", "config.yaml");
   return makePlan({ disk, contents: await readContents(host, disk), image, config }, settings);
 }
@@ -62,7 +62,7 @@ describe("writePlan", () => {
   it("makes nothing bootable when what was written reads back differently", async () => {
     const host = machine();
     const plan = await planFor(host);
-    host.write(`${MEDIUM}/root.squashfs`, "toor");
+    host.write(`${IMAGE_ON_MEDIUM}/root.squashfs`, "toor");
     await expect(writePlan(host, plan, silent)).rejects.toMatchObject({
       message: expect.stringContaining("root.squashfs is damaged: expected sha256 sum:root, got sum:toor"),
       hint: expect.stringMatching(

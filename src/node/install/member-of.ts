@@ -1,6 +1,9 @@
 import type { Content } from "./contents.ts";
 
-/** Wholes that several disks may make together, by the types that blkid(8) gives to their parts (libblkid/src/superblocks). */
+/**
+ * Wholes that several disks may make together, by the types that blkid(8) gives to their parts
+ * (libblkid/src/superblocks).
+ */
 const WHOLES: readonly (readonly [type: RegExp, whole: string])[] = [
   [/^LVM[12]_member$/, "an LVM volume group"],
   [/_raid_member$/, "a RAID array"],
@@ -12,10 +15,10 @@ const WHOLES: readonly (readonly [type: RegExp, whole: string])[] = [
 ];
 
 /**
- * What the disk with these contents is a part of, though nothing uses it now: nothing on a live system puts volume groups and arrays
- * together. Completes "/dev/sda cannot be used: …"; `undefined` if there is nothing but its own.
+ * What the disk with these contents is a part of, though nothing uses it now: nothing on a live system puts volume
+ * groups and arrays together. Completes "/dev/sda cannot be used: …"; `undefined` if there is nothing but its own.
  */
-export function membership(contents: readonly Content[]): string | undefined {
+export function memberOf(contents: readonly Content[]): string | undefined {
   for (const { path, type, label } of contents) {
     const whole = WHOLES.find(([pattern]) => pattern.test(type))?.[1];
     if (whole !== undefined) return `${path} belongs to ${whole}${label === "" ? "" : ` "${label}"`}`;

@@ -1,23 +1,24 @@
 import type { Host } from "../../host/host.ts";
 import { SMALLEST_DISK_MIB } from "../../image/disk.ts";
+import { formatBytes } from "../format-bytes.ts";
 import { MEDIUM } from "../initrd/init.ts";
 import { readAllContents } from "./contents.ts";
-import { type Disk, formatBytes, readDisks } from "./disks.ts";
-import { membership } from "./membership.ts";
+import { type Disk, readDisks } from "./disks.ts";
+import { memberOf } from "./member-of.ts";
 import type { Candidate } from "./select.ts";
 
 const SMALLEST = SMALLEST_DISK_MIB * 1024 * 1024;
 
 /** Every disk, with the reason if it cannot be installed to, or if that would destroy more than what is on it. */
-export async function candidates(host: Host): Promise<Candidate[]> {
+export async function findCandidates(host: Host): Promise<Candidate[]> {
   const disks = readDisks(host);
   const contents = await readAllContents(host, disks);
   const mounts = readMounts(host);
   const swaps = readSwaps(host);
   return disks.map((disk) => {
     const refusal = whyNot(host, disk, mounts, swaps);
-    const member = membership(contents.get(disk.path) ?? []);
-    return { disk, ...(refusal !== undefined && { refusal }), ...(member !== undefined && { membership: member }) };
+    const member = memberOf(contents.get(disk.path) ?? []);
+    return { disk, ...(refusal !== undefined && { refusal }), ...(member !== undefined && { memberOf: member }) };
   });
 }
 

@@ -1,17 +1,15 @@
-import type { Host } from "../../host/host.ts";
-import { curlFailure, curlQuoted } from "../curl.ts";
-import { watch } from "../watch.ts";
+import type { Host } from "../host/host.ts";
+import { curlFailure, curlQuoted } from "./curl.ts";
+import { watch } from "./watch.ts";
 
-/** Where the installer keeps what it fetches and mounts. Root's only: a config holds secrets. */
-export const WORK = "/run/k3os/install";
-
+/** Whether a place that a user gives is a URL to fetch from, and not a path. */
 export function isUrl(place: string): boolean {
   return /^(https?|ftp|tftp):\/\//.test(place);
 }
 
 /**
- * Fetches `url` into the file `path`. A server that does not answer yet is asked again for some seconds, because a network may just be
- * coming up; one that refuses is not.
+ * Fetches `url` into the file `path`. A server that does not answer yet is asked again for some seconds, because a
+ * network may just be coming up; one that refuses is not.
  */
 export async function fetchFile(
   host: Host,

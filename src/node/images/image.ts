@@ -1,0 +1,10 @@
+import type { ImageJson } from "../../image/image-json.ts";
+
+/** An image that lies on this machine as files, each checked against its sum in `image.json`. */
+export interface SourceImage {
+  /** Holds `IMAGE_FILES`. */
+  readonly directory: string;
+  readonly json: ImageJson;
+  /** Bytes of the files that `image.json` lists. */
+  readonly size: number;
+}

@@ -1,0 +1,12 @@
+import type { Host } from "../../host/host.ts";
+import type { DiskEntry } from "../../image/disk.ts";
+
+/** Writes files and links below `root`, one after the other: the caller puts last what makes the others count. */
+export function writeEntries(host: Host, root: string, entries: readonly DiskEntry[]): void {
+  for (const entry of entries) {
+    const path = `${root}${entry.path}`;
+    host.mkdir(path.slice(0, path.lastIndexOf("/")));
+    if ("target" in entry) host.symlink(entry.target, path);
+    else host.write(path, entry.text, { mode: entry.mode ?? 0o644 });
+  }
+}
