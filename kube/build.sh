@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the node's Go binaries into OUT_DIR: k3s and containerd-shim-runc-v2. Package names go to stderr as they are
-# compiled. The same sources and the same Go give the same bytes.
+# Builds the node's Go binaries into OUT_DIR: k3s and containerd-shim-runc-v2, and writes the version of k3s to the file
+# `version`. Package names go to stderr as they are compiled. The same sources and the same Go give the same bytes.
 set -eu
 
 out=${1:?usage: kube/build.sh OUT_DIR}
@@ -40,3 +40,4 @@ build() { # NAME [FLAGS…]
 }
 build containerd-shim-runc-v2 -tags "$tags"
 build k3s -tags "$tags,k3os_crictl" -overlay "$work/overlay.json"
+printf %s "$version" >"$out/version"

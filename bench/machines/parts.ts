@@ -22,8 +22,9 @@ async function staticBusybox(shop: BenchWorkshop): Promise<string> {
   const tree = await runner.run({
     name: "bench-busybox",
     title: "Static busybox",
-    inputs: lock.map(({ sha256 }) => sha256),
-    async run(work) {
+    maker: "parts",
+    parts: lock.map(({ sha256 }) => sha256),
+    async make(work) {
       await packages.fetch(lock, work.log, work.update);
       await extractPackages(work, lock, packages.debs, ["/usr/share/**"]);
       return undefined;
@@ -37,8 +38,9 @@ async function imageParts(shop: BenchWorkshop): Promise<string> {
   const result = await runLatest(shop, {
     name: "bench-parts",
     title: "Kernel modules and k3s of the image",
-    inputs: { root: image.imageJson.files },
-    async run(work) {
+    maker: "parts",
+    parts: { root: image.imageJson.files },
+    async make(work) {
       const { argv, env } = image.tools.command([
         ...["unsquashfs", "-quiet", "-no-progress", "-no-xattrs", "-dest", join(work.out, "root"), image.root],
         ...["usr/lib/modules", "usr/bin/k3s", "usr/bin/containerd-shim-runc-v2", "usr/share/k3os/images"],

@@ -1,8 +1,8 @@
 import { lstatSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { digestTree } from "../../src/build/digest.ts";
 import { extractPackages, megabytes, treeSize } from "../../src/build/extract.ts";
-import { finishRoot } from "../../src/build/finish.ts";
+import { sourceFiles } from "../../src/build/identity.ts";
+import { finishRoot } from "../../src/build/root-packages.ts";
 import type { Work } from "../../src/build/steps.ts";
 import { linkTree, overlayTree, placeFile } from "../../src/build/tree.ts";
 import { kernelArguments } from "../../src/vm/qemu.ts";
@@ -38,22 +38,18 @@ export async function peerMachine(shop: BenchWorkshop, parts: Parts, conditions:
 }
 
 /** Debian's packages, unpacked, and what their maintainer scripts would have done. */
-async function peerTree({ packages, peer, runner, image, project }: BenchWorkshop): Promise<string> {
+async function peerTree({ packages, peer, runner, image }: BenchWorkshop): Promise<string> {
   const lock =
     (await packages.resolve({ peer: { packages: peer.packages, exclude: peer.exclude } })).packages.peer ?? [];
   return runner.run({
     name: "bench-peer-tree",
     title: "Debian with systemd",
-    inputs: {
-      peer,
-      packages: lock.map(({ sha256 }) => sha256),
-      tools: image.tools.root,
-      finish: await digestTree(join(project, "src/build/finish.ts")),
-    },
-    async run(work) {
+    maker: "peer",
+    parts: { peer, packages: lock.map(({ sha256 }) => sha256), tools: image.tools },
+    async make(work) {
       await packages.fetch(lock, work.log, work.update);
       await extractPackages(work, lock, packages.debs, []);
-      await finishRoot(work, peer, peer.drop, image.tools);
+      await finishRoot(work, peer, image.tools);
       return megabytes(treeSize(work.out));
     },
   });
@@ -65,8 +61,9 @@ async function peerDisk(shop: BenchWorkshop, tree: string, parts: string): Promi
   const result = await runLatest(shop, {
     name: "bench-peer-disk",
     title: "Disk of the Debian with systemd",
-    inputs: { tree, parts, files: await Promise.all(files.map((path) => digestTree(join(project, path)))) },
-    async run(work) {
+    maker: "peer",
+    parts: { tree, parts, files: await Promise.all(files.map((path) => sourceFiles(join(project, path)))) },
+    async make(work) {
       const root = join(work.scratch, "root");
       await linkTree(tree, root);
       await linkTree(join(parts, "usr/lib/modules"), join(root, "usr/lib/modules"));

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { BuiltImage } from "../../src/build/index.ts";
+import { makerDigests } from "../../src/build/makers.ts";
 import { type PackageSource, packageSource } from "../../src/build/packages.ts";
 import { findProject } from "../../src/build/project.ts";
 import { type Runner, runRecipe, type Step } from "../../src/build/steps.ts";
@@ -17,9 +18,13 @@ export interface BenchWorkshop {
   /** `bench/machines/peer/peer.yaml`. */
   readonly peer: BaseSpec;
   readonly store: Store;
-  readonly runner: Runner;
+  readonly runner: Runner<BenchMaker>;
   readonly packages: PackageSource;
 }
+
+/** The modules whose code makes the results of the benches' steps. */
+const BENCH_MAKERS = { parts: "bench/machines/parts.ts", peer: "bench/machines/peer.ts" } as const;
+type BenchMaker = keyof typeof BENCH_MAKERS;
 
 export interface WorkshopOptions {
   readonly image: BuiltImage;
@@ -27,7 +32,7 @@ export interface WorkshopOptions {
   readonly signal: AbortSignal;
 }
 
-export function inBenchWorkshop<T>(
+export async function inBenchWorkshop<T>(
   { image, progress, signal }: WorkshopOptions,
   make: (shop: BenchWorkshop) => Promise<T>,
 ): Promise<T> {
@@ -35,7 +40,8 @@ export function inBenchWorkshop<T>(
   const name = "bench/machines/peer/peer.yaml";
   const peer = parseBaseSpec(readFileSync(join(project, name), "utf8"), name);
   const store = openStore(cacheDirectory(process.env));
-  return runRecipe({ store, progress, signal }, (runner) =>
+  const makers = await makerDigests(project, BENCH_MAKERS);
+  return runRecipe({ store, progress, signal, makers }, (runner) =>
     make({
       ...{ project, image, peer, store, runner },
       packages: packageSource({
@@ -47,7 +53,7 @@ export function inBenchWorkshop<T>(
 }
 
 /** Runs a step and removes its older results, which belong to earlier images. */
-export async function runLatest({ runner, store }: BenchWorkshop, step: Step): Promise<string> {
+export async function runLatest({ runner, store }: BenchWorkshop, step: Step<unknown, BenchMaker>): Promise<string> {
   const result = await runner.run(step);
   const others = readdirSync(dirname(result)).filter(
     (name) => name.startsWith(`${step.name}-`) && name !== basename(result),

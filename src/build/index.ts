@@ -2,40 +2,44 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parseLock } from "../image/lock.ts";
-import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
+import { type ImageSpec, parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
-import { digestOf } from "./digest.ts";
+import type { BuiltImage } from "./image.ts";
+import { MAKERS, makerDigests } from "./makers.ts";
 import type { DiskOptions } from "./media/disk.ts";
+import { type DiskFormat, type Format, MEDIA } from "./media/index.ts";
+import { lockPackages } from "./package-lock.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost, checkSpecFiles } from "./preflight.ts";
-import { findProject, makerDigests, projectVersion } from "./project.ts";
+import { findProject, projectVersion } from "./project.ts";
 import { type PruneOptions, pruneStore, rememberBuild } from "./prune.ts";
 import { readNamedFile } from "./read-file.ts";
-import {
-  type BuiltImage,
-  type DiskFormat,
-  lockPackages,
-  type Medium,
-  makeDiskMedium,
-  makeImage,
-  makeIsoMedium,
-  makeNetbootMedium,
-  makeTools,
-  type Workshop,
-} from "./recipe.ts";
+import { makeImage } from "./recipe.ts";
 import { k3sReleases, officialReleases } from "./release.ts";
 import { runRecipe } from "./steps.ts";
 import { openStore } from "./store.ts";
 import type { Tools } from "./tools.ts";
+import { toolsTree as makeToolsTree } from "./tools-tree.ts";
+import type { Workshop } from "./workshop.ts";
 import { cacheDirectory } from "./xdg.ts";
 
+export type { BuiltImage } from "./image.ts";
 export type { DiskOptions, SectorSize } from "./media/disk.ts";
-export type { BuiltImage, DiskFormat, Medium } from "./recipe.ts";
+export type { DiskFormat, Format } from "./media/index.ts";
 export type { ToolCommand, Tools } from "./tools.ts";
 
+/** An image.yaml that lies nowhere. */
+export interface SpecText {
+  readonly text: string;
+  /** How errors call it. Builds of the same name are builds of the same spec: the latest one is kept in the cache. */
+  readonly name: string;
+  /** Relative paths in it are meant from here. */
+  readonly directory: string;
+}
+
 export interface BuildOptions {
-  /** What goes into the image: an `image.yaml`; that of the repository if not given. */
-  readonly specPath?: string;
+  /** What goes into the image: an image.yaml or its path; that of the repository if not given. */
+  readonly spec?: string | SpecText;
   /** Path of a lock: build from exactly those packages. */
   readonly lock?: string;
   /** Ask the mirror for newer packages even if that was done less than a day ago. */
@@ -47,33 +51,53 @@ export interface BuildOptions {
   readonly signal?: AbortSignal;
   /** Processors to use; all if not given. */
   readonly jobs?: number;
+  /** The environment. `K3OS_DEBUG` in it keeps the directories of a step that fails. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
+/** An image in a form that a machine boots from. */
+export interface Medium {
+  readonly image: BuiltImage;
+  /** Directory with the files of the medium. */
+  readonly dir: string;
+}
+
 /** Builds an image, or finds the one that was built from the same inputs. */
-export function build(options: BuildOptions = {}): Promise<BuiltImage> {
-  return inWorkshop(options, makeImage);
+export async function build(options: BuildOptions = {}): Promise<BuiltImage> {
+  return (await buildMedium("image", options)).image;
+}
+
+/** Builds the image and of it a medium (`MEDIA`). Only disks have a place for `DiskOptions`. */
+export function buildMedium(format: Format, options: BuildOptions & DiskOptions = {}): Promise<Medium> {
+  const { config, arguments: machine, sectorSize } = options;
+  return inWorkshop(format, options, async (shop) => {
+    const made = await makeImage(shop);
+    const dir = await MEDIA[format].make(shop, made, { config, arguments: machine, sectorSize });
+    return { image: made.image, dir };
+  });
 }
 
 /** Builds a hybrid disc image: `<dir>/k3os.iso` boots by BIOS and UEFI, from a disc and a USB stick. */
 export function buildIso(options: BuildOptions = {}): Promise<Medium> {
-  return inWorkshop(options, makeIsoMedium);
+  return buildMedium("iso", options);
 }
 
-/** Builds what a boot server hands out: the image, `initrd-netboot`, which fetches the root over HTTP, and `boot.ipxe` in `<dir>`. */
+/**
+ * Builds what a boot server hands out: in `<dir>` the image, `initrd-netboot`, which fetches the root over HTTP, and
+ * `boot.ipxe`.
+ */
 export function buildNetboot(options: BuildOptions = {}): Promise<Medium> {
-  return inWorkshop(options, makeNetbootMedium);
+  return buildMedium("netboot", options);
 }
 
 /** Builds a disk that boots by BIOS and UEFI and grows to the size of the one that it is put on: `<dir>/k3os.<format>`. */
 export function buildDisk(format: DiskFormat, options: BuildOptions & DiskOptions = {}): Promise<Medium> {
-  const { config, arguments: machine, sectorSize } = options;
-  return inWorkshop(options, (shop) => makeDiskMedium(shop, format, { config, arguments: machine, sectorSize }));
+  return buildMedium(format, options);
 }
 
 /** The tree of tools, made if need be: QEMU, ssh, QuickJS and what else `os/base.yaml` lists. */
 export function toolsTree(options: BuildOptions = {}): Promise<Tools> {
-  return inWorkshop(options, async (shop) => makeTools(shop, await lockPackages(shop)));
+  return inWorkshop("tools", options, async (shop) => makeToolsTree(shop, await lockPackages(shop)));
 }
 
 /** Removes from the cache what the latest builds do not need and nobody used for days. Returns how many results that were. */
@@ -84,12 +108,19 @@ export function prune(options: Pick<BuildOptions, "env"> & PruneOptions = {}): P
 const specHint = "Copy os/image.yaml from the repository and edit it.";
 const lockHint = "Every image has its own beside it: `lock.json`.";
 
-async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Promise<T>): Promise<T> {
-  const { env = process.env, progress = silent, signal } = options;
+/**
+ * Reads what the build is made from, and runs `make` on it. `purpose` tells builds apart of which the latest is kept in
+ * the cache, together with spec and lock.
+ */
+async function inWorkshop<T>(
+  purpose: Format | "tools",
+  options: BuildOptions,
+  make: (shop: Workshop) => Promise<T>,
+): Promise<T> {
+  const { env = process.env, progress = silent, signal, jobs, offline = false, refresh = false } = options;
   const project = findProject();
-  const specPath = resolve(options.specPath ?? join(project, "os/image.yaml"));
-  const spec = parseImageSpec(readNamedFile(specPath, specHint), specPath);
-  checkSpecFiles(spec, dirname(specPath));
+  const { spec, name: specName, directory: specDirectory } = readSpec(options.spec ?? join(project, "os/image.yaml"));
+  checkSpecFiles(spec, specDirectory);
   const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml");
   const givenLock =
     options.lock === undefined ? undefined : parseLock(readNamedFile(options.lock, lockHint), options.lock);
@@ -100,38 +131,32 @@ async function inWorkshop<T>(options: BuildOptions, make: (shop: Workshop) => Pr
   const sources = spec.apt.sources.map(({ suite, keyring, ...source }) => ({
     ...source,
     suites: [suite],
-    keyring: resolve(dirname(specPath), keyring),
+    keyring: resolve(specDirectory, keyring),
   }));
-  return runRecipe({ store, progress, signal }, async (runner) => {
+  const kernelPackage = spec.kernel.package ?? base.kernel.packages[0] ?? "";
+  const [version, makers] = await Promise.all([projectVersion(project), makerDigests(project, MAKERS)]);
+  const keepFailed = Boolean(env.K3OS_DEBUG);
+  return runRecipe({ store, progress, makers, signal, jobs, keepFailed }, async (runner) => {
+    const shared = { store, signal: runner.signal, offline };
     const result = await make({
-      project,
-      specPath,
-      spec,
-      base,
-      version: await projectVersion(project),
-      makers: await makerDigests(project),
-      runner,
-      packages: packageSource({
-        store,
-        env,
-        apt: { ...spec.apt, sources },
-        progress,
-        signal: runner.signal,
-        refresh: options.refresh ?? false,
-        offline: options.offline ?? false,
-      }),
+      ...{ project, spec, specDirectory, base, version, kernelPackage, runner, givenLock },
+      packages: packageSource({ ...shared, env, apt: { ...spec.apt, sources }, progress, refresh }),
       releases: k3sReleases({
-        store,
+        ...shared,
         baseUri: env.K3OS_K3S_RELEASES || officialReleases,
-        signal: runner.signal,
-        offline: options.offline ?? false,
         locked: givenLock?.k3s,
       }),
-      givenLock,
-      jobs: options.jobs,
     });
-    rememberBuild(store, digestOf([make.name, specPath, options.lock ?? ""]).slice(0, 20), runner.used);
+    rememberBuild(store, purpose, [specName, options.lock ?? ""], runner.used);
     if (runner.made) await pruneStore(store);
     return result;
   });
+}
+
+function readSpec(source: string | SpecText): { spec: ImageSpec; name: string; directory: string } {
+  if (typeof source !== "string") {
+    return { spec: parseImageSpec(source.text, source.name), name: source.name, directory: source.directory };
+  }
+  const path = resolve(source);
+  return { spec: parseImageSpec(readNamedFile(path, specHint), path), name: path, directory: dirname(path) };
 }

@@ -12,20 +12,21 @@ import { basename, join } from "node:path";
 import { type CpioEntry, cpio } from "../formats/cpio.ts";
 import { moduleFiles } from "../image/modules.ts";
 import { megabytes } from "./extract.ts";
+import { type SourceFiles, sourceFiles } from "./identity.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Work } from "./steps.ts";
 import type { Tools } from "./tools.ts";
 import { overlayTree, placeFile, placeText } from "./tree.ts";
+import type { System, Workshop } from "./workshop.ts";
 
 export interface InitrdParts {
-  readonly project: string;
   /** The finished tree of packages of the root: busybox, QuickJS and their libraries come from there. */
   readonly packages: string;
   readonly kernel: Kernel;
   readonly modules: readonly string[];
   readonly program: Uint8Array;
   /** Trees of the repository that are copied over it. */
-  readonly overlays: readonly string[];
+  readonly overlays: readonly SourceFiles[];
   /** More files: their texts by path. */
   readonly files?: Readonly<Record<string, string>>;
   readonly time: number;
@@ -33,6 +34,32 @@ export interface InitrdParts {
 }
 
 const loader = "lib64/ld-linux-x86-64.so.2";
+
+/** The initrd of the image. Returns its path. */
+export async function initialRoot(shop: Workshop, system: System): Promise<string> {
+  const directory = await shop.runner.run({
+    name: "initrd",
+    title: "Initial root",
+    maker: "initrd",
+    parts: await initrdParts(shop, system, {
+      program: system.programs.init,
+      modules: shop.base.initrd.modules,
+      overlays: ["os/initrd"],
+    }),
+    make: (work, parts) => makeInitrd(work, parts),
+  });
+  return join(directory, "initrd");
+}
+
+/** What an initrd is made of; `overlays` are paths in the project. */
+export async function initrdParts(
+  { project }: Workshop,
+  { lock, tools, packages, kernel }: System,
+  own: Pick<InitrdParts, "program" | "modules"> & { readonly overlays: readonly string[] },
+): Promise<InitrdParts> {
+  const overlays = await Promise.all(own.overlays.map((path) => sourceFiles(join(project, path))));
+  return { ...own, overlays, packages, kernel, time: lock.time, tools };
+}
 
 /** What mounts the root: busybox, QuickJS, the node's program, and the modules that finding the root takes. It becomes the file `name`. */
 export async function makeInitrd(work: Work, parts: InitrdParts, name = "initrd"): Promise<string> {
@@ -44,7 +71,7 @@ export async function makeInitrd(work: Work, parts: InitrdParts, name = "initrd"
   await linkApplets(work, tree, parts);
   await placeModules(work, tree, parts);
   placeText(parts.program, join(tree, "init.js"));
-  for (const overlay of parts.overlays) overlayTree(join(parts.project, overlay), tree);
+  for (const { path } of parts.overlays) overlayTree(path, tree);
   for (const [path, text] of Object.entries(parts.files ?? {})) placeText(text, join(tree, path));
 
   const archive = join(work.scratch, "initrd.cpio");

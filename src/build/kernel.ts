@@ -1,10 +1,12 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
-import type { LockedPackage } from "../image/lock.ts";
+import type { Lock } from "../image/lock.ts";
 import { dropPaths, extractPackages, megabytes, treeSize } from "./extract.ts";
+import { type PackageFiles, packageStep } from "./package-step.ts";
 import type { Work } from "./steps.ts";
 import type { Tools } from "./tools.ts";
+import type { Workshop } from "./workshop.ts";
 
 /** What the kernel step leaves: `vmlinuz`, and below `usr/lib/modules/<release>` its modules. */
 export interface Kernel {
@@ -12,21 +14,30 @@ export interface Kernel {
   readonly release: string;
 }
 
-export function kernelIn(directory: string): Kernel {
+function kernelIn(directory: string): Kernel {
   const [release = ""] = readdirSync(join(directory, "usr/lib/modules"));
   return { directory, release };
 }
 
+interface KernelParts {
+  readonly packages: PackageFiles;
+  /** What is left out of the modules, and what of that stays; both below `kernel/`. */
+  readonly drop: readonly string[];
+  readonly keep: readonly string[];
+  readonly tools: Tools;
+}
+
+export async function kernelTree(shop: Workshop, lock: Lock, tools: Tools): Promise<Kernel> {
+  const parts = { drop: shop.base.kernel.drop, keep: shop.spec.kernel.keep, tools };
+  return kernelIn(
+    await packageStep(shop, lock, "kernel", { title: "Kernel", maker: "kernel", parts, make: makeKernel }),
+  );
+}
+
 /** Modules are kept uncompressed, as the root compresses them better; their signatures stay attached. */
-export async function makeKernel(
-  work: Work,
-  packages: readonly LockedPackage[],
-  debs: string,
-  { drop, keep }: { readonly drop: readonly string[]; readonly keep: readonly string[] },
-  tools: Tools,
-): Promise<string> {
-  const images = packages.filter(({ name }) => name.startsWith("linux-image-"));
-  await extractPackages(work, images, debs, []);
+async function makeKernel(work: Work, { packages, drop, keep, tools }: KernelParts): Promise<string> {
+  const images = packages.locked.filter(({ name }) => name.startsWith("linux-image-"));
+  await extractPackages(work, images, packages.debs, []);
   const { release } = kernelIn(work.out);
   if (!release)
     throw new K3osError("config", "The kernel package holds no modules.", { hint: "Check `kernel.package`." });

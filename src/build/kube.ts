@@ -1,10 +1,45 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
 import { runCommand } from "../process/run.ts";
+import { digestTree } from "./digest.ts";
 import { megabytes, treeSize } from "./extract.ts";
+import { type SourceFiles, sourceFiles } from "./identity.ts";
+import { k3sRelease } from "./release.ts";
 import type { Work } from "./steps.ts";
+import type { Kubernetes, Workshop } from "./workshop.ts";
+
+interface KubeParts {
+  readonly source: SourceFiles;
+  /** Version of the compiler. */
+  readonly go: string;
+}
+
+/** Kubernetes built from source, or an official release of k3s: the spec says which. */
+export async function kubernetes(shop: Workshop): Promise<Kubernetes> {
+  const { spec } = shop;
+  if (spec.kubernetes.source === "k3s") return k3sRelease(shop, spec.kubernetes.version);
+  const directory = await shop.runner.run({
+    name: "kube",
+    title: "Kubernetes",
+    maker: "kube",
+    parts: {
+      source: await sourceFiles(join(shop.project, "kube"), isTest),
+      go: await requireGo(shop.project, shop.runner.signal),
+    },
+    make: makeKube,
+  });
+  return { directory, version: readFileSync(join(directory, "version"), "utf8").trim() };
+}
+
+const isTest = (name: string) => name.endsWith("_test.go");
+
+async function makeKube(work: Work, { source }: KubeParts): Promise<string> {
+  const size = await compileKube(work, source.path);
+  if ((await digestTree(source.path, isTest)) === source.identity) return size;
+  throw new K3osError("build", "Files in kube/ were changed while they were compiled.", { hint: "Build again." });
+}
 
 /** The version of the host's Go; a K3osError when it is missing or older than `kube/go.mod` asks for. */
 export async function requireGo(project: string, signal?: AbortSignal): Promise<string> {
@@ -42,9 +77,8 @@ export function isOlder(version: string, wanted: string): boolean {
 }
 
 /** Compiles Kubernetes. The compiler names each package it has done: that is the counter. */
-export async function compileKube(work: Work, project: string, jobs: number | undefined): Promise<string> {
-  const kube = join(project, "kube");
-  const env = { GOTOOLCHAIN: "local", ...(jobs !== undefined && { GOMAXPROCS: `${jobs}` }) };
+async function compileKube(work: Work, kube: string): Promise<string> {
+  const env = { GOTOOLCHAIN: "local", ...(work.jobs !== undefined && { GOMAXPROCS: `${work.jobs}` }) };
   let done = 0;
   let total = 0;
   const counting = runCommand(["go", "list", "-deps", "./..."], { cwd: kube, env, signal: work.signal }).then(
@@ -60,7 +94,5 @@ export async function compileKube(work: Work, project: string, jobs: number | un
   };
   await work.command([join(kube, "build.sh"), work.out], { cwd: kube, env, onErrorLine });
   await counting;
-  const version = await work.command([join(work.out, "k3s"), "--version"]);
-  writeFileSync(join(work.out, "version"), /v\d\S*/.exec(version)?.[0] ?? "unknown");
   return megabytes(treeSize(work.out));
 }

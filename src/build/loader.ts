@@ -4,6 +4,7 @@ import { BIOS_BOOT, STATE } from "../image/disk.ts";
 import { megabytes } from "./extract.ts";
 import type { Work } from "./steps.ts";
 import type { Tools } from "./tools.ts";
+import type { Workshop } from "./workshop.ts";
 
 /** What GRUB needs under BIOS to read the menu on the state partition and start Linux. */
 const modules = [
@@ -13,10 +14,15 @@ const modules = [
 ];
 
 /**
- * The files that make a disk bootable (`LOADER_FILES`): Debian's own signed shim and GRUB for UEFI, so that the chain of trust ends at
- * the key that every machine's firmware has, and a GRUB for BIOS that reads the menu on the disk it was started from.
+ * The files that make a disk bootable (`LOADER_FILES`): Debian's own signed shim and GRUB for UEFI, so that the chain of
+ * trust ends at the key that every machine's firmware has, and a GRUB for BIOS that reads the menu on the disk it was
+ * started from. Returns their directory.
  */
-export async function makeLoader(work: Work, tools: Tools): Promise<string> {
+export function bootLoader({ runner }: Workshop, tools: Tools): Promise<string> {
+  return runner.run({ name: "loader", title: "Boot loader", maker: "loader", parts: { tools }, make: makeLoader });
+}
+
+async function makeLoader(work: Work, { tools }: { readonly tools: Tools }): Promise<string> {
   const copies = {
     "boot.img": "usr/lib/grub/i386-pc/boot.img",
     "shimx64.efi": "usr/lib/shim/shimx64.efi.signed",

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs
 import { basename, join } from "node:path";
 import { nodeHost } from "../host/node.ts";
 import { parseLock } from "../image/lock.ts";
+import { digestOf } from "./digest.ts";
 import { treeSize } from "./extract.ts";
 import { withLock } from "./lockfile.ts";
 import type { Store } from "./store.ts";
@@ -17,10 +18,19 @@ export interface PruneOptions {
 const hourMs = 3600 * 1000;
 const dayMs = 24 * hourMs;
 
-/** Notes what a build is made of. `purpose` tells apart builds of which the latest counts. */
-export function rememberBuild(store: Store, purpose: string, used: ReadonlySet<string>): void {
+/**
+ * Notes what a build is made of, instead of what the latest build for the same purpose from the same sources was made
+ * of. Two purposes, such as two formats, never share a note.
+ */
+export function rememberBuild(
+  store: Store,
+  purpose: string,
+  sources: readonly string[],
+  used: ReadonlySet<string>,
+): void {
   const keys = [...used].map((path) => basename(path)).sort();
-  nodeHost.write(join(store.directory("builds"), `${purpose}.json`), JSON.stringify(keys));
+  const name = `${purpose}-${digestOf(sources).slice(0, 20)}.json`;
+  nodeHost.write(join(store.directory("builds"), name), JSON.stringify(keys));
 }
 
 /** Removes from the cache what is not needed any more, one process at a time. Returns how many results that were. */
@@ -50,6 +60,7 @@ async function removeUnneeded(store: Store, options: PruneOptions): Promise<numb
   }
   removePackages(store, now - unusedDays * dayMs);
   removeOld(store.directory("logs"), now - 7 * dayMs);
+  removeOld(store.directory("failed"), now - 7 * dayMs);
   return removed;
 }
 

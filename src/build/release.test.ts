@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silent } from "../progress.ts";
 import { k3sReleases } from "./release.ts";
-import { runRecipe } from "./steps.ts";
+import { runRecipe, type Work } from "./steps.ts";
 import { openStore, type Store } from "./store.ts";
 
 const version = "v1.34.1+k3s1";
@@ -48,7 +48,7 @@ function fetchRelease({
   locked = undefined as { version: string; sha256: string } | undefined,
 } = {}) {
   const baseUri = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return runRecipe({ store, progress: silent }, async ({ run, signal }) => {
+  return runRecipe({ store, progress: silent, makers: { test: "" } }, async ({ run, signal }) => {
     const releases = k3sReleases({
       store,
       baseUri,
@@ -58,7 +58,8 @@ function fetchRelease({
       patience: { timeoutSeconds: 1, retries: 0 },
     });
     const release = await releases.resolve(wanted);
-    return run({ name: "k3s", title: "k3s", inputs: release, run: (work) => releases.fetch(work, release) });
+    const make = (work: Work) => releases.fetch(work, release);
+    return run({ name: "k3s", title: "k3s", maker: "test", parts: release, make });
   });
 }
 

@@ -8,8 +8,18 @@ import { downloadFile, type Patience } from "./apt.ts";
 import { megabytes, treeSize } from "./extract.ts";
 import type { Work } from "./steps.ts";
 import type { Store } from "./store.ts";
+import type { Kubernetes, Workshop } from "./workshop.ts";
 
 export type K3sRelease = NonNullable<Lock["k3s"]>;
+
+/** An official release of k3s in the place of Kubernetes. */
+export async function k3sRelease({ runner, releases }: Workshop, wanted: string): Promise<Kubernetes> {
+  const release = await releases.resolve(wanted);
+  const { version } = release;
+  const make = (work: Work) => releases.fetch(work, release);
+  const directory = await runner.run({ name: "k3s", title: `k3s ${version}`, maker: "k3s", parts: { release }, make });
+  return { directory, version, release };
+}
 
 /** Official releases of k3s, as the project publishes them: a binary, and a list of sums beside it. */
 export interface Releases {

@@ -7,18 +7,17 @@ import { formatImageJson, type ImageJson } from "../image/image-json.ts";
 import { osRelease } from "../image/os-release.ts";
 import type { BaseSpec, ImageSpec } from "../image/spec.ts";
 import { megabytes } from "./extract.ts";
+import { type SourceFiles, sourceFiles } from "./identity.ts";
+import { describeImage } from "./image.ts";
 import type { Kernel } from "./kernel.ts";
+import { namedFiles } from "./preflight.ts";
 import { makeSquashfs } from "./squashfs.ts";
 import type { Work } from "./steps.ts";
 import type { Tools } from "./tools.ts";
 import { linkTree, overlayTree, placeFile, placeText } from "./tree.ts";
+import type { Kubernetes, System, Workshop } from "./workshop.ts";
 
-export interface RootParts {
-  readonly project: string;
-  /** Relative paths of the spec are meant from here. */
-  readonly specDirectory: string;
-  readonly spec: ImageSpec;
-  readonly base: BaseSpec;
+interface RootParts {
   /** The finished tree of packages. */
   readonly packages: string;
   readonly kernel: Kernel;
@@ -28,14 +27,51 @@ export interface RootParts {
   readonly kube: string;
   /** The files of /usr/lib/k3os, by name. */
   readonly program: ReadonlyMap<string, Uint8Array>;
+  /** What is copied over the packages' files as it is. */
+  readonly overlay: SourceFiles;
+  /** What the spec adds. */
+  readonly added: Pick<ImageSpec, "images" | "manifests" | "modules" | "files">;
+  /** The files that `added` names, by the path that it has for them. */
+  readonly addedFiles: ReadonlyMap<string, SourceFiles>;
+  readonly modes: BaseSpec["modes"];
   readonly image: ImageJson;
-  readonly tools: Tools;
+  /** Of zstd. */
   readonly level: number;
-  readonly jobs: number | undefined;
+  readonly tools: Tools;
+}
+
+/** zstd level of the root: the highest that an edit can wait for. */
+const level = 9;
+
+/** The root of the image. Returns its path. */
+export async function squashedRoot(shop: Workshop, system: System, kube: Kubernetes): Promise<string> {
+  const { packages, kernel, loader, tools, programs } = system;
+  const { images, manifests, modules, files } = shop.spec;
+  const directory = await shop.runner.run({
+    name: "squashfs",
+    title: "Root",
+    maker: "root",
+    parts: {
+      ...{ packages, kernel, loader, kube: kube.directory, program: programs.k3os, tools, level },
+      overlay: await sourceFiles(join(shop.project, "os/rootfs")),
+      added: { images, manifests, modules, files },
+      addedFiles: await readNamedFiles(shop),
+      modes: shop.base.modes,
+      image: describeImage(shop, system, kube),
+    },
+    make: makeRoot,
+  });
+  return join(directory, "root.squashfs");
+}
+
+async function readNamedFiles({ spec, specDirectory }: Workshop): Promise<ReadonlyMap<string, SourceFiles>> {
+  const paths = namedFiles(spec);
+  const files = await Promise.all(paths.map((path) => sourceFiles(resolve(specDirectory, path))));
+  return new Map(paths.map((path, index) => [path, files[index] as SourceFiles]));
 }
 
 /** Lays all parts of the root over each other, later ones over earlier ones, and packs them. */
-export async function makeRoot(work: Work, parts: RootParts): Promise<string> {
+async function makeRoot(work: Work, parts: RootParts): Promise<string> {
   const root = join(work.scratch, "root");
   await linkTree(parts.packages, root);
   await linkTree(join(parts.kernel.directory, "usr/lib/modules"), join(root, "usr/lib/modules"));
@@ -44,13 +80,13 @@ export async function makeRoot(work: Work, parts: RootParts): Promise<string> {
   for (const [name, text] of parts.program) placeText(text, join(root, "usr/lib/k3os", name));
   placeIdentity(root, parts.image);
   placeText(pauseImage(parts.packages), join(root, "usr/share/k3os/images/pause.tar"));
-  overlayTree(join(parts.project, "os/rootfs"), root);
+  overlayTree(parts.overlay.path, root);
   const owned = placeUserFiles(root, parts);
   work.update("compressing");
-  const modes = [...parts.base.modes.filter(({ path }) => isThere(join(root, path))), ...owned];
+  const modes = [...parts.modes.filter(({ path }) => isThere(join(root, path))), ...owned];
   const file = join(work.out, "root.squashfs");
-  const { level, jobs } = parts;
-  await makeSquashfs(work, root, file, parts.tools, { time: parts.image.time, modes, level, jobs });
+  const { image, level, tools } = parts;
+  await makeSquashfs(work, root, file, tools, { time: image.time, modes, level });
   return megabytes(lstatSync(file).size);
 }
 
@@ -81,17 +117,17 @@ function pauseImage(packages: string): Uint8Array {
 }
 
 /** What the spec adds. Returns owners and modes, which only the packed root carries. */
-function placeUserFiles(root: string, { spec, specDirectory }: RootParts): BaseSpec["modes"] {
-  const find = (path: string) => resolve(specDirectory, path);
-  for (const image of spec.images) placeFile(find(image), join(root, "usr/share/k3os/images", basename(image)));
-  for (const manifest of spec.manifests)
+function placeUserFiles(root: string, { added, addedFiles }: RootParts): BaseSpec["modes"] {
+  const find = (path: string) => addedFiles.get(path)?.path ?? path;
+  for (const image of added.images) placeFile(find(image), join(root, "usr/share/k3os/images", basename(image)));
+  for (const manifest of added.manifests)
     placeFile(find(manifest), join(root, "usr/share/k3os/manifests", basename(manifest)));
-  if (spec.modules.length > 0) placeText(`${spec.modules.join("\n")}\n`, join(root, "etc/modules-load.d/image.conf"));
-  for (const { path, content, source } of spec.files) {
+  if (added.modules.length > 0) placeText(`${added.modules.join("\n")}\n`, join(root, "etc/modules-load.d/image.conf"));
+  for (const { path, content, source } of added.files) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     placeText(content ?? readFileSync(find(source ?? "")), join(root, path));
   }
-  return spec.files.map(({ path, mode, owner }) => ({ path, mode, owner }));
+  return added.files.map(({ path, mode, owner }) => ({ path, mode, owner }));
 }
 
 function isThere(path: string): boolean {

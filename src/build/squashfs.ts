@@ -8,7 +8,6 @@ export interface SquashfsOptions {
   /** Who owns what, where it is not root; paths that do not exist are skipped by the caller. */
   readonly modes: BaseSpec["modes"];
   readonly level: number;
-  readonly jobs: number | undefined;
 }
 
 /** Packs a tree. Equal trees and options give equal bytes, whoever builds and however many processors he has. */
@@ -43,7 +42,7 @@ export async function makeSquashfs(
     `${options.time}`,
     "-pseudo-override",
     ...definitions.flatMap((definition) => ["-p", definition]),
-    ...(options.jobs === undefined ? [] : ["-processors", `${options.jobs}`]),
+    ...(work.jobs === undefined ? [] : ["-processors", `${work.jobs}`]),
   ]);
   // The environment must not bring in another time.
   await work.command(argv, { env: { ...env, SOURCE_DATE_EPOCH: undefined } });

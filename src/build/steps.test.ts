@@ -7,8 +7,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { K3osError } from "../errors.ts";
 import type { Progress } from "../progress.ts";
 import { pruneStore, rememberBuild } from "./prune.ts";
-import { type Runner, runRecipe, type Step } from "./steps.ts";
+import { type Runner, runRecipe, type Step as StepOf } from "./steps.ts";
 import { openStore, type Store } from "./store.ts";
+
+type Step = StepOf<unknown, "test">;
 
 let root: string;
 let store: Store;
@@ -29,14 +31,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const recipe = <T>(make: (runner: Runner) => Promise<T>, signal?: AbortSignal) =>
-  runRecipe({ store, progress, signal }, make);
+const recipe = <T>(make: (runner: Runner<"test">) => Promise<T>, signal?: AbortSignal, makers = { test: "1" }) =>
+  runRecipe({ store, progress, makers, signal }, make);
 
-const hello = (inputs: unknown, counter = { runs: 0 }): Step => ({
+const hello = (parts: unknown, counter = { runs: 0 }): Step => ({
   name: "hello",
   title: "Hello",
-  inputs,
-  async run({ out }) {
+  maker: "test",
+  parts,
+  async make({ out }) {
     counter.runs += 1;
     writeFileSync(join(out, "file"), "hello");
     return "5 bytes";
@@ -46,8 +49,9 @@ const hello = (inputs: unknown, counter = { runs: 0 }): Step => ({
 const command = (script: string, name = "command"): Step => ({
   name,
   title: name,
-  inputs: script,
-  async run(work) {
+  maker: "test",
+  parts: script,
+  async make(work) {
     return work.command(["sh", "-c", script]);
   },
 });
@@ -82,6 +86,35 @@ describe("a step", () => {
     expect(error.hint).toContain(log);
     expect(events).toEqual([`command failed (${log})`]);
     expect(readFileSync(log, "utf8")).toContain("detail");
+    expect([readdirSync(join(root, "store")), leftovers()]).toEqual([[], []]);
+  });
+
+  it("is made anew when the code of its maker has changed", async () => {
+    const counter = { runs: 0 };
+    const make = (code: string) => recipe((runner) => runner.run(hello("same", counter)), undefined, { test: code });
+    expect(await make("new")).not.toBe(await make("old"));
+    expect(counter.runs).toBe(2);
+  });
+
+  it("that fails leaves its files and its command behind when that is wanted", async () => {
+    const script = "echo half >file; exit 3";
+    const failing: Step = {
+      ...command(""),
+      async make(work) {
+        writeFileSync(join(work.out, "made"), "so far");
+        return work.command(["sh", "-c", script], { cwd: work.scratch, env: { WORD: "it's" } });
+      },
+    };
+    const build = runRecipe({ store, progress, makers: { test: "1" }, keepFailed: true }, ({ run }) => run(failing));
+    const error: K3osError = await build.catch((reason) => reason);
+    const kept = join(root, "failed", readdirSync(join(root, "failed"))[0] ?? "");
+    expect(error.hint).toContain(kept);
+    expect(readFileSync(join(kept, "out/made"), "utf8")).toBe("so far");
+    rmSync(join(kept, "scratch/file"));
+    expect(() => execFileSync(join(kept, "command.sh"), { stdio: "pipe" })).toThrow(
+      expect.objectContaining({ status: 3 }),
+    );
+    expect(readFileSync(join(kept, "scratch/file"), "utf8")).toBe("half\n");
     expect([readdirSync(join(root, "store")), leftovers()]).toEqual([[], []]);
   });
 
@@ -132,9 +165,9 @@ describe("two builds at once", () => {
     const counter = { runs: 0 };
     const slow: Step = {
       ...hello("slow", counter),
-      async run(work) {
+      async make(work) {
         await delay(150);
-        return hello("slow", counter).run(work);
+        return hello("slow", counter).make(work, "slow");
       },
     };
     const paths = await Promise.all([recipe((runner) => runner.run(slow)), recipe((runner) => runner.run(slow))]);
@@ -160,20 +193,31 @@ describe("two builds at once", () => {
 
 describe("pruning", () => {
   it("keeps what the latest builds are made of and what was used lately", async () => {
-    const steps = ["old", "latest", "recent"].map((inputs) => hello(inputs));
+    const steps = ["old", "latest", "recent"].map((name) => hello(name));
     const [old = "", latest = "", recent = ""] = await recipe((runner) =>
       Promise.all(steps.map((step) => runner.run(step))),
     );
-    rememberBuild(store, "image", new Set([latest]));
+    rememberBuild(store, "image", [], new Set([latest]));
     for (const path of [old, latest]) execFileSync("touch", ["--date", "10 days ago", path]);
     expect(await pruneStore(store)).toBe(1);
     expect([old, latest, recent].map((path) => existsSync(path))).toEqual([false, true, true]);
   });
 
+  it("keeps the latest build of each format", async () => {
+    const steps = ["raw", "qcow2"].map((name) => hello(name));
+    const made = await recipe((runner) => Promise.all(steps.map((step) => runner.run(step))));
+    const [raw = "", qcow2 = ""] = made;
+    rememberBuild(store, "raw", ["image.yaml"], new Set([raw]));
+    rememberBuild(store, "qcow2", ["image.yaml"], new Set([qcow2]));
+    for (const path of made) execFileSync("touch", ["--date", "10 days ago", path]);
+    expect(await pruneStore(store)).toBe(0);
+    rememberBuild(store, "raw", ["image.yaml"], new Set());
+    expect(await pruneStore(store)).toBe(1);
+    expect([raw, qcow2].map((path) => existsSync(path))).toEqual([false, true]);
+  });
+
   it("goes further when the cache is too large", async () => {
-    const [a = "", b = ""] = await recipe((runner) =>
-      Promise.all(["a", "b"].map((inputs) => runner.run(hello(inputs)))),
-    );
+    const [a = "", b = ""] = await recipe((runner) => Promise.all(["a", "b"].map((name) => runner.run(hello(name)))));
     execFileSync("touch", ["--date", "2 hours ago", a]);
     expect(await pruneStore(store, { maxBytes: 6 })).toBe(1);
     expect([existsSync(a), existsSync(b)]).toEqual([false, true]);

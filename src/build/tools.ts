@@ -1,5 +1,6 @@
 import { lstatSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Identified } from "./identity.ts";
 
 /** A program of the tools tree, ready to be spawned. */
 export interface ToolCommand {
@@ -8,7 +9,7 @@ export interface ToolCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export interface Tools {
+export interface Tools extends Identified {
   readonly root: string;
   /** The absolute path of a file in the tree, such as firmware. */
   path(relative: string): string;
@@ -30,6 +31,7 @@ const libraries = "usr/lib/x86_64-linux-gnu";
 export function toolsIn(root: string): Tools {
   const path = (relative: string) => join(root, relative);
   return {
+    identity: root,
     root,
     path,
     loadFrom: (tree, program, args) => [...loader(tree), join(tree, program), ...args],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type BuiltImage, build } from "../../src/build/index.ts";
 import { type DiskOptions, makeRawDisk } from "../../src/build/media/disk.ts";
-import { runRecipe } from "../../src/build/steps.ts";
+import { runRecipe, type Work } from "../../src/build/steps.ts";
 import { openStore } from "../../src/build/store.ts";
 import { STATE } from "../../src/image/disk.ts";
 import { runCommand } from "../../src/process/run.ts";
@@ -21,11 +21,11 @@ beforeAll(async () => {
 /** Makes a disk in a store of its own: nothing of an earlier one is taken. */
 function makeDisk(name: string, options: DiskOptions): Promise<string> {
   const store = openStore(join(directory, name));
-  return runRecipe({ store, progress: silent }, async (runner) => {
-    const run = { name: "raw", title: "Disk", inputs: {} };
+  return runRecipe({ store, progress: silent, makers: { disk: "" } }, async (runner) => {
+    const run = { name: "raw", title: "Disk", maker: "disk", parts: {} } as const;
     const dir = await runner.run({
       ...run,
-      run: (work) => makeRawDisk(work, image, options, join(work.out, "k3os.raw")),
+      make: (work: Work) => makeRawDisk(work, image, options, join(work.out, "k3os.raw")),
     });
     return join(dir, "k3os.raw");
   });

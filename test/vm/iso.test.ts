@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildIso } from "../../src/build/index.ts";
@@ -51,12 +49,7 @@ describe("the ISO with the kernel for hardware, as a USB stick under UEFI", () =
 });
 
 async function isoForHardware(): Promise<string> {
-  const directory = mkdtempSync(join(tmpdir(), "k3os-spec-"));
-  try {
-    writeFileSync(join(directory, "image.yaml"), "kernel: { package: linux-image-amd64 }\n");
-    const { dir } = await buildIso({ specPath: join(directory, "image.yaml") });
-    return join(dir, "k3os.iso");
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  const text = "kernel: { package: linux-image-amd64 }\n";
+  const { dir } = await buildIso({ spec: { text, name: "hardware.yaml", directory: "." } });
+  return join(dir, "k3os.iso");
 }

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { build } from "../../src/build/index.ts";
 import { eventually } from "./support/eventually.ts";
@@ -60,13 +57,7 @@ const config = JSON.stringify({
 });
 
 async function imageWithWifi(): Promise<string> {
-  const directory = mkdtempSync(join(tmpdir(), "k3os-spec-"));
-  try {
-    writeFileSync(join(directory, "image.yaml"), spec);
-    return (await build({ specPath: join(directory, "image.yaml") })).dir;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  return (await build({ spec: { text: spec, name: "wifi.yaml", directory: "." } })).dir;
 }
 
 describe("a node with a Wi-Fi card", () => {

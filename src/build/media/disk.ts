@@ -30,9 +30,10 @@ import {
 } from "../../image/disk.ts";
 import type { RunOptions } from "../../process/run.ts";
 import { megabytes } from "../extract.ts";
-import type { BuiltImage } from "../recipe.ts";
+import type { BuiltImage } from "../image.ts";
 import type { Work } from "../steps.ts";
 import { placeText } from "../tree.ts";
+import type { MadeImage, Workshop } from "../workshop.ts";
 
 export interface DiskOptions {
   /** The text of config.yaml; it was checked. */
@@ -48,6 +49,23 @@ export type SectorSize = 512 | 4096;
 /** As it is built; it grows to the size of the disk that it is written to. Room for one image and its first start. */
 const sizeMiB = 832;
 const MiB = 1 << 20;
+
+export const RAW_DISK = "k3os.raw";
+
+interface DiskParts {
+  readonly image: BuiltImage;
+  readonly options: DiskOptions;
+}
+
+/** A disk as a node boots it, `RAW_DISK`. With a config inside, only its owner can read the file. Returns its directory. */
+export function rawDisk({ runner }: Workshop, { image }: MadeImage, options: DiskOptions): Promise<string> {
+  const step = { name: "raw", title: "Disk", maker: "disk" } as const;
+  return runner.run({ ...step, parts: { image, options }, make: makeDisk });
+}
+
+function makeDisk(work: Work, { image, options }: DiskParts): Promise<string> {
+  return makeRawDisk(work, image, options, join(work.out, RAW_DISK));
+}
 
 /**
  * A whole disk in a sparse file, made without root and without a mount. Equal input gives equal bytes; what must differ from

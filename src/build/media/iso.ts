@@ -3,10 +3,11 @@ import { dirname, join } from "node:path";
 import { ESP_LOADERS, ESP_MENU, IMAGE_FILES } from "../../image/disk.ts";
 import { grubMenu } from "../../image/grub.ts";
 import { megabytes, treeSize } from "../extract.ts";
+import type { BuiltImage } from "../image.ts";
 import { makeGrub } from "../loader.ts";
-import type { BuiltImage } from "../recipe.ts";
 import type { Work } from "../steps.ts";
 import { placeFile, placeText } from "../tree.ts";
+import type { MadeImage, Workshop } from "../workshop.ts";
 
 const label = "K3OS";
 
@@ -20,8 +21,13 @@ const modules = [
 /** Runs a program of the tools tree that must not bring in the time of day. */
 type RunTool = (...argv: string[]) => Promise<unknown>;
 
+/** A hybrid disc image, `k3os.iso`. Returns its directory. */
+export function isoMedium({ runner }: Workshop, { image }: MadeImage): Promise<string> {
+  return runner.run({ name: "iso", title: "ISO", maker: "iso", parts: { image }, make: makeIso });
+}
+
 /** A disc image that boots from a disc or a USB stick, by BIOS or by UEFI. Equal images give equal bytes. */
-export async function makeIso(work: Work, image: BuiltImage): Promise<string> {
+async function makeIso(work: Work, { image }: { readonly image: BuiltImage }): Promise<string> {
   const { tools, imageJson } = image;
   const run: RunTool = (...argv) => {
     const tool = tools.command(argv);

@@ -3,9 +3,10 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ova } from "../../formats/ovf.ts";
 import { megabytes } from "../extract.ts";
-import type { BuiltImage } from "../recipe.ts";
+import type { BuiltImage } from "../image.ts";
 import type { Work } from "../steps.ts";
-import { type RunTool, toolRunner } from "./disk.ts";
+import type { MadeImage, Workshop } from "../workshop.ts";
+import { type DiskOptions, RAW_DISK, type RunTool, rawDisk, toolRunner } from "./disk.ts";
 
 export type VirtualDiskFormat = "qcow2" | "vmdk" | "ova" | "vhd" | "vdi";
 
@@ -21,14 +22,30 @@ const conversions: Readonly<
   vdi: { name: "vdi" },
 };
 
-/** The disk in the format of a hypervisor: `k3os.<format>`. With a `secret` on it, only its owner can read the file. */
-export async function convertDisk(
-  work: Work,
-  image: BuiltImage,
-  raw: string,
+interface VirtualDiskParts {
+  readonly image: BuiltImage;
+  /** Directory with the raw disk. */
+  readonly raw: string;
+  readonly format: VirtualDiskFormat;
+  /** Whether only its owner may read the file. */
+  readonly secret: boolean;
+}
+
+/** The disk in the format of a hypervisor: `k3os.<format>`. Returns its directory. */
+export async function virtualDisk(
+  shop: Workshop,
+  made: MadeImage,
   format: VirtualDiskFormat,
-  secret: boolean,
+  options: DiskOptions,
 ): Promise<string> {
+  const { image } = made;
+  const raw = await rawDisk(shop, made, options);
+  const step = { name: format, title: `Disk as ${format}`, maker: "virtualDisk", make: convertDisk } as const;
+  return shop.runner.run({ ...step, parts: { image, raw, format, secret: options.config !== undefined } });
+}
+
+async function convertDisk(work: Work, { image, raw: directory, format, secret }: VirtualDiskParts): Promise<string> {
+  const raw = join(directory, RAW_DISK);
   const run = toolRunner(work, image);
   const file = join(work.out, `k3os.${format}`);
   writeFileSync(file, "", { mode: secret ? 0o600 : 0o644 });

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import type { BuildOptions, DiskFormat, SectorSize } from "../../build/index.ts";
+import type { BuildOptions, DiskOptions, SectorSize } from "../../build/index.ts";
+import { DISK_FORMATS, FORMATS, type Format, MEDIA } from "../../build/media/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
 import { requireConfigFile } from "../config-file.ts";
@@ -8,10 +9,6 @@ import { type Io, printJson, printLine } from "../io.ts";
 import { examples, jsonOption } from "../options.ts";
 import { withProgress } from "../progress/index.ts";
 import { copyFiles, requireDirectory } from "./copy-files.ts";
-
-const diskFormats = ["raw", "qcow2", "vmdk", "ova", "vhd", "vdi"] as const satisfies readonly DiskFormat[];
-const formats = ["image", "iso", "netboot", ...diskFormats] as const;
-type Format = (typeof formats)[number];
 
 interface BuildCommandOptions {
   readonly format: Format;
@@ -29,7 +26,7 @@ export function buildCommand(io: Io): Command {
   const build = new Command("build")
     .summary("build the image, or a medium of it")
     .description("Builds an image or a medium; what is built already from the same inputs is taken as it is.")
-    .addOption(new Option("--format <format>", "what to build").choices(formats).default("image"))
+    .addOption(new Option("--format <format>", "what to build").choices(FORMATS).default("image"))
     .option("-o, --output <dir>", "copy the files there, instead of printing where they are kept")
     .option("--config <file>", "a config.yaml to put onto a disk; checked first")
     .addOption(new Option("--sector-size <bytes>", "for disks with sectors of 4096 bytes").choices(["512", "4096"]))
@@ -62,34 +59,22 @@ async function runBuild(options: BuildCommandOptions, io: Io): Promise<void> {
 /** What goes onto a disk is checked before anything is built; other formats have no place for it. */
 function readConfig({ config, sectorSize, format }: BuildCommandOptions, io: Io): string | undefined {
   const given = config !== undefined ? "--config" : sectorSize !== undefined ? "--sector-size" : undefined;
-  if (given !== undefined && !isDisk(format)) {
+  if (given !== undefined && !MEDIA[format].isDisk) {
     throw new K3osError("usage", `${given} is for disks, not for --format ${format}.`, {
-      hint: `Formats of disks: ${diskFormats.join(", ")}.`,
+      hint: `Formats of disks: ${DISK_FORMATS.join(", ")}.`,
     });
   }
   return config === undefined ? undefined : requireConfigFile(config, io);
 }
 
-function isDisk(format: Format): format is DiskFormat {
-  return (diskFormats as readonly string[]).includes(format);
-}
-
 async function make(options: BuildCommandOptions, config: string | undefined, progress: Progress, io: Io) {
-  const { build, buildDisk, buildIso, buildNetboot } = await import("../../build/index.ts");
-  const context: BuildOptions = {
-    progress,
-    signal: io.signal,
-    refresh: options.refresh ?? false,
-    offline: options.offline ?? false,
-    ...(options.spec === undefined ? {} : { specPath: options.spec }),
-    ...(options.lock === undefined ? {} : { lock: options.lock }),
+  const { buildMedium } = await import("../../build/index.ts");
+  const { format, spec, lock, sectorSize, refresh = false, offline = false } = options;
+  const buildOptions: BuildOptions & DiskOptions = {
+    ...{ progress, signal: io.signal, refresh, offline, config },
+    ...(spec !== undefined && { spec }),
+    ...(lock !== undefined && { lock }),
+    ...(sectorSize !== undefined && { sectorSize: Number(sectorSize) as SectorSize }),
   };
-  const { format, sectorSize } = options;
-  if (isDisk(format)) {
-    return buildDisk(format, { ...context, config, sectorSize: sectorSize && (Number(sectorSize) as SectorSize) });
-  }
-  if (options.format === "iso") return buildIso(context);
-  if (options.format === "netboot") return buildNetboot(context);
-  const image = await build(context);
-  return { image, dir: image.dir };
+  return buildMedium(format, buildOptions);
 }

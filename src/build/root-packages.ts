@@ -11,22 +11,55 @@ import {
 import { basename, dirname, join } from "node:path";
 import { K3osError } from "../errors.ts";
 import { accountFiles } from "../image/accounts.ts";
+import type { Lock } from "../image/lock.ts";
 import type { BaseSpec } from "../image/spec.ts";
-import { dropPaths } from "./extract.ts";
+import { dropPaths, extractPackages, megabytes, treeSize } from "./extract.ts";
+import { type PackageFiles, packageStep } from "./package-step.ts";
 import type { Work } from "./steps.ts";
 import type { Tools } from "./tools.ts";
+import type { Workshop } from "./workshop.ts";
+
+/** What of `os/base.yaml` says how the packages of a root are finished. */
+export type Finish = Pick<
+  BaseSpec,
+  "directories" | "copies" | "edits" | "users" | "groups" | "links" | "applets" | "drop"
+>;
+
+interface RootPackagesParts {
+  readonly packages: PackageFiles;
+  readonly finish: Finish;
+  readonly tools: Tools;
+}
+
+/** The packages of the root, unpacked and finished. Returns their directory. */
+export function rootPackages(shop: Workshop, lock: Lock, tools: Tools): Promise<string> {
+  const { directories, copies, edits, users, groups, links, applets, drop } = shop.base;
+  const finish = { directories, copies, edits, users, groups, links, applets, drop: [...drop, ...shop.spec.drop] };
+  return packageStep(shop, lock, "root", {
+    title: "Root packages",
+    maker: "packages",
+    parts: { finish, tools },
+    make: makeRootPackages,
+  });
+}
+
+async function makeRootPackages(work: Work, { packages, finish, tools }: RootPackagesParts): Promise<string> {
+  await extractPackages(work, packages.locked, packages.debs, []);
+  await finishRoot(work, finish, tools);
+  return megabytes(treeSize(work.out));
+}
 
 /** Does, on a tree of unpacked packages, what their maintainer scripts would have done. */
-export async function finishRoot(work: Work, base: BaseSpec, drop: readonly string[], tools: Tools): Promise<void> {
+export async function finishRoot(work: Work, finish: Finish, tools: Tools): Promise<void> {
   const root = work.out;
-  makeDirectories(root, base.directories);
-  copyTemplates(root, base.copies);
-  editFiles(root, base.edits);
-  writeAccounts(root, base);
-  linkAlternatives(root, base.links);
-  await linkBusyboxApplets(work, base.applets.without, tools);
+  makeDirectories(root, finish.directories);
+  copyTemplates(root, finish.copies);
+  editFiles(root, finish.edits);
+  writeAccounts(root, finish);
+  linkAlternatives(root, finish.links);
+  await linkBusyboxApplets(work, finish.applets.without, tools);
   bundleCertificates(root);
-  dropPaths(root, drop);
+  dropPaths(root, finish.drop);
   await cacheLibraries(work, tools);
 }
 
@@ -53,9 +86,9 @@ function editFiles(root: string, edits: BaseSpec["edits"]): void {
   }
 }
 
-function writeAccounts(root: string, base: BaseSpec): void {
+function writeAccounts(root: string, accounts: Pick<BaseSpec, "users" | "groups">): void {
   const master = (name: string) => readFileSync(join(root, `usr/share/base-passwd/${name}.master`), "utf8");
-  const files = accountFiles({ passwd: master("passwd"), group: master("group") }, base);
+  const files = accountFiles({ passwd: master("passwd"), group: master("group") }, accounts);
   for (const [name, content] of Object.entries(files)) writeFileSync(join(root, "etc", name), content);
 }
 

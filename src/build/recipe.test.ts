@@ -1,0 +1,148 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Lock, LockedPackage } from "../image/lock.ts";
+import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
+import { identity } from "./identity.ts";
+import { FORMATS, type Format, MEDIA } from "./media/index.ts";
+import { findProject } from "./project.ts";
+import { makeImage } from "./recipe.ts";
+import type { Step } from "./steps.ts";
+import type { MadeImage, Workshop } from "./workshop.ts";
+
+/** What a step depends on: its maker, the names of its parts, and the steps whose results are among them. */
+interface Node {
+  readonly maker: string;
+  readonly parts: readonly string[];
+  readonly from: readonly string[];
+}
+
+const directory = mkdtempSync(join(tmpdir(), "recipe-"));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const locked = (name: string): LockedPackage => ({
+  ...{ name, version: "1", architecture: "amd64", sha256: "0".repeat(64), size: 1 },
+  ...{ archive: "debian", path: `pool/${name}.deb` },
+});
+const lock: Lock = {
+  format: 1,
+  time: 0,
+  packages: { root: [locked("bash")], kernel: [locked("linux-image")], tools: [locked("mtools")] },
+};
+
+/** What later steps read of the results of earlier ones. */
+const results: Readonly<Record<string, readonly [path: string, text: string]>> = {
+  "kernel-packages": ["usr/lib/modules/6.12/modules.dep", ""],
+  kube: ["version", "v1.37.2+k3os1"],
+  image: ["image.json", "{}"],
+};
+
+type Graph = Readonly<Record<string, Node>>;
+
+/** A workshop that makes nothing, and the graph of the steps that it was asked for. */
+function recordingWorkshop(spec = ""): { readonly shop: Workshop; readonly graph: Graph } {
+  const graph: Record<string, Node> = {};
+  const paths = new Map<string, string>();
+  const project = findProject();
+  const place = mkdtempSync(join(directory, "results-"));
+  const shop: Workshop = {
+    ...{ project, specDirectory: project, version: "1.0", kernelPackage: "linux-image", givenLock: undefined },
+    spec: parseImageSpec(spec, "image.yaml"),
+    base: parseBaseSpec(readFileSync(join(project, "os/base.yaml"), "utf8"), "os/base.yaml"),
+    runner: {
+      ...{ signal: new AbortController().signal, used: new Set(), made: false },
+      async run<P>({ name, maker, parts }: Step<P>) {
+        const text = JSON.stringify(identity(parts));
+        const from = [...paths].filter(([, path]) => text.includes(path)).map(([step]) => step);
+        graph[name] = { maker, parts: Object.keys(parts as object).sort(), from: from.sort() };
+        const path = join(place, `${name}.result`);
+        paths.set(name, path);
+        const [file, content] = results[name] ?? ["file", ""];
+        mkdirSync(join(path, file, ".."), { recursive: true });
+        writeFileSync(join(path, file), content);
+        return path;
+      },
+    },
+    packages: { resolve: async () => lock, fetch: async () => {}, debs: "/debs" },
+    releases: { resolve: async (version) => ({ version, sha256: "0".repeat(64) }), fetch: async () => "" },
+  };
+  return { shop, graph };
+}
+
+/** The parts of an image that each of its media depends on. */
+const imageAndTools = ["image", "kube", "loader", "tools-packages"];
+
+describe("the steps of a build", () => {
+  const { shop, graph } = recordingWorkshop();
+  let made: MadeImage;
+  let image: Graph;
+  beforeAll(async () => {
+    made = await makeImage(shop);
+    image = { ...graph };
+  });
+
+  it("depend on each other as the recipe says", () => {
+    expect(image).toEqual({
+      "tools-packages": { maker: "tools", parts: ["drop", "packages"], from: [] },
+      "root-packages": { maker: "packages", parts: ["finish", "packages", "tools"], from: ["tools-packages"] },
+      "kernel-packages": { maker: "kernel", parts: ["drop", "keep", "packages", "tools"], from: ["tools-packages"] },
+      loader: { maker: "loader", parts: ["tools"], from: ["tools-packages"] },
+      kube: { maker: "kube", parts: ["go", "source"], from: [] },
+      initrd: {
+        maker: "initrd",
+        parts: ["kernel", "modules", "overlays", "packages", "program", "time", "tools"],
+        from: ["kernel-packages", "root-packages", "tools-packages"],
+      },
+      squashfs: {
+        maker: "root",
+        parts: [
+          ...["added", "addedFiles", "image", "kernel", "kube", "level", "loader", "modes"],
+          ...["overlay", "packages", "program", "tools"],
+        ],
+        from: ["kernel-packages", "kube", "loader", "root-packages", "tools-packages"],
+      },
+      image: {
+        maker: "image",
+        parts: ["description", "files", "lock"],
+        from: ["initrd", "kernel-packages", "squashfs"],
+      },
+    });
+  });
+
+  it.each(FORMATS)("of the medium %s stand on those of the image", async (format) => {
+    const own: Readonly<Record<Format, Graph>> = {
+      image: {},
+      iso: { iso: { maker: "iso", parts: ["image"], from: imageAndTools } },
+      netboot: {
+        netboot: {
+          maker: "netboot",
+          parts: ["image", "initrd"],
+          from: ["image", "kernel-packages", "kube", "loader", "root-packages", "tools-packages"],
+        },
+      },
+      raw: rawDisk,
+      ...{ qcow2: disk("qcow2"), vmdk: disk("vmdk"), ova: disk("ova"), vhd: disk("vhd"), vdi: disk("vdi") },
+    };
+    await MEDIA[format].make(shop, made, {});
+    for (const [name, node] of Object.entries(own[format])) expect([name, graph[name]]).toEqual([name, node]);
+    const others = FORMATS.flatMap((other) => Object.keys(own[other]));
+    expect(Object.keys(graph).filter((name) => !others.includes(name))).toEqual(Object.keys(image));
+  });
+
+  it("take an official k3s in the place of Kubernetes", async () => {
+    const other = recordingWorkshop("kubernetes: { source: k3s, version: v1.34.1+k3s1 }");
+    await makeImage(other.shop);
+    const { k3s, kube, squashfs } = other.graph;
+    expect(k3s).toEqual({ maker: "k3s", parts: ["release"], from: [] });
+    expect(kube).toBeUndefined();
+    expect(squashfs?.from).toContain("k3s");
+  });
+});
+
+const rawDisk = { raw: { maker: "disk", parts: ["image", "options"], from: imageAndTools } };
+
+function disk(format: string): Graph {
+  const parts = ["format", "image", "raw", "secret"];
+  return { ...rawDisk, [format]: { maker: "virtualDisk", parts, from: [...imageAndTools, "raw"].sort() } };
+}

@@ -1,0 +1,51 @@
+import type { Lock } from "../image/lock.ts";
+import type { BaseSpec, ImageSpec } from "../image/spec.ts";
+import type { NodePrograms } from "./bundle.ts";
+import type { BuiltImage } from "./image.ts";
+import type { Kernel } from "./kernel.ts";
+import type { PackageSource } from "./packages.ts";
+import type { K3sRelease, Releases } from "./release.ts";
+import type { Runner } from "./steps.ts";
+import type { Tools } from "./tools.ts";
+
+/** What every step of a build stands on. */
+export interface Workshop {
+  readonly project: string;
+  readonly spec: ImageSpec;
+  /** Relative paths of the spec are meant from here. */
+  readonly specDirectory: string;
+  readonly base: BaseSpec;
+  readonly version: string;
+  /** The Debian package of the kernel. */
+  readonly kernelPackage: string;
+  readonly runner: Runner;
+  readonly packages: PackageSource;
+  readonly releases: Releases;
+  /** A lock to build from, instead of the newest packages. */
+  readonly givenLock: Lock | undefined;
+}
+
+/** Everything in an image but Kubernetes, and what it is made with. */
+export interface System {
+  readonly lock: Lock;
+  readonly tools: Tools;
+  /** The finished packages of the root. */
+  readonly packages: string;
+  readonly kernel: Kernel;
+  /** Directory with the files of the boot loader. */
+  readonly loader: string;
+  readonly programs: NodePrograms;
+}
+
+export interface Kubernetes {
+  /** Holds `k3s`, the file `version` and, when built from source, the runc shim. */
+  readonly directory: string;
+  readonly version: string;
+  /** The official release that it is. */
+  readonly release?: K3sRelease;
+}
+
+export interface MadeImage {
+  readonly image: BuiltImage;
+  readonly system: System;
+}
