@@ -1,34 +1,56 @@
 import type { Layer, LayerKind } from "../config/layer.ts";
 import type { Host } from "../host/host.ts";
-import { RUN_CONFIG } from "./sources/handed.ts";
+import { rethrow } from "./failure.ts";
+import { NODE_DATA, RUN_CONFIG } from "./places.ts";
 
-const DROP_INS = "/var/lib/rancher/k3os/config.d";
+const DROP_INS = `${NODE_DATA}/config.d`;
+
+/** Takes the name of a layer that cannot be read, and why. The layer is left out. */
+export type OnUnreadable = (layer: string, error: unknown) => void;
+
+const giveUp: OnUnreadable = (_, error) => rethrow(error);
 
 /** The layers that are there before any data source is asked. */
-export function localLayers(host: Host): Layer[] {
+export function localLayers(host: Host, onUnreadable = giveUp): Layer[] {
+  const read = (path: string, kind: LayerKind) => readLayer(host, path, kind, onUnreadable);
   return [
-    ...file(host, "/k3os/system/config.yaml", "system"),
-    ...file(host, "/proc/cmdline", "cmdline"),
-    ...file(host, "/var/lib/rancher/k3os/config.yaml", "local"),
+    ...read("/k3os/system/config.yaml", "system"),
+    ...read("/proc/cmdline", "cmdline"),
+    ...read(`${NODE_DATA}/config.yaml`, "local"),
   ];
 }
 
 /** All layers of this node, the lowest first, in the order of old k3OS. */
-export function readLayers(host: Host): Layer[] {
-  const dropIns = host.stat(DROP_INS) ? host.list(DROP_INS).map((name) => `${DROP_INS}/${name}`) : [];
+export function readLayers(host: Host, onUnreadable = giveUp): Layer[] {
+  const read = (path: string, kind: LayerKind) => readLayer(host, path, kind, onUnreadable);
   return [
-    ...localLayers(host),
-    ...file(host, `${RUN_CONFIG}/meta-data`, "metadata"),
-    ...file(host, `${RUN_CONFIG}/network-config`, "network-config"),
-    ...file(host, `${RUN_CONFIG}/local_hostname`, "hostname"),
-    ...file(host, `${RUN_CONFIG}/ssh/authorized_keys`, "authorized-keys"),
-    ...file(host, `${RUN_CONFIG}/userdata`, "userdata"),
-    ...dropIns.flatMap((path) => file(host, path, "drop-in")),
+    ...localLayers(host, onUnreadable),
+    ...read(`${RUN_CONFIG}/meta-data`, "metadata"),
+    ...read(`${RUN_CONFIG}/network-config`, "network-config"),
+    ...read(`${RUN_CONFIG}/local_hostname`, "hostname"),
+    ...read(`${RUN_CONFIG}/ssh/authorized_keys`, "authorized-keys"),
+    ...read(`${RUN_CONFIG}/userdata`, "userdata"),
+    ...dropIns(host, onUnreadable).flatMap((path) => read(path, "drop-in")),
   ];
 }
 
-function file(host: Host, path: string, kind: LayerKind): Layer[] {
-  if (host.stat(path)?.type !== "file") return [];
-  const layer: Layer = { name: path, kind, text: host.readText(path) };
-  return [kind === "userdata" ? { ...layer, bytes: host.read(path) } : layer];
+function dropIns(host: Host, onUnreadable: OnUnreadable): string[] {
+  try {
+    return host.stat(DROP_INS) ? host.list(DROP_INS).map((name) => `${DROP_INS}/${name}`) : [];
+  } catch (error) {
+    onUnreadable(DROP_INS, error);
+    return [];
+  }
+}
+
+/** A list with the layer, or an empty one if there is no such file. */
+function readLayer(host: Host, path: string, kind: LayerKind, onUnreadable: OnUnreadable): Layer[] {
+  try {
+    if (host.stat(path)?.type !== "file") return [];
+    const layer: Layer = { name: path, kind, text: host.readText(path) };
+    return [kind === "userdata" ? { ...layer, bytes: host.read(path) } : layer];
+  } catch (error) {
+    onUnreadable(path, error);
+    return [];
+  }
 }

@@ -1,6 +1,6 @@
 import { type Config, type Layer, type Loaded, load } from "../config/index.ts";
 import type { Host } from "../host/host.ts";
-import { readLayers } from "./layer-files.ts";
+import { type OnUnreadable, readLayers } from "./layer-files.ts";
 
 export { localLayers } from "./layer-files.ts";
 
@@ -13,8 +13,8 @@ export interface LoadedLayers extends Loaded {
  * (meta-data, authorized_keys) are added to those of the config, as cloud-init does it, so that they never lock
  * each other out.
  */
-export function loadConfig(host: Host): LoadedLayers {
-  const layers = readLayers(host);
+export function loadConfig(host: Host, onUnreadable?: OnUnreadable): LoadedLayers {
+  const layers = readLayers(host, onUnreadable);
   const loaded = load(layers);
   const handedOver = load(layers.filter(({ kind }) => kind === "metadata" || kind === "authorized-keys")).config;
   const keys = [...(handedOver.ssh_authorized_keys ?? []), ...(loaded.config.ssh_authorized_keys ?? [])];

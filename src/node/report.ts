@@ -1,9 +1,11 @@
 import { formatProblem, type Problem } from "../config/problem.ts";
+import { readTextIf } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
-import type { Failure } from "./apply/apply.ts";
+import { doAll, type Failure } from "./failure.ts";
+import { RUN } from "./places.ts";
 
-/** What `k3os status` and the login prompt repeat of the last apply. */
-const REPORT = "/run/k3os/report.json";
+/** What `k3os status` and the login prompt repeat of the last apply, and of the boot. */
+const REPORT = `${RUN}/report.json`;
 const ISSUE = "/etc/issue.d/50-config.issue";
 
 export interface Report {
@@ -11,25 +13,44 @@ export interface Report {
   readonly failures: readonly Failure[];
 }
 
-/** Tells on the console what is wrong with the config, and keeps it for those who come later. */
-export function report(host: Host, problems: readonly Problem[], failures: readonly Failure[]): void {
-  const texts = [
-    ...problems.map((problem) => formatProblem(problem)),
-    ...failures.map(({ step, reason }) => `error: ${step}: ${reason}`),
-  ];
-  host.write(REPORT, `${JSON.stringify({ problems, failures })}\n`, { mode: 0o600 });
-  if (texts.length === 0) {
-    host.remove(ISSUE);
-    return;
-  }
-  const text = `${texts.join("\n")}\n`;
-  console.log(`k3OS: the configuration has problems\n${text}`);
-  host.mkdir("/etc/issue.d");
-  // agetty expands backslashes.
-  host.write(ISSUE, `${text.replaceAll("\\", "\\\\")}\n`);
+/**
+ * Tells on the console what is wrong, and keeps it for those who come later. Failures of the boot, which `stage` has told already,
+ * are kept until the next boot, whatever is reported later.
+ */
+export async function report(host: Host, problems: readonly Problem[], failures: readonly Failure[]): Promise<void> {
+  const text = textOf(
+    problems,
+    failures.filter(({ boot }) => !boot),
+  );
+  if (text !== "") console.log(`k3OS: the configuration has problems\n${text}`);
+  const ofBoot = lastReport(host).failures.filter(({ boot }) => boot);
+  const all = [...ofBoot, ...failures];
+  await doAll([
+    () => host.write(REPORT, `${JSON.stringify({ problems, failures: all })}\n`, { mode: 0o600 }),
+    () => showAtLogin(host, textOf(problems, all)),
+  ]);
 }
 
 /** The last report of this boot. */
 export function lastReport(host: Host): Report {
-  return host.stat(REPORT) ? (JSON.parse(host.readText(REPORT)) as Report) : { problems: [], failures: [] };
+  const text = readTextIf(host, REPORT);
+  return text === undefined ? { problems: [], failures: [] } : (JSON.parse(text) as Report);
+}
+
+function textOf(problems: readonly Problem[], failures: readonly Failure[]): string {
+  const lines = [
+    ...problems.map((problem) => formatProblem(problem)),
+    ...failures.map(({ step, reason }) => `error: ${step}: ${reason}`),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function showAtLogin(host: Host, text: string): void {
+  if (text === "") {
+    host.remove(ISSUE);
+    return;
+  }
+  host.mkdir("/etc/issue.d");
+  // agetty expands backslashes.
+  host.write(ISSUE, `${text.replaceAll("\\", "\\\\")}\n`);
 }

@@ -27,7 +27,7 @@ export async function applyConfig(host: Host, { restart }: ApplyOptions): Promis
   const failures = [];
   for (const phase of PHASES) failures.push(...(await applySteps(host, due, phase)));
   keepPlan(host, { facts, layers, steps, problems });
-  report(host, problems, failures);
+  await report(host, problems, failures);
   if (due.length < all.length) console.log("k3s takes this up when it is restarted: sudo rc-service k3s restart");
   return failures.length > 0 || problems.some(({ severity }) => severity === "error") ? 1 : 0;
 }

@@ -16,7 +16,7 @@ export async function applyPending(host: Host, options: ApplyOptions): Promise<n
   if (kept === undefined || pending(kept.steps, observe(seen.host)).length > 0) {
     return (await import("./apply-config.ts")).applyConfig(host, options);
   }
-  report(host, kept.problems, []);
+  await report(host, kept.problems, []);
   if (kept.problems.length === 0) seen.keep();
   return kept.problems.some(({ severity }) => severity === "error") ? 1 : 0;
 }

@@ -2,6 +2,7 @@ import { describe, type Phase, type RenderedFile, render, type Step } from "../.
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { type Failure, reasonOf } from "../failure.ts";
 import { sysctlPath } from "../sysctl.ts";
 import { makeAccount, removeAccount } from "./accounts.ts";
 import { fetchText } from "./fetch.ts";
@@ -13,13 +14,6 @@ import { setTimezone } from "./timezone.ts";
 import { setPasswordHash } from "./users.ts";
 import { originalText, restore, writeNoted } from "./written.ts";
 
-/** A step that did not work; the others were applied all the same. */
-export interface Failure {
-  /** What the step would have done, without secrets. */
-  readonly step: string;
-  readonly reason: string;
-}
-
 /**
  * Applies the steps of one phase in their order and returns those that failed. One failure does not keep the next step from
  * being applied, except in a list of commands, which ends at its first failure.
@@ -29,12 +23,18 @@ export async function applySteps(host: Host, steps: readonly Step[], phase: Phas
   const stopped = new Set<string>();
   for (const step of steps) {
     if (step.phase !== phase || (step.kind === "command" && stopped.has(step.list))) continue;
+    const fail = (error: unknown) => failures.push({ step: describe(step), reason: reasonOf(error) });
     try {
       await applyStep(host, step);
-      noteApplied(host, step);
     } catch (error) {
       if (step.kind === "command") stopped.add(step.list);
-      failures.push({ step: describe(step), reason: error instanceof Error ? error.message : String(error) });
+      fail(error);
+      continue;
+    }
+    try {
+      noteApplied(host, step);
+    } catch (error) {
+      fail(error);
     }
   }
   return failures;

@@ -1,55 +1,51 @@
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { doAll } from "../failure.ts";
 import { coldplug, FAST_BUSES } from "../initrd/coldplug.ts";
 import { interfaces } from "../network/interfaces.ts";
+import { enableService } from "../openrc.ts";
 import { sysctlPath } from "../sysctl.ts";
 
-/** The file systems of /etc/fstab, mount propagation as the kubelet needs it, and the loopback interface. */
+/** The file systems of /etc/fstab, mount propagation as the kubelet needs it, the loopback interface, and links to /proc in /dev. */
 export async function bringUpKernelInterfaces(host: Host): Promise<void> {
-  await Promise.all([
-    run(host, ["mount", "-a"]).then(() => run(host, ["mount", "--make-rshared", "/"])),
-    run(host, ["ip", "link", "set", "lo", "up"]),
+  const link = (name: string, target: string) => () => host.symlink(target, `/dev/${name}`);
+  await doAll([
+    () => run(host, ["mount", "-a"]).finally(() => run(host, ["mount", "--make-rshared", "/"])),
+    () => run(host, ["ip", "link", "set", "lo", "up"]),
+    link("fd", "/proc/self/fd"),
+    link("stdin", "/proc/self/fd/0"),
+    link("stdout", "/proc/self/fd/1"),
+    link("stderr", "/proc/self/fd/2"),
   ]);
-  for (const [link, target] of [
-    ["fd", "/proc/self/fd"],
-    ["stdin", "/proc/self/fd/0"],
-    ["stdout", "/proc/self/fd/1"],
-    ["stderr", "/proc/self/fd/2"],
-  ]) {
-    host.symlink(`${target}`, `/dev/${link}`);
-  }
-}
-
-export interface Drivers {
-  /** The modules of the image's own list and the drivers of paravirtual devices are loaded. */
-  readonly first: Promise<unknown>;
-  /** The drivers of all other devices, too. On a virtual machine nothing has to wait for those. */
-  readonly everything: Promise<unknown>;
-}
-
-/** Begins to load modules: checking their signatures keeps another processor busy for a while. */
-export function loadDrivers(host: Host): Drivers {
-  const directory = "/etc/modules-load.d";
-  const modules = host.list(directory).flatMap((name) => meaningfulLines(host.readText(`${directory}/${name}`)));
-  const first = coldplug(host, { modules, buses: FAST_BUSES });
-  return { first, everything: first.then((known) => coldplug(host, { known })) };
-}
-
-/** Applies `/etc/sysctl.d/*.conf`, in name order. Keys that this kernel does not have are passed over, as `sysctl -e` does. */
-export function setSysctls(host: Host): void {
-  const directory = "/etc/sysctl.d";
-  for (const name of host.list(directory)) {
-    for (const line of meaningfulLines(host.readText(`${directory}/${name}`))) {
-      const equals = line.indexOf("=");
-      const path = sysctlPath(line.slice(0, equals).trim());
-      if (host.stat(path)) host.poke(path, line.slice(equals + 1).trim());
-    }
-  }
 }
 
 /**
- * On a small machine, lets the kernel keep back what it does by its own rule, √(16 · kB of memory). Where transparent huge pages are
- * enabled, khugepaged raises that to 5 % of the memory, for large allocations that such a machine has none of
+ * Loads the modules of the image's own list and the drivers of paravirtual devices. Checking their signatures keeps another processor
+ * busy for a while. Returns all that was asked for, for `coldplug`, which loads the rest.
+ */
+export function loadEarlyDrivers(host: Host): Promise<ReadonlySet<string>> {
+  return coldplug(host, { modules: linesBelow(host, "/etc/modules-load.d"), buses: FAST_BUSES });
+}
+
+/** Applies `/etc/sysctl.d/*.conf`, in name order. Keys that this kernel does not have are passed over, as `sysctl -e` does. */
+export async function setSysctls(host: Host): Promise<void> {
+  const settings = linesBelow(host, "/etc/sysctl.d").map((line) => {
+    const equals = line.indexOf("=");
+    return { path: sysctlPath(line.slice(0, equals).trim()), value: line.slice(equals + 1).trim() };
+  });
+  await doAll(
+    settings.map(
+      ({ path, value }) =>
+        () =>
+          host.stat(path) && host.poke(path, value),
+    ),
+  );
+}
+
+/**
+ * On a small machine, sets the kernel's memory reserve to what its own rule gives, √(16 · kB of memory). If transparent huge pages are
+ * enabled, khugepaged raises the reserve to 5 % of the memory, for large allocations that such a machine does not have
  * (Documentation/admin-guide/sysctl/vm.rst, min_free_kbytes; mm/khugepaged.c).
  */
 export function keepLittleMemoryBack(host: Host): void {
@@ -59,20 +55,15 @@ export function keepLittleMemoryBack(host: Host): void {
 }
 
 /** A login on each console of the kernel's (`console=`, /sys/class/tty/console/active), and on the first virtual one. */
-export function linkConsoles(host: Host): void {
-  const active = "/sys/class/tty/console/active";
-  const consoles = host.stat(active) ? host.readText(active).trim().split(/\s+/) : [];
+export async function linkConsoles(host: Host): Promise<void> {
+  const consoles = readTextIf(host, "/sys/class/tty/console/active")?.trim().split(/\s+/) ?? [];
   const ports = new Set(consoles.map((name) => (name === "tty0" ? "tty1" : name)).filter((name) => name !== ""));
-  for (const port of ports) {
-    host.symlink("/etc/init.d/console", `/etc/init.d/console.${port}`);
-    host.symlink(`/etc/init.d/console.${port}`, `/etc/runlevels/default/console.${port}`);
-  }
+  await doAll([...ports].map((port) => () => enableService(host, `console.${port}`, "/etc/init.d/console")));
 }
 
 /**
- * A line with the addresses of each network interface for the login prompt. agetty(8) fills `\\4{eth0}` in and prints the prompt anew
- * when an address changes, so nothing has to wait for DHCP; for the cards themselves it waits until all `drivers` are loaded, if
- * none is there yet.
+ * Puts a line with the addresses of each network interface into the login prompt. agetty(8) fills in `\\4{eth0}`, and prints the prompt
+ * again when an address changes, so nothing has to wait for DHCP. If there is no card yet, this waits until all `drivers` are loaded.
  */
 export async function showAddresses(host: Host, drivers: Promise<unknown>): Promise<void> {
   const find = () => interfaces(host).map(({ name }) => name);
@@ -86,9 +77,11 @@ export async function showAddresses(host: Host, drivers: Promise<unknown>): Prom
   host.write("/etc/issue.d/10-addresses.issue", `${lines.join("")}\n`);
 }
 
-function meaningfulLines(text: string): string[] {
-  return text
-    .split("\n")
+/** The lines of all files of a directory, without empty ones and comments. */
+function linesBelow(host: Host, directory: string): string[] {
+  return host
+    .list(directory)
+    .flatMap((name) => host.readText(`${directory}/${name}`).split("\n"))
     .map((line) => line.trim())
     .filter((line) => line !== "" && !/^[#;]/.test(line));
 }

@@ -1,74 +1,139 @@
-import { type Config, pending, plan, type Step } from "../../config/index.ts";
+import { type Config, describe, type Facts, pending, plan, type Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
 import { applySteps } from "../apply/apply.ts";
 import { keepPlan } from "../apply/kept-plan.ts";
 import { observe } from "../apply/observe.ts";
 import { setPasswordHash } from "../apply/users.ts";
 import { readFacts } from "../facts.ts";
+import { doAll, type Failure, reasonOf } from "../failure.ts";
 import { bootArguments } from "../initrd/boot-arguments.ts";
-import { loadConfig } from "../layers.ts";
+import { coldplug } from "../initrd/coldplug.ts";
+import { type LoadedLayers, loadConfig } from "../layers.ts";
+import { ensureNodeName } from "../node-name.ts";
+import { enableService } from "../openrc.ts";
 import { report } from "../report.ts";
-import { DATA_SOURCE, readDataSources } from "../sources/sources.ts";
-import { reached } from "../stages.ts";
+import { readDataSources } from "../sources/sources.ts";
+import { savedFailures, stagesOf } from "../stages.ts";
 import {
   bringUpKernelInterfaces,
   keepLittleMemoryBack,
   linkConsoles,
-  loadDrivers,
+  loadEarlyDrivers,
   setSysctls,
   showAddresses,
 } from "./base.ts";
 import { correctClock } from "./clock.ts";
-import { tendDisk } from "./disk.ts";
-import { ensureHostname } from "./hostname.ts";
-import { ensureNodeName, restoreIdentity } from "./identity.ts";
+import { maintainDisk } from "./disk.ts";
+import { hostnameOf, keepHostname } from "./hostname.ts";
+import { restoreIdentity } from "./identity.ts";
 import { provideImages } from "./images.ts";
 import { prepareInstallation } from "./install-mode.ts";
 
-/** Process 1's second half, in the root: everything that has to be so before the first service starts. */
+/** What the boot goes on with if the layers cannot be read at all, which is not known to happen. */
+const NOTHING: Pick<LoadedLayers, "config" | "problems" | "layers"> = { config: {}, problems: [], layers: [] };
+/** The mode that opens no login if the mode cannot be read. */
+const UNKNOWN: Facts = { mode: "local", version: "unknown" };
+
+/**
+ * Process 1's second half, in the root: everything that has to be done before the first service starts. No stage ends it: a stage that
+ * fails is told, and costs the node only what it would have done.
+ */
 export async function boot(host: Host): Promise<void> {
-  const { debug } = bootArguments(host.readText("/proc/cmdline"));
-  await correctClock(host);
-  const kernelInterfaces = bringUpKernelInterfaces(host);
-  const tended = tendDisk(host);
-  const { first, everything } = loadDrivers(host);
+  const stages = stagesOf(host, "root");
+  const { stage, reached, failures } = stages;
+  const mayFail = true;
 
-  keepLittleMemoryBack(host);
-  restoreIdentity(host);
-  linkConsoles(host);
-  host.write(DATA_SOURCE, (await readDataSources(host, everything)) ?? "");
+  await stage("failures of the initrd", { mayFail }, () => failures.push(...savedFailures(host, "initrd")));
+  stages.debug = (await stage("kernel arguments", { mayFail }, () => isDebugged(host))) ?? false;
+  await stage("clock", { mayFail }, () => correctClock(host));
+  const kernelInterfaces = stage("kernel interfaces", { mayFail }, () => bringUpKernelInterfaces(host));
+  const disk = stage("disk", { mayFail }, () => maintainDisk(host));
+  const earlyDrivers = stage("early drivers", { mayFail }, () => loadEarlyDrivers(host));
+  const allDrivers = earlyDrivers.then((known) =>
+    stage("all drivers", { mayFail }, () => coldplug(host, known && { known })),
+  );
 
-  const { config, problems, layers } = loadConfig(host);
-  const hostname = ensureHostname(host, config.hostname);
-  ensureNodeName(host, hostname);
-  if (config.k3os?.network !== undefined) {
-    const { awaitCards } = await import("../network/configure.ts");
-    await awaitCards(host, config.k3os.network, everything);
-  }
-  const facts = readFacts(host);
-  const named: Config = { ...config, hostname };
-  const all = plan(named, facts);
-  const steps = pending(all, observe(host));
-  // Whoever sits at the console of a system in memory logs in as rancher; sshd never takes a password.
-  if (facts.mode !== "local" && config.k3os?.password === undefined) setPasswordHash(host, "rancher", "");
-  await Promise.all([first, kernelInterfaces]);
-  reached(host, "modules", debug);
-  // Before the user's own, and some are there only with their module.
-  setSysctls(host);
-  const failures = [...(await applySteps(host, steps, "init")), ...(await applySteps(host, steps, "boot"))];
-  // After the config's mounts: k3s may keep its data on one of them.
-  provideImages(host);
-  keepPlan(host, { facts, layers, steps: all, problems });
-  await showAddresses(host, everything);
-  report(host, problems, failures);
-  enableRuntimePhase(host, steps);
-  if (facts.mode === "install") prepareInstallation(host, config.k3os?.install?.silent === true);
-  await tended;
-  reached(host, "config", debug);
+  await stage("memory reserve", { mayFail }, () => keepLittleMemoryBack(host));
+  await stage("identity", { mayFail }, () => restoreIdentity(host));
+  await stage("consoles", { mayFail }, () => linkConsoles(host));
+  await stage("data source", { mayFail }, () => readDataSources(host, allDrivers));
+
+  const onUnreadable = (layer: string, error: unknown) => void failures.push(unreadable(layer, error));
+  const loaded = (await stage("layers", { mayFail }, () => loadConfig(host, onUnreadable))) ?? NOTHING;
+  const { hostname: chosen } = loaded.config;
+  const hostname = await stage("host name", { mayFail }, () => hostnameOf(host, chosen));
+  const config: Config = { ...loaded.config, hostname: hostname ?? "k3os" };
+  if (hostname !== undefined) await stage("names", { mayFail }, () => keepNames(host, hostname, chosen));
+  await stage("network cards", { mayFail }, () => awaitCards(host, config, allDrivers));
+  const facts = (await stage("facts", { mayFail }, () => readFacts(host))) ?? UNKNOWN;
+  const steps = plan(config, facts);
+  const due =
+    (await stage("due steps", { mayFail }, () => pending(steps, observe(host)))) ?? dueEach(host, steps, failures);
+  await stage("console login", { mayFail }, () => allowConsoleLogin(host, config, facts));
+  await Promise.all([earlyDrivers, kernelInterfaces]);
+  reached("modules");
+
+  // Before the user's own. Some are there only once their module is.
+  await stage("sysctls", { mayFail }, () => setSysctls(host));
+  await stage("configuration", { mayFail }, async () => {
+    for (const phase of ["init", "boot"] as const) failures.push(...(await applySteps(host, due, phase)));
+  });
+  // After the mounts of the configuration: k3s may keep its data on one of them.
+  await stage("images", { mayFail }, () => provideImages(host));
+  await stage("addresses", { mayFail }, () => showAddresses(host, allDrivers));
+  await stage("services", { mayFail }, () => chooseServices(host, config, facts, due));
+  await stage("notes", { mayFail }, () =>
+    keepPlan(host, { facts, layers: loaded.layers, steps, problems: loaded.problems }),
+  );
+  await disk;
+  await stage("report", { mayFail }, () => report(host, loaded.problems, failures));
+  reached("config");
 }
 
-/** Only a config that wants something of the network costs the boot a service that does it. */
-function enableRuntimePhase(host: Host, steps: readonly Step[]): void {
-  if (!steps.some(({ phase }) => phase === "runtime")) return;
-  host.symlink("/etc/init.d/k3os-apply", "/etc/runlevels/default/k3os-apply");
+function isDebugged(host: Host): boolean {
+  return bootArguments(host.readText("/proc/cmdline")).debug;
+}
+
+function unreadable(layer: string, error: unknown): Failure {
+  return { step: `read the layer ${layer}`, reason: reasonOf(error) };
+}
+
+/** Keeps the names that this boot has chosen for the node. */
+async function keepNames(host: Host, hostname: string, chosen: string | undefined): Promise<void> {
+  await doAll([() => chosen ?? keepHostname(host, hostname), () => ensureNodeName(host, hostname)]);
+}
+
+async function awaitCards(host: Host, { k3os }: Config, drivers: Promise<unknown>): Promise<void> {
+  if (k3os?.network === undefined) return;
+  await (await import("../network/configure.ts")).awaitCards(host, k3os.network, drivers);
+}
+
+/**
+ * The steps that are due, found out one by one. A step of which that cannot be found out is due, but for a manifest: what is there may
+ * be the user's own.
+ */
+function dueEach(host: Host, steps: readonly Step[], failures: Failure[]): readonly Step[] {
+  return steps.filter((step) => {
+    try {
+      return pending([step], observe(host)).includes(step);
+    } catch (error) {
+      const mayBeUsers = step.kind === "manifest" || step.kind === "remote-manifest";
+      if (mayBeUsers) failures.push({ step: describe(step), reason: reasonOf(error) });
+      return !mayBeUsers;
+    }
+  });
+}
+
+/** Whoever sits at the console of a system in memory logs in as rancher; sshd never takes a password. */
+function allowConsoleLogin(host: Host, { k3os }: Config, { mode }: Facts): void {
+  if (mode !== "local" && k3os?.password === undefined) setPasswordHash(host, "rancher", "");
+}
+
+/** Has only those services started that this boot needs. */
+async function chooseServices(host: Host, { k3os }: Config, { mode }: Facts, due: readonly Step[]): Promise<void> {
+  await doAll([
+    // Only a config that wants something of the network costs the boot a service that does it.
+    () => due.some(({ phase }) => phase === "runtime") && enableService(host, "k3os-apply"),
+    () => mode === "install" && prepareInstallation(host, k3os?.install?.silent === true),
+  ]);
 }

@@ -1,15 +1,18 @@
 import { K3osError } from "../../errors.ts";
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { FILLED, PREBUILT } from "../../image/disk.ts";
+import { doAll, reasonOf, throwAll } from "../failure.ts";
 import { DISCARDED } from "../initrd/persistent.ts";
-import { STATE } from "../initrd/state.ts";
+import { readMounts } from "../mounts.ts";
+import { STATE } from "../places.ts";
 
 const filled = `${STATE}${FILLED}`;
-/** What may stay unused at the end of a disk: the second copy of the partition table, and what a MiB leaves over. */
+/** Sectors that may stay unused at the end of a disk: the second partition table, and less than a MiB. */
 const SLACK = 4096;
 
-/** A block device that is a partition, by its names in /sys. */
+/** The partition with the state, by its names in /sys. */
 interface StatePartition {
   readonly name: string;
   readonly disk: string;
@@ -17,33 +20,34 @@ interface StatePartition {
 }
 
 /**
- * Takes care of the disk behind a node that keeps its state: an own identity at the first boot of a disk that was built, all of the
- * disk in use at every boot, and what a factory reset left is deleted in the background. Nothing to do costs a few looks at /sys.
+ * Maintains the disk that a node keeps its state on. A disk that was built gets a UUID of its own at its first boot; the file system
+ * grows to all of the disk; what a factory reset left is deleted in the background. If there is nothing to do, no program runs.
  */
-export async function tendDisk(host: Host): Promise<void> {
-  const device = mountedAt(host, STATE);
+export async function maintainDisk(host: Host): Promise<void> {
+  const device = readMounts(host).find(({ target }) => target === STATE)?.source;
   if (device === undefined) return;
-  try {
-    await fillDisk(host, device.slice("/dev/".length));
-    await ensureOwnUuid(host, device);
-  } catch (error) {
-    if (!(error instanceof K3osError)) throw error;
+  await doAll([() => improve(host, device), () => deleteDiscarded(host)]);
+}
+
+/** One after the other: both write to the file system's superblock. */
+async function improve(host: Host, device: string): Promise<void> {
+  const errors: unknown[] = [];
+  await fillDisk(host, device.slice("/dev/".length)).catch((error) =>
     // A node with too little room is better than none.
-    host.warn(`k3os: the state partition could not be grown: ${error.message}\n`);
-  }
-  deleteDiscarded(host);
+    errors.push(new K3osError("host", `the state partition could not be grown: ${reasonOf(error)}`, { cause: error })),
+  );
+  await ensureOwnUuid(host, device).catch((error) => errors.push(error));
+  throwAll(errors);
 }
 
-function mountedAt(host: Host, target: string): string | undefined {
-  const lines = host.readText("/proc/mounts").split("\n");
-  return lines.map((line) => line.split(" ")).find(([, path]) => path === target)?.[0];
-}
-
-/** Each step is done again, harmlessly, unless the note of the last one says that all of them were: power may fail in between. */
+/**
+ * Grows the partition and then the file system. Power may fail in between: each step is done again, which does no harm, until the
+ * note says that all of them were done.
+ */
 async function fillDisk(host: Host, name: string): Promise<void> {
   const partition = partitionOf(host, name);
   const sectors = () => `${number(host, `${block(name)}/size`)}\n`;
-  const isFilled = host.stat(filled) !== undefined && host.readText(filled) === sectors();
+  const isFilled = readTextIf(host, filled) === sectors();
   if (isFilled && (partition === undefined || !hasRoom(host, partition))) return;
   if (partition !== undefined) await growPartition(host, partition);
   await run(host, ["resize2fs", `/dev/${name}`]);
@@ -53,7 +57,7 @@ async function fillDisk(host: Host, name: string): Promise<void> {
 const block = (name: string) => `/sys/class/block/${name}`;
 const number = (host: Host, path: string) => Number(host.readText(path));
 
-/** The links of /sys tell which disk a partition is on, whatever it is called. */
+/** Which disk a partition is on is read from the links of /sys: names follow no rule. */
 function partitionOf(host: Host, name: string): StatePartition | undefined {
   if (host.stat(`${block(name)}/partition`) === undefined) return undefined;
   const disk = host.readLink(block(name)).split("/").at(-2) ?? "";
@@ -85,7 +89,7 @@ function endOfRoom(host: Host, disk: string, end: number): number {
   return Math.min(number(host, `${block(disk)}/size`), ...starts.filter((start) => start >= end));
 }
 
-/** Disks that were built are all alike; a machine with two of them must not take one for the other. */
+/** Disks that were built have one UUID. A machine with two of them must be able to tell them apart. */
 async function ensureOwnUuid(host: Host, device: string): Promise<void> {
   if (!host.readText("/proc/cmdline").includes(`UUID=${PREBUILT.state}:`)) return;
   await run(host, ["tune2fs", "-U", "random", device]);

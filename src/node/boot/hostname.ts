@@ -1,15 +1,18 @@
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-import { KEPT } from "./identity.ts";
+import { NODE_DATA } from "../places.ts";
 
-/** Where a name that nobody chose is kept, so that the node has the same one at the next boot. */
-const HOSTNAME = `${KEPT}/hostname`;
+/** A name that nobody chose, for the next boots. */
+const HOSTNAME = `${NODE_DATA}/hostname`;
 
 /** The chosen name, else the one that this machine got before, else a new one: `k3os-` and four random characters. */
-export function ensureHostname(host: Host, chosen: string | undefined): string {
+export function hostnameOf(host: Host, chosen: string | undefined): string {
   if (chosen !== undefined) return chosen;
-  if (host.stat(HOSTNAME)) return host.readText(HOSTNAME).trim();
-  const name = `k3os-${host.readText("/proc/sys/kernel/random/uuid").slice(0, 4)}`;
-  host.mkdir(KEPT);
-  host.write(HOSTNAME, `${name}\n`);
-  return name;
+  const kept = readTextIf(host, HOSTNAME)?.trim();
+  return kept ?? `k3os-${host.readText("/proc/sys/kernel/random/uuid").slice(0, 4)}`;
+}
+
+/** Keeps a name that nobody chose, so that the node has the same one at the next boot. */
+export function keepHostname(host: Host, name: string): void {
+  if (host.stat(HOSTNAME) === undefined) host.write(HOSTNAME, `${name}\n`);
 }

@@ -1,53 +1,50 @@
+import { parentOf, readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-
-/** Where a node keeps what it is, however often it boots. In memory on a live system. */
-export const KEPT = "/var/lib/rancher/k3os";
-/** The name under which Kubernetes knows this node. */
-export const NODE_NAME = `${KEPT}/node-name`;
+import { doAll } from "../failure.ts";
+import { NODE_DATA } from "../places.ts";
 
 /**
  * Gives the machine an identity (machine-id(5)) at its first boot, and the same one at every other; brings back the keys by which
  * others know it. A file of the image, or of the user's, at one of these places stays.
  */
-export function restoreIdentity(host: Host): void {
-  host.mkdir(KEPT);
-  restoreMachineId(host);
-  restoreHostKeys(host);
-  keepDirectory(host, "/etc/rancher/node", `${KEPT}/node`);
+export async function restoreIdentity(host: Host): Promise<void> {
+  await doAll([
+    () => host.mkdir(NODE_DATA),
+    () => restoreMachineId(host),
+    () => restoreHostKeys(host),
+    () => linkDirectory(host, "/etc/rancher/node", `${NODE_DATA}/node`),
+  ]);
 }
 
-function restoreMachineId(host: Host): void {
+function restoreMachineId(host: Host): Promise<void> | undefined {
   const existing = host.stat("/etc/machine-id");
-  if (existing !== undefined && existing.size > 0) return;
-  const kept = `${KEPT}/machine-id`;
-  if (host.stat(kept) === undefined) {
-    const id = host.readText("/proc/sys/kernel/random/uuid").replace(/[-\n]/g, "");
-    host.write(kept, `${id}\n`, { mode: 0o444 });
-  }
-  host.write("/etc/machine-id", host.readText(kept), { mode: 0o444 });
+  if (existing !== undefined && existing.size > 0) return undefined;
+  const path = `${NODE_DATA}/machine-id`;
+  const kept = readTextIf(host, path);
+  const id = kept ?? host.readText("/proc/sys/kernel/random/uuid").replaceAll("-", "");
+  // If it cannot be kept, the machine has one for this boot.
+  return doAll([
+    () => host.write("/etc/machine-id", id, { mode: 0o444 }),
+    () => kept ?? host.write(path, id, { mode: 0o444 }),
+  ]);
 }
 
 /** Made by the service sshd (os/rootfs/etc/init.d/sshd) where there are none. */
-function restoreHostKeys(host: Host): void {
-  const kept = `${KEPT}/ssh`;
+async function restoreHostKeys(host: Host): Promise<void> {
+  const kept = `${NODE_DATA}/ssh`;
   if (host.stat(kept) === undefined) return;
-  for (const name of host.list(kept).filter((file) => file.startsWith("ssh_host_"))) {
-    if (host.stat(`/etc/ssh/${name}`) === undefined) host.symlink(`${kept}/${name}`, `/etc/ssh/${name}`);
-  }
+  const names = host.list(kept).filter((name) => name.startsWith("ssh_host_"));
+  await doAll(
+    names.map((name) => () => {
+      if (host.stat(`/etc/ssh/${name}`) === undefined) host.symlink(`${kept}/${name}`, `/etc/ssh/${name}`);
+    }),
+  );
 }
 
-/** Has what is written to `path` end up in `kept`. */
-function keepDirectory(host: Host, path: string, kept: string): void {
+/** Makes `path` a link, so that what is written there ends up in `target`. */
+function linkDirectory(host: Host, path: string, target: string): void {
   if (host.stat(path) !== undefined) return;
-  host.mkdir(kept, { mode: 0o700 });
-  host.mkdir(path.slice(0, path.lastIndexOf("/")));
-  host.symlink(kept, path);
-}
-
-/**
- * The name under which Kubernetes knows this node: its host name at the first boot. Another host name later does not make
- * another node of it (rancher/k3os#159).
- */
-export function ensureNodeName(host: Host, hostname: string): void {
-  if (host.stat(NODE_NAME) === undefined) host.write(NODE_NAME, `${hostname.toLowerCase()}\n`);
+  host.mkdir(target, { mode: 0o700 });
+  host.mkdir(parentOf(path));
+  host.symlink(target, path);
 }

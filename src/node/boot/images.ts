@@ -1,4 +1,5 @@
 import type { Host } from "../../host/host.ts";
+import { doAll } from "../failure.ts";
 
 /** What the image brings along, and the folders of k3s that it belongs in. */
 const PROVIDED = [
@@ -10,14 +11,23 @@ const PROVIDED = [
  * Links the image's container images and manifests to where k3s takes them from. A name that is there already is the user's
  * and stays: old k3OS put its own over it at every boot (rancher/k3os#683).
  */
-export function provideImages(host: Host): void {
-  for (const { from, to } of PROVIDED) {
-    if (host.stat(from) === undefined) continue;
-    host.mkdir(to);
-    for (const name of host.list(from)) {
-      const path = `${to}/${name}`;
-      const found = host.stat(path);
-      if (found === undefined || found.type === "link") host.symlink(`${from}/${name}`, path);
-    }
-  }
+export async function provideImages(host: Host): Promise<void> {
+  await doAll(
+    PROVIDED.map(
+      ({ from, to }) =>
+        () =>
+          provide(host, from, to),
+    ),
+  );
+}
+
+async function provide(host: Host, from: string, to: string): Promise<void> {
+  if (host.stat(from) === undefined) return;
+  host.mkdir(to);
+  await doAll(
+    host.list(from).map((name) => () => {
+      const found = host.stat(`${to}/${name}`);
+      if (found === undefined || found.type === "link") host.symlink(`${from}/${name}`, `${to}/${name}`);
+    }),
+  );
 }

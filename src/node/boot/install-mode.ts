@@ -1,11 +1,17 @@
 import type { Host } from "../../host/host.ts";
+import { doAll } from "../failure.ts";
+import { disableService, enableService } from "../openrc.ts";
 
 /**
- * Has a machine that was started to be installed (`k3os.mode=install`) run the installer in place of Kubernetes: by itself if the config
- * says `k3os.install.silent`, otherwise on every console, where it asks.
+ * Makes a machine that was started to be installed (`k3os.mode=install`) run the installer instead of Kubernetes: by itself if the
+ * config says `k3os.install.silent`, otherwise on every console, where it asks.
  */
-export function prepareInstallation(host: Host, silent: boolean): void {
-  host.remove("/etc/runlevels/default/k3s");
-  if (silent) host.symlink("/etc/init.d/k3os-install", "/etc/runlevels/default/k3os-install");
-  else host.write("/etc/conf.d/console", 'login="--skip-login --login-program /usr/lib/k3os/install-on-console"\n');
+export async function prepareInstallation(host: Host, silent: boolean): Promise<void> {
+  await doAll([
+    () => disableService(host, "k3s"),
+    () =>
+      silent
+        ? enableService(host, "k3os-install")
+        : host.write("/etc/conf.d/console", 'login="--skip-login --login-program /usr/lib/k3os/install-on-console"\n'),
+  ]);
 }

@@ -3,7 +3,7 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { FACTORY_RESET } from "../../image/disk.ts";
 import { readFacts } from "../facts.ts";
-import { STATE } from "../initrd/state.ts";
+import { STATE } from "../places.ts";
 import { parseArguments } from "./arguments.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { CLOUDS } from "../sources/clouds.ts";
-import { HANDED_FILES, type Handed } from "../sources/handed.ts";
+import { SOURCE_FILES, type SourceFiles } from "../sources/source-files.ts";
 import { namedSources, readSource } from "../sources/sources.ts";
 import { parseArguments } from "./arguments.ts";
 
@@ -21,18 +21,16 @@ export async function sourcesCommand(host: Host, args: readonly string[]): Promi
   }
   const answers = [];
   for (const source of only === undefined ? namedSources(host) : [only]) {
-    const handed = await readSource(host, source, Promise.resolve(), async () => {});
-    answers.push({ source, answers: handed !== undefined, has: sizes(handed ?? {}) });
+    const files = await readSource(host, source, Promise.resolve(), async () => {});
+    answers.push({ source, answers: files !== undefined, has: sizes(files ?? {}) });
   }
   if (options["--json"]) console.log(JSON.stringify({ sources: answers }));
   else for (const answer of answers) console.log(line(answer.source, answer.answers, answer.has));
   return answers.some((one) => one.answers) ? 0 : 1;
 }
 
-function sizes(handed: Handed): Readonly<Record<string, number>> {
-  const had = HANDED_FILES.flatMap((name) =>
-    handed[name] === undefined ? [] : [[name, handed[name].length] as const],
-  );
+function sizes(files: SourceFiles): Readonly<Record<string, number>> {
+  const had = SOURCE_FILES.flatMap((name) => (files[name] === undefined ? [] : [[name, files[name].length] as const]));
   return Object.fromEntries(had);
 }
 

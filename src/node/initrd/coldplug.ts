@@ -1,4 +1,5 @@
-import type { Host } from "../../host/host.ts";
+import { readTextIf } from "../../host/files.ts";
+import { type Host, HostError } from "../../host/host.ts";
 
 /** Paravirtual devices: what a virtual machine boots from and talks through, found without probing. */
 export const FAST_BUSES = ["virtio", "vmbus", "xen"];
@@ -38,12 +39,15 @@ export function loadModules(host: Host, names: readonly string[]): Promise<unkno
   return host.exec(["modprobe", "-a", "-q", "-b", ...names]);
 }
 
+/** Devices that go away while they are looked at are left out. */
 function modaliases(host: Host, directory: string): string[] {
   if (host.stat(directory) === undefined) return [];
-  return host
-    .list(directory)
-    .map((device) => `${directory}/${device}/modalias`)
-    .filter((path) => host.stat(path) !== undefined)
-    .map((path) => host.readText(path).trim())
-    .filter((alias) => alias !== "");
+  return host.list(directory).flatMap((device) => {
+    try {
+      return readTextIf(host, `${directory}/${device}/modalias`)?.trim() || [];
+    } catch (error) {
+      if (error instanceof HostError) return [];
+      throw error;
+    }
+  });
 }

@@ -1,6 +1,7 @@
 import { K3osError } from "../../errors.ts";
-import type { Host } from "../../host/host.ts";
+import { type Host, HostError } from "../../host/host.ts";
 import { STATE_LABEL } from "../../image/disk.ts";
+import { logToKernel } from "../kernel-log.ts";
 import type { BootArguments, Mode, RootSource } from "./boot-arguments.ts";
 import { coldplug, FAST_BUSES } from "./coldplug.ts";
 
@@ -41,15 +42,17 @@ export async function findVolumes(host: Host, boot: BootArguments): Promise<Volu
   return { mode, root, device, state };
 }
 
-/** Only the menu of an installed disk names its volume by UUID. */
+/** Whether the root is on the state partition. Only the menu of an installed disk names its volume by UUID. */
 function isState(source: RootSource): boolean {
   return source.kind === "uuid" || (source.kind === "label" && source.label === STATE_LABEL);
 }
 
-/** Devices appear when their drivers are loaded, and those of slow buses a while after that. */
+/** Looks for volumes while drivers are loaded. Devices of slow buses appear some time after their driver. */
 class Search {
   readonly #host: Host;
   #known: ReadonlySet<string> | undefined;
+  /** The last failure of a look, which another look may not have. */
+  #failed: string | undefined;
 
   constructor(host: Host) {
     this.#host = host;
@@ -60,21 +63,29 @@ class Search {
     const device = await this.look(source, PATIENCE_MS);
     if (device !== undefined) return device;
     const found = disks(this.#host).join(", ") || "no disk at all";
+    const failed = this.#failed === undefined ? "" : ` The search failed, too: ${this.#failed}.`;
     throw new K3osError("machine", `no volume ${name(source)} appeared within ${PATIENCE_MS / 1000} seconds`, {
-      hint: `Found: ${found}. Is the medium still attached, and its driver in the image?`,
+      hint: `Found: ${found}.${failed} Is the medium still attached, and its driver in the image?`,
     });
   }
 
   async look(source: RootSource, patienceMs: number): Promise<string | undefined> {
     const host = this.#host;
-    this.#known ??= await coldplug(host, { buses: FAST_BUSES, storageOnly: true });
     const deadline = host.monotonic() + patienceMs;
     for (let tries = 0; host.monotonic() < deadline; tries++) {
-      const device = await lookOnce(host, source);
-      if (device !== undefined) return device;
-      if (tries === 1) host.poke("/dev/kmsg", `k3os: waiting for the volume ${name(source)}\n`);
-      if (tries > 0) await host.sleep(100);
-      this.#known = await coldplug(host, { known: this.#known });
+      if (tries === 2) logToKernel(host, `waiting for the volume ${name(source)}`);
+      if (tries > 1) await host.sleep(100);
+      try {
+        const known = this.#known;
+        if (known === undefined) this.#known = await coldplug(host, { buses: FAST_BUSES, storageOnly: true });
+        else if (tries > 0) this.#known = await coldplug(host, { known });
+        const device = await lookOnce(host, source);
+        if (device !== undefined) return device;
+      } catch (error) {
+        // Devices come and go while they are looked at: the next try sees what is there then.
+        if (!(error instanceof HostError)) throw error;
+        this.#failed = error.message;
+      }
     }
     return undefined;
   }

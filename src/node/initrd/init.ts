@@ -1,67 +1,94 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import { SYSTEM } from "../../image/disk.ts";
-import { reached } from "../stages.ts";
+import { MEDIUM, RUN, STATE } from "../places.ts";
+import { bootError, stagesOf } from "../stages.ts";
 import { type BootArguments, bootArguments } from "./boot-arguments.ts";
 import { coldplug, FAST_BUSES, loadModules } from "./coldplug.ts";
 import { findVolumes, type Volumes } from "./find-volumes.ts";
 import { mount, mountAll } from "./mount.ts";
-import { preparePersistent } from "./persistent.ts";
+import { seedPersistent, wipeIfAsked } from "./persistent.ts";
 import { enterRescueShell } from "./rescue.ts";
-import { mountState, STATE } from "./state.ts";
-import { layOutInMemory, layOutOnDisk } from "./writable.ts";
+import { errorsNoted, mountState, repairMounted } from "./state.ts";
+import { copySeeds, MEMORY, mountMemory, mountOnDisk, mountWritablePlaces, protectImages } from "./writable.ts";
 
 /** Where the root is put together before it becomes `/`. */
 const SYSROOT = "/sysroot";
-/** Where the volume that carries the image stays mounted, before and after the change of root. */
-export const MEDIUM = "/run/k3os/medium";
 
 /**
- * Fetches a root into the memory of this machine, checks it, and returns its path; through the card with the MAC address `bootCard` if
- * there is one.
+ * Fetches a root into the memory of this machine, checks it, and returns its path. It uses the card with the MAC address `bootCard`
+ * if there is one.
  */
 export type FetchRoot = (host: Host, url: string, bootCard: string | undefined) => Promise<string>;
 
 /** Process 1's first half, in the initrd: from the kernel's hands to a root that OpenRC can run in. */
 export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Promise<void> {
-  await mountKernelFileSystems(host);
-  const usual = helpKernel(host, "/bin/modprobe");
-  const boot = bootArguments(host.readText("/proc/cmdline"));
-  reached(host, "init", boot.debug);
-  if (boot.rescue) await enterRescueShell(host);
+  const stages = stagesOf(host, "initrd");
+  const { stage, reached } = stages;
+  // Without these there is no root, or not the one that was asked for.
+  const essential = {
+    mayFail: false,
+    hint: "dmesg may tell why. Restart, or choose the previous system in the boot menu.",
+  } as const;
+  // A node that lacks one of these can still be reached, and tells so.
+  const optional = { mayFail: true } as const;
 
-  const fileSystems = loadFileSystems(host, boot);
-  const volumes = await findVolumes(host, boot);
-  // What is no disk is not waited for, but the root's own modprobe should find this one done.
-  const others = coldplug(host, { buses: FAST_BUSES });
+  await stage("kernel file systems", essential, () => mountKernelFileSystems(host));
+  const boot = await stage("kernel arguments", essential, () => bootArguments(host.readText("/proc/cmdline")));
+  stages.debug = boot.debug;
+  reached("init");
+  const defaultModprobe = await stage("modprobe of the initrd", optional, () => setModprobe(host, "/bin/modprobe"));
+  if (boot.rescue) await stage("rescue shell", optional, () => enterRescueShell(host));
+
+  const fileSystems = stage("file system modules", optional, () => loadFileSystems(host, boot));
+  const volumes = await stage("volumes", essential, () => findVolumes(host, boot));
+  // No disk is among them, so nothing here waits for them. They should be loaded before the root's own modprobe starts.
+  const otherDrivers = stage("drivers of virtual devices", optional, () => coldplug(host, { buses: FAST_BUSES }));
   await fileSystems;
-  if (volumes.state !== undefined) await mountState(host, volumes.state);
-  await mountRoot(host, volumes, (url) => fetchRoot(host, url, boot.bootCard));
-  readAhead(host, `${SYSROOT}/usr/bin/k3s`);
-  if (volumes.state === undefined) await layOutInMemory(host, SYSROOT);
-  else {
-    const data = await preparePersistent(host, { sysroot: SYSROOT, state: STATE, wipe: boot.wipe });
-    await layOutOnDisk(host, SYSROOT, data, `${STATE}${SYSTEM}`);
+  const { state } = volumes;
+  if (state !== undefined) {
+    await stage("state partition", essential, () => mountState(host, state));
+    const errors = await stage("errors of the state partition", optional, () => errorsNoted(host, state));
+    if (errors) await stage("repair of the state partition", essential, () => repairMounted(host, state));
   }
-  host.write("/run/k3os/mode", `${volumes.mode}\n`);
-  await others;
-  reached(host, "root", boot.debug);
-  helpKernel(host, usual);
-  await moveKernelFileSystems(host);
+  await stage("root", essential, () => mountRoot(host, volumes, (url) => fetchRoot(host, url, boot.bootCard)));
+  await stage("read ahead", optional, () => readAhead(host, `${SYSROOT}/usr/bin/k3s`));
+
+  await stage("memory for what is written", essential, () => mountMemory(host, state === undefined ? "75%" : "25%"));
+  if (state === undefined) {
+    await stage("copy of what is writable", optional, () => copySeeds(host, SYSROOT, MEMORY));
+    await stage("writable places", essential, () => mountWritablePlaces(host, SYSROOT, MEMORY));
+  } else {
+    await stage("wipe", optional, () => wipeIfAsked(host, STATE, boot.wipe));
+    await stage("copy of what is writable", optional, () => seedPersistent(host, { sysroot: SYSROOT, state: STATE }));
+    await stage("writable places", essential, () => mountOnDisk(host, SYSROOT, STATE));
+    await stage("read-only images", optional, () => protectImages(host, SYSROOT));
+  }
+  await stage("mode", optional, () => host.write(`${RUN}/mode`, `${volumes.mode}\n`));
+  await otherDrivers;
+  await stage("modprobe of the root", optional, () => setModprobe(host, defaultModprobe ?? "/sbin/modprobe"));
+  reached("root");
+  // Not a stage: the place where stages are noted moves, too.
+  await moveKernelFileSystems(host).catch((error) => {
+    throw bootError("move of the kernel file systems", error, essential.hint);
+  });
 }
 
 /**
- * Tells the kernel which program loads the modules that it misses, and returns which one it was. At its own place the initrd has none: while
- * it starts, the kernel would run it two dozen times for what is not in an initrd.
+ * Tells the kernel which program loads modules that it misses, and returns the one that it had. The initrd keeps modprobe at
+ * /bin/modprobe, not at the kernel's default path: until this is called, the kernel would start it two dozen times for modules
+ * that are not in an initrd.
  */
-function helpKernel(host: Host, modprobe: string): string {
+function setModprobe(host: Host, modprobe: string): string {
   const path = "/proc/sys/kernel/modprobe";
   const before = host.readText(path).trim();
   host.poke(path, `${modprobe}\n`);
   return before;
 }
 
-/** The kernel would load them one by one when they are mounted; checking a module's signature takes as long as finding a disk. */
+/**
+ * Loads the drivers of the file systems that this boot mounts. The kernel would load them one by one, each when it is mounted.
+ * The check of a module's signature takes as long as finding a disk, so both are done at the same time.
+ */
 function loadFileSystems(host: Host, { root }: BootArguments): Promise<unknown> {
   const state = root?.kind === "uuid" ? ["ext4"] : [];
   const file = root?.kind === "serial" ? [] : ["loop"];
@@ -114,8 +141,8 @@ function requireModules(host: Host): void {
 }
 
 /**
- * Has a large program decompressed into the page cache on a processor that the boot does not use. Nobody waits for it: it goes on
- * after the change of root, and the kernel drops the pages again when it needs the memory.
+ * Starts to read a large program, so that it is decompressed into the page cache while this boot uses another processor. Nothing
+ * waits for it: it goes on after the change of root, and the kernel drops the pages again when it needs the memory.
  */
 function readAhead(host: Host, path: string): void {
   void host.exec(["sh", "-c", 'exec cat "$0" >/dev/null', path], { inherit: true });

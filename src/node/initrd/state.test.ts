@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { memoryHost } from "../../host/memory.ts";
-import { mountState } from "./state.ts";
+import { errorsNoted, mountState, repairMounted } from "./state.ts";
 
 /** A partition that the kernel mounts or refuses, and what e2fsck makes of it. */
 function machine({ refusals = 0, errors = "0", e2fsck = 0 }) {
@@ -32,6 +32,8 @@ describe("mountState", () => {
   it("repairs what the kernel found errors in", async () => {
     const host = machine({ errors: "3" });
     await mountState(host, "/dev/vda3");
+    expect(errorsNoted(host, "/dev/vda3")).toBe(3);
+    await repairMounted(host, "/dev/vda3");
     expect(programs(host)).toEqual(["mount", "umount", "e2fsck", "mount"]);
   });
 

@@ -1,24 +1,30 @@
 import { K3osError } from "../../errors.ts";
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { logToKernel } from "../kernel-log.ts";
+import { STATE } from "../places.ts";
 import { mount } from "./mount.ts";
 
-/** Where the state partition is mounted, writable for root: before and after the change of root. */
-export const STATE = "/run/k3os/state";
-
 /**
- * Mounts the state partition. The kernel replays its journal; e2fsck(8) is run only when the kernel refuses the file system or noted an
- * error in it, then or at an earlier boot.
+ * Mounts the state partition. The kernel replays its journal; e2fsck(8) is run only if the kernel refuses the file system.
  */
 export async function mountState(host: Host, device: string): Promise<void> {
-  if (!(await tryMount(host, device))) {
-    await repair(host, device);
-    await mount(host, volume(device));
-  } else if (errorsNoted(host, device) > 0) {
-    await run(host, ["umount", STATE]);
-    await repair(host, device);
-    await mount(host, volume(device));
-  }
+  if (await tryMount(host, device)) return;
+  await repair(host, device);
+  await mount(host, volume(device));
+}
+
+/** How many errors the kernel has noted in the mounted file system, now or at an earlier boot. */
+export function errorsNoted(host: Host, device: string): number {
+  return Number(readTextIf(host, `/sys/fs/ext4/${device.slice("/dev/".length)}/errors_count`) ?? 0);
+}
+
+/** Unmounts the state partition, repairs it, and mounts it again. */
+export async function repairMounted(host: Host, device: string): Promise<void> {
+  await run(host, ["umount", STATE]);
+  await repair(host, device);
+  await mount(host, volume(device));
 }
 
 const volume = (source: string) => ({ type: "ext4", source, target: STATE, options: "noatime" });
@@ -33,13 +39,8 @@ async function tryMount(host: Host, device: string): Promise<boolean> {
   }
 }
 
-function errorsNoted(host: Host, device: string): number {
-  const path = `/sys/fs/ext4/${device.slice("/dev/".length)}/errors_count`;
-  return host.stat(path) === undefined ? 0 : Number(host.readText(path));
-}
-
 async function repair(host: Host, device: string): Promise<void> {
-  host.poke("/dev/kmsg", `k3os: checking the file system on ${device}\n`);
+  logToKernel(host, `checking the file system on ${device}`);
   const { status, stdout, stderr } = await host.exec(["e2fsck", "-p", device]);
   // 1: errors were corrected; 2: and a reboot is asked for, which concerns mounted file systems only.
   if (status <= 3) return;

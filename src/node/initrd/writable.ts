@@ -1,39 +1,45 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { DATA, SYSTEM } from "../../image/disk.ts";
 import { type Mount, mount, mountAll } from "./mount.ts";
 
-/** Writable places that begin as the image has them. `/usr/local` is `/var/local`, as in old k3OS. */
+/** Writable places that begin with what the image has there. `/usr/local` is `/var/local`, as in old k3OS. */
 const COPIED = ["var", "home", "opt"];
 
-const MEMORY = "/run/k3os/live";
+/** A file system in memory: for `/etc`, and on a live system for everything that is written. */
+export const MEMORY = "/run/k3os/live";
 
-/** What is written is gone at the next boot: everything is in one tmpfs. */
-export async function layOutInMemory(host: Host, sysroot: string): Promise<void> {
-  await mountMemory(host, "75%");
-  await copySeeds(host, sysroot, MEMORY);
-  await mountAll(host, writablePlaces(sysroot, MEMORY));
+/** `size` as mount(8) takes it for a tmpfs. */
+export async function mountMemory(host: Host, size: string): Promise<void> {
+  const options = `nodev,mode=755,size=${size}`;
+  await mount(host, { type: "tmpfs", source: "k3os-live", target: MEMORY, options });
+  for (const place of ["etc", "work"]) host.mkdir(`${MEMORY}/${place}`);
 }
 
-/** What is written outside of `/etc` and `/tmp` is kept in `data`; the images are visible at `system`, read-only. */
-export async function layOutOnDisk(host: Host, sysroot: string, data: string, system: string): Promise<void> {
-  await mountMemory(host, "25%");
-  const target = `${sysroot}/k3os/system`;
-  await mountAll(host, [...writablePlaces(sysroot, data), { type: "bind", source: system, target }]);
-  // A bind mount begins with the options of its source (mount(8)).
-  await mount(host, { type: "none", source: "none", target, options: "remount,bind,ro" });
-}
-
-/** Copies what the writable places begin as; files that are there stay when `keep` is set. */
+/** Copies the image's content of the writable places to `to`. With `keep`, files that are there stay as they are. */
 export async function copySeeds(host: Host, sysroot: string, to: string, { keep = false } = {}): Promise<void> {
   const cp = ["cp", "-a", ...(keep ? ["-n"] : [])];
   await run(host, [...cp, ...COPIED.map((place) => `${sysroot}/${place}`), to]);
   if (host.list(`${sysroot}/usr/local`).length > 0) await run(host, [...cp, `${sysroot}/usr/local`, `${to}/var`]);
 }
 
-async function mountMemory(host: Host, size: string): Promise<void> {
-  const options = `nodev,mode=755,size=${size}`;
-  await mount(host, { type: "tmpfs", source: "k3os-live", target: MEMORY, options });
-  for (const place of ["etc", "work"]) host.mkdir(`${MEMORY}/${place}`);
+/** Mounts the writable places. What is written to them, but for `/etc` and `/tmp`, ends up in `base`. */
+export async function mountWritablePlaces(host: Host, sysroot: string, base: string): Promise<void> {
+  await mountAll(host, writablePlaces(host, sysroot, base));
+}
+
+/**
+ * Mounts the writable places of an installed system: what is written outside of `/etc` and `/tmp` is kept. The images become visible
+ * at `/k3os/system`.
+ */
+export async function mountOnDisk(host: Host, sysroot: string, state: string): Promise<void> {
+  const images: Mount = { type: "bind", source: `${state}${SYSTEM}`, target: `${sysroot}${SYSTEM}` };
+  await mountAll(host, [...writablePlaces(host, sysroot, `${state}${DATA}`), images]);
+}
+
+/** Makes `/k3os/system` read-only: a bind mount begins with the options of its source (mount(8)). */
+export async function protectImages(host: Host, sysroot: string): Promise<void> {
+  await mount(host, { type: "none", source: "none", target: `${sysroot}${SYSTEM}`, options: "remount,bind,ro" });
 }
 
 /**
@@ -41,17 +47,19 @@ async function mountMemory(host: Host, size: string): Promise<void> {
  * refuses an overlay as the upper layer of another (Documentation/filesystems/overlayfs.rst). The rest of the root stays
  * read-only, for root too.
  */
-function writablePlaces(sysroot: string, base: string): Mount[] {
+function writablePlaces(host: Host, sysroot: string, base: string): Mount[] {
   const etc = `lowerdir=${sysroot}/etc,upperdir=${MEMORY}/etc,workdir=${MEMORY}/work`;
   const bind = (place: string, target: string): Mount => ({
     type: "bind",
     source: `${base}/${place}`,
     target: `${sysroot}/${target}`,
   });
+  const binds = [...COPIED.map((place) => bind(place, place)), bind("var/local", "usr/local")];
+  // An empty place is better than none if the copy failed.
+  for (const { source } of binds) host.mkdir(source);
   return [
     { type: "overlay", source: "etc", target: `${sysroot}/etc`, options: etc },
     { type: "tmpfs", source: "tmp", target: `${sysroot}/tmp`, options: "nosuid,nodev,mode=1777" },
-    ...COPIED.map((place) => bind(place, place)),
-    bind("var/local", "usr/local"),
+    ...binds,
   ];
 }

@@ -1,7 +1,7 @@
 import type { Host } from "../../host/host.ts";
 import { SMALLEST_DISK_MIB } from "../../image/disk.ts";
 import { formatBytes } from "../format-bytes.ts";
-import { MEDIUM } from "../initrd/init.ts";
+import { MEDIUM } from "../places.ts";
 import { readAllContents } from "./contents.ts";
 import { type Disk, readDisks } from "./disks.ts";
 import { memberOf } from "./member-of.ts";

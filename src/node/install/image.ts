@@ -3,7 +3,7 @@ import type { Host } from "../../host/host.ts";
 import type { Progress } from "../../progress.ts";
 import type { SourceImage } from "../images/image.ts";
 import { ON_MEDIUM, openImage } from "../images/open.ts";
-import { MEDIUM } from "../initrd/init.ts";
+import { MEDIUM } from "../places.ts";
 import type { Settings } from "./settings.ts";
 import { WORK } from "./work.ts";
 

@@ -2,12 +2,11 @@ import { dhcpcdConf, makes, type Network, type Resolved, removals, resolve } fro
 import { K3osError } from "../../errors.ts";
 import type { ExecResult, Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { servicesRun } from "../openrc.ts";
+import { disableService, enableService, isEnabled, servicesRun } from "../openrc.ts";
 import { configuredNetwork, noteConfigured } from "./configured.ts";
 import { interfaces } from "./interfaces.ts";
 
 const DHCPCD_CONF = "/etc/dhcpcd.conf";
-const SERVICE = "/etc/runlevels/default/dhcpcd";
 
 /**
  * Makes the network what the configuration says: links, addresses and routes at once with ip(8), the rest by dhcpcd, which does not
@@ -67,7 +66,7 @@ export async function awaitCards(host: Host, network: Network, drivers: Promise<
 
 /** Whether dhcpcd has anything to look after. */
 export function usesDhcp(host: Host): boolean {
-  return host.stat(SERVICE) !== undefined;
+  return isEnabled(host, "dhcpcd");
 }
 
 /** Before the link is up, and again for links that were made just now. */
@@ -85,10 +84,10 @@ async function handOver(host: Host, dhcp: Resolved["dhcp"]): Promise<boolean> {
   const wanted = dhcpcdConf(existing, dhcp);
   if (wanted !== existing) host.write(DHCPCD_CONF, wanted);
   if (dhcp === undefined || dhcp.length > 0) {
-    host.symlink("/etc/init.d/dhcpcd", SERVICE);
+    enableService(host, "dhcpcd");
     return runs && wanted !== existing;
   }
-  host.remove(SERVICE);
+  disableService(host, "dhcpcd");
   if (runs) await run(host, ["rc-service", "dhcpcd", "stop"]);
   return false;
 }

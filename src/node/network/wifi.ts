@@ -1,7 +1,7 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { servicesRun } from "../openrc.ts";
+import { enableService, servicesRun } from "../openrc.ts";
 
 const PROGRAM = "/usr/sbin/wpa_supplicant";
 const SERVICE = "wpa_supplicant";
@@ -21,7 +21,6 @@ export async function joinWifi(host: Host, write: () => void): Promise<void> {
   }
   write();
   // Not in /etc/init.d from the beginning: OpenRC reads every script there at every boot.
-  host.symlink(`/usr/lib/k3os/services/${SERVICE}`, `/etc/init.d/${SERVICE}`);
-  host.symlink(`/etc/init.d/${SERVICE}`, `/etc/runlevels/default/${SERVICE}`);
+  enableService(host, SERVICE, `/usr/lib/k3os/services/${SERVICE}`);
   if (servicesRun(host)) await run(host, ["rc-service", SERVICE, "restart"]);
 }

@@ -1,8 +1,10 @@
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-import { type Handed, store, stored } from "./handed.ts";
+import { NODE_DATA } from "../places.ts";
+import { type SourceFiles, store, stored } from "./source-files.ts";
 
 /** What a cloud said last, for a boot at which it says nothing. */
-const CACHE = "/var/lib/rancher/k3os/data-source";
+const CACHE = `${NODE_DATA}/data-source`;
 const ORIGIN = `${CACHE}/origin.json`;
 
 interface Origin {
@@ -10,11 +12,11 @@ interface Origin {
   readonly machine: string;
 }
 
-/** Keeps what a source handed over. The directory of the last time is replaced as a whole. */
-export function remember(host: Host, source: string, handed: Handed): void {
+/** Keeps what a source said. The directory of the last time is replaced as a whole. */
+export async function remember(host: Host, source: string, files: SourceFiles): Promise<void> {
   const next = `${CACHE}.new`;
   host.remove(next);
-  store(host, handed, next);
+  await store(host, files, next);
   const origin: Origin = { source, machine: machineId(host) };
   host.write(`${next}/origin.json`, `${JSON.stringify(origin)}\n`, { mode: 0o600 });
   host.remove(CACHE);
@@ -22,15 +24,15 @@ export function remember(host: Host, source: string, handed: Handed): void {
 }
 
 /** What one of these sources said at an earlier boot of this machine; a copy of its disk in another machine is not it. */
-export function recall(host: Host, sources: readonly string[]): (Origin & { readonly handed: Handed }) | undefined {
-  if (host.stat(ORIGIN) === undefined) return undefined;
-  const origin = JSON.parse(host.readText(ORIGIN)) as Origin;
+export function recall(host: Host, sources: readonly string[]): (Origin & { readonly files: SourceFiles }) | undefined {
+  const text = readTextIf(host, ORIGIN);
+  if (text === undefined) return undefined;
+  const origin = JSON.parse(text) as Origin;
   if (!sources.includes(origin.source) || origin.machine !== machineId(host)) return undefined;
-  return { ...origin, handed: stored(host, CACHE) };
+  return { ...origin, files: stored(host, CACHE) };
 }
 
 /** The identity that firmware gives a machine (SMBIOS); empty where there is none. */
 function machineId(host: Host): string {
-  const path = "/sys/class/dmi/id/product_uuid";
-  return host.stat(path) ? host.readText(path).trim() : "";
+  return readTextIf(host, "/sys/class/dmi/id/product_uuid")?.trim() ?? "";
 }

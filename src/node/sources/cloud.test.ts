@@ -2,13 +2,16 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { type MemoryHost, memoryHost } from "../../host/memory.ts";
 import { remember } from "./cache.ts";
-import { greet, readCloud, readCloudVolume } from "./cloud.ts";
+import { readCloud, readCloudVolume, reportToCloud } from "./cloud.ts";
 import { type Answer, type Asked, expected, KEY, metadataService, USERDATA } from "./clouds.cases.ts";
 import { CLOUDS } from "./clouds.ts";
 import { fakeCurl, texts } from "./testing.ts";
 
 function machine(answer: (asked: Asked) => Answer | undefined, now = Date.UTC(2026, 0)): MemoryHost {
-  const host: MemoryHost = memoryHost({ now, programs: { curl: fakeCurl(() => host, answer) } });
+  const host: MemoryHost = memoryHost({
+    now,
+    programs: { blkid: () => ({ status: 2 }), curl: fakeCurl(() => host, answer) },
+  });
   return host;
 }
 
@@ -72,8 +75,8 @@ describe("a cloud's metadata service", () => {
       const url = new URL(`http://x/openstack/latest/${name}`);
       host.write(`/run/k3os/cidata/openstack/latest/${name}`, service({ method: "GET", url, headers: {} }).body);
     }
-    const handed = texts(await readCloudVolume(host, "openstack"));
-    expect(handed).toMatchObject({ userdata: USERDATA, ...expected.openstack });
+    const files = texts(await readCloudVolume(host, "openstack"));
+    expect(files).toMatchObject({ userdata: USERDATA, ...expected.openstack });
     expect(await readCloudVolume(host, "aws")).toBeUndefined();
   });
 
@@ -178,7 +181,7 @@ describe("a cloud's metadata service", () => {
   it("azure: hears that the machine is ready, and no other cloud does", async () => {
     const told: string[] = [];
     const host = machine(metadataService(KEY, told));
-    for (const name of Object.keys(CLOUDS)) await greet(host, name);
+    for (const name of Object.keys(CLOUDS)) await reportToCloud(host, name);
     expect(told).toHaveLength(1);
     expect(told[0]).toContain("<ContainerId>c0ffee</ContainerId>");
     expect(told[0]).toContain("<InstanceId>i-1.role</InstanceId><Health><State>Ready</State></Health>");
@@ -242,7 +245,7 @@ describe("packed user data", () => {
 
   it("that is broken stays as it is, for the layer to complain about", async () => {
     body = packed.subarray(0, 20);
-    const handed = await readCloud(host(), "packet");
-    expect(Buffer.from(handed?.userdata ?? "")).toEqual(packed.subarray(0, 20));
+    const files = await readCloud(host(), "packet");
+    expect(Buffer.from(files?.userdata ?? "")).toEqual(packed.subarray(0, 20));
   });
 });

@@ -1,10 +1,11 @@
 import { fromUtf8, utf8 } from "../../config/bytes.ts";
 import type { Host } from "../../host/host.ts";
+import type { OnFailure } from "../failure.ts";
 import { reportReady } from "./azure-ready.ts";
 import { recall } from "./cache.ts";
 import { CLOUDS, type Cloud, type Found } from "./clouds.ts";
 import { fetchAll, type Request } from "./fetch.ts";
-import type { Handed } from "./handed.ts";
+import type { SourceFiles } from "./source-files.ts";
 import { unpack } from "./userdata.ts";
 import { readVolume } from "./volume.ts";
 
@@ -18,32 +19,39 @@ export async function readCloud(
   host: Host,
   name: string,
   drivers: Promise<unknown> = Promise.resolve(),
-): Promise<Handed | undefined> {
+  onFailure?: OnFailure,
+): Promise<SourceFiles | undefined> {
   const cloud = CLOUDS[name];
   if (cloud === undefined) return undefined;
   const documents = await askService(host, cloud);
-  if (cloud.disc === undefined) return documents && interpret(host, cloud, documents);
+  if (cloud.disc === undefined) return documents && interpret(host, cloud, documents, onFailure);
   await drivers;
-  const disc = await readVolume(host, [cloud.disc.tag], { disc: [cloud.disc.path] });
-  if (disc?.disc !== undefined)
-    return interpret(host, cloud, { ...documents, hello: documents?.hello ?? utf8("{}"), ...disc });
-  const handed = documents && (await interpret(host, cloud, documents));
-  const earlier = handed?.userdata === undefined ? recall(host, [name])?.handed.userdata : undefined;
-  return handed && { ...handed, ...(earlier !== undefined && { userdata: earlier }) };
+  const disc = await readVolume(host, [cloud.disc.tag], { disc: [cloud.disc.path] }, onFailure);
+  if (disc?.disc !== undefined) {
+    const hello = documents?.hello ?? utf8("{}");
+    return interpret(host, cloud, { ...documents, hello, ...disc }, onFailure);
+  }
+  const files = documents && (await interpret(host, cloud, documents, onFailure));
+  const earlier = files?.userdata === undefined ? recall(host, [name])?.files.userdata : undefined;
+  return files && { ...files, ...(earlier !== undefined && { userdata: earlier }) };
 }
 
 /** Reads the volume on which some clouds hand over the same; `undefined` when there is none. */
-export async function readCloudVolume(host: Host, name: string): Promise<Handed | undefined> {
+export async function readCloudVolume(
+  host: Host,
+  name: string,
+  onFailure?: OnFailure,
+): Promise<SourceFiles | undefined> {
   const cloud = CLOUDS[name];
   if (cloud?.volume === undefined) return undefined;
   const { label, directory } = cloud.volume;
   const paths = Object.entries(cloud.documents).map(([document, path]) => [document, [directory + path]] as const);
-  const documents = await readVolume(host, [`LABEL=${label}`], Object.fromEntries(paths));
-  return documents && interpret(host, cloud, documents);
+  const documents = await readVolume(host, [`LABEL=${label}`], Object.fromEntries(paths), onFailure);
+  return documents && interpret(host, cloud, documents, onFailure);
 }
 
 /** Lets the cloud know that the machine is up, where it waits to hear so. */
-export async function greet(host: Host, name: string): Promise<void> {
+export async function reportToCloud(host: Host, name: string): Promise<void> {
   if (CLOUDS[name]?.reportsReady) await reportReady(host);
 }
 
@@ -63,7 +71,12 @@ async function askService(host: Host, cloud: Cloud): Promise<Bytes | undefined> 
   return Object.fromEntries(responses.map(([name, { status, body }]) => [name, status === 200 ? body : undefined]));
 }
 
-async function interpret(host: Host, cloud: Cloud, documents: Bytes): Promise<Handed | undefined> {
+async function interpret(
+  host: Host,
+  cloud: Cloud,
+  documents: Bytes,
+  onFailure?: OnFailure,
+): Promise<SourceFiles | undefined> {
   const hello = fromUtf8(documents.hello);
   if (hello === undefined) return undefined;
   const keys = fromUtf8(documents.keys);
@@ -82,7 +95,7 @@ async function interpret(host: Host, cloud: Cloud, documents: Bytes): Promise<Ha
   const hostname = typeof found.hostname === "string" ? shortened(found.hostname) : undefined;
   const authorized = (found.keys ?? []).filter((key) => typeof key === "string");
   return {
-    ...(userdata !== undefined && { userdata: await unpack(host, userdata) }),
+    ...(userdata !== undefined && { userdata: await unpack(host, userdata, onFailure) }),
     ...(hostname && { local_hostname: `${hostname}\n` }),
     ...(authorized.length > 0 && { "ssh/authorized_keys": `${authorized.join("\n")}\n` }),
     ...(found.network !== undefined && { "network-config": JSON.stringify(found.network) }),

@@ -1,5 +1,6 @@
 import type { Host } from "../../host/host.ts";
-import type { Handed } from "./handed.ts";
+import type { OnFailure } from "../failure.ts";
+import type { SourceFiles } from "./source-files.ts";
 import { unpack } from "./userdata.ts";
 import { readVolume } from "./volume.ts";
 
@@ -8,15 +9,13 @@ const TAGS = ["LABEL=cidata", "LABEL=CIDATA"];
 /** What we call it, and what a volume does; old k3OS also took a `config` in place of `user-data`. */
 const FILES = { userdata: ["user-data", "config"], "meta-data": ["meta-data"], "network-config": ["network-config"] };
 
-/**
- * The files of a NoCloud volume. `undefined` when the machine has no such volume. Format: cloud-init's NoCloud data source.
- */
-export async function readNoCloud(host: Host): Promise<Handed | undefined> {
-  const files = await readVolume(host, TAGS, FILES);
+/** The files of a NoCloud volume. `undefined` when the machine has no such volume. Format: cloud-init's NoCloud data source. */
+export async function readNoCloud(host: Host, onFailure?: OnFailure): Promise<SourceFiles | undefined> {
+  const files = await readVolume(host, TAGS, FILES, onFailure);
   if (files === undefined) return undefined;
   const { userdata, "meta-data": metadata, "network-config": network } = files;
   return {
-    ...(userdata && { userdata: await unpack(host, userdata) }),
+    ...(userdata && { userdata: await unpack(host, userdata, onFailure) }),
     ...(metadata && { "meta-data": metadata }),
     ...(network && { "network-config": network }),
   };

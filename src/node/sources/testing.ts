@@ -30,8 +30,8 @@ export function fakeCurl(host: () => MemoryHost, answer: (asked: Asked) => Answe
 }
 
 /** Bytes as text, to compare. */
-export function texts(handed: Readonly<Record<string, string | Uint8Array | undefined>> | undefined) {
-  if (handed === undefined) return undefined;
-  const entries = Object.entries(handed).map(([name, content]) => [name, Buffer.from(content ?? "").toString()]);
+export function texts(files: Readonly<Record<string, string | Uint8Array | undefined>> | undefined) {
+  if (files === undefined) return undefined;
+  const entries = Object.entries(files).map(([name, content]) => [name, Buffer.from(content ?? "").toString()]);
   return Object.fromEntries(entries) as Record<string, string>;
 }

@@ -1,27 +1,30 @@
 import { base64, base64Flaw, fromUtf8 } from "../../config/bytes.ts";
 import type { Host } from "../../host/host.ts";
+import { type OnFailure, rethrow } from "../failure.ts";
+import { RUN } from "../places.ts";
 
 /** What unpacked user data may grow to: far more than any config. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
  * User data as its author wrote it: out of base64 if it is nothing else, which no config is, and out of gzip. Clouds that store
- * text only get the one, and those that allow 16 KiB only the other, or both.
+ * text only get the one, and those that allow 16 KiB only the other, or both. What cannot be unpacked stays as it is: reading the
+ * layer says that it is gzip.
  */
-export async function unpack(host: Host, data: Uint8Array): Promise<Uint8Array> {
+export async function unpack(host: Host, data: Uint8Array, onFailure: OnFailure = rethrow): Promise<Uint8Array> {
   const text = isGzip(data) ? undefined : fromUtf8(data)?.trim();
   const packed = text !== undefined && /^[A-Za-z0-9+/\s]{8,}=*$/.test(text) && base64Flaw(text) === undefined;
   const decoded = packed ? base64(text) : data;
-  return isGzip(decoded) ? gunzip(host, decoded) : decoded;
+  if (!isGzip(decoded)) return decoded;
+  return (await gunzip(host, decoded).catch(onFailure)) ?? decoded;
 }
 
 function isGzip(data: Uint8Array): boolean {
   return data[0] === 0x1f && data[1] === 0x8b;
 }
 
-/** What cannot be unpacked stays as it is: reading the layer says that it is gzip. */
 async function gunzip(host: Host, data: Uint8Array): Promise<Uint8Array> {
-  const path = `/run/k3os/unpack.${host.monotonic()}`;
+  const path = `${RUN}/unpack.${host.monotonic()}`;
   host.write(path, "", { mode: 0o600 });
   try {
     const script = `set -o pipefail; gzip -dc | head -c ${MAX_BYTES} >"$0"`;
