@@ -81,7 +81,7 @@ export async function boot(host: Host): Promise<void> {
   // After the mounts of the configuration: k3s may keep its data on one of them.
   await stage("images", { mayFail }, () => provideImages(host));
   await stage("addresses", { mayFail }, () => showAddresses(host, allDrivers));
-  await stage("services", { mayFail }, () => chooseServices(host, config, facts, due));
+  await stage("service links", { mayFail }, () => chooseServices(host, config, facts, due));
   await stage("notes", { mayFail }, () =>
     keepPlan(host, { facts, layers: loaded.layers, steps, problems: loaded.problems }),
   );

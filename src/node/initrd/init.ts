@@ -50,7 +50,7 @@ export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Pr
     const errors = await stage("errors of the state partition", optional, () => errorsNoted(host, state));
     if (errors) await stage("repair of the state partition", essential, () => repairMounted(host, state));
   }
-  await stage("root", essential, () => mountRoot(host, volumes, (url) => fetchRoot(host, url, boot.bootCard)));
+  await stage("root image", essential, () => mountRoot(host, volumes, (url) => fetchRoot(host, url, boot.bootCard)));
   await stage("read ahead", optional, () => readAhead(host, `${SYSROOT}/usr/bin/k3s`));
 
   await stage("memory for what is written", essential, () => mountMemory(host, state === undefined ? "75%" : "25%"));
