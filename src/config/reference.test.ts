@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { CLOUD_NAMES } from "./clouds.ts";
 import { jsonSchema } from "./json-schema.ts";
 import { withReference } from "./reference.ts";
 import { schema } from "./schema.ts";
@@ -22,6 +23,12 @@ for (const [name, written] of Object.entries(pages)) {
     expect(readFileSync(path, "utf8")).toBe(written(page));
   });
 }
+
+it.each(CLOUD_NAMES)("docs/network.md says what %s gives as a data source", (name) => {
+  expect(readFileSync(join(root, "docs/network.md"), "utf8")).toMatch(
+    new RegExp(`^\\| \`${name}\` \\| .+ \\| .+ \\|$`, "m"),
+  );
+});
 
 describe("the JSON Schema", () => {
   const validate = new Ajv2020({ allowUnionTypes: true }).compile(jsonSchema());

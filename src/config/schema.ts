@@ -2,6 +2,7 @@
  * Every key of config.yaml: one entry here gives it its spellings, its type, its checks and its documentation. What the
  * node does about it is one entry in `plan.ts`.
  */
+import { CLOUD_NAMES } from "./clouds.ts";
 import { type Infer, list, map, struct, text } from "./kinds.ts";
 import { network } from "./network/schema.ts";
 import { file } from "./schema/file.ts";
@@ -29,7 +30,8 @@ const k3os = struct(
   {
     data_sources: list(text({ about: "A place.", check: values.dataSource }), {
       about:
-        "Where user data is looked for, in this order, until one answers: `cdrom` (a NoCloud volume), `file=/path`, or a cloud: `aws`, `azure`, `digitalocean`, `gcp`, `hetzner`, `openstack`, `packet`, `scaleway`, `vultr`.",
+        "Where user data is looked for, in this order, until one answers: `cdrom` (a NoCloud volume), `file=/path`, or a " +
+        `cloud: ${CLOUD_NAMES.map((name) => `\`${name}\``).join(", ")}.`,
       example: "[aws, cdrom]",
     }),
     modules: list(text({ about: "A module.", check: values.kernelModule }), {

@@ -1,5 +1,6 @@
 /** What the values of a config may look like. Each check says what it expects, and the way out where one is known. */
 
+import { CLOUD_NAMES } from "./clouds.ts";
 import type { Check, Complaint } from "./kinds.ts";
 import { isSecretName } from "./secrets.ts";
 
@@ -217,12 +218,12 @@ export const hostOrIp: Check = (text) =>
     ? undefined
     : { expected: "the name or address of a server", hint: "such as pool.ntp.org" };
 
-const DATA_SOURCES = /^(cdrom|aws|azure|digitalocean|gcp|hetzner|openstack|packet|scaleway|vultr|file=\/.+)$/;
+const DATA_SOURCES = new RegExp(`^(cdrom|${CLOUD_NAMES.join("|")}|file=/.+)$`);
 
 /** A source that this version does not know is passed over: the others may still answer. */
 export const dataSource: Check = (text) => {
   if (DATA_SOURCES.test(text)) return undefined;
-  const hint = "cdrom, file=/path, aws, azure, digitalocean, gcp, hetzner, openstack, packet, scaleway or vultr";
+  const hint = `cdrom, file=/path, ${CLOUD_NAMES.slice(0, -1).join(", ")} or ${CLOUD_NAMES.at(-1)}`;
   return { weight: "ignored", expected: "a data source", hint };
 };
 

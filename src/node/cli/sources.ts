@@ -1,6 +1,6 @@
+import { CLOUD_NAMES, isCloudName } from "../../config/clouds.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import { CLOUDS } from "../sources/clouds.ts";
 import { SOURCE_FILES, type SourceFiles } from "../sources/source-files.ts";
 import { namedSources, readSource } from "../sources/sources.ts";
 import { parseArguments } from "./arguments.ts";
@@ -12,8 +12,8 @@ import { parseArguments } from "./arguments.ts";
 export async function sourcesCommand(host: Host, args: readonly string[]): Promise<number> {
   const options = parseArguments(args, { flags: ["--json"], values: ["--only"] });
   const only = options["--only"];
-  if (only !== undefined && only !== "cdrom" && !/^file=\/./.test(only) && !(only in CLOUDS)) {
-    const hint = `Known: cdrom, file=/PATH, ${Object.keys(CLOUDS).join(", ")}.`;
+  if (only !== undefined && only !== "cdrom" && !/^file=\/./.test(only) && !isCloudName(only)) {
+    const hint = `Known: cdrom, file=/PATH, ${CLOUD_NAMES.join(", ")}.`;
     throw new K3osError("usage", `there is no data source "${only}"`, { hint });
   }
   if (!/^Uid:\s+0\s/m.test(host.readText("/proc/self/status"))) {

@@ -1,4 +1,5 @@
 import { fromUtf8, utf8 } from "../../config/bytes.ts";
+import { isCloudName } from "../../config/clouds.ts";
 import type { Host } from "../../host/host.ts";
 import type { OnFailure } from "../failure.ts";
 import { reportReady } from "./azure-ready.ts";
@@ -21,7 +22,7 @@ export async function readCloud(
   drivers: Promise<unknown> = Promise.resolve(),
   onFailure?: OnFailure,
 ): Promise<SourceFiles | undefined> {
-  const cloud = CLOUDS[name];
+  const cloud = cloudOf(name);
   if (cloud === undefined) return undefined;
   const documents = await askService(host, cloud);
   if (cloud.disc === undefined) return documents && interpret(host, cloud, documents, onFailure);
@@ -42,7 +43,7 @@ export async function readCloudVolume(
   name: string,
   onFailure?: OnFailure,
 ): Promise<SourceFiles | undefined> {
-  const cloud = CLOUDS[name];
+  const cloud = cloudOf(name);
   if (cloud?.volume === undefined) return undefined;
   const { label, directory } = cloud.volume;
   const paths = Object.entries(cloud.documents).map(([document, path]) => [document, [directory + path]] as const);
@@ -52,7 +53,11 @@ export async function readCloudVolume(
 
 /** Lets the cloud know that the machine is up, where it waits to hear so. */
 export async function reportToCloud(host: Host, name: string): Promise<void> {
-  if (CLOUDS[name]?.reportsReady) await reportReady(host);
+  if (cloudOf(name)?.reportsReady) await reportReady(host);
+}
+
+function cloudOf(name: string): Cloud | undefined {
+  return isCloudName(name) ? CLOUDS[name] : undefined;
 }
 
 async function askService(host: Host, cloud: Cloud): Promise<Bytes | undefined> {

@@ -1,5 +1,7 @@
 /** A small metadata service that speaks for all clouds, and what a node should make of it: for the unit tests and for a machine. */
 
+import type { CloudName } from "../../config/clouds.ts";
+
 export interface Asked {
   readonly method: string;
   /** As it was asked for: a machine tells only by host and path which cloud it means. */
@@ -19,7 +21,7 @@ const BASE64 = "I2Nsb3VkLWNvbmZpZwprM29zOgogIGxhYmVsczogeyBmcm9tOiBjbG91ZCB9Cg==
 export const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFooBarBaz cloud";
 
 /** What every cloud hands over; its host name is its own. */
-export const expected: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+export const expected: Readonly<Record<CloudName, Readonly<Record<string, string>>>> = {
   aws: { local_hostname: "ip-10-0-0-5.ec2.internal\n" },
   azure: { local_hostname: "vm-azure\n" },
   digitalocean: {

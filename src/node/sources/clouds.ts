@@ -4,6 +4,7 @@
  * Each follows the provider's own documentation of its metadata service.
  */
 import { parse as parseYaml } from "yaml";
+import type { CloudName } from "../../config/clouds.ts";
 import { readOvfEnvironment } from "./azure-disc.ts";
 import { ofDigitalOcean } from "./cloud-network.ts";
 import { ofOpenStack } from "./openstack-network.ts";
@@ -51,7 +52,7 @@ export interface Found {
 /** Where nearly all of them answer. */
 const LINK_LOCAL = "http://169.254.169.254";
 
-export const CLOUDS: Readonly<Record<string, Cloud>> = {
+export const CLOUDS: Readonly<Record<CloudName, Cloud>> = {
   aws: {
     url: `${LINK_LOCAL}/latest`,
     token: {

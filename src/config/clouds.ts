@@ -1,0 +1,21 @@
+/**
+ * The clouds that `k3os.data_sources` may name. How the service of each is asked is in `src/node/sources/clouds.ts`, what it
+ * answers in `clouds.cases.ts` beside it: both are tables by these names.
+ */
+export const CLOUD_NAMES = [
+  "aws",
+  "azure",
+  "digitalocean",
+  "gcp",
+  "hetzner",
+  "openstack",
+  "packet",
+  "scaleway",
+  "vultr",
+] as const;
+
+export type CloudName = (typeof CLOUD_NAMES)[number];
+
+export function isCloudName(text: string): text is CloudName {
+  return (CLOUD_NAMES as readonly string[]).includes(text);
+}
