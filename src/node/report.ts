@@ -13,22 +13,22 @@ export interface Report {
   readonly failures: readonly Failure[];
 }
 
-/**
- * Tells on the console what is wrong, and keeps it for those who come later. Failures of the boot, which `stage` has told already,
- * are kept until the next boot, whatever is reported later.
- */
+/** Tells on the console what is wrong, and keeps it for those who come later. Failures of the boot were told when they happened. */
 export async function report(host: Host, problems: readonly Problem[], failures: readonly Failure[]): Promise<void> {
-  const text = textOf(
+  const news = textOf(
     problems,
     failures.filter(({ boot }) => !boot),
   );
-  if (text !== "") console.log(`k3OS: the configuration has problems\n${text}`);
-  const ofBoot = lastReport(host).failures.filter(({ boot }) => boot);
-  const all = [...ofBoot, ...failures];
+  if (news !== "") console.log(`k3OS: the configuration has problems\n${news}`);
   await doAll([
-    () => host.write(REPORT, `${JSON.stringify({ problems, failures: all })}\n`, { mode: 0o600 }),
-    () => showAtLogin(host, textOf(problems, all)),
+    () => host.write(REPORT, `${JSON.stringify({ problems, failures })}\n`, { mode: 0o600 }),
+    () => showAtLogin(host, textOf(problems, failures)),
   ]);
+}
+
+/** The failures of this boot, which are reported until the next one, whatever is applied. */
+export function bootFailures(host: Host): Failure[] {
+  return lastReport(host).failures.filter(({ boot }) => boot);
 }
 
 /** The last report of this boot. */

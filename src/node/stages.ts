@@ -6,6 +6,9 @@ import { logToKernel } from "./kernel-log.ts";
 /** A JSON object a line. Format: docs/architecture.md, "What a node tells about its boot". */
 const BOOT_JSON = "/run/k3os/boot.json";
 
+/** What fails if boot.json cannot be written. */
+const NOTES = "notes of the boot";
+
 /** The program that a stage is part of: `init()` in the initrd or `boot()` in the root. */
 export type Part = "initrd" | "root";
 
@@ -61,7 +64,8 @@ export function stagesOf(host: Host, part: Part): Stages {
       if (stages.debug)
         logToKernel(host, `${stage} ${duration_s === undefined ? "at" : `took ${duration_s} s, until`} ${uptime_s} s`);
     } catch (error) {
-      fail("note stages of the boot", reasonOf(error));
+      // Once: what fails for one note fails for most.
+      if (!failures.some(({ step }) => step === NOTES)) fail(NOTES, reasonOf(error));
     }
   }
 

@@ -2,7 +2,7 @@ import { describe, type Phase, pending, plan } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
 import { readFacts } from "../facts.ts";
 import { loadConfig } from "../layers.ts";
-import { report } from "../report.ts";
+import { bootFailures, report } from "../report.ts";
 import { applySteps } from "./apply.ts";
 import { noteOutdated } from "./k3s.ts";
 import { keepPlan } from "./kept-plan.ts";
@@ -27,7 +27,7 @@ export async function applyConfig(host: Host, { restart }: ApplyOptions): Promis
   const failures = [];
   for (const phase of PHASES) failures.push(...(await applySteps(host, due, phase)));
   keepPlan(host, { facts, layers, steps, problems });
-  await report(host, problems, failures);
+  await report(host, problems, [...bootFailures(host), ...failures]);
   if (due.length < all.length) console.log("k3s takes this up when it is restarted: sudo rc-service k3s restart");
   return failures.length > 0 || problems.some(({ severity }) => severity === "error") ? 1 : 0;
 }

@@ -1,6 +1,6 @@
 import { pending } from "../../config/pending.ts";
 import type { Host } from "../../host/host.ts";
-import { report } from "../report.ts";
+import { bootFailures, report } from "../report.ts";
 import type { ApplyOptions } from "./apply-config.ts";
 import { keptPlan } from "./kept-plan.ts";
 import { observe } from "./observe.ts";
@@ -16,7 +16,7 @@ export async function applyPending(host: Host, options: ApplyOptions): Promise<n
   if (kept === undefined || pending(kept.steps, observe(seen.host)).length > 0) {
     return (await import("./apply-config.ts")).applyConfig(host, options);
   }
-  await report(host, kept.problems, []);
+  await report(host, kept.problems, bootFailures(host));
   if (kept.problems.length === 0) seen.keep();
   return kept.problems.some(({ severity }) => severity === "error") ? 1 : 0;
 }

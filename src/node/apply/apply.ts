@@ -2,7 +2,7 @@ import { describe, type Phase, type RenderedFile, render, type Step } from "../.
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { type Failure, reasonOf } from "../failure.ts";
+import { doAll, type Failure, reasonOf } from "../failure.ts";
 import { sysctlPath } from "../sysctl.ts";
 import { makeAccount, removeAccount } from "./accounts.ts";
 import { fetchText } from "./fetch.ts";
@@ -52,8 +52,8 @@ async function applyStep(host: Host, step: Step): Promise<void> {
     case "password":
       return setPasswordHash(host, step.user, step.hashed ? step.password : await hash(host, step.password));
     case "authorized-keys":
-      prepareLogin(host, step.user);
-      break;
+      // A key lets its owner in even where the home could not be made.
+      return doAll([() => prepareLogin(host, step.user), () => writeRendered(host, step)]);
     case "remote-keys":
       return fetchKeys(host, step, () => writeRendered(host, withFetched(step)));
     case "timezone":

@@ -13,13 +13,19 @@ interface Written {
 
 type Record = Readonly<{ [path: string]: Written }>;
 
-/** Writes a file by `write` and notes what was there before. */
+/** Writes a file by `write` and notes what was there before. If that cannot be told, the file is written first, and then this throws. */
 export function writeNoted(host: Host, path: string, write: () => void): void {
-  const record = read(host);
-  const known = record[path];
-  const before = known !== undefined && known.after === stateOf(host, path) ? known.before : textOf(host, path);
+  let before: string | null | undefined;
+  let failure: unknown;
+  try {
+    const known = read(host)[path];
+    before = known !== undefined && known.after === stateOf(host, path) ? known.before : textOf(host, path);
+  } catch (error) {
+    failure = error;
+  }
   write();
-  save(host, { ...record, [path]: { after: stateOf(host, path), before } });
+  if (before === undefined) throw failure;
+  save(host, { ...read(host), [path]: { after: stateOf(host, path), before } });
 }
 
 /** Puts back what was there before `writeNoted`, if the file is still as that left it. */

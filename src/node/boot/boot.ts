@@ -63,9 +63,14 @@ export async function boot(host: Host): Promise<void> {
   const { hostname: chosen } = loaded.config;
   const hostname = await stage("host name", { mayFail }, () => hostnameOf(host, chosen));
   const config: Config = { ...loaded.config, hostname: hostname ?? "k3os" };
-  if (hostname !== undefined) await stage("names", { mayFail }, () => keepNames(host, hostname, chosen));
+  if (hostname !== undefined && chosen === undefined)
+    await stage("keeping of the host name", { mayFail }, () => keepHostname(host, hostname));
+  const nodeName = hostname && (await stage("node name", { mayFail }, () => ensureNodeName(host, hostname)));
   await stage("network cards", { mayFail }, () => awaitCards(host, config, allDrivers));
-  const facts = (await stage("facts", { mayFail }, () => readFacts(host))) ?? UNKNOWN;
+  const facts = (await stage("facts", { mayFail }, () => readFacts(host))) ?? {
+    ...UNKNOWN,
+    ...(nodeName && { nodeName }),
+  };
   const steps = plan(config, facts);
   const due =
     (await stage("due steps", { mayFail }, () => pending(steps, observe(host)))) ?? dueEach(host, steps, failures);
@@ -86,8 +91,11 @@ export async function boot(host: Host): Promise<void> {
     keepPlan(host, { facts, layers: loaded.layers, steps, problems: loaded.problems }),
   );
   await disk;
-  await stage("report", { mayFail }, () => report(host, loaded.problems, failures));
+  const tell = () => report(host, loaded.problems, failures);
+  const told = failures.length;
+  await stage("report", { mayFail }, tell);
   reached("config");
+  if (failures.length > told) await stage("report of the last failures", { mayFail }, tell);
 }
 
 function isDebugged(host: Host): boolean {
@@ -96,11 +104,6 @@ function isDebugged(host: Host): boolean {
 
 function unreadable(layer: string, error: unknown): Failure {
   return { step: `read the layer ${layer}`, reason: reasonOf(error) };
-}
-
-/** Keeps the names that this boot has chosen for the node. */
-async function keepNames(host: Host, hostname: string, chosen: string | undefined): Promise<void> {
-  await doAll([() => chosen ?? keepHostname(host, hostname), () => ensureNodeName(host, hostname)]);
 }
 
 async function awaitCards(host: Host, { k3os }: Config, drivers: Promise<unknown>): Promise<void> {

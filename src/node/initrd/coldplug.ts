@@ -1,5 +1,6 @@
 import { readTextIf } from "../../host/files.ts";
 import { type Host, HostError } from "../../host/host.ts";
+import { throwAll } from "../failure.ts";
 
 /** Paravirtual devices: what a virtual machine boots from and talks through, found without probing. */
 export const FAST_BUSES = ["virtio", "vmbus", "xen"];
@@ -21,16 +22,26 @@ export interface Coldplug {
 /**
  * Loads the modules of the devices that the kernel has found so far, by the aliases that it gives for them
  * (Documentation/ABI/stable/sysfs-module, MODALIAS). Aliases that no module of this system has are passed over. Returns all that
- * was asked for up to now, for the next call. Drivers of real hardware may take seconds to look at it; this waits for them.
+ * was asked for up to now, for the next call. Drivers of real hardware may take seconds to look at it; this waits for them. A bus
+ * that cannot be read does not keep the others from their drivers; it is thrown afterwards.
  */
 export async function coldplug(
   host: Host,
   { known = new Set(), modules = [], buses = BUSES, storageOnly = false }: Coldplug = {},
 ): Promise<ReadonlySet<string>> {
-  const aliases = buses.flatMap((bus) => modaliases(host, `/sys/bus/${bus}/devices`));
+  const errors: unknown[] = [];
+  const aliases = buses.flatMap((bus) => {
+    try {
+      return modaliases(host, `/sys/bus/${bus}/devices`);
+    } catch (error) {
+      errors.push(error);
+      return [];
+    }
+  });
   const found = storageOnly ? aliases.filter((alias) => !NO_STORAGE.test(alias)) : aliases;
   const fresh = [...new Set([...found, ...modules])].filter((alias) => !known.has(alias));
   if (fresh.length > 0) await loadModules(host, fresh);
+  throwAll(errors);
   return new Set([...known, ...fresh]);
 }
 

@@ -1,6 +1,7 @@
 import { K3osError } from "../../errors.ts";
-import { type Host, HostError } from "../../host/host.ts";
+import type { Host } from "../../host/host.ts";
 import { STATE_LABEL } from "../../image/disk.ts";
+import { reasonOf } from "../failure.ts";
 import { logToKernel } from "../kernel-log.ts";
 import type { BootArguments, Mode, RootSource } from "./boot-arguments.ts";
 import { coldplug, FAST_BUSES } from "./coldplug.ts";
@@ -83,8 +84,7 @@ class Search {
         if (device !== undefined) return device;
       } catch (error) {
         // Devices come and go while they are looked at: the next try sees what is there then.
-        if (!(error instanceof HostError)) throw error;
-        this.#failed = error.message;
+        this.#failed = reasonOf(error);
       }
     }
     return undefined;
