@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import type { KernelName } from "../image/kernels.ts";
 import { parseLock } from "../image/lock.ts";
 import { type ImageSpec, parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
@@ -8,7 +9,7 @@ import type { BuiltImage } from "./image.ts";
 import { MAKERS, makerDigests } from "./makers.ts";
 import type { DiskOptions } from "./media/disk.ts";
 import { type DiskFormat, type Format, MEDIA } from "./media/index.ts";
-import { lockPackages } from "./package-lock.ts";
+import { chooseKernel, lockPackages } from "./package-lock.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost, checkSpecFiles } from "./preflight.ts";
 import { findProject, projectVersion } from "./project.ts";
@@ -40,6 +41,10 @@ export interface SpecText {
 export interface BuildOptions {
   /** What goes into the image: an image.yaml or its path; that of the repository if not given. */
   readonly spec?: string | SpecText;
+  /** The kernel: `cloud`, `metal`, or a Debian package. If not given, that of the spec, else of the lock, else `usualKernel`. */
+  readonly kernel?: string;
+  /** The kernel if nothing names one; what the medium usually has (`MEDIA`) if not given. */
+  readonly usualKernel?: KernelName;
   /** Path of a lock: build from exactly those packages. */
   readonly lock?: string;
   /** Ask the mirror for newer packages even if that was done less than a day ago. */
@@ -133,13 +138,14 @@ async function inWorkshop<T>(
     suites: [suite],
     keyring: resolve(specDirectory, keyring),
   }));
-  const kernelPackage = spec.kernel.package ?? base.kernel.packages[0] ?? "";
+  const usual = options.usualKernel ?? (purpose === "tools" ? "cloud" : MEDIA[purpose].kernel);
+  const kernel = chooseKernel(base.kernel.packages, options.kernel ?? spec.kernel.package, usual, givenLock);
   const [version, makers] = await Promise.all([projectVersion(project), makerDigests(project, MAKERS)]);
   const keepFailed = Boolean(env.K3OS_DEBUG);
   return runRecipe({ store, progress, makers, signal, jobs, keepFailed }, async (runner) => {
     const shared = { store, signal: runner.signal, offline };
     const result = await make({
-      ...{ project, spec, specDirectory, base, version, kernelPackage, runner, givenLock },
+      ...{ project, spec, specDirectory, base, version, kernelPackage: kernel, runner, givenLock },
       packages: packageSource({ ...shared, env, apt: { ...spec.apt, sources }, progress, refresh }),
       releases: k3sReleases({
         ...shared,
@@ -147,7 +153,7 @@ async function inWorkshop<T>(
         locked: givenLock?.k3s,
       }),
     });
-    rememberBuild(store, purpose, [specName, options.lock ?? ""], runner.used);
+    rememberBuild(store, purpose, [specName, options.lock ?? "", kernel ?? ""], runner.used);
     if (runner.made) await pruneStore(store);
     return result;
   });

@@ -43,12 +43,18 @@ export async function initialRoot(shop: Workshop, system: System): Promise<strin
     maker: "initrd",
     parts: await initrdParts(shop, system, {
       program: system.programs.init,
-      modules: shop.base.initrd.modules,
+      modules: diskModules(shop, system),
       overlays: ["os/initrd"],
     }),
     make: (work, parts) => makeInitrd(work, parts),
   });
   return join(directory, "initrd");
+}
+
+/** The modules that finding the root on a disk takes. */
+export function diskModules({ base }: Pick<Workshop, "base">, { lock }: Pick<System, "lock">): readonly string[] {
+  const isCloud = lock.packages.kernel?.some(({ name }) => name === base.kernel.packages.cloud);
+  return isCloud ? base.initrd.modules : [...base.initrd.modules, ...base.initrd.metal];
 }
 
 /** What an initrd is made of; `overlays` are paths in the project. */

@@ -1,12 +1,39 @@
+import { K3osError } from "../errors.ts";
+import { type KernelName, kernelPackage } from "../image/kernels.ts";
 import type { Lock } from "../image/lock.ts";
 import type { Workshop } from "./workshop.ts";
 
+/**
+ * The Debian package of the kernel: the one that was asked for, else that of the lock (`undefined`), else the usual one.
+ * A lock that does not hold what was asked for is an error.
+ */
+export function chooseKernel(
+  packages: Readonly<Record<KernelName, string>>,
+  asked: string | undefined,
+  usual: KernelName,
+  lock: Lock | undefined,
+): string | undefined {
+  if (lock === undefined) return kernelPackage(asked ?? usual, packages);
+  if (asked === undefined) return undefined;
+  const wanted = kernelPackage(asked, packages);
+  if (lock.packages.kernel?.some(({ name }) => name === wanted)) return wanted;
+  throw new K3osError("config", `The lock does not hold the kernel ${wanted}: it was made with another one.`, {
+    hint: "Build without naming a kernel, or with the lock of an image that has this one.",
+  });
+}
+
 /** The packages of each set with their versions: those of the given lock, else the newest. */
-export async function lockPackages({ givenLock, packages, base, spec, kernelPackage }: Workshop): Promise<Lock> {
+export async function lockPackages({
+  givenLock,
+  packages,
+  base,
+  spec,
+  kernelPackage: kernel,
+}: Workshop): Promise<Lock> {
   if (givenLock) return givenLock;
   return packages.resolve({
     root: { packages: [...base.packages, ...spec.packages], exclude: base.exclude },
-    kernel: { packages: [kernelPackage], exclude: base.kernel.exclude },
+    kernel: { packages: kernel === undefined ? [] : [kernel], exclude: base.kernel.exclude },
     tools: { packages: base.tools.packages, exclude: base.tools.exclude },
   });
 }

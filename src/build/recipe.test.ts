@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Lock, LockedPackage } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { identity } from "./identity.ts";
+import { diskModules } from "./initrd.ts";
 import { FORMATS, type Format, MEDIA } from "./media/index.ts";
 import { findProject } from "./project.ts";
 import { makeImage } from "./recipe.ts";
@@ -25,11 +26,11 @@ const locked = (name: string): LockedPackage => ({
   ...{ name, version: "1", architecture: "amd64", sha256: "0".repeat(64), size: 1 },
   ...{ archive: "debian", path: `pool/${name}.deb` },
 });
-const lock: Lock = {
+const lockWith = (kernel: string): Lock => ({
   format: 1,
   time: 0,
-  packages: { root: [locked("bash")], kernel: [locked("linux-image")], tools: [locked("mtools")] },
-};
+  packages: { root: [locked("bash")], kernel: [locked(kernel)], tools: [locked("mtools")] },
+});
 
 /** What later steps read of the results of earlier ones. */
 const results: Readonly<Record<string, readonly [path: string, text: string]>> = {
@@ -41,13 +42,16 @@ const results: Readonly<Record<string, readonly [path: string, text: string]>> =
 type Graph = Readonly<Record<string, Node>>;
 
 /** A workshop that makes nothing, and the graph of the steps that it was asked for. */
-function recordingWorkshop(spec = ""): { readonly shop: Workshop; readonly graph: Graph } {
+function recordingWorkshop(
+  spec = "",
+  kernel = "linux-image-cloud-amd64",
+): { readonly shop: Workshop; readonly graph: Graph } {
   const graph: Record<string, Node> = {};
   const paths = new Map<string, string>();
   const project = findProject();
   const place = mkdtempSync(join(directory, "results-"));
   const shop: Workshop = {
-    ...{ project, specDirectory: project, version: "1.0", kernelPackage: "linux-image", givenLock: undefined },
+    ...{ project, specDirectory: project, version: "1.0", kernelPackage: kernel, givenLock: undefined },
     spec: parseImageSpec(spec, "image.yaml"),
     base: parseBaseSpec(readFileSync(join(project, "os/base.yaml"), "utf8"), "os/base.yaml"),
     runner: {
@@ -64,7 +68,7 @@ function recordingWorkshop(spec = ""): { readonly shop: Workshop; readonly graph
         return path;
       },
     },
-    packages: { resolve: async () => lock, fetch: async () => {}, debs: "/debs" },
+    packages: { resolve: async () => lockWith(kernel), fetch: async () => {}, debs: "/debs" },
     releases: { resolve: async (version) => ({ version, sha256: "0".repeat(64) }), fetch: async () => "" },
   };
   return { shop, graph };
@@ -137,6 +141,26 @@ describe("the steps of a build", () => {
     expect(k3s).toEqual({ maker: "k3s", parts: ["release"], from: [] });
     expect(kube).toBeUndefined();
     expect(squashfs?.from).toContain("k3s");
+  });
+});
+
+describe("the modules of the initrd", () => {
+  const modulesFor = (kernel: string) => {
+    const { shop } = recordingWorkshop();
+    return diskModules(shop, { lock: lockWith(kernel) });
+  };
+
+  it("find sticks, disks and keyboards of real machines with the kernel for those", () => {
+    const metal = modulesFor("linux-image-amd64");
+    for (const module of ["usb-storage", "uas", "xhci_pci", "ehci_pci", "ohci_pci", "usbhid", "sd_mod", "sr_mod"])
+      expect(metal).toContain(module);
+    for (const module of ["ahci", "ata_piix", "nvme", "drivers/ata/{ata,sata}_*", "mmc_block"])
+      expect(metal).toContain(module);
+  });
+
+  it("are those of virtual machines with the cloud kernel", () => {
+    expect(modulesFor("linux-image-cloud-amd64")).not.toContain("usbhid");
+    expect(modulesFor("linux-image-cloud-amd64")).toContain("virtio_blk");
   });
 });
 

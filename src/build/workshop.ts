@@ -16,8 +16,8 @@ export interface Workshop {
   readonly specDirectory: string;
   readonly base: BaseSpec;
   readonly version: string;
-  /** The Debian package of the kernel. */
-  readonly kernelPackage: string;
+  /** The Debian package of the kernel; that of the given lock if there is one. */
+  readonly kernelPackage: string | undefined;
   readonly runner: Runner;
   readonly packages: PackageSource;
   readonly releases: Releases;

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import { K3osError } from "../errors.ts";
+import type { KernelName } from "./kernels.ts";
 
 const names = v.optional(v.array(v.string()), []);
 const octalMode = v.pipe(
@@ -82,8 +83,11 @@ const baseSchema = v.strictObject({
   groups: v.array(v.strictObject({ name: v.string(), gid: v.number() })),
   modes: v.array(v.strictObject({ path: absolutePath, mode: octalMode, owner: v.optional(owner, "0:0") })),
   directories: v.array(absolutePath),
-  kernel: v.strictObject(packageSet),
-  initrd: v.strictObject({ modules: v.array(v.string()), netboot: names }),
+  kernel: v.strictObject({
+    ...packageSet,
+    packages: v.strictObject({ cloud: v.string(), metal: v.string() } satisfies Record<KernelName, unknown>),
+  }),
+  initrd: v.strictObject({ modules: v.array(v.string()), metal: names, netboot: names }),
   tools: v.strictObject(packageSet),
 });
 

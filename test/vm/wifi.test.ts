@@ -8,7 +8,7 @@ const name = 'Büro "2"';
 
 /** An image that can join networks, and, for this test, be an access point. */
 const spec = `
-kernel: { package: linux-image-amd64, keep: ["drivers/net/wireless/**", "net/{mac80211,wireless}/**"] }
+kernel: { package: metal, keep: ["drivers/net/wireless/**", "net/{mac80211,wireless}/**"] }
 packages: [wpasupplicant, hostapd, iw]
 `;
 

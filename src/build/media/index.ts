@@ -1,3 +1,4 @@
+import type { KernelName } from "../../image/kernels.ts";
 import type { MadeImage, Workshop } from "../workshop.ts";
 import { type DiskOptions, rawDisk } from "./disk.ts";
 import { isoMedium } from "./iso.ts";
@@ -9,33 +10,42 @@ export type Format = "image" | "iso" | "netboot" | DiskFormat;
 
 /** An image in a form that a machine boots from. */
 export interface MediumKind {
-  /** For people: what it is, and what it is for. */
+  /** What it is, for people. */
   readonly title: string;
+  /** The kernel that it has unless `--kernel` or the spec names another one. */
+  readonly kernel: KernelName;
   /** Whether it is a disk: that has a place for a config and for kernel arguments, and a size of sectors. */
   readonly isDisk: boolean;
   /** Makes it, and returns the directory with its files. Only disks look at the options. */
   make(shop: Workshop, made: MadeImage, options: DiskOptions): Promise<string>;
 }
 
+/** What `./k3os build --format` makes. Whatever may get onto a real machine, or into VirtualBox, has the kernel for that. */
 export const MEDIA: { readonly [F in Format]: MediumKind } = {
   image: {
-    title: "kernel, initrd and root as files",
-    isDisk: false,
+    ...{ title: "the kernel, the initrd and the root as files", kernel: "cloud", isDisk: false },
     make: async (_, { image }) => image.dir,
   },
-  iso: { title: "a disc or a USB stick: BIOS, UEFI, Secure Boot", isDisk: false, make: isoMedium },
-  netboot: { title: "the image and boot.ipxe, for a boot server", isDisk: false, make: netbootSet },
-  raw: { title: "a disk, to be written byte by byte", isDisk: true, make: rawDisk },
-  qcow2: disk("qcow2", "QEMU, libvirt, Proxmox, OpenStack"),
-  vmdk: disk("vmdk", "VMware"),
-  ova: disk("ova", "a whole machine for VMware and VirtualBox"),
-  vhd: disk("vhd", "Hyper-V, Azure"),
-  vdi: disk("vdi", "VirtualBox"),
+  iso: {
+    ...{ title: "a disc or a USB stick: BIOS, UEFI, Secure Boot", kernel: "metal", isDisk: false },
+    make: isoMedium,
+  },
+  netboot: {
+    ...{ title: "the image, initrd-netboot and boot.ipxe, for a boot server", kernel: "cloud", isDisk: false },
+    make: netbootSet,
+  },
+  raw: { title: "a disk, to be written byte by byte", kernel: "metal", isDisk: true, make: rawDisk },
+  qcow2: virtual("qcow2", "cloud", "a disk for QEMU, libvirt, Proxmox, OpenStack"),
+  vmdk: virtual("vmdk", "metal", "a disk for VMware"),
+  ova: virtual("ova", "metal", "a whole machine for VMware and VirtualBox"),
+  // Hyper-V and Azure have Microsoft's own devices, which the cloud kernel knows.
+  vhd: virtual("vhd", "cloud", "a disk for Hyper-V and Azure"),
+  vdi: virtual("vdi", "metal", "a disk for VirtualBox"),
 };
 
 export const FORMATS = Object.keys(MEDIA) as Format[];
 export const DISK_FORMATS = FORMATS.filter((format) => MEDIA[format].isDisk) as DiskFormat[];
 
-function disk(format: VirtualDiskFormat, title: string): MediumKind {
-  return { title, isDisk: true, make: (shop, made, options) => virtualDisk(shop, made, format, options) };
+function virtual(format: VirtualDiskFormat, kernel: KernelName, title: string): MediumKind {
+  return { title, kernel, isDisk: true, make: (shop, made, options) => virtualDisk(shop, made, format, options) };
 }

@@ -4,7 +4,7 @@ import { IMAGE_FILES } from "../../image/disk.ts";
 import { ipxeScript } from "../../image/ipxe.ts";
 import { megabytes } from "../extract.ts";
 import type { BuiltImage } from "../image.ts";
-import { type InitrdParts, initrdParts, makeInitrd } from "../initrd.ts";
+import { diskModules, type InitrdParts, initrdParts, makeInitrd } from "../initrd.ts";
 import type { Work } from "../steps.ts";
 import type { MadeImage, Workshop } from "../workshop.ts";
 
@@ -18,7 +18,7 @@ const INITRD = "initrd-netboot";
 export async function netbootSet(shop: Workshop, { image, system }: MadeImage): Promise<string> {
   const initrd = await initrdParts(shop, system, {
     program: system.programs.netboot,
-    modules: [...shop.base.initrd.modules, ...shop.base.initrd.netboot],
+    modules: [...diskModules(shop, system), ...shop.base.initrd.netboot],
     overlays: ["os/initrd", "os/netboot"],
   });
   const step = { name: "netboot", title: "Netboot set", maker: "netboot" } as const;

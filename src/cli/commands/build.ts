@@ -15,6 +15,7 @@ interface BuildCommandOptions {
   readonly output?: string;
   readonly config?: string;
   readonly sectorSize?: "512" | "4096";
+  readonly kernel?: string;
   readonly spec?: string;
   readonly lock?: string;
   readonly refresh?: boolean;
@@ -30,6 +31,7 @@ export function buildCommand(io: Io): Command {
     .option("-o, --output <dir>", "copy the files there, instead of printing where they are kept")
     .option("--config <file>", "a config.yaml to put onto a disk; checked first")
     .addOption(new Option("--sector-size <bytes>", "for disks with sectors of 4096 bytes").choices(["512", "4096"]))
+    .option("--kernel <which>", "cloud, metal or a Debian package, instead of the one that the medium usually has")
     .option("--spec <file>", "the image.yaml that says what goes in, instead of os/image.yaml")
     .option("--lock <file>", "build from exactly the packages of that lock (an earlier build's lock.json)")
     .option("--refresh", "ask for newer packages, even if that was done today")
@@ -41,6 +43,7 @@ export function buildCommand(io: Io): Command {
     ["./k3os build --format iso -o .", "k3os.iso in this directory"],
     ["./k3os build --format raw -o .", "k3os.raw, to be written onto a disk"],
     ["./k3os build --format qcow2 --config node.yaml -o .", "a disk that knows what it will be"],
+    ["./k3os build --format qcow2 --kernel metal -o .", "with the drivers of real machines"],
     ["./k3os build --refresh", "with today's security fixes"],
     ["./k3os build --lock lock.json -o out", "an earlier image again, byte for byte"],
   );
@@ -69,9 +72,10 @@ function readConfig({ config, sectorSize, format }: BuildCommandOptions, io: Io)
 
 async function make(options: BuildCommandOptions, config: string | undefined, progress: Progress, io: Io) {
   const { buildMedium } = await import("../../build/index.ts");
-  const { format, spec, lock, sectorSize, refresh = false, offline = false } = options;
+  const { format, kernel, spec, lock, sectorSize, refresh = false, offline = false } = options;
   const buildOptions: BuildOptions & DiskOptions = {
     ...{ progress, signal: io.signal, refresh, offline, config },
+    ...(kernel !== undefined && { kernel }),
     ...(spec !== undefined && { spec }),
     ...(lock !== undefined && { lock }),
     ...(sectorSize !== undefined && { sectorSize: Number(sectorSize) as SectorSize }),

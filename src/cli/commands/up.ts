@@ -171,7 +171,7 @@ async function prepare(options: UpOptions, context: BuildOptions): Promise<Prepa
   if (own !== undefined) {
     const boot: Boot = { kind: "disk", firmware };
     if (hasDisk(options.name)) return { image: await build(context), boot, disk: own };
-    const { image, dir } = await buildDisk("raw", { ...context, arguments: [lateTimer] });
+    const { image, dir } = await buildDisk("raw", { ...context, usualKernel: "cloud", arguments: [lateTimer] });
     return { image, boot, disk: { ...own, from: join(dir, "k3os.raw") } };
   }
   const image = await build(context);

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import type { Lock } from "../image/lock.ts";
+import { FORMATS, MEDIA } from "./media/index.ts";
+import { chooseKernel } from "./package-lock.ts";
+
+const packages = { cloud: "linux-image-cloud-amd64", metal: "linux-image-amd64" };
+const metal = {
+  ...{ name: packages.metal, version: "6.12", architecture: "amd64", sha256: "0".repeat(64), size: 1 },
+  ...{ archive: "debian", path: "pool/linux.deb" },
+};
+const lock: Lock = { format: 1, time: 0, packages: { kernel: [metal] } };
+
+describe("the kernel", () => {
+  it("is what the medium usually has, unless another one is asked for by name or by package", () => {
+    expect(chooseKernel(packages, undefined, "cloud", undefined)).toBe("linux-image-cloud-amd64");
+    expect(chooseKernel(packages, "metal", "cloud", undefined)).toBe("linux-image-amd64");
+    expect(chooseKernel(packages, "linux-image-rt-amd64", "cloud", undefined)).toBe("linux-image-rt-amd64");
+  });
+
+  it("of a lock stays as it is", () => {
+    expect(chooseKernel(packages, undefined, "cloud", lock)).toBeUndefined();
+    expect(chooseKernel(packages, "metal", "cloud", lock)).toBe("linux-image-amd64");
+  });
+
+  it("cannot be one that the lock does not hold", () => {
+    expect(() => chooseKernel(packages, "cloud", "cloud", lock)).toThrow(
+      expect.objectContaining({ kind: "config", message: expect.stringContaining("linux-image-cloud-amd64") }),
+    );
+  });
+});
+
+it("media that may get onto a real machine have the kernel for it, others the cloud kernel", () => {
+  const withMetal = FORMATS.filter((format) => MEDIA[format].kernel === "metal");
+  expect(withMetal).toEqual(["iso", "raw", "vmdk", "ova", "vdi"]);
+});
