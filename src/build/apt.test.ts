@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openApt, parsePrintedUris } from "./apt.ts";
-import { isOlder } from "./kube.ts";
 import { findMirrors, mirrorsIn } from "./mirror.ts";
 
 describe("the mirror", () => {
@@ -79,17 +78,5 @@ describe("packages that cannot be had", () => {
 
   it("are told from a mirror that does not answer", { timeout: 60_000 }, async () => {
     await expect(download("http://no-such-mirror.invalid")).rejects.toThrow("The package mirror cannot be read: ");
-  });
-});
-
-describe("the version of Go", () => {
-  it.each([
-    ["1.26.8", "1.26", false],
-    ["1.26", "1.26.0", false],
-    ["1.25.9", "1.26", true],
-    ["1.26.1", "1.26.2", true],
-    ["2.0", "1.26", false],
-  ])("%s against %s: older is %s", (version, wanted, expected) => {
-    expect(isOlder(version, wanted)).toBe(expected);
   });
 });

@@ -5,6 +5,7 @@ import type { KernelName } from "../image/kernels.ts";
 import { parseLock } from "../image/lock.ts";
 import { type ImageSpec, parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
+import { type GoToolchain, goToolchain } from "./go.ts";
 import type { BuiltImage } from "./image.ts";
 import { MAKERS, makerDigests } from "./makers.ts";
 import type { DiskOptions } from "./media/disk.ts";
@@ -105,6 +106,11 @@ export function toolsTree(options: BuildOptions = {}): Promise<Tools> {
   return inWorkshop("tools", options, async (shop) => makeToolsTree(shop, await lockPackages(shop)));
 }
 
+/** The Go compiler that Kubernetes is built and tested with, fetched if need be. */
+export function goCompiler(options: BuildOptions = {}): Promise<GoToolchain> {
+  return inWorkshop("go", options, goToolchain);
+}
+
 /** Removes from the cache what the latest builds do not need and nobody used for days. Returns how many results that were. */
 export function prune(options: Pick<BuildOptions, "env"> & PruneOptions = {}): Promise<number> {
   return pruneStore(openStore(cacheDirectory(options.env ?? process.env)), options);
@@ -113,12 +119,14 @@ export function prune(options: Pick<BuildOptions, "env"> & PruneOptions = {}): P
 const specHint = "Copy os/image.yaml from the repository and edit it.";
 const lockHint = "Every image has its own beside it: `lock.json`.";
 
+type Purpose = Format | "tools" | "go";
+
 /**
  * Reads what the build is made from, and runs `make` on it. `purpose` tells builds apart of which the latest is kept in
  * the cache, together with spec and lock.
  */
 async function inWorkshop<T>(
-  purpose: Format | "tools",
+  purpose: Purpose,
   options: BuildOptions,
   make: (shop: Workshop) => Promise<T>,
 ): Promise<T> {
@@ -138,7 +146,7 @@ async function inWorkshop<T>(
     suites: [suite],
     keyring: resolve(specDirectory, keyring),
   }));
-  const usual = options.usualKernel ?? (purpose === "tools" ? "cloud" : MEDIA[purpose].kernel);
+  const usual = options.usualKernel ?? (purpose === "tools" || purpose === "go" ? "cloud" : MEDIA[purpose].kernel);
   const kernel = chooseKernel(base.kernel.packages, options.kernel ?? spec.kernel.package, usual, givenLock);
   const [version, makers] = await Promise.all([projectVersion(project), makerDigests(project, MAKERS)]);
   const keepFailed = Boolean(env.K3OS_DEBUG);

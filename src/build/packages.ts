@@ -30,8 +30,11 @@ export interface PackageOptions {
 
 /** Where the build gets its packages. */
 export interface PackageSource {
-  /** The packages of each set, newest versions; from the cache while the last answer is younger than a day. */
-  resolve(sets: Readonly<Record<string, PackageSet>>): Promise<Lock>;
+  /**
+   * The packages of each set, newest versions; from the cache while the last answer is younger than a day. `title` is
+   * what the progress shows.
+   */
+  resolve(sets: Readonly<Record<string, PackageSet>>, title?: string): Promise<Lock>;
   /** Puts the packages into `debs`, as `<sha256>.deb`. */
   fetch(packages: readonly LockedPackage[], log: (line: string) => void, update: (text: string) => void): Promise<void>;
   readonly debs: string;
@@ -55,8 +58,8 @@ export function packageSource(options: PackageOptions): PackageSource {
 
   return {
     debs,
-    async resolve(sets) {
-      const display = options.progress.step("Package versions");
+    async resolve(sets, title = "Package versions") {
+      const display = options.progress.step(title);
       const files = Object.entries(sets).map(([name, set]) => ({ name, set, path: cachePath(store, options, set) }));
       const known = files.every(({ path }) => existsSync(path));
       const fresh = known && files.every(({ path }) => Date.now() - statSync(path).mtimeMs < dayMs);

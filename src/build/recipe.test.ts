@@ -92,7 +92,7 @@ describe("the steps of a build", () => {
       "root-packages": { maker: "packages", parts: ["finish", "packages", "tools"], from: ["tools-packages"] },
       "kernel-packages": { maker: "kernel", parts: ["drop", "keep", "packages", "tools"], from: ["tools-packages"] },
       loader: { maker: "loader", parts: ["tools"], from: ["tools-packages"] },
-      kube: { maker: "kube", parts: ["go", "source"], from: [] },
+      kube: { maker: "kube", parts: ["source"], from: [] },
       initrd: {
         maker: "initrd",
         parts: ["kernel", "modules", "overlays", "packages", "program", "time", "tools"],

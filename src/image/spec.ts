@@ -89,6 +89,7 @@ const baseSchema = v.strictObject({
   }),
   initrd: v.strictObject({ modules: v.array(v.string()), metal: names, netboot: names }),
   tools: v.strictObject(packageSet),
+  go: v.strictObject(packageSet),
 });
 
 /** What a user adds to the image: `image.yaml`. */

@@ -1,15 +1,18 @@
 import { join } from "node:path";
 import { findProject } from "../../build/project.ts";
 import type { Io } from "../io.ts";
+import { withProgress } from "../progress/index.ts";
 import { runTool } from "./run.ts";
 import type { Tally, Timed } from "./tally.ts";
 
 /** Shows a line per package, and what a failed test printed. `go test` vets what it tests. */
 export async function goTest(io: Io): Promise<Tally> {
+  const { goCompiler } = await import("../../build/index.ts");
+  const { env } = await withProgress(io, false, (progress) => goCompiler({ progress, signal: io.signal }));
   const report = new GoReport((text) => io.stdout.write(text));
   const status = await runTool(["sh", "test.sh", "-json"], io, {
     cwd: join(findProject(), "kube"),
-    env: { GOTOOLCHAIN: "local" },
+    env,
     onLine: (line) => report.add(line),
   });
   return report.tally(status);
