@@ -40,13 +40,13 @@ export async function copyProject(
       await linkTree(join(cache, name), join(own, name)); // hard links are quick and take no space
     }
     // Go's cache lies in the user's cache directory, too: without this, the copy's would be empty.
-    const goCache = isCold ? join(directory, "cache/go-build") : await currentGoCache(signal);
+    const goCache = isCold ? join(directory, "cache/go-build") : currentGoCache(cache);
     return {
       project: copy,
       env: {
         XDG_CACHE_HOME: join(directory, "cache"),
         XDG_STATE_HOME: join(directory, "state"),
-        ...(goCache !== "" && { GOCACHE: goCache }),
+        GOCACHE: goCache,
       },
       append: (path, text) => appendFileSync(join(copy, path), text),
       remove,
@@ -57,8 +57,8 @@ export async function copyProject(
   }
 }
 
-async function currentGoCache(signal: AbortSignal): Promise<string> {
-  return (await runCommand(["go", "env", "GOCACHE"], { signal }).catch(() => "")).trim();
+function currentGoCache(cache: string): string {
+  return process.env.GOCACHE || join(dirname(cache), "go-build");
 }
 
 async function copyWorkingTree(project: string, copy: string, signal: AbortSignal): Promise<void> {
