@@ -20,16 +20,20 @@ const (
 	maxIdleTime = 10 * time.Second
 )
 
-// open returns a database whose connections keep their statements prepared, and whose writers take turns.
+// open returns a database whose connections keep their statements prepared, and whose transactions go through one
+// writer. Every transaction is taken for one that writes, as kine's are.
 //
-// kine hands over the same few texts anew for each request; to parse and plan them took longer than to run them. And a
-// writer that meets another one sleeps inside SQLite, for up to a tenth of a second a time, where it could be called.
-func open(dsn string) (*sql.DB, error) {
+// kine hands over the same few texts anew for each request; to parse and plan them took longer than to run them.
+func open(ctx context.Context, dsn string) (*sql.DB, error) {
 	c, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(connector{c, make(chan struct{}, 1)})
+	conn, err := connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector{c, newWriter(conn)})
 	db.SetMaxIdleConns(maxIdle)
 	db.SetConnMaxIdleTime(maxIdleTime)
 	return db, nil
@@ -37,11 +41,22 @@ func open(dsn string) (*sql.DB, error) {
 
 type connector struct {
 	driver.Connector
-	turn chan struct{} // full while somebody writes
+	writer *writer
 }
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	opened, err := c.Connector.Connect(ctx)
+	conn, err := connect(ctx, c.Connector)
+	if err != nil {
+		return nil, err
+	}
+	return &session{connection: conn, writer: c.writer}, nil
+}
+
+// Close is called by the end of the database.
+func (c connector) Close() error { return c.writer.close() }
+
+func connect(ctx context.Context, c driver.Connector) (*connection, error) {
+	opened, err := c.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +64,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("SQLite's driver is not the one that was expected"), opened.Close())
 	}
-	return &connection{conn, c.turn, map[string]sqliteStmt{}}, nil
+	return &connection{conn, map[string]sqliteStmt{}}, nil
 }
 
 // sqliteConn and sqliteStmt are what SQLite's driver offers and a connection uses or passes on.
@@ -68,19 +83,72 @@ type sqliteStmt interface {
 	driver.StmtQueryContext
 }
 
+// A session is one of database/sql's connections. It reads through a connection of its own, and is lent the writer's for
+// a transaction.
+type session struct {
+	*connection
+	writer *writer
+	member *member // of a transaction that is going on
+}
+
+// BeginTx waits for the turn of this transaction.
+func (s *session) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
+	m, err := s.writer.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.member = m
+	return transaction{s}, nil
+}
+
+// ExecContext passes errors on as they are, for kine looks at their type.
+func (s *session) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	if s.member == nil {
+		return s.connection.ExecContext(ctx, text, args)
+	}
+	return s.member.exec(ctx, text, args)
+}
+
+// QueryContext passes errors on as they are, for kine looks at their type.
+func (s *session) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	if s.member == nil {
+		return s.connection.QueryContext(ctx, text, args)
+	}
+	return s.member.query(ctx, text, args)
+}
+
+// PrepareContext is for the statements that kine itself keeps. None belongs to a transaction.
+func (s *session) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
+	if s.member != nil {
+		return nil, errors.New("the datastore prepares no statements inside of a transaction")
+	}
+	return s.connection.PrepareContext(ctx, text)
+}
+
+// A transaction ends with the first call of either method: database/sql makes one.
+type transaction struct{ session *session }
+
+func (t transaction) Commit() error   { return t.session.leave().commit() }
+func (t transaction) Rollback() error { return t.session.leave().rollback() }
+
+func (s *session) leave() *member {
+	m := s.member
+	s.member = nil
+	return m
+}
+
 // planOnce turns kine's parameters into expressions, which changes nothing but that the planner cannot look at their values.
 // Where it did, SQLite planned a statement anew whenever it was given others: a kept statement was prepared again by each
 // use, at a third of its cost.
 func planOnce(text string) string { return strings.ReplaceAll(text, "?", "+?") }
 
-// A connection is never used by two goroutines at once: database/sql sees to that.
+// A connection keeps its statements. It is never used by two goroutines at once: database/sql sees to that, and the
+// writer's turns.
 type connection struct {
 	sqliteConn
-	turn chan struct{}
 	idle map[string]sqliteStmt // by text; a statement that runs is not in here
 }
 
-// PrepareContext is for the statements that kine itself keeps.
 func (c *connection) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
 	return c.sqliteConn.PrepareContext(ctx, planOnce(text))
 }
@@ -109,7 +177,6 @@ func (c *connection) giveBack(text string, s sqliteStmt) error {
 	return nil
 }
 
-// ExecContext passes errors on as they are, for kine looks at their type.
 func (c *connection) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	s, err := c.take(ctx, text)
 	if err != nil {
@@ -123,7 +190,6 @@ func (c *connection) ExecContext(ctx context.Context, text string, args []driver
 	return r, c.giveBack(text, s)
 }
 
-// QueryContext passes errors on as they are, for kine looks at their type.
 func (c *connection) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	s, err := c.take(ctx, text)
 	if err != nil {
@@ -135,21 +201,6 @@ func (c *connection) QueryContext(ctx context.Context, text string, args []drive
 		return nil, err
 	}
 	return &rows{r, func() error { return c.giveBack(text, s) }}, nil
-}
-
-// BeginTx waits for its turn: every transaction of kine's writes.
-func (c *connection) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	select {
-	case c.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	tx, err := c.sqliteConn.BeginTx(ctx, o)
-	if err != nil {
-		<-c.turn
-		return nil, err
-	}
-	return &transaction{tx, c.turn}, nil
 }
 
 func (c *connection) Close() error {
@@ -167,19 +218,3 @@ type rows struct {
 }
 
 func (r *rows) Close() error { return errors.Join(r.Rows.Close(), r.giveBack()) }
-
-// A transaction ends its turn with the one call that ends it.
-type transaction struct {
-	driver.Tx
-	turn chan struct{}
-}
-
-func (t *transaction) Commit() error {
-	defer func() { <-t.turn }()
-	return t.Tx.Commit()
-}
-
-func (t *transaction) Rollback() error {
-	defer func() { <-t.turn }()
-	return t.Tx.Rollback()
-}

@@ -22,7 +22,7 @@ const insert = "INSERT INTO t(name) VALUES (?)"
 // testDB has a table and no patience: a writer that meets another one fails.
 func testDB(t *testing.T) *sql.DB {
 	t.Helper()
-	db, err := open("file://" + filepath.Join(t.TempDir(), "test.db") +
+	db, err := open(t.Context(), "file://"+filepath.Join(t.TempDir(), "test.db")+
 		"?_pragma=busy_timeout(0)&_pragma=journal_mode(WAL)&_txlock=immediate")
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestMoreTextsThanAreKept(t *testing.T) {
 
 // A parameter whose value the planner cannot see must not lead it elsewhere: the same indexes, in the same order.
 func TestPlansStayTheSame(t *testing.T) {
-	name, _ := dataSource(t.TempDir(), "")
+	name, _ := SQLite{}.dataSource(t.TempDir())
 	_, dialect, err := kine.NewVariant(t.Context(), &sync.WaitGroup{}, "sqlite3", &drivers.Config{DataSourceName: name})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/k3s-io/kine/pkg/drivers"
 	"github.com/k3s-io/kine/pkg/drivers/sqlite"
+	"github.com/k3s-io/kine/pkg/logstructured/sqllog"
 	"github.com/k3s-io/kine/pkg/server"
 	"github.com/sirupsen/logrus"
 	"google.golang.org/grpc"
@@ -35,21 +36,51 @@ const (
 	etcdVersion = "3.6.6"
 )
 
-// Listen opens the database in dir, creating it the first time, and serves etcd's protocol on a Unix socket beside it.
-// It returns the endpoint for --etcd-servers. The service ends with ctx; SQLite's journal makes a kill harmless.
+// An Endpoint is what an API server needs to know of its datastore.
+type Endpoint struct {
+	URL string // for --etcd-servers
+}
+
+// SQLite is a datastore in a file of this machine.
+type SQLite struct {
+	Dir string // created if there is none; holds the file and the socket
+	// Name is the user's own for the database, sqlite://FILE?PARAMETERS in kine's spelling, or "" for a file in Dir. How
+	// durable his is he says himself, in its parameters.
+	Name string
+
+	more string // further parameters of SQLite's, for tests
+}
+
+// Open opens the database, creating it the first time, and serves etcd's protocol on a Unix socket. The service ends
+// with ctx. A kill or a power cut at any time is harmless: what was acknowledged is on the disk.
 //
 // kine's own endpoint package would do the same, but it links every database that kine knows, and two message brokers.
-func Listen(ctx context.Context, dir, endpoint string) (string, error) {
+func (s SQLite) Open(ctx context.Context) (Endpoint, error) {
 	logrus.SetLevel(logrus.WarnLevel)
-	dir, err := filepath.Abs(dir)
+	dir, err := filepath.Abs(s.Dir)
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
 	}
 	if err != nil {
-		return "", fmt.Errorf("cannot create the datastore's directory: %w", err)
+		return Endpoint{}, fmt.Errorf("cannot create the datastore's directory: %w", err)
 	}
-	name, ours := dataSource(dir, endpoint)
-	backend, dialect, err := sqlite.NewVariant(ctx, &sync.WaitGroup{}, "sqlite3", &drivers.Config{
+	backend, err := s.backend(ctx, dir)
+	if err != nil {
+		return Endpoint{}, fmt.Errorf("cannot open the datastore in %s (is the disk full or the file damaged?): %w", dir, err)
+	}
+	if err := backend.Start(ctx); err != nil {
+		return Endpoint{}, fmt.Errorf("cannot start the datastore in %s: %w", dir, err)
+	}
+	socket := filepath.Join(dir, "kine.sock")
+	if err := serve(ctx, backend, socket); err != nil {
+		return Endpoint{}, fmt.Errorf("cannot serve the datastore on %s: %w", socket, err)
+	}
+	return Endpoint{URL: scheme + "://" + socket}, nil
+}
+
+func (s SQLite) backend(ctx context.Context, dir string) (server.Backend, error) {
+	name, ours := s.dataSource(dir)
+	config := &drivers.Config{
 		DataSourceName: name,
 		// Without a poll interval watches stall: zero is not "kine's default" when kine is a library.
 		PollInterval:     time.Second,
@@ -58,32 +89,31 @@ func Listen(ctx context.Context, dir, endpoint string) (string, error) {
 		CompactTimeout:   5 * time.Second,
 		CompactMinRetain: 1000,
 		CompactBatchSize: 1000,
-	})
+	}
+	var running sync.WaitGroup
+	_, dialect, err := sqlite.NewVariant(ctx, &running, "sqlite3", config)
 	if err != nil {
-		return "", fmt.Errorf("cannot open the datastore in %s (is the disk full or the file damaged?): %w", dir, err)
+		return nil, err
 	}
 	if ours {
-		db, err := open("file://" + name)
-		if err == nil {
-			err = db.PingContext(ctx)
-		}
+		db, err := open(ctx, "file://"+name)
 		if err != nil {
-			return "", fmt.Errorf("cannot open the datastore in %s: %w", dir, err)
+			return nil, err
 		}
+		context.AfterFunc(ctx, func() { _ = db.Close() })
 		_ = dialect.DB.Close() // it has made the tables
 		dialect.DB = db
-		context.AfterFunc(ctx, func() { _ = db.Close() })
 	}
-	if err := backend.Start(ctx); err != nil {
-		return "", fmt.Errorf("cannot start the datastore in %s: %w", dir, err)
-	}
-	socket := filepath.Join(dir, "kine.sock")
+	return newBackend(sqllog.New(dialect, &running, config)), nil
+}
+
+func serve(ctx context.Context, backend server.Backend, socket string) error {
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", err
+		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "unix", socket)
 	if err != nil {
-		return "", err
+		return err
 	}
 	s := grpc.NewServer(
 		// By default a client that asks every half minute whether the server is still there is thrown out for it.
@@ -97,18 +127,17 @@ func Listen(ctx context.Context, dir, endpoint string) (string, error) {
 		}
 	}()
 	context.AfterFunc(ctx, s.Stop)
-	return scheme + "://" + socket, os.Chmod(socket, 0o600)
+	return os.Chmod(socket, 0o600)
 }
 
-// parameters are SQLite's settings, kine's own, as the driver wants them. A commit does not wait for the disk, so a power
-// failure may take back the last moments, but never damages the file.
-const parameters = "_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"
+// parameters are SQLite's settings, as its driver for Go spells them. They are kine's own but for synchronous: with
+// NORMAL a commit does not wait for the disk, and a power cut takes back the last seconds.
+const parameters = "_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
 
-// dataSource is kine's name for the database, and whether it is ours to open: a user who gives a name of his own also
-// gives its parameters, in kine's spelling.
-func dataSource(dir, endpoint string) (name string, ours bool) {
-	if dsn, ok := strings.CutPrefix(endpoint, "sqlite://"); ok && dsn != "" {
+// dataSource is kine's name for the database, and whether it is ours to open.
+func (s SQLite) dataSource(dir string) (name string, ours bool) {
+	if dsn, ok := strings.CutPrefix(s.Name, "sqlite://"); ok && dsn != "" {
 		return dsn, false
 	}
-	return filepath.Join(dir, "state.db") + "?" + parameters, true
+	return filepath.Join(dir, "state.db") + "?" + parameters + s.more, true
 }

@@ -10,11 +10,16 @@ import (
 // newClient talks with an empty datastore of its own.
 func newClient(t *testing.T) *clientv3.Client {
 	t.Helper()
-	endpoint, err := Listen(t.Context(), t.TempDir(), "")
+	return newClientIn(t, t.TempDir(), "")
+}
+
+func newClientIn(t *testing.T, dir, more string) *clientv3.Client {
+	t.Helper()
+	endpoint, err := SQLite{Dir: dir, more: more}.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: 10 * time.Second})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint.URL}, DialTimeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,10 +86,11 @@ func TestWhatExpires(t *testing.T) {
 }
 
 func TestDataSource(t *testing.T) {
-	if name, ours := dataSource("/d", ""); name != "/d/state.db?"+parameters || !ours {
+	if name, ours := (SQLite{}).dataSource("/d"); name != "/d/state.db?"+parameters || !ours {
 		t.Errorf("by default %s, %v", name, ours)
 	}
-	if name, ours := dataSource("/d", "sqlite:///e.db?_synchronous=FULL"); name != "/e.db?_synchronous=FULL" || ours {
+	own := SQLite{Name: "sqlite:///e.db?_synchronous=NORMAL"}
+	if name, ours := own.dataSource("/d"); name != "/e.db?_synchronous=NORMAL" || ours {
 		t.Errorf("a user's own is %s, %v; want it as it is", name, ours)
 	}
 }

@@ -114,17 +114,17 @@ const nodePatience = 10 * time.Second
 func prepare(dbContext context.Context, cfg config.Server, host hostFacts, store *pki.Store) (components, error) {
 	var (
 		g    errgroup.Group
-		etcd string
+		etcd datastore.Endpoint
 	)
 	g.Go(func() error { return ensureCredentials(cfg, store) })
 	g.Go(func() (err error) {
-		etcd, err = datastore.Listen(dbContext, cfg.ServerDir("db"), cfg.DatastoreEndpoint)
+		etcd, err = datastore.SQLite{Dir: cfg.ServerDir("db"), Name: cfg.DatastoreEndpoint}.Open(dbContext)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return components{}, err
 	}
-	return parseComponents(cfg, host, store, etcd)
+	return parseComponents(cfg, host, store, etcd.URL)
 }
 
 // runControlPlane waits for the API and starts what works with it in g.
