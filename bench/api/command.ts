@@ -9,13 +9,14 @@ import { asStep, withProgress } from "../../src/cli/progress/index.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import { rounded, spread } from "../statistics.ts";
 import { cell, type Table } from "../table.ts";
-import { type Start, startOnce } from "./server.ts";
+import { manyClients, type Start, startOnce } from "./server.ts";
 
 interface ApiOptions extends OutputOptions {
   readonly runs: number;
   readonly timeout: number;
   readonly idle?: number;
-  readonly k3s?: string;
+  readonly creates?: number;
+  readonly k3s?: readonly string[];
 }
 
 /** A server's first start, which makes all certificates, and the next one on the same data. */
@@ -40,7 +41,8 @@ export function apiCommand(io: Io): Command {
         86_400,
       ),
     )
-    .option("--k3s <file>", "the binary to measure, instead of the image's")
+    .addOption(numberOption("--creates <count>", "also create so many objects after the first start", 16, 100_000))
+    .option("--k3s <file...>", "the binaries to measure, in turns, instead of the image's")
     .addOption(jsonOption())
     .addOption(markdownOption())
     .action((options: ApiOptions) => runApi(options, io));
@@ -48,35 +50,35 @@ export function apiCommand(io: Io): Command {
 
 async function runApi(options: ApiOptions, io: Io): Promise<void> {
   const { signal } = io;
-  const starts = await withProgress(io, quiet(options), async (progress) => {
-    const k3s = options.k3s ?? (await build({ progress, signal })).k3s;
+  const measured = await withProgress(io, quiet(options), async (progress) => {
+    const binaries = options.k3s ?? [(await build({ progress, signal })).k3s];
     const title = `Start the server ${options.runs} times`;
     return asStep(progress, title, async (update) => {
-      const done: Starts[] = [];
-      while (done.length < options.runs) {
-        update(`${done.length + 1}`);
-        done.push(await startTwice(k3s, options, signal));
+      const done = binaries.map((k3s) => ({ k3s, starts: [] as Starts[] }));
+      for (let run = 1; run <= options.runs; run++) {
+        update(`${run}`);
+        for (const { k3s, starts } of done) starts.push(await startTwice(k3s, options, signal));
       }
       return done;
     });
   });
-  printMeasured(io, options, [{ title: "The k3s server as a process, median (least–most)", table: table(starts) }], {
-    runs: options.runs,
-    api_ready_s: rounded(over(starts, "first", "readySeconds")?.median, 3),
-    api_cpu_s: rounded(over(starts, "first", "cpuSeconds")?.median, 3),
-    restart_ready_s: rounded(over(starts, "again", "readySeconds")?.median, 3),
-    restart_cpu_s: rounded(over(starts, "again", "cpuSeconds")?.median, 3),
-    idle_cpu_ms_per_s: rounded(over(starts, "first", "idleCpu")?.median, 1),
-    starts,
-  });
+  const title = (k3s: string) => (measured.length === 1 ? "The k3s server as a process" : k3s);
+  printMeasured(
+    io,
+    options,
+    measured.map(({ k3s, starts }) => ({ title: `${title(k3s)}, median (least–most)`, table: table(starts) })),
+    { runs: options.runs, binaries: measured.map(({ k3s, starts }) => ({ k3s, ...medians(starts), starts })) },
+  );
 }
 
-async function startTwice(k3s: string, { timeout, idle }: ApiOptions, signal: AbortSignal): Promise<Starts> {
+async function startTwice(k3s: string, options: ApiOptions, signal: AbortSignal): Promise<Starts> {
+  const { timeout, idle, creates } = options;
   const dir = mkdtempSync(join(tmpdir(), "k3os-bench-api-"));
   try {
-    const options = { timeoutMs: timeout * 1000, signal };
-    const first = await startOnce(k3s, dir, { ...options, ...(idle !== undefined && { idleSeconds: idle }) });
-    return { first, again: await startOnce(k3s, dir, options) };
+    const both = { timeoutMs: timeout * 1000, signal };
+    const more = { ...(idle !== undefined && { idleSeconds: idle }), ...(creates !== undefined && { creates }) };
+    const first = await startOnce(k3s, dir, { ...both, ...more });
+    return { first, again: await startOnce(k3s, dir, both) };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -86,16 +88,40 @@ function over(starts: readonly Starts[], which: keyof Starts, what: keyof Start)
   return spread(starts.map((pair) => pair[which][what]));
 }
 
+function medians(starts: readonly Starts[]): Record<string, number | undefined> {
+  const first = (what: keyof Start, digits: number) => rounded(over(starts, "first", what)?.median, digits);
+  const again = (what: keyof Start, digits: number) => rounded(over(starts, "again", what)?.median, digits);
+  return {
+    api_ready_s: first("readySeconds", 3),
+    api_cpu_s: first("cpuSeconds", 3),
+    stop_s: first("stopSeconds", 3),
+    restart_ready_s: again("readySeconds", 3),
+    restart_cpu_s: again("cpuSeconds", 3),
+    idle_cpu_ms_per_s: first("idleCpu", 1),
+    creates_per_s: first("createsOfOne", 0),
+    creates_per_s_many_clients: first("createsOfMany", 0),
+  };
+}
+
 function table(starts: readonly Starts[]): Table {
   const row = (title: string, what: keyof Start, digits = 2) => [
     title,
     cell(over(starts, "first", what), digits),
     cell(over(starts, "again", what), digits),
   ];
-  const idle =
-    over(starts, "first", "idleCpu") === undefined ? [] : [row("idle, ms of processor time a second", "idleCpu", 1)];
+  /** Rows of what is measured only if it is asked for. */
+  const optional = [
+    row("idle, ms of processor time a second", "idleCpu", 1),
+    row("objects created a second by one client", "createsOfOne", 0),
+    row(`objects created a second by ${manyClients} clients`, "createsOfMany", 0),
+  ].filter(([, first]) => first !== cell(undefined));
   return {
     head: ["", "first start", "restart"],
-    rows: [row("API ready, s", "readySeconds"), row("of it processor time, s", "cpuSeconds"), ...idle],
+    rows: [
+      row("API ready, s", "readySeconds"),
+      row("of it processor time, s", "cpuSeconds"),
+      row("stop, s", "stopSeconds"),
+      ...optional,
+    ],
   };
 }

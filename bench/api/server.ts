@@ -1,26 +1,35 @@
 import { once } from "node:events";
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
-import { Agent, request } from "node:https";
 import { join } from "node:path";
 import { K3osError } from "../../src/errors.ts";
 import { type ChildProcess, start } from "../../src/process/run.ts";
 import { freePort } from "../../src/vm/ports.ts";
 import { lastLines } from "../../src/vm/serial.ts";
 import { poll, sleep } from "../../src/vm/wait.ts";
+import { type Api, connect, createsPerSecond } from "./client.ts";
 import { cpuSeconds } from "./cpu.ts";
 
 /** The time until the API was ready, and the processor time of it. */
 export interface Start {
   readonly readySeconds: number;
   readonly cpuSeconds: number;
+  /** From the signal to the end of the process. */
+  readonly stopSeconds: number;
   /** Milliseconds of processor time a second of an idle server. */
   readonly idleCpu?: number;
+  /** Objects created a second: by one client, and by `manyClients` at once. */
+  readonly createsOfOne?: number;
+  readonly createsOfMany?: number;
 }
+
+export const manyClients = 16;
 
 export interface StartOptions {
   readonly timeoutMs: number;
   /** Then measure the idle server for this long. */
   readonly idleSeconds?: number;
+  /** Then create this many objects with one client, and as many with `manyClients`. */
+  readonly creates?: number;
   readonly signal: AbortSignal;
 }
 
@@ -32,7 +41,7 @@ const stagesFile = "/run/k3s/stages.json";
 
 /** Starts a server without a node on the data in `dir`, waits until its API is ready, measures it, and stops it. */
 export async function startOnce(k3s: string, dir: string, options: StartOptions): Promise<Start> {
-  const { timeoutMs, idleSeconds, signal } = options;
+  const { timeoutMs, idleSeconds, creates, signal } = options;
   const port = await freePort();
   const argv = await serverArguments(dir, port);
   const [log, kubeconfig] = [join(dir, "k3s.log"), join(dir, "k3s.yaml")];
@@ -48,16 +57,35 @@ export async function startOnce(k3s: string, dir: string, options: StartOptions)
     await awaitReady(child, port, { log, kubeconfig }, signal, timeoutMs);
     const readySeconds = (performance.now() - started) / 1000;
     const cpu = () => cpuSeconds(readFileSync(`/proc/${child.pid}/stat`, "utf8"));
-    const measured = { readySeconds, cpuSeconds: cpu() };
-    if (idleSeconds === undefined) return measured;
-    await sleep(settleMs, signal);
-    const before = cpu();
-    await sleep(idleSeconds * 1000, signal);
-    return { ...measured, idleCpu: ((cpu() - before) * 1000) / idleSeconds };
+    const atReady = { readySeconds, cpuSeconds: cpu() };
+    const created = creates === undefined ? {} : await measureCreates(port, kubeconfig, creates, signal);
+    const idle = idleSeconds === undefined ? {} : { idleCpu: await measureIdle(cpu, idleSeconds, signal) };
+    const stopping = performance.now();
+    await stop(child);
+    return { ...atReady, ...created, ...idle, stopSeconds: (performance.now() - stopping) / 1000 };
   } finally {
     await stop(child);
     process.removeListener("exit", kill);
     if (!hadStages) rmSync(stagesFile, { force: true });
+  }
+}
+
+/** Milliseconds of processor time a second, `cpu` being the seconds so far. */
+async function measureIdle(cpu: () => number, seconds: number, signal: AbortSignal): Promise<number> {
+  await sleep(settleMs, signal);
+  const before = cpu();
+  await sleep(seconds * 1000, signal);
+  return ((cpu() - before) * 1000) / seconds;
+}
+
+async function measureCreates(port: number, kubeconfig: string, count: number, signal: AbortSignal) {
+  const api = connect(port, kubeconfig, manyClients);
+  if (api === undefined) throw new K3osError("machine", `${kubeconfig} has no key of the administrator.`);
+  try {
+    const createsOfOne = await createsPerSecond(api, 1, count, signal);
+    return { createsOfOne, createsOfMany: await createsPerSecond(api, manyClients, count, signal) };
+  } finally {
+    api.close();
   }
 }
 
@@ -91,12 +119,12 @@ async function awaitReady(
   child.once("exit", (code, by) => {
     ended = `it ended with ${code === null ? by : `status ${code}`}`;
   });
-  let agent: Agent | undefined;
+  let api: Api | undefined;
   try {
     const ask = async () => {
       if (ended !== undefined) return ended;
-      agent ??= administrator(kubeconfig);
-      return agent !== undefined && (await isReady(port, agent, signal)) ? "ready" : undefined;
+      api ??= connect(port, kubeconfig, 1);
+      return (await api?.ask("GET", "/readyz")) === 200 ? "ready" : undefined;
     };
     const answer = await poll(ask, { timeoutMs, everyMs: 10, signal });
     if (answer === "ready") return;
@@ -105,32 +133,8 @@ async function awaitReady(
       hint: `The last lines of its log:\n${lastLines(readFileSync(log, "utf8"), 20)}`,
     });
   } finally {
-    agent?.destroy();
+    api?.close();
   }
-}
-
-/** Connects with the certificate of the kubeconfig; `undefined` until the server has written it. */
-function administrator(kubeconfig: string): Agent | undefined {
-  if (!existsSync(kubeconfig)) return undefined;
-  const text = readFileSync(kubeconfig, "utf8");
-  const data = (field: string) => Buffer.from(new RegExp(`^ *${field}: (\\S+)$`, "m").exec(text)?.[1] ?? "", "base64");
-  const [ca, cert, key] = [
-    data("certificate-authority-data"),
-    data("client-certificate-data"),
-    data("client-key-data"),
-  ];
-  return key.length === 0 ? undefined : new Agent({ keepAlive: true, maxSockets: 1, ca, cert, key });
-}
-
-function isReady(port: number, agent: Agent, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const asked = request({ host: "127.0.0.1", port, path: "/readyz", agent, signal }, (response) => {
-      response.resume().once("end", () => resolve(response.statusCode === 200));
-    });
-    asked.once("error", () => resolve(false));
-    asked.setTimeout(1000, () => asked.destroy(new Error("no answer")));
-    asked.end();
-  });
 }
 
 async function stop(child: ChildProcess): Promise<void> {

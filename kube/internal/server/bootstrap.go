@@ -18,8 +18,8 @@ import (
 	"k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy"
 )
 
-// writers is how many objects are written side by side: enough to keep SQLite busy on two cores.
-const writers = 4
+// writers is how many objects are written side by side: so many that they share the syncs of the disk.
+const writers = 16
 
 // bootstrapRBAC brings Kubernetes' own roles and bindings up to date by upstream's rules. It lists what exists first, so
 // a start that finds everything in place costs four requests instead of three hundred.
