@@ -8,16 +8,11 @@ export interface Mounted {
 
 /** What is mounted, in the order in which it was (proc_pid_mounts(5)). */
 export function readMounts(host: Host): Mounted[] {
-  const lines = host.readText("/proc/self/mounts").trim().split("\n");
+  const lines = host.readText("/proc/mounts").trim().split("\n");
   return lines.map((line) => {
     const [source = "", target = ""] = line.split(" ").map(unquoted);
     return { source, target };
   });
-}
-
-/** Whether something is mounted at this path. */
-export function isMounted(host: Host, path: string): boolean {
-  return readMounts(host).some(({ target }) => target === path);
 }
 
 /** Spaces and the like are octal in the mount tables of the kernel. */

@@ -1,10 +1,12 @@
 import { K3osError } from "../errors.ts";
+import { readTextIf } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { type Failure, reasonOf } from "./failure.ts";
 import { logToKernel } from "./kernel-log.ts";
+import { RUN } from "./places.ts";
 
 /** A JSON object a line. Format: docs/architecture.md, "What a node tells about its boot". */
-const BOOT_JSON = "/run/k3os/boot.json";
+const BOOT_JSON = `${RUN}/boot.json`;
 
 /** What fails if boot.json cannot be written. */
 const NOTES = "notes of the boot";
@@ -58,7 +60,7 @@ export function stagesOf(host: Host, part: Part): Stages {
   function note(stage: string, details: Omit<Stage, "stage" | "uptime_s">): void {
     try {
       const line: Stage = { stage, uptime_s: uptime(host), ...details };
-      host.mkdir("/run/k3os");
+      host.mkdir(RUN);
       host.append(BOOT_JSON, `${JSON.stringify(line)}\n`);
       const { uptime_s, duration_s } = line;
       if (stages.debug)
@@ -104,8 +106,7 @@ export function uptime(host: Host): number {
 
 /** The stages and marks of this boot so far. */
 export function savedStages(host: Host): readonly Stage[] {
-  if (host.stat(BOOT_JSON) === undefined) return [];
-  const lines = host.readText(BOOT_JSON).trim().split("\n");
+  const lines = readTextIf(host, BOOT_JSON)?.trim().split("\n") ?? [];
   return lines.map((line) => JSON.parse(line) as Stage);
 }
 

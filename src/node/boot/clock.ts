@@ -1,8 +1,9 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { RUN } from "../places.ts";
 
 /** That the clock was wrong, for `wait-for-clock`. */
-export const CLOCK_WAS_WRONG = "/run/k3os/clock-was-wrong";
+export const CLOCK_WAS_WRONG = `${RUN}/clock-was-wrong`;
 
 /** Files that were written at a time that has passed: the image's, the time daemon's, the log of the last boot, the cluster's. */
 const WITNESSES = [

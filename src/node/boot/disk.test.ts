@@ -20,7 +20,7 @@ function machine({ disk = "vda", partition = "vda3", diskSize, filled, cmdline =
   const device = `/sys/devices/pci/block/${disk}`;
   const host = memoryHost({
     files: {
-      "/proc/self/mounts": `/dev/root / squashfs ro 0 0\n/dev/${partition} /run/k3os/state ext4 rw 0 0\n`,
+      "/proc/mounts": `/dev/root / squashfs ro 0 0\n/dev/${partition} /run/k3os/state ext4 rw 0 0\n`,
       "/proc/cmdline": `${cmdline}\n`,
       [`${device}/size`]: `${diskSize}\n`,
       [`${device}/${partition}/start`]: `${start}\n`,
@@ -107,7 +107,7 @@ describe("maintainDisk", () => {
   });
 
   it("has nothing to do on a live system", async () => {
-    const host = memoryHost({ files: { "/proc/self/mounts": "/dev/root / squashfs ro 0 0\n" } });
+    const host = memoryHost({ files: { "/proc/mounts": "/dev/root / squashfs ro 0 0\n" } });
     await maintainDisk(host);
     expect(host.ran).toEqual([]);
   });

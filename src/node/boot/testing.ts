@@ -25,7 +25,7 @@ export function nodeAtBoot(): MemoryHost {
       ].join(" "),
       "/proc/uptime": "12.34 5.6\n",
       "/proc/meminfo": "MemTotal:        1000000 kB\n",
-      "/proc/self/mounts": "/dev/root / squashfs ro 0 0\n/dev/vda3 /run/k3os/state ext4 rw 0 0\n",
+      "/proc/mounts": "/dev/root / squashfs ro 0 0\n/dev/vda3 /run/k3os/state ext4 rw 0 0\n",
       "/proc/sys/kernel/random/uuid": "11111111-2222-4333-8444-555555555555\n",
       "/proc/sys/kernel/hostname": "(none)\n",
       "/proc/sys/kernel/panic": "0\n",

@@ -1,4 +1,5 @@
 import { formatProblem } from "../../config/problem.ts";
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { observeK3s } from "../apply/k3s.ts";
 import { readFacts } from "../facts.ts";
@@ -51,7 +52,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     ...facts,
     uptime_s: uptime(host),
     addresses,
-    data_source: host.stat(DATA_SOURCE) ? host.readText(DATA_SOURCE) : "",
+    data_source: readTextIf(host, DATA_SOURCE) ?? "",
     k3s,
     ready,
     config_problems: problems.length + failures.length,

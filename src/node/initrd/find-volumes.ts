@@ -1,4 +1,5 @@
 import { K3osError } from "../../errors.ts";
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { STATE_LABEL } from "../../image/disk.ts";
 import { reasonOf } from "../failure.ts";
@@ -109,9 +110,6 @@ function disks(host: Host): string[] {
 }
 
 function bySerial(host: Host, serial: string): string | undefined {
-  const device = disks(host).find((disk) => {
-    const path = `/sys/block/${disk}/serial`;
-    return host.stat(path) !== undefined && host.readText(path).trim() === serial;
-  });
+  const device = disks(host).find((disk) => readTextIf(host, `/sys/block/${disk}/serial`)?.trim() === serial);
   return device === undefined ? undefined : `/dev/${device}`;
 }

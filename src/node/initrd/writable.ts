@@ -1,13 +1,14 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { DATA, SYSTEM } from "../../image/disk.ts";
+import { RUN } from "../places.ts";
 import { type Mount, mount, mountAll } from "./mount.ts";
 
 /** Writable places that begin with what the image has there. `/usr/local` is `/var/local`, as in old k3OS. */
 const COPIED = ["var", "home", "opt"];
 
 /** A file system in memory: for `/etc`, and on a live system for everything that is written. */
-export const MEMORY = "/run/k3os/live";
+export const MEMORY = `${RUN}/live`;
 
 /** `size` as mount(8) takes it for a tmpfs. */
 export async function mountMemory(host: Host, size: string): Promise<void> {

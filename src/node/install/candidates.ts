@@ -1,6 +1,8 @@
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { SMALLEST_DISK_MIB } from "../../image/disk.ts";
 import { formatBytes } from "../format-bytes.ts";
+import { type Mounted, readMounts, unquoted } from "../mounts.ts";
 import { MEDIUM } from "../places.ts";
 import { readAllContents } from "./contents.ts";
 import { type Disk, readDisks } from "./disks.ts";
@@ -20,11 +22,6 @@ export async function findCandidates(host: Host): Promise<Candidate[]> {
     const member = memberOf(contents.get(disk.path) ?? []);
     return { disk, ...(refusal !== undefined && { refusal }), ...(member !== undefined && { memberOf: member }) };
   });
-}
-
-interface Mounted {
-  readonly source: string;
-  readonly target: string;
 }
 
 function whyNot(host: Host, disk: Disk, mounts: readonly Mounted[], swaps: readonly string[]): string | undefined {
@@ -48,30 +45,10 @@ function whyNot(host: Host, disk: Disk, mounts: readonly Mounted[], swaps: reado
   return undefined;
 }
 
-function readMounts(host: Host): Mounted[] {
-  return lines(host, "/proc/mounts").map((line) => {
-    const [source = "", target = ""] = line.split(" ");
-    return { source: unquote(source), target: unquote(target) };
-  });
-}
-
+/** The devices of /proc/swaps, which begins with a line of headings. */
 function readSwaps(host: Host): string[] {
-  return lines(host, "/proc/swaps")
-    .slice(1)
-    .map((line) => unquote(line.split(/\s+/)[0] ?? ""));
-}
-
-function lines(host: Host, path: string): string[] {
-  if (host.stat(path) === undefined) return [];
-  return host
-    .readText(path)
-    .split("\n")
-    .filter((line) => line !== "");
-}
-
-/** Spaces and the like are octal in these files (proc_pid_mounts(5)). */
-function unquote(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
+  const lines = readTextIf(host, "/proc/swaps")?.trim().split("\n") ?? [];
+  return lines.slice(1).map((line) => unquoted(line.split(/\s+/)[0] ?? ""));
 }
 
 /** Devices that are made of this one: volume groups, RAID arrays, encrypted volumes. */
@@ -85,7 +62,7 @@ function describeHolder(host: Host, holder: string): string {
   const named = `/sys/block/${holder}/dm/name`;
   if (host.stat(named) === undefined) return `/dev/${holder}`;
   const uuid = `/sys/block/${holder}/dm/uuid`;
-  const kind = host.stat(uuid) === undefined ? "" : host.readText(uuid);
+  const kind = readTextIf(host, uuid) ?? "";
   const what = kind.startsWith("LVM-")
     ? "the LVM volume"
     : kind.startsWith("CRYPT-")

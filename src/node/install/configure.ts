@@ -1,12 +1,13 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { applyConfig } from "../apply/apply-config.ts";
+import { NODE_DATA } from "../places.ts";
 import type { Asker } from "../terminal/ask.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { type NodeConfig, showConfig } from "./node-config.ts";
 
 /** The layer that is the node's own. */
-const LOCAL = "/var/lib/rancher/k3os/config.yaml";
+const LOCAL = `${NODE_DATA}/config.yaml`;
 
 /** Gives the running system a config in place of an installation, and applies it. */
 export async function configureSystem(
@@ -22,7 +23,7 @@ export async function configureSystem(
   if ((await asker.ask({ kind: "confirm", title, initial: false })) !== true) {
     throw new K3osError("interrupted", "nothing was changed");
   }
-  host.mkdir(LOCAL.slice(0, LOCAL.lastIndexOf("/")));
+  host.mkdir(NODE_DATA);
   host.write(LOCAL, config.text, { mode: 0o600 });
   const status = await applyConfig(host, { restart: true });
   if (status !== 0) throw new K3osError("host", "not everything could be applied; see above");

@@ -1,5 +1,6 @@
 import { K3osError } from "../../errors.ts";
 import { biosLoader } from "../../formats/grub-bios.ts";
+import { parentOf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { BIOS_BOOT, ESP, ESP_LOADERS, espEntries, LOADER, LOADER_FILES, partitionDevice } from "../../image/disk.ts";
@@ -52,7 +53,7 @@ async function writeEsp(host: Host, { path }: Disk, loader: string): Promise<voi
     writeEntries(host, esp.target, espEntries());
     for (const { path: file, from } of ESP_LOADERS) {
       const target = `${esp.target}${file}`;
-      host.mkdir(target.slice(0, target.lastIndexOf("/")));
+      host.mkdir(parentOf(target));
       await run(host, ["cp", `${loader}/${from}`, `${target}.new`]);
       await run(host, ["sync", `${target}.new`]);
       host.rename(`${target}.new`, target);

@@ -1,8 +1,9 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
+import { RUN } from "../places.ts";
 
 /** A link to nowhere, whose target says who holds the lock: a process and when it started, since numbers come again. */
-const LOCK = "/run/k3os/install.lock";
+const LOCK = `${RUN}/install.lock`;
 
 /**
  * Does `work` while no other installer of this machine writes. Throws `busy` if one does; a lock whose holder is gone

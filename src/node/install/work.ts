@@ -1,2 +1,4 @@
+import { RUN } from "../places.ts";
+
 /** Where the installer keeps what it fetches and mounts. For root only: a config holds secrets. */
-export const WORK = "/run/k3os/install";
+export const WORK = `${RUN}/install`;

@@ -1,8 +1,10 @@
 import type { Network } from "../../config/index.ts";
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
+import { RUN } from "../places.ts";
 
 /** What was last configured, so that it can be taken back when the configuration says otherwise. */
-const CONFIGURED = "/run/k3os/network.json";
+const CONFIGURED = `${RUN}/network.json`;
 
 export interface Configured {
   readonly network: Network;
@@ -14,7 +16,8 @@ export interface Configured {
 
 /** The network that was last configured since the machine was started. */
 export function configuredNetwork(host: Host): Configured | undefined {
-  return host.stat(CONFIGURED) ? (JSON.parse(host.readText(CONFIGURED)) as Configured) : undefined;
+  const text = readTextIf(host, CONFIGURED);
+  return text === undefined ? undefined : (JSON.parse(text) as Configured);
 }
 
 /** Keeps it for `configuredNetwork`; `undefined` for what the image does by itself. */

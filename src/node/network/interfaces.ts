@@ -1,4 +1,5 @@
 import type { Interface } from "../../config/index.ts";
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 
 const ALL = "/sys/class/net";
@@ -8,8 +9,9 @@ export function interfaces(host: Host): Interface[] {
   // There may be files among them, such as bonding_masters.
   const names = host.list(ALL).filter((name) => name !== "lo" && host.stat(`${ALL}/${name}/address`));
   return names.map((name) => {
-    const own = `${ALL}/${name}/bonding_slave/perm_hwaddr`;
-    const mac = host.readText(host.stat(own) ? own : `${ALL}/${name}/address`).trim();
+    // Of a card in a bond, the address that it has by itself.
+    const permanent = readTextIf(host, `${ALL}/${name}/bonding_slave/perm_hwaddr`);
+    const mac = (permanent ?? host.readText(`${ALL}/${name}/address`)).trim();
     const link = `${ALL}/${name}/device/driver`;
     const driver = host.stat(link)?.type === "link" ? host.readLink(link).split("/").at(-1) : undefined;
     return { name, mac, driver };

@@ -1,3 +1,4 @@
+import { parentOf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import type { DiskEntry } from "../../image/disk.ts";
 
@@ -5,7 +6,7 @@ import type { DiskEntry } from "../../image/disk.ts";
 export function writeEntries(host: Host, root: string, entries: readonly DiskEntry[]): void {
   for (const entry of entries) {
     const path = `${root}${entry.path}`;
-    host.mkdir(path.slice(0, path.lastIndexOf("/")));
+    host.mkdir(parentOf(path));
     if ("target" in entry) host.symlink(entry.target, path);
     else host.write(path, entry.text, { mode: entry.mode ?? 0o644 });
   }

@@ -1,5 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { curlQuoted } from "../curl.ts";
+import { RUN } from "../places.ts";
 
 export interface Request {
   readonly url: string;
@@ -32,7 +33,7 @@ export async function fetchAll<Name extends string>(
   requests: Readonly<Record<Name, Request>>,
 ): Promise<Readonly<Record<Name, Response>>> {
   const names = Object.keys(requests) as Name[];
-  const directory = `/run/k3os/fetch.${host.monotonic()}`;
+  const directory = `${RUN}/fetch.${host.monotonic()}`;
   host.mkdir(directory, { mode: 0o700 });
   try {
     const input = names.map((name, index) => section(requests[name], `${directory}/${index}`)).join("next\n");
