@@ -38,18 +38,19 @@ export async function peerMachine(shop: BenchWorkshop, parts: Parts, conditions:
 }
 
 /** Debian's packages, unpacked, and what their maintainer scripts would have done. */
-async function peerTree({ packages, peer, runner, image }: BenchWorkshop): Promise<string> {
+async function peerTree({ packages, peer, runner, image, project }: BenchWorkshop): Promise<string> {
+  const applets = await sourceFiles(join(project, "os/busybox-applets"));
   const lock =
     (await packages.resolve({ peer: { packages: peer.packages, exclude: peer.exclude } })).packages.peer ?? [];
   return runner.run({
     name: "bench-peer-tree",
     title: "Debian with systemd",
     maker: "peer",
-    parts: { peer, packages: lock.map(({ sha256 }) => sha256), tools: image.tools },
+    parts: { peer, applets, packages: lock.map(({ sha256 }) => sha256), tools: image.tools },
     async make(work) {
       await packages.fetch(lock, work.log, work.update);
       await extractPackages(work, lock, packages.debs, []);
-      await finishRoot(work, peer, image.tools);
+      await finishRoot(work, peer, applets, image.tools);
       return megabytes(treeSize(work.out));
     },
   });

@@ -8,6 +8,7 @@ import { findProject } from "../../src/build/project.ts";
 import { type Runner, runRecipe, type Step } from "../../src/build/steps.ts";
 import { openStore, type Store } from "../../src/build/store.ts";
 import { cacheDirectory } from "../../src/build/xdg.ts";
+import { ARCHITECTURE, ARCHITECTURE_NAME } from "../../src/image/architecture.ts";
 import { type BaseSpec, parseBaseSpec } from "../../src/image/spec.ts";
 import type { Progress } from "../../src/progress.ts";
 
@@ -38,14 +39,14 @@ export async function inBenchWorkshop<T>(
 ): Promise<T> {
   const project = findProject();
   const name = "bench/machines/peer/peer.yaml";
-  const peer = parseBaseSpec(readFileSync(join(project, name), "utf8"), name);
+  const peer = parseBaseSpec(readFileSync(join(project, name), "utf8"), name, ARCHITECTURE);
   const store = openStore(cacheDirectory(process.env));
   const makers = await makerDigests(project, BENCH_MAKERS);
   return runRecipe({ store, progress, signal, makers }, (runner) =>
     make({
       ...{ project, image, peer, store, runner },
       packages: packageSource({
-        ...{ store, progress, signal: runner.signal, env: process.env },
+        ...{ architecture: ARCHITECTURE_NAME, store, progress, signal: runner.signal, env: process.env },
         ...{ apt: { sources: [] }, refresh: false, offline: false },
       }),
     }),

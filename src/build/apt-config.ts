@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { runCommand } from "../process/run.ts";
 
 /** An archive of packages as the build knows it. */
@@ -26,15 +27,22 @@ export const usualPatience: Patience = { timeoutSeconds: 15, retries: 1 };
 export async function aptEnvironment(
   directory: string,
   patience: Patience,
+  architecture: ArchitectureName,
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
   const hostConfig = await runCommand(["apt-config", "dump"], { signal });
   const configPath = join(directory, "apt.conf");
-  writeFileSync(configPath, configText(directory, hostConfig, patience));
+  writeFileSync(configPath, configText(directory, hostConfig, patience, architecture));
   return { APT_CONFIG: configPath, LC_ALL: "C" };
 }
 
-function configText(directory: string, hostConfig: string, { timeoutSeconds, retries }: Patience): string {
+function configText(
+  directory: string,
+  hostConfig: string,
+  { timeoutSeconds, retries }: Patience,
+  architecture: ArchitectureName,
+): string {
+  const { debian } = ARCHITECTURES[architecture];
   const network = hostConfig
     .split("\n")
     .filter((line) => /^Acquire::(http|https|ftp|tor|Retries|Check-|AllowInsecure|Max-|ForceIPv|Proxy)/i.test(line))
@@ -57,8 +65,8 @@ Dir::Etc::parts "/dev/null";
 Dir::Etc::main "/dev/null";
 Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
-APT::Architecture "amd64";
-APT::Architectures { "amd64"; };
+APT::Architecture "${debian}";
+APT::Architectures { "${debian}"; };
 APT::Sandbox::User "root";
 APT::Install-Recommends "false";
 `;

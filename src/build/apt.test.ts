@@ -58,7 +58,13 @@ describe("packages that cannot be had", () => {
   afterAll(() => rmSync(directory, { recursive: true }));
   const download = async (uri: string) => {
     const archive = { name: "debian", uri, suites: ["trixie"], components: ["main"], keyring: "/none" };
-    const apt = await openApt({ directory, archives: [archive], signal: new AbortController().signal, log: () => {} });
+    const apt = await openApt({
+      architecture: "amd64",
+      directory,
+      archives: [archive],
+      signal: new AbortController().signal,
+      log: () => {},
+    });
     const entry = {
       name: "sudo",
       version: "1.9",

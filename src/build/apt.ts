@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import type { LockedPackage } from "../image/lock.ts";
 import { CommandFailure, runCommand } from "../process/run.ts";
 import { type Archive, aptEnvironment, type Patience, sourcesText, usualPatience } from "./apt-config.ts";
@@ -16,6 +17,8 @@ export interface PackageSet {
 }
 
 export interface AptOptions {
+  /** What the packages are for. */
+  readonly architecture: ArchitectureName;
   /** Private state: apt's index files, nothing of the host's. */
   readonly directory: string;
   readonly archives: readonly Archive[];
@@ -41,10 +44,10 @@ export interface Apt {
 const helper = "/usr/lib/apt/apt-helper";
 
 export async function openApt(options: AptOptions): Promise<Apt> {
-  const { directory, archives, signal, log } = options;
+  const { architecture, directory, archives, signal, log } = options;
   for (const name of ["lists/partial", "archives/partial"]) mkdirSync(join(directory, name), { recursive: true });
   writeFileSync(join(directory, "sources.list"), sourcesText(archives));
-  const env = await aptEnvironment(directory, usualPatience, signal);
+  const env = await aptEnvironment(directory, usualPatience, architecture, signal);
   const apt = (argv: readonly string[]) => {
     log(`+ ${argv.join(" ")}`);
     return runCommand(argv, { env, signal, onErrorLine: log });
@@ -63,7 +66,7 @@ export async function openApt(options: AptOptions): Promise<Apt> {
         directory,
         `status-${createHash("sha256").update(exclude.join()).digest("hex").slice(0, 8)}`,
       );
-      writeFileSync(statusPath, pretendInstalled(exclude));
+      writeFileSync(statusPath, pretendInstalled(exclude, architecture));
       const wanted = ["install", "--yes", "--no-install-recommends", "--print-uris", ...packages];
       try {
         const said = await apt([
@@ -130,6 +133,7 @@ export async function openApt(options: AptOptions): Promise<Apt> {
 }
 
 export interface Download {
+  readonly architecture: ArchitectureName;
   readonly uri: string;
   readonly target: string;
   /** The file must have this sum. */
@@ -143,19 +147,20 @@ export interface Download {
 
 /** Fetches one file by apt's own helper, so that proxies and timeouts are those of the packages. A failure is a `CommandFailure`. */
 export async function downloadFile(download: Download): Promise<void> {
-  const { uri, target, sha256, scratch, signal, log, patience = usualPatience } = download;
-  const env = await aptEnvironment(scratch, patience, signal);
+  const { architecture, uri, target, sha256, scratch, signal, log, patience = usualPatience } = download;
+  const env = await aptEnvironment(scratch, patience, architecture, signal);
   const argv = [helper, "download-file", uri, target, ...(sha256 === undefined ? [] : [`SHA256:${sha256}`])];
   log(`+ ${argv.join(" ")}`);
   log(await runCommand(argv, { env, signal, onErrorLine: log }));
 }
 
 /** A package database in which the left-out packages are installed already: so apt itself resolves without them. */
-function pretendInstalled(names: readonly string[]): string {
+function pretendInstalled(names: readonly string[], architecture: ArchitectureName): string {
+  const { debian } = ARCHITECTURES[architecture];
   return names
     .map(
       (name) =>
-        `Package: ${name}\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: foreign\nVersion: 9999\n` +
+        `Package: ${name}\nStatus: install ok installed\nArchitecture: ${debian}\nMulti-Arch: foreign\nVersion: 9999\n` +
         "Maintainer: k3OS\nDescription: left out of the image\n\n",
     )
     .join("");

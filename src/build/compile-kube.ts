@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { runCommand } from "../process/run.ts";
 import { digestTree } from "./digest.ts";
 import { megabytes, treeSize } from "./extract.ts";
@@ -9,21 +10,26 @@ import type { Work } from "./steps.ts";
 
 export interface KubeParts {
   readonly source: SourceFiles;
+  readonly architecture: ArchitectureName;
 }
 
 /** Files that are no part of the binaries. */
 export const isTest = (name: string) => name.endsWith("_test.go");
 
 /** Compiles what is in `kube/`; fails if that changed meanwhile. */
-export async function makeKube(work: Work, { source }: KubeParts, go: GoToolchain): Promise<string> {
-  const size = await compileKube(work, source.path, go);
+export async function makeKube(work: Work, { source, architecture }: KubeParts, go: GoToolchain): Promise<string> {
+  const size = await compileKube(work, source.path, architecture, go);
   if ((await digestTree(source.path, isTest)) === source.identity) return size;
   throw new K3osError("build", "Files in kube/ were changed while they were compiled.", { hint: "Build again." });
 }
 
 /** The compiler names each package that it has done: that is the counter. */
-async function compileKube(work: Work, kube: string, go: GoToolchain): Promise<string> {
-  const env = { ...go.env, ...(work.jobs !== undefined && { GOMAXPROCS: `${work.jobs}` }) };
+async function compileKube(work: Work, kube: string, architecture: ArchitectureName, go: GoToolchain): Promise<string> {
+  const env = {
+    ...go.env,
+    GOARCH: ARCHITECTURES[architecture].go,
+    ...(work.jobs !== undefined && { GOMAXPROCS: `${work.jobs}` }),
+  };
   let done = 0;
   let total = 0;
   const counting = runCommand(["go", "list", "-deps", "./..."], { cwd: kube, env, signal: work.signal }).then(

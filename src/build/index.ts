@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { ARCHITECTURE, ARCHITECTURE_NAME } from "../image/architecture.ts";
 import type { KernelName } from "../image/kernels.ts";
 import { parseLock } from "../image/lock.ts";
 import { type ImageSpec, parseBaseSpec, parseImageSpec } from "../image/spec.ts";
@@ -134,7 +135,7 @@ async function inWorkshop<T>(
   const project = findProject();
   const { spec, name: specName, directory: specDirectory } = readSpec(options.spec ?? join(project, "os/image.yaml"));
   checkSpecFiles(spec, specDirectory);
-  const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml");
+  const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", ARCHITECTURE);
   const givenLock =
     options.lock === undefined ? undefined : parseLock(readNamedFile(options.lock, lockHint), options.lock);
   const root = cacheDirectory(env);
@@ -151,9 +152,19 @@ async function inWorkshop<T>(
   const [version, makers] = await Promise.all([projectVersion(project), makerDigests(project, MAKERS)]);
   const keepFailed = Boolean(env.K3OS_DEBUG);
   return runRecipe({ store, progress, makers, signal, jobs, keepFailed }, async (runner) => {
-    const shared = { store, signal: runner.signal, offline };
+    const shared = { architecture: ARCHITECTURE_NAME, store, signal: runner.signal, offline };
     const result = await make({
-      ...{ project, spec, specDirectory, base, version, kernelPackage: kernel, runner, givenLock },
+      ...{
+        project,
+        spec,
+        specDirectory,
+        base,
+        version,
+        architecture: ARCHITECTURE_NAME,
+        kernelPackage: kernel,
+        runner,
+        givenLock,
+      },
       packages: packageSource({ ...shared, env, apt: { ...spec.apt, sources }, progress, refresh }),
       releases: k3sReleases({
         ...shared,

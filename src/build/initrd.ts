@@ -9,8 +9,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
+import { K3osError } from "../errors.ts";
 import { type CpioEntry, cpio } from "../formats/cpio.ts";
+import { readElf } from "../formats/elf.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { moduleFiles } from "../image/modules.ts";
+import { readApplets } from "./busybox.ts";
 import { megabytes } from "./extract.ts";
 import { type SourceFiles, sourceFiles } from "./identity.ts";
 import type { Kernel } from "./kernel.ts";
@@ -30,10 +34,11 @@ export interface InitrdParts {
   /** More files: their texts by path. */
   readonly files?: Readonly<Record<string, string>>;
   readonly time: number;
+  readonly architecture: ArchitectureName;
+  /** `os/busybox-applets` */
+  readonly applets: SourceFiles;
   readonly tools: Tools;
 }
-
-const loader = "lib64/ld-linux-x86-64.so.2";
 
 /** The initrd of the image. Returns its path. */
 export async function initialRoot(shop: Workshop, system: System): Promise<string> {
@@ -52,19 +57,24 @@ export async function initialRoot(shop: Workshop, system: System): Promise<strin
 }
 
 /** The modules that finding the root on a disk takes. */
-export function diskModules({ base }: Pick<Workshop, "base">, { lock }: Pick<System, "lock">): readonly string[] {
+export function diskModules(
+  { base, architecture }: Pick<Workshop, "base" | "architecture">,
+  { lock }: Pick<System, "lock">,
+): readonly string[] {
   const isCloud = lock.packages.kernel?.some(({ name }) => name === base.kernel.packages.cloud);
-  return isCloud ? base.initrd.modules : [...base.initrd.modules, ...base.initrd.metal];
+  const { modules, metal } = base.initrd;
+  return [...modules, ...ARCHITECTURES[architecture].modules, ...(isCloud ? [] : metal)];
 }
 
 /** What an initrd is made of; `overlays` are paths in the project. */
 export async function initrdParts(
-  { project }: Workshop,
+  { project, architecture }: Workshop,
   { lock, tools, packages, kernel }: System,
   own: Pick<InitrdParts, "program" | "modules"> & { readonly overlays: readonly string[] },
 ): Promise<InitrdParts> {
   const overlays = await Promise.all(own.overlays.map((path) => sourceFiles(join(project, path))));
-  return { ...own, overlays, packages, kernel, time: lock.time, tools };
+  const applets = await sourceFiles(join(project, "os/busybox-applets"));
+  return { ...own, overlays, packages, kernel, time: lock.time, architecture, applets, tools };
 }
 
 /** What mounts the root: busybox, QuickJS, the node's program, and the modules that finding the root takes. It becomes the file `name`. */
@@ -73,8 +83,8 @@ export async function makeInitrd(work: Work, parts: InitrdParts, name = "initrd"
   for (const path of ["bin", "lib", "lib64", "proc", "sys", "dev", "run", "root", "tmp", "etc"]) {
     mkdirSync(join(tree, path), { recursive: true });
   }
-  await placePrograms(work, tree, parts, ["bin/busybox", "bin/qjs", "sbin/e2fsck"]);
-  await linkApplets(work, tree, parts);
+  placePrograms(tree, parts, ["bin/busybox", "bin/qjs", "sbin/e2fsck"]);
+  linkApplets(tree, parts);
   await placeModules(work, tree, parts);
   placeText(parts.program, join(tree, "init.js"));
   for (const { path } of parts.overlays) overlayTree(path, tree);
@@ -89,25 +99,39 @@ export async function makeInitrd(work: Work, parts: InitrdParts, name = "initrd"
   return megabytes(statSync(file).size);
 }
 
-async function placePrograms(
-  work: Work,
-  tree: string,
-  { packages, tools }: InitrdParts,
-  names: string[],
-): Promise<void> {
+function placePrograms(tree: string, { packages, architecture }: InitrdParts, names: readonly string[]): void {
+  const { loader } = ARCHITECTURES[architecture];
   placeFile(join(packages, "usr", loader), join(tree, loader));
-  for (const name of names) {
-    const program = `usr/${name}`;
-    placeFile(join(packages, program), join(tree, "bin", basename(name)));
-    const list = await work.command(tools.listLibraries(packages, program));
-    for (const [, path = ""] of list.matchAll(/=> (\/\S+)/g)) placeFile(path, join(tree, "lib", basename(path)));
+  for (const name of names) placeFile(join(packages, "usr", name), join(tree, "bin", basename(name)));
+  for (const library of librariesOf(packages, names, architecture)) {
+    placeFile(library, join(tree, "lib", basename(library)));
   }
 }
 
-async function linkApplets(work: Work, tree: string, { packages, tools }: InitrdParts): Promise<void> {
-  const applets = await work.command(tools.loadFrom(packages, "usr/bin/busybox", ["--list"]));
-  for (const applet of applets.trim().split("\n")) {
-    if (!existsSync(join(tree, "bin", applet))) symlinkSync("busybox", join(tree, "bin", applet));
+/** Paths of the libraries that programs of a tree need, and of those that these need, but for the loader. */
+function librariesOf(packages: string, programs: readonly string[], architecture: ArchitectureName): Iterable<string> {
+  const { triple, loader, elfMachine } = ARCHITECTURES[architecture];
+  const found = new Map<string, string>();
+  const look = (file: string) => {
+    const { machine, needed } = readElf(new Uint8Array(readFileSync(join(packages, file))), file);
+    if (machine !== elfMachine) throw new K3osError("build", `${file} is not for ${architecture}.`);
+    for (const name of needed) {
+      if (found.has(name) || name === basename(loader)) continue;
+      const library = [`usr/lib/${triple}/${name}`, `usr/lib/${name}`].find((path) => existsSync(join(packages, path)));
+      if (library === undefined)
+        throw new K3osError("build", `${file} needs ${name}, which no package of the root has.`);
+      found.set(name, join(packages, library));
+      look(library);
+    }
+  };
+  for (const program of programs) look(`usr/${program}`);
+  return found.values();
+}
+
+function linkApplets(tree: string, { packages, applets }: InitrdParts): void {
+  for (const applet of readApplets(applets.path, join(packages, "usr/bin/busybox"))) {
+    const path = join(tree, "bin", basename(applet));
+    if (!existsSync(path)) symlinkSync("busybox", path);
   }
 }
 

@@ -15,7 +15,7 @@ export async function kubernetes(shop: Workshop): Promise<Kubernetes> {
     title: "Kubernetes",
     maker: "kube",
     // Its go.mod names the version of the compiler.
-    parts: { source: await sourceFiles(join(shop.project, "kube"), isTest) },
+    parts: { source: await sourceFiles(join(shop.project, "kube"), isTest), architecture: shop.architecture },
     make: async (work, parts) => makeKube(work, parts, await goToolchain(shop)),
   });
   return { directory, version: readFileSync(join(directory, "version"), "utf8").trim() };

@@ -1,5 +1,6 @@
 import { copyFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { BIOS_BOOT, STATE } from "../image/disk.ts";
 import { megabytes } from "./extract.ts";
 import type { Work } from "./steps.ts";
@@ -18,20 +19,32 @@ const modules = [
  * trust ends at the key that every machine's firmware has, and a GRUB for BIOS that reads the menu on the disk it was
  * started from. Returns their directory.
  */
-export function bootLoader({ runner }: Workshop, tools: Tools): Promise<string> {
-  return runner.run({ name: "loader", title: "Boot loader", maker: "loader", parts: { tools }, make: makeLoader });
+export function bootLoader({ runner, architecture }: Workshop, tools: Tools): Promise<string> {
+  return runner.run({
+    name: "loader",
+    title: "Boot loader",
+    maker: "loader",
+    parts: { architecture, tools },
+    make: makeLoader,
+  });
 }
 
-async function makeLoader(work: Work, { tools }: { readonly tools: Tools }): Promise<string> {
+interface LoaderParts {
+  readonly architecture: ArchitectureName;
+  readonly tools: Tools;
+}
+
+async function makeLoader(work: Work, { architecture, tools }: LoaderParts): Promise<string> {
+  const { bios, efi } = ARCHITECTURES[architecture];
   const copies = {
-    "boot.img": "usr/lib/grub/i386-pc/boot.img",
-    "shimx64.efi": "usr/lib/shim/shimx64.efi.signed",
-    "grubx64.efi": "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed",
+    "boot.img": `usr/lib/grub/${bios.grub}/boot.img`,
+    [efi.shimFile]: `usr/lib/shim/${efi.shimFile}.signed`,
+    [efi.grubFile]: `usr/lib/grub/${efi.grub}-signed/${efi.grubFile}.signed`,
   };
   for (const [name, path] of Object.entries(copies)) copyFileSync(tools.path(path), join(work.out, name));
   await makeGrub(work, tools, {
-    format: "i386-pc",
-    platform: "i386-pc",
+    format: bios.grub,
+    platform: bios.grub,
     prefix: `(,gpt${STATE.number})/boot/grub`,
     modules,
     file: join(work.out, "core.img"),

@@ -1,4 +1,5 @@
 import { K3osError } from "../errors.ts";
+import { ARCHITECTURES } from "../image/architecture.ts";
 import { type KernelName, kernelPackage } from "../image/kernels.ts";
 import type { Lock } from "../image/lock.ts";
 import type { Workshop } from "./workshop.ts";
@@ -28,12 +29,15 @@ export async function lockPackages({
   packages,
   base,
   spec,
+  architecture,
   kernelPackage: kernel,
 }: Workshop): Promise<Lock> {
+  const { tools } = ARCHITECTURES[architecture];
   if (givenLock) return givenLock;
   return packages.resolve({
     root: { packages: [...base.packages, ...spec.packages], exclude: base.exclude },
     kernel: { packages: kernel === undefined ? [] : [kernel], exclude: base.kernel.exclude },
-    tools: { packages: base.tools.packages, exclude: base.tools.exclude },
+    // In alphabetical order: another one would be another question.
+    tools: { packages: [...base.tools.packages, ...tools].sort(), exclude: base.tools.exclude },
   });
 }

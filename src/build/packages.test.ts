@@ -67,6 +67,7 @@ function offer(version: string, date: string) {
 
 const resolve = ({ refresh = false, offline = false } = {}) =>
   packageSource({
+    architecture: "amd64",
     store,
     env: { K3OS_APT_MIRROR: base },
     apt: { sources: [] },

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from "n
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
 import { nodeHost } from "../host/node.ts";
+import type { ArchitectureName } from "../image/architecture.ts";
 import { formatLock, type Lock, type LockedPackage, parseLock } from "../image/lock.ts";
 import type { Progress } from "../progress.ts";
 import type { Archive } from "./apt.ts";
@@ -12,6 +13,7 @@ import { findMirrors } from "./mirror.ts";
 import type { Store } from "./store.ts";
 
 export interface PackageOptions {
+  readonly architecture: ArchitectureName;
   readonly store: Store;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly apt: {
@@ -45,14 +47,14 @@ const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const suites = { debian: ["trixie", "trixie-updates"], "debian-security": ["trixie-security"] };
 
 export function packageSource(options: PackageOptions): PackageSource {
-  const { store, signal, offline } = options;
+  const { architecture, store, signal, offline } = options;
   const debs = store.directory("debs");
   const state = store.directory("apt");
 
   async function withApt<T>(log: (line: string) => void, action: (apt: Apt) => Promise<T>): Promise<T> {
     const archives = await findArchives(options);
     return withLock(join(store.directory("locks"), "apt"), signal, async () =>
-      action(await openApt({ directory: state, archives, signal, log })),
+      action(await openApt({ architecture, directory: state, archives, signal, log })),
     );
   }
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ARCHITECTURE, ARCHITECTURE_NAME } from "../image/architecture.ts";
 import type { Lock, LockedPackage } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { identity } from "./identity.ts";
@@ -51,9 +52,16 @@ function recordingWorkshop(
   const project = findProject();
   const place = mkdtempSync(join(directory, "results-"));
   const shop: Workshop = {
-    ...{ project, specDirectory: project, version: "1.0", kernelPackage: kernel, givenLock: undefined },
+    ...{
+      project,
+      specDirectory: project,
+      version: "1.0",
+      architecture: ARCHITECTURE_NAME,
+      kernelPackage: kernel,
+      givenLock: undefined,
+    },
     spec: parseImageSpec(spec, "image.yaml"),
-    base: parseBaseSpec(readFileSync(join(project, "os/base.yaml"), "utf8"), "os/base.yaml"),
+    base: parseBaseSpec(readFileSync(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", ARCHITECTURE),
     runner: {
       ...{ signal: new AbortController().signal, used: new Set(), made: false },
       async run<P>({ name, maker, parts }: Step<P>) {
@@ -89,13 +97,17 @@ describe("the steps of a build", () => {
   it("depend on each other as the recipe says", () => {
     expect(image).toEqual({
       "tools-packages": { maker: "tools", parts: ["drop", "packages"], from: [] },
-      "root-packages": { maker: "packages", parts: ["finish", "packages", "tools"], from: ["tools-packages"] },
+      "root-packages": {
+        maker: "packages",
+        parts: ["applets", "finish", "packages", "tools"],
+        from: ["tools-packages"],
+      },
       "kernel-packages": { maker: "kernel", parts: ["drop", "keep", "packages", "tools"], from: ["tools-packages"] },
-      loader: { maker: "loader", parts: ["tools"], from: ["tools-packages"] },
-      kube: { maker: "kube", parts: ["source"], from: [] },
+      loader: { maker: "loader", parts: ["architecture", "tools"], from: ["tools-packages"] },
+      kube: { maker: "kube", parts: ["architecture", "source"], from: [] },
       initrd: {
         maker: "initrd",
-        parts: ["kernel", "modules", "overlays", "packages", "program", "time", "tools"],
+        parts: ["applets", "architecture", "kernel", "modules", "overlays", "packages", "program", "time", "tools"],
         from: ["kernel-packages", "root-packages", "tools-packages"],
       },
       squashfs: {

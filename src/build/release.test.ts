@@ -50,6 +50,7 @@ function fetchRelease({
   const baseUri = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return runRecipe({ store, progress: silent, makers: { test: "" } }, async ({ run, signal }) => {
     const releases = k3sReleases({
+      architecture: "amd64",
       store,
       baseUri,
       signal,

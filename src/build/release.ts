@@ -2,6 +2,7 @@ import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from "
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import type { Lock } from "../image/lock.ts";
 import { CommandFailure } from "../process/run.ts";
 import { downloadFile, type Patience } from "./apt.ts";
@@ -30,6 +31,7 @@ export interface Releases {
 }
 
 export interface ReleaseOptions {
+  readonly architecture: ArchitectureName;
   readonly store: Store;
   /** Address below which each version has its directory. */
   readonly baseUri: string;
@@ -42,7 +44,9 @@ export interface ReleaseOptions {
 
 export const officialReleases = "https://github.com/k3s-io/k3s/releases/download";
 
-export function k3sReleases({ store, baseUri, signal, offline, locked, ...options }: ReleaseOptions): Releases {
+export function k3sReleases(given: ReleaseOptions): Releases {
+  const { architecture, store, baseUri, signal, offline, locked, ...options } = given;
+  const { k3sSums } = ARCHITECTURES[architecture];
   const uriOf = (version: string, file: string) => `${baseUri}/${encodeURIComponent(version)}/${file}`;
   const requireNetwork = (version: string) => {
     if (!offline) return;
@@ -65,7 +69,7 @@ export function k3sReleases({ store, baseUri, signal, offline, locked, ...option
     requireNetwork(version);
     const uri = uriOf(version, file);
     const expected = sha256 === undefined ? {} : { sha256 };
-    await downloadFile({ uri, target, scratch, signal, log, ...options, ...expected }).catch((error) => {
+    await downloadFile({ architecture, uri, target, scratch, signal, log, ...options, ...expected }).catch((error) => {
       throw error instanceof CommandFailure ? explain(error, version, uri) : error;
     });
   };
@@ -78,7 +82,7 @@ export function k3sReleases({ store, baseUri, signal, offline, locked, ...option
         const scratch = await mkdtemp(join(store.directory("unfinished"), "k3s-sums."));
         try {
           const list = join(scratch, "sums.txt");
-          await get(version, "sha256sum-amd64.txt", list, scratch, () => {});
+          await get(version, k3sSums, list, scratch, () => {});
           sumOf(readFileSync(list, "utf8"), version);
           renameSync(list, known);
         } finally {

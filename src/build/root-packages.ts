@@ -13,7 +13,9 @@ import { K3osError } from "../errors.ts";
 import { accountFiles } from "../image/accounts.ts";
 import type { Lock } from "../image/lock.ts";
 import type { BaseSpec } from "../image/spec.ts";
+import { readApplets } from "./busybox.ts";
 import { dropPaths, extractPackages, megabytes, treeSize } from "./extract.ts";
+import { type SourceFiles, sourceFiles } from "./identity.ts";
 import { type PackageFiles, packageStep } from "./package-step.ts";
 import type { Work } from "./steps.ts";
 import type { Tools } from "./tools.ts";
@@ -28,36 +30,39 @@ export type Finish = Pick<
 interface RootPackagesParts {
   readonly packages: PackageFiles;
   readonly finish: Finish;
+  /** `os/busybox-applets` */
+  readonly applets: SourceFiles;
   readonly tools: Tools;
 }
 
 /** The packages of the root, unpacked and finished. Returns their directory. */
-export function rootPackages(shop: Workshop, lock: Lock, tools: Tools): Promise<string> {
+export async function rootPackages(shop: Workshop, lock: Lock, tools: Tools): Promise<string> {
   const { directories, copies, edits, users, groups, links, applets, drop } = shop.base;
+  const list = await sourceFiles(join(shop.project, "os/busybox-applets"));
   const finish = { directories, copies, edits, users, groups, links, applets, drop: [...drop, ...shop.spec.drop] };
   return packageStep(shop, lock, "root", {
     title: "Root packages",
     maker: "packages",
-    parts: { finish, tools },
+    parts: { finish, applets: list, tools },
     make: makeRootPackages,
   });
 }
 
-async function makeRootPackages(work: Work, { packages, finish, tools }: RootPackagesParts): Promise<string> {
+async function makeRootPackages(work: Work, { packages, finish, applets, tools }: RootPackagesParts): Promise<string> {
   await extractPackages(work, packages.locked, packages.debs, []);
-  await finishRoot(work, finish, tools);
+  await finishRoot(work, finish, applets, tools);
   return megabytes(treeSize(work.out));
 }
 
 /** Does, on a tree of unpacked packages, what their maintainer scripts would have done. */
-export async function finishRoot(work: Work, finish: Finish, tools: Tools): Promise<void> {
+export async function finishRoot(work: Work, finish: Finish, applets: SourceFiles, tools: Tools): Promise<void> {
   const root = work.out;
   makeDirectories(root, finish.directories);
   copyTemplates(root, finish.copies);
   editFiles(root, finish.edits);
   writeAccounts(root, finish);
   linkAlternatives(root, finish.links);
-  await linkBusyboxApplets(work, finish.applets.without, tools);
+  linkBusyboxApplets(root, finish.applets.without, applets);
   bundleCertificates(root);
   dropPaths(root, finish.drop);
   await cacheLibraries(work, tools);
@@ -101,15 +106,13 @@ function linkAlternatives(root: string, links: Readonly<Record<string, string>>)
 }
 
 /** Busybox stands in for every command that no package brings. */
-async function linkBusyboxApplets(work: Work, without: readonly string[], tools: Tools): Promise<void> {
-  const busybox = tools.loadFrom(work.out, "usr/bin/busybox", ["--list-full"]);
-  const applets = (await work.command(busybox)).trim().split("\n");
-  for (const applet of applets) {
+function linkBusyboxApplets(root: string, without: readonly string[], list: SourceFiles): void {
+  for (const applet of readApplets(list.path, join(root, "usr/bin/busybox"))) {
     const name = basename(applet);
     const directory = /(^|\/)sbin\//.test(applet) ? "usr/sbin" : "usr/bin";
-    const taken = ["usr/bin", "usr/sbin"].some((place) => isThere(join(work.out, place, name)));
+    const taken = ["usr/bin", "usr/sbin"].some((place) => isThere(join(root, place, name)));
     if (taken || without.includes(name)) continue;
-    symlinkSync(directory === "usr/bin" ? "busybox" : "../bin/busybox", join(work.out, directory, name));
+    symlinkSync(directory === "usr/bin" ? "busybox" : "../bin/busybox", join(root, directory, name));
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { imageArchive } from "../formats/oci.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { LOADER, LOADER_FILES } from "../image/disk.ts";
 import { formatImageJson, type ImageJson } from "../image/image-json.ts";
 import { osRelease } from "../image/os-release.ts";
@@ -79,7 +80,7 @@ async function makeRoot(work: Work, parts: RootParts): Promise<string> {
   for (const name of LOADER_FILES) placeFile(join(parts.loader, name), join(root, LOADER, name));
   for (const [name, text] of parts.program) placeText(text, join(root, "usr/lib/k3os", name));
   placeIdentity(root, parts.image);
-  placeText(pauseImage(parts.packages), join(root, "usr/share/k3os/images/pause.tar"));
+  placeText(pauseImage(parts.packages, parts.image.architecture), join(root, "usr/share/k3os/images/pause.tar"));
   overlayTree(parts.overlay.path, root);
   const owned = placeUserFiles(root, parts);
   work.update("compressing");
@@ -103,11 +104,13 @@ function placeIdentity(root: string, image: ImageJson): void {
 }
 
 /** The container that holds a pod's namespaces: nothing but a static program that waits. */
-function pauseImage(packages: string): Uint8Array {
+function pauseImage(packages: string, name: ArchitectureName): Uint8Array {
   const data = new Uint8Array(readFileSync(join(packages, "usr/bin/catatonit")));
+  const architecture = ARCHITECTURES[name].go;
   return imageArchive(
     {
       reference: "k3os.io/pause:1",
+      architecture,
       files: [{ path: "pause", data, mode: 0o755 }],
       entrypoint: ["/pause", "-P"],
       user: "65535:65535",

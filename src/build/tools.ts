@@ -1,5 +1,6 @@
 import { lstatSync, readlinkSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { ARCHITECTURE } from "../image/architecture.ts";
 import type { Identified } from "./identity.ts";
 
 /** A program of the tools tree, ready to be spawned. */
@@ -13,15 +14,13 @@ export interface Tools extends Identified {
   readonly root: string;
   /** The absolute path of a file in the tree, such as firmware. */
   path(relative: string): string;
-  /** How to run a program of the tree: `tools.command(["qemu-system-x86_64", "-M", "q35"])`. */
+  /** How to run a program of the tree: `tools.command(["mkfs.ext4", file])`. */
   command(argv: readonly string[]): ToolCommand;
-  /** How to run a program of another Debian tree the same way, with that tree's libraries. */
-  loadFrom(tree: string, program: string, args: readonly string[]): string[];
-  /** The libraries that a program of another tree needs, by `ld.so --list`. */
-  listLibraries(tree: string, program: string): string[];
 }
 
-const libraries = "usr/lib/x86_64-linux-gnu";
+// Tools are for the machine that builds.
+const { triple, loader: loaderPath } = ARCHITECTURE;
+const libraries = `usr/lib/${triple}`;
 
 /**
  * Programs of a Debian tree, run on whatever host this is: each is started by the tree's own dynamic loader with the
@@ -34,8 +33,6 @@ export function toolsIn(root: string): Tools {
     identity: root,
     root,
     path,
-    loadFrom: (tree, program, args) => [...loader(tree), join(tree, program), ...args],
-    listLibraries: (tree, program) => [...loader(tree), "--list", join(tree, program)],
     command([name = "", ...args]) {
       const program = [`usr/bin/${name}`, `usr/sbin/${name}`].map(path).find(isThere);
       if (!program) throw new Error(`the tools tree has no ${name}`);
@@ -48,7 +45,7 @@ export function toolsIn(root: string): Tools {
 }
 
 function loader(tree: string): string[] {
-  return [join(tree, libraries, "ld-linux-x86-64.so.2"), "--library-path", join(tree, libraries)];
+  return [join(tree, libraries, basename(loaderPath)), "--library-path", join(tree, libraries)];
 }
 
 function firmwareOptions(name: string, path: (relative: string) => string): string[] {

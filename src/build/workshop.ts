@@ -1,3 +1,4 @@
+import type { ArchitectureName } from "../image/architecture.ts";
 import type { Lock } from "../image/lock.ts";
 import type { BaseSpec, ImageSpec } from "../image/spec.ts";
 import type { NodePrograms } from "./bundle.ts";
@@ -16,6 +17,7 @@ export interface Workshop {
   readonly specDirectory: string;
   readonly base: BaseSpec;
   readonly version: string;
+  readonly architecture: ArchitectureName;
   /** The Debian package of the kernel; that of the given lock if there is one. */
   readonly kernelPackage: string | undefined;
   readonly runner: Runner;

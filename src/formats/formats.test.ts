@@ -89,6 +89,7 @@ describe("cpio", () => {
 
 describe("container image", () => {
   const image = {
+    architecture: "amd64",
     reference: "k3os.io/pause:1",
     files: [{ path: "pause", data: text("static"), mode: 0o755 }],
     entrypoint: ["/pause", "-P"],

@@ -4,6 +4,8 @@ import { type TarEntry, tar } from "./tar.ts";
 export interface ContainerImage {
   /** Full reference, such as `k3os.io/pause:1`. */
   readonly reference: string;
+  /** Processor of its programs, such as `amd64`. */
+  readonly architecture: string;
   readonly files: readonly TarEntry[];
   readonly entrypoint: readonly string[];
   readonly user?: string;
@@ -31,7 +33,7 @@ export function imageBlobs(image: ContainerImage, { sha256 }: Hashing) {
     "application/vnd.oci.image.config.v1+json",
     json({
       created: "1970-01-01T00:00:00Z",
-      architecture: "amd64",
+      architecture: image.architecture,
       os: "linux",
       config: {
         ...(image.user !== undefined && { User: image.user }),

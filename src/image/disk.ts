@@ -1,4 +1,5 @@
 /** What lies where on the disk of a node, as data: the build writes it into a file, the installer onto a device. */
+import { ARCHITECTURE } from "./architecture.ts";
 import { slotArguments, stateMenu, stateMenuFinder } from "./grub.ts";
 import type { ImageJson } from "./image-json.ts";
 
@@ -167,14 +168,16 @@ export function configEntries(config: string | undefined): DiskEntry[] {
   return config === undefined ? [] : [{ path: SYSTEM_CONFIG, text: config, mode: 0o600 }];
 }
 
+const { efi } = ARCHITECTURE;
+
 /** Files of the loader inside the root of every image. */
 export const LOADER = "/usr/lib/k3os/loader";
-export const LOADER_FILES = ["boot.img", "core.img", "shimx64.efi", "grubx64.efi"] as const;
+export const LOADER_FILES = ["boot.img", "core.img", efi.shimFile, efi.grubFile] as const;
 
 /** What the ESP holds: files of the loader by their name there, and one text. Debian's shim starts the GRUB beside it. */
 export const ESP_LOADERS = [
-  { path: "/EFI/BOOT/BOOTX64.EFI", from: "shimx64.efi" },
-  { path: "/EFI/BOOT/grubx64.efi", from: "grubx64.efi" },
+  { path: `/EFI/BOOT/${efi.bootFile}`, from: efi.shimFile },
+  { path: `/EFI/BOOT/${efi.grubFile}`, from: efi.grubFile },
 ] as const;
 
 /** Where Debian's signed GRUB looks for its menu. */

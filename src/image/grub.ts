@@ -1,3 +1,5 @@
+import { SCREEN_AND_SERIAL } from "./architecture.ts";
+
 export interface BootMenu {
   /** The directory of the image on the medium, such as `/k3os/system/0.30.0`. */
   readonly directory: string;
@@ -7,7 +9,7 @@ export interface BootMenu {
   readonly arguments: readonly string[];
 }
 
-const consoles = "console=tty0 console=ttyS0,115200";
+const consoles = SCREEN_AND_SERIAL.join(" ");
 
 /** Boots at once unless a key is pressed, on the screen and on the serial port. */
 const terminals = `set timeout=1

@@ -1,8 +1,10 @@
+import type { ArchitectureName } from "./architecture.ts";
+
 /** What an image is: `image.json` beside its files, and without `files` inside of its root. */
 export interface ImageJson {
   readonly format: 1;
   readonly version: string;
-  readonly architecture: "amd64";
+  readonly architecture: ArchitectureName;
   /** Seconds since 1970: the time that every file of the image carries. */
   readonly time: number;
   readonly kernel: { readonly release: string; readonly arguments: readonly string[] };

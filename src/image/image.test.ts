@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { K3osError } from "../errors.ts";
 import { accountFiles } from "./accounts.ts";
+import { ARCHITECTURE } from "./architecture.ts";
 import { matcher } from "./glob.ts";
 import { grubMenu } from "./grub.ts";
 import { formatLock, type Lock, parseLock } from "./lock.ts";
@@ -22,7 +23,9 @@ describe("image spec", () => {
     expect(parseImageSpec(readFileSync("os/image.yaml", "utf8"), "os/image.yaml").kubernetes).toEqual({
       source: "upstream",
     });
-    expect(parseBaseSpec(readFileSync("os/base.yaml", "utf8"), "os/base.yaml").packages).toContain("busybox");
+    expect(parseBaseSpec(readFileSync("os/base.yaml", "utf8"), "os/base.yaml", ARCHITECTURE).packages).toContain(
+      "busybox",
+    );
   });
 
   it("is complete when it is empty", () => {

@@ -1,3 +1,5 @@
+import { SCREEN_AND_SERIAL } from "./architecture.ts";
+
 /**
  * The script that iPXE boots an image with. It lies beside `vmlinuz`, the initrd and `root.squashfs`, and names them relative to itself:
  * any HTTP server, any directory.
@@ -9,7 +11,8 @@ export function ipxeScript(initrd: string, args: readonly string[]): string {
     // The directory of this script; and the card that iPXE has used.
     `k3os.root=\${cwduri}root.squashfs`,
     `BOOTIF=01-\${netX/mac:hexhyp}`,
-    ...["console=tty0", "console=ttyS0,115200", "quiet"],
+    ...SCREEN_AND_SERIAL,
+    "quiet",
     // A machine whose boot server is down tries again.
     "panic=60",
   ];

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import { K3osError } from "../errors.ts";
+import type { Architecture } from "./architecture.ts";
 import type { KernelName } from "./kernels.ts";
 
 const names = v.optional(v.array(v.string()), []);
@@ -102,8 +103,10 @@ export function parseImageSpec(text: string, name: string): ImageSpec {
   return parse(specSchema, text, name);
 }
 
-export function parseBaseSpec(text: string, name: string): BaseSpec {
-  return parse(baseSchema, text, name);
+/** With the names of `architecture` in the places of `{arch}` and `{triple}`. */
+export function parseBaseSpec(text: string, name: string, architecture: Architecture): BaseSpec {
+  const { debian, triple } = architecture;
+  return parse(baseSchema, text.replaceAll("{arch}", debian).replaceAll("{triple}", triple), name);
 }
 
 function parse<S extends v.GenericSchema>(schema: S, text: string, name: string): v.InferOutput<S> {

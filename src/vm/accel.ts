@@ -4,10 +4,13 @@ import type { Tools } from "../build/tools.ts";
 import { cacheDirectory } from "../build/xdg.ts";
 import { K3osError } from "../errors.ts";
 import { nodeHost } from "../host/node.ts";
+import { ARCHITECTURE } from "../image/architecture.ts";
 import { outputOf } from "../process/run.ts";
 import type { Progress } from "../progress.ts";
 import { bootId } from "./process.ts";
 import type { Accel } from "./qemu.ts";
+
+const { qemu: virtual, serialConsole } = ARCHITECTURE;
 
 export interface AccelChoice {
   readonly accel: Accel;
@@ -81,9 +84,9 @@ function remember(file: string, choice: AccelChoice): void {
 async function probe({ tools, kernel, timeoutMs = 4000, signal }: AccelOptions): Promise<boolean> {
   const isPanic = (console: string) => console.includes("Kernel panic");
   const qemu = tools.command([
-    ...["qemu-system-x86_64", "-machine", "q35", "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "256"],
+    ...[virtual.program, "-machine", virtual.machine, "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "256"],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"],
-    ...["-kernel", kernel, "-append", "console=ttyS0 quiet panic=-1"],
+    ...["-kernel", kernel, "-append", `console=${serialConsole} quiet panic=-1`],
   ]);
   return isPanic((await outputOf(qemu, { timeoutMs, signal, until: isPanic })).stdout);
 }

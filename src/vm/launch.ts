@@ -1,6 +1,7 @@
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
+import { ARCHITECTURE } from "../image/architecture.ts";
 import { start } from "../process/run.ts";
 import type { OwnDisk } from "./disk.ts";
 import type { Nic } from "./nics.ts";
@@ -145,9 +146,8 @@ function ownDisk({ disk }: StartOptions, paths: MachinePaths): Disk[] {
 
 /** The firmware's code, and the machine's variables, which begin as the firmware's vendor has them. */
 function uefi(firmware: "uefi" | "secure-boot", tools: Tools, paths: MachinePaths) {
-  const ovmf = (name: string) => tools.path(`usr/share/OVMF/${name}`);
-  const isSecure = firmware === "secure-boot";
-  const vars = isSecure ? paths.secureBootVars : paths.uefiVars;
-  if (!existsSync(vars)) copyFileSync(ovmf(isSecure ? "OVMF_VARS_4M.ms.fd" : "OVMF_VARS_4M.fd"), vars);
-  return { code: ovmf(isSecure ? "OVMF_CODE_4M.secboot.fd" : "OVMF_CODE_4M.fd"), vars };
+  const files = ARCHITECTURE.qemu.firmware[firmware];
+  const vars = firmware === "secure-boot" ? paths.secureBootVars : paths.uefiVars;
+  if (!existsSync(vars)) copyFileSync(tools.path(`usr/share/${files.vars}`), vars);
+  return { code: tools.path(`usr/share/${files.code}`), vars };
 }

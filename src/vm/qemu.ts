@@ -1,7 +1,10 @@
+import { ARCHITECTURE } from "../image/architecture.ts";
 import type { Bus } from "./disk.ts";
 
 /** From what a machine should be to QEMU's command line. Pure: starts nothing, looks at nothing. */
 import { type Forward, type Nic, nicArguments } from "./nics.ts";
+
+const { qemu, serialConsole } = ARCHITECTURE;
 
 export type Accel = "kvm" | "tcg";
 /** `secure-boot`: UEFI that starts nothing but what is signed with Microsoft's keys or one of the user's. */
@@ -61,17 +64,17 @@ export const lateTimer = "no_timer_check";
 
 /** Which kernel arguments an image is booted with. */
 export function kernelArguments(extra = ""): string {
-  return ["k3os.root=SERIAL=k3os-root", "console=ttyS0", "quiet", lateTimer, extra]
+  return ["k3os.root=SERIAL=k3os-root", `console=${serialConsole}`, "quiet", lateTimer, extra]
     .filter((word) => word !== "")
     .join(" ");
 }
 
 export function qemuArguments(options: QemuOptions): string[] {
   return [
-    "qemu-system-x86_64",
+    qemu.program,
     ...["-name", `${options.name},process=k3os-${options.name}`.slice(0, 120)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"],
-    ...["-machine", isSecure(options.boot) ? "q35,smm=on" : "q35", ...processor(options)],
+    ...["-machine", isSecure(options.boot) ? qemu.secureMachine : qemu.machine, ...processor(options)],
     ...["-smp", String(options.cpus), "-m", String(options.memoryMiB)],
     ...["-qmp", `unix:${comma(options.qmpSocket)},server=on,wait=off`],
     ...[
@@ -157,7 +160,7 @@ function disk(disk: Disk, id: string): string[] {
   ];
 }
 
-/** What has to be there besides, and the device itself. q35 brings an AHCI controller along. */
+/** What has to be there besides, and the device itself. The machine brings an AHCI controller along. */
 const buses: Readonly<Record<Bus, (id: string) => { readonly devices: readonly string[]; readonly model: string }>> = {
   virtio: () => ({ devices: [], model: "virtio-blk-pci" }),
   scsi: (id) => ({ devices: ["-device", `virtio-scsi-pci,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),

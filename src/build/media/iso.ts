@@ -1,5 +1,6 @@
 import { linkSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { ARCHITECTURES } from "../../image/architecture.ts";
 import { ESP_LOADERS, ESP_MENU, IMAGE_FILES } from "../../image/disk.ts";
 import { grubMenu } from "../../image/grub.ts";
 import { megabytes, treeSize } from "../extract.ts";
@@ -61,9 +62,10 @@ function placeImage(tree: string, { dir, imageJson }: BuiltImage): void {
 const findMedium = `search --no-floppy --label ${label} --set=root\nset prefix=($root)/boot/grub\n`;
 const findMenu = `${findMedium}configfile $prefix/grub.cfg\n`;
 
-function makeBiosLoader(work: Work, { tools }: BuiltImage, file: string): Promise<void> {
+function makeBiosLoader(work: Work, { tools, imageJson }: BuiltImage, file: string): Promise<void> {
+  const { bios } = ARCHITECTURES[imageJson.architecture];
   mkdirSync(dirname(file), { recursive: true });
-  const platform = { format: "i386-pc-eltorito", platform: "i386-pc", prefix: "/boot/grub" };
+  const platform = { format: `${bios.grub}-eltorito`, platform: bios.grub, prefix: "/boot/grub" };
   return makeGrub(work, tools, { ...platform, modules, config: findMedium, file });
 }
 
@@ -88,8 +90,9 @@ async function writeIso(
 ): Promise<void> {
   const stamp = `${new Date(imageJson.time * 1000).toISOString().replace(/[^\d]/g, "").slice(0, 14)}00`;
   const times = [`--modification-date=${stamp}`, "--set_all_file_dates", stamp];
+  const { bios } = ARCHITECTURES[imageJson.architecture];
   const biosFromDisc = ["-b", "boot/grub/bios.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"];
-  const biosFromStick = ["--grub2-boot-info", "--grub2-mbr", tools.path("usr/lib/grub/i386-pc/boot_hybrid.img")];
+  const biosFromStick = ["--grub2-boot-info", "--grub2-mbr", tools.path(`usr/lib/grub/${bios.grub}/boot_hybrid.img`)];
   const partitions = ["-partition_offset", "16", "-appended_part_as_gpt", "-iso_mbr_part_type", "0x83"];
   const efiFromStick = ["-append_partition", "2", "0xef", efi];
   const efiFromDisc = ["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"];

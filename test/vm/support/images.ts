@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Tools } from "../../../src/build/tools.ts";
 import { type ContainerImage, imageArchive } from "../../../src/formats/oci.ts";
+import { ARCHITECTURE } from "../../../src/image/architecture.ts";
 
 /** The reference of the image that `writeTestImage` makes. */
 export const testImage = "example.org/toolbox:1";
@@ -14,6 +15,7 @@ export const hashing = { sha256: (data: Uint8Array) => createHash("sha256").upda
 export function toolbox(tools: Tools, reference: string): ContainerImage {
   return {
     reference,
+    architecture: ARCHITECTURE.go,
     entrypoint: ["/bin/sh"],
     files: [
       { path: "bin", type: "directory" },
