@@ -23,7 +23,10 @@ export interface Patience {
 
 export const usualPatience: Patience = { timeoutSeconds: 15, retries: 1 };
 
-/** Writes the configuration of an apt with a state of its own into `directory`, and returns the environment that it goes by. */
+/**
+ * Writes the configuration of an apt with a state of its own into `directory`, and returns the environment that it goes
+ * by.
+ */
 export async function aptEnvironment(
   directory: string,
   patience: Patience,

@@ -27,8 +27,8 @@ export interface AptOptions {
 }
 
 /**
- * apt with a state of its own: it resolves, verifies and downloads, and never sees or changes what the host has installed.
- * How the host reaches the network (proxies, credentials, timeouts) is taken from the host's configuration.
+ * apt with a state of its own: it resolves, verifies and downloads, and never sees or changes what the host has
+ * installed. How the host reaches the network (proxies, credentials, timeouts) is taken from the host's configuration.
  */
 export interface Apt {
   /** Fetches the indexes. Fails within seconds when there is no network. */
@@ -145,7 +145,10 @@ export interface Download {
   readonly patience?: Patience;
 }
 
-/** Fetches one file by apt's own helper, so that proxies and timeouts are those of the packages. A failure is a `CommandFailure`. */
+/**
+ * Fetches one file by apt's own helper, so that proxies and timeouts are those of the packages. A failure is a
+ * `CommandFailure`.
+ */
 export async function downloadFile(download: Download): Promise<void> {
   const { architecture, uri, target, sha256, scratch, signal, log, patience = usualPatience } = download;
   const env = await aptEnvironment(scratch, patience, architecture, signal);

@@ -2,13 +2,18 @@ import { basename, join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { K3osError } from "../errors.ts";
 
-/** The programs of the node. The initrd has one of its own, a tenth of the other: reading a program is part of every boot. */
+/**
+ * The programs of the node. The initrd has a small one of its own, because QuickJS reads the whole program at every
+ * boot.
+ */
 export interface NodePrograms {
   /** `/init.js` in the initrd. */
   readonly init: Uint8Array;
   /** The same for the initrd of a netboot set, which can fetch the root. */
   readonly netboot: Uint8Array;
-  /** The files of `/usr/lib/k3os` in the root, by name: `k3os.js`, and parts that it loads when a command needs them. */
+  /**
+   * The files of `/usr/lib/k3os` in the root, by name: `k3os.js`, and parts that it loads when a command needs them.
+   */
   readonly k3os: ReadonlyMap<string, Uint8Array>;
 }
 

@@ -4,8 +4,8 @@ import { K3osError } from "../errors.ts";
 
 /**
  * The commands of busybox as paths, such as `usr/bin/awk`, from `os/busybox-applets`. The program is not run: it may be
- * for another processor. But it holds the names of its commands in alphabetical order, each with a zero byte behind it and
- * one more at the end, and these must be the same.
+ * for another processor. But it holds the names of its commands in alphabetical order, each with a zero byte behind it
+ * and one more at the end, and these must be the same.
  */
 export function readApplets(list: string, busybox: string): readonly string[] {
   const applets = readFileSync(list, "utf8")

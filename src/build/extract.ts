@@ -42,7 +42,7 @@ export function dropPaths(
       const path = join(directory, entry.name);
       const shownPath = `${shown}${entry.name}`;
       const goes = (doomed || dropped(shownPath)) && !kept(shownPath);
-      // What is to be kept may lie below what is to go.
+      // A file that is kept may lie below a directory that goes.
       if (goes && (keep.length === 0 || !entry.isDirectory())) {
         rmSync(path, { recursive: true });
         removed = true;

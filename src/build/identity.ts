@@ -7,8 +7,9 @@ export interface Identified {
 }
 
 /**
- * What the identity of a step's result is computed from: `parts` as a value that JSON can hold. Bytes become their sum, a map becomes its
- * entries, an object with a field `identity` becomes that field. A function has no identity: it is a mistake in the step.
+ * What the identity of a step's result is computed from: `parts` as a value that JSON can hold. Bytes become their sum,
+ * a map becomes its entries, an object with a field `identity` becomes that field. A function has no identity: it is a
+ * mistake in the step.
  */
 export function identity(parts: unknown): unknown {
   if (typeof parts === "function") throw new TypeError("a part of a step is a function, which has no identity");

@@ -43,7 +43,10 @@ export interface SpecText {
 export interface BuildOptions {
   /** What goes into the image: an image.yaml or its path; that of the repository if not given. */
   readonly spec?: string | SpecText;
-  /** The kernel: `cloud`, `metal`, or a Debian package. If not given, that of the spec, else of the lock, else `usualKernel`. */
+  /**
+   * The kernel: `cloud`, `metal`, or a Debian package. If not given, that of the spec, else of the lock, else
+   * `usualKernel`.
+   */
   readonly kernel?: string;
   /** The kernel if nothing names one; what the medium usually has (`MEDIA`) if not given. */
   readonly usualKernel?: KernelName;
@@ -97,7 +100,9 @@ export function buildNetboot(options: BuildOptions = {}): Promise<Medium> {
   return buildMedium("netboot", options);
 }
 
-/** Builds a disk that boots by BIOS and UEFI and grows to the size of the one that it is put on: `<dir>/k3os.<format>`. */
+/**
+ * Builds a disk that boots by BIOS and UEFI and grows to the size of the one that it is put on: `<dir>/k3os.<format>`.
+ */
 export function buildDisk(format: DiskFormat, options: BuildOptions & DiskOptions = {}): Promise<Medium> {
   return buildMedium(format, options);
 }
@@ -112,7 +117,7 @@ export function goCompiler(options: BuildOptions = {}): Promise<GoToolchain> {
   return inWorkshop("go", options, goToolchain);
 }
 
-/** Removes from the cache what the latest builds do not need and nobody used for days. Returns how many results that were. */
+/** Removes results that no latest build needs and nobody has used for days. Returns how many. */
 export function prune(options: Pick<BuildOptions, "env"> & PruneOptions = {}): Promise<number> {
   return pruneStore(openStore(cacheDirectory(options.env ?? process.env)), options);
 }

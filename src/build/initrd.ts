@@ -77,7 +77,10 @@ export async function initrdParts(
   return { ...own, overlays, packages, kernel, time: lock.time, architecture, applets, tools };
 }
 
-/** What mounts the root: busybox, QuickJS, the node's program, and the modules that finding the root takes. It becomes the file `name`. */
+/**
+ * What mounts the root: busybox, QuickJS, the node's program, and the modules that finding the root takes. It becomes
+ * the file `name`.
+ */
 export async function makeInitrd(work: Work, parts: InitrdParts, name = "initrd"): Promise<string> {
   const tree = join(work.scratch, "initrd");
   for (const path of ["bin", "lib", "lib64", "proc", "sys", "dev", "run", "root", "tmp", "etc"]) {

@@ -15,9 +15,9 @@ const modules = [
 ];
 
 /**
- * The files that make a disk bootable (`LOADER_FILES`): Debian's own signed shim and GRUB for UEFI, so that the chain of
- * trust ends at the key that every machine's firmware has, and a GRUB for BIOS that reads the menu on the disk it was
- * started from. Returns their directory.
+ * The files that make a disk bootable (`LOADER_FILES`): Debian's own signed shim and GRUB for UEFI, so that the chain
+ * of trust ends at the key that every machine's firmware has, and a GRUB for BIOS that reads the menu on the disk it
+ * was started from. Returns their directory.
  */
 export function bootLoader({ runner, architecture }: Workshop, tools: Tools): Promise<string> {
   return runner.run({

@@ -2,8 +2,8 @@ import { interrupted, K3osError } from "../errors.ts";
 import { outputOf, startPiped } from "../process/run.ts";
 
 /**
- * Runs `action` while no other process holds the lock at `path`. The kernel keeps the lock, by way of flock(1) (part of every
- * Debian and Ubuntu): it is free again the moment this process ends, however it ends.
+ * Runs `action` while no other process holds the lock at `path`. The kernel keeps the lock, by way of flock(1) (part of
+ * every Debian and Ubuntu): it is free again the moment this process ends, however it ends.
  */
 export async function withLock<T>(path: string, signal: AbortSignal, action: () => Promise<T>): Promise<T> {
   const release = await acquire(path, signal);

@@ -11,8 +11,8 @@ const debianSuite = /^(buster|bullseye|bookworm|trixie|forky|duke|sid|(old)*stab
 const securitySuite = /^(buster|bullseye|bookworm|trixie|forky|duke|(old)*stable|testing)(-security|\/updates)$/;
 
 /**
- * The mirrors that the user set, else those that the host's own apt uses. `K3OS_APT_MIRROR` is the base of a Debian archive;
- * its security archive is `K3OS_APT_SECURITY_MIRROR`, or the directory `debian-security` beside it.
+ * The mirrors that the user set, else those that the host's own apt uses. `K3OS_APT_MIRROR` is the base of a Debian
+ * archive; its security archive is `K3OS_APT_SECURITY_MIRROR`, or the directory `debian-security` beside it.
  */
 export async function findMirrors(
   env: Readonly<Record<string, string | undefined>>,

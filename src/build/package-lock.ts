@@ -5,8 +5,8 @@ import type { Lock } from "../image/lock.ts";
 import type { Workshop } from "./workshop.ts";
 
 /**
- * The Debian package of the kernel: the one that was asked for, else that of the lock (`undefined`), else the usual one.
- * A lock that does not hold what was asked for is an error.
+ * The Debian package of the kernel: the one that was asked for, else that of the lock (`undefined`), else the usual
+ * one. A lock that does not hold what was asked for is an error.
  */
 export function chooseKernel(
   packages: Readonly<Record<KernelName, string>>,

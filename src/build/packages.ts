@@ -145,7 +145,7 @@ async function findArchives({ env, apt, signal }: PackageOptions): Promise<Archi
   return [archive("debian", mirrors.debian), archive("debian-security", mirrors.security), ...apt.sources];
 }
 
-/** The answer to a question is kept under the question. Which mirror gave it does not matter: all have the same packages. */
+/** An answer is kept under its question. The mirror is no part of it: all mirrors have the same packages. */
 function cachePath(store: Store, { apt }: PackageOptions, set: PackageSet): string {
   const sources = apt.sources.map(({ name, suites, components }) => ({ name, suites, components }));
   return join(store.directory("resolved"), `${digestOf({ set, suites, sources }).slice(0, 20)}.json`);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { K3osError } from "../errors.ts";
 
-/** The text of a file that a user named. What keeps it from being read is told in words, with the way out if there is one. */
+/** The text of a file that a user named. A failure says in words why it cannot be read, with `hint` as the way out. */
 export function readNamedFile(path: string, hint?: string): string {
   try {
     return readFileSync(path, "utf8");

@@ -116,7 +116,9 @@ function linkBusyboxApplets(root: string, without: readonly string[], list: Sour
   }
 }
 
-/** One file of all certificates that Mozilla trusts, as update-ca-certificates makes it; the single ones are dropped. */
+/**
+ * One file of all certificates that Mozilla trusts, as update-ca-certificates makes it; the single ones are dropped.
+ */
 function bundleCertificates(root: string): void {
   const source = join(root, "usr/share/ca-certificates");
   if (!existsSync(source)) return;

@@ -13,8 +13,8 @@ import { dirname, join } from "node:path";
 import { runCommand } from "../process/run.ts";
 
 /**
- * Makes `to` another name for every file of `from`: quick, and without space of its own. Files of either must be replaced, never
- * changed.
+ * Makes `to` another name for every file of `from`: quick, and without space of its own. Files of either must be
+ * replaced, never changed.
  */
 export async function linkTree(from: string, to: string): Promise<void> {
   await runCommand(["cp", "--archive", "--link", "--no-target-directory", from, to]);

@@ -3,12 +3,15 @@ import { isAbsolute, join } from "node:path";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where machines and what else is not to be lost is kept: `$XDG_STATE_HOME/k3os`, by default below `~/.local/state`. */
+/**
+ * The directory of machines and of other things not to be lost: `$XDG_STATE_HOME/k3os`, by default below
+ * `~/.local/state`.
+ */
 export function stateDirectory(env: Environment): string {
   return join(base(env.XDG_STATE_HOME, ".local/state"), "k3os");
 }
 
-/** Where answers are kept that can be found again: `$XDG_CACHE_HOME/k3os`, by default below `~/.cache`. */
+/** The directory of what can be made again: `$XDG_CACHE_HOME/k3os`, by default below `~/.cache`. */
 export function cacheDirectory(env: Environment): string {
   return join(base(env.XDG_CACHE_HOME, ".cache"), "k3os");
 }

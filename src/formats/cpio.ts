@@ -17,8 +17,8 @@ const typeBits = { file: 0o100000, directory: 0o040000, link: 0o120000, characte
 const defaultModes = { file: 0o644, directory: 0o755, link: 0o777, character: 0o600 } as const;
 
 /**
- * A cpio archive in the "newc" format, which Linux unpacks as its initial root. Directories must come before what is in them.
- * Everything belongs to root and carries the time `mtime` (seconds since 1970): equal input gives equal bytes.
+ * A cpio archive in the "newc" format, which Linux unpacks as its initial root. Directories must come before what is in
+ * them. Everything belongs to root and carries the time `mtime` (seconds since 1970): equal input gives equal bytes.
  */
 export function cpio(entries: readonly CpioEntry[], mtime = 0): Uint8Array {
   const parts = entries.flatMap((entry, index) => record(entry, index + 1, mtime));

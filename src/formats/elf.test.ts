@@ -5,7 +5,10 @@ import { readElf } from "./elf.ts";
 
 const loader = "/lib64/ld-linux.so.2";
 
-/** A program that needs two libraries: header, four segments, the loader's name, the table of names, the dynamic section. */
+/**
+ * A program that needs two libraries: header, four segments, the loader's name, the table of names, the dynamic
+ * section.
+ */
 function program(): Uint8Array {
   const bytes = new Uint8Array(1024);
   const view = new DataView(bytes.buffer);

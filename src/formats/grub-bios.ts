@@ -1,6 +1,6 @@
 /**
- * How BIOS gets to GRUB on a GPT disk: `boot.img` in the first sector loads the first sector of `core.img`, which loads the rest.
- * Both have to be told where on the disk that is (GRUB's grub-core/boot/i386/pc/boot.S and diskboot.S, and
+ * How BIOS gets to GRUB on a GPT disk: `boot.img` in the first sector loads the first sector of `core.img`, which loads
+ * the rest. Both have to be told where on the disk that is (GRUB's grub-core/boot/i386/pc/boot.S and diskboot.S, and
  * include/grub/i386/pc/boot.h for the offsets).
  */
 import { concat } from "./bytes.ts";
@@ -24,8 +24,9 @@ export interface Placed {
 }
 
 /**
- * What to write where, so that a disk with sectors of 512 bytes boots by BIOS. `partition` is the BIOS boot partition, in bytes from the
- * start of the disk. The partition table in the first sector is not touched. Throws RangeError when something does not fit.
+ * What to write where, so that a disk with sectors of 512 bytes boots by BIOS. `partition` is the BIOS boot partition,
+ * in bytes from the start of the disk. The partition table in the first sector is not touched. Throws RangeError when
+ * something does not fit.
  */
 export function biosLoader(
   { bootImg, coreImg }: BiosLoader,
@@ -46,12 +47,16 @@ function firstSector(bootImg: Uint8Array, kernelSector: bigint): Uint8Array {
   const bytes = bootImg.slice(0, codeEnd);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(kernelSectorAt, kernelSector, true);
-  // Some BIOSes name the drive wrongly; these two bytes jump over the line that corrects it, and become no-ops on a hard disk.
+  // Some BIOSes name the drive wrongly; these two bytes jump over the line that corrects it, and become no-ops on a
+  // hard disk.
   view.setUint16(driveCheckAt, 0x9090, true);
   return bytes;
 }
 
-/** The list of blocks grows downwards from the end of the first sector; one entry is enough, the empty one below ends it. */
+/**
+ * The list of blocks grows downwards from the end of the first sector; one entry is enough, the empty one below ends
+ * it.
+ */
 function core(coreImg: Uint8Array, first: bigint): Uint8Array {
   const bytes = concat([coreImg, new Uint8Array(-coreImg.length & (sector - 1))]);
   const view = new DataView(bytes.buffer);

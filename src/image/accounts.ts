@@ -1,8 +1,8 @@
 import type { BaseSpec } from "./spec.ts";
 
 /**
- * The account files of /etc by name: base-passwd's lists (`passwd.master`, `group.master`) and what the spec adds. Nobody has
- * a password. A user without a `gid` gets a group of his own.
+ * The account files of /etc by name: base-passwd's lists (`passwd.master`, `group.master`) and what the spec adds.
+ * Nobody has a password. A user without a `gid` gets a group of his own.
  */
 export function accountFiles(
   master: { readonly passwd: string; readonly group: string },

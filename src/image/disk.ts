@@ -23,8 +23,8 @@ export const BIOS_BOOT: Partition = {
   sizeMiB: 1,
 };
 /**
- * What UEFI looks for a loader in: FAT32, the label is `K3OS_GRUB`. UEFI refuses a FAT32 of less than 65525 clusters; with sectors of 4096 bytes
- * those need 257 MiB. From 260 MiB on, busybox would make the clusters larger.
+ * What UEFI looks for a loader in: FAT32, the label is `K3OS_GRUB`. UEFI refuses a FAT32 of less than 65525 clusters;
+ * with sectors of 4096 bytes those need 257 MiB. From 260 MiB on, busybox would make the clusters larger.
  */
 export const ESP: Partition = {
   number: 2,
@@ -53,7 +53,8 @@ export const MAKE_ESP = ["mkfs.vfat", "-F", "32", "-s", "1", "-n", GRUB_LABEL] a
 export const MAKE_STATE = [
   "mkfs.ext4",
   ...["-q", "-F", "-L", STATE_LABEL, "-e", "remount-ro", "-m", "1"],
-  // Made small and grown later: blocks and inodes as a large file system has them. The UUID can change while it is mounted.
+  // Made small and grown later: blocks and inodes as a large file system has them. The UUID can change while it is
+  // mounted.
   ...["-b", "4096", "-i", "16384", "-J", "size=32", "-O", "metadata_csum_seed"],
 ] as const;
 
@@ -64,8 +65,8 @@ export interface Identities {
 }
 
 /**
- * Identities of a disk that was built and not installed: equal builds are equal. Its first boot gives the state partition one of its own, so
- * that two such disks can be in one machine.
+ * Identities of a disk that was built and not installed: equal builds are equal. Its first boot gives the state
+ * partition one of its own, so that two such disks can be in one machine.
  */
 export const PREBUILT = {
   disk: "6B334F53-0000-4000-8000-000000000000",
@@ -78,7 +79,9 @@ export const PREBUILT = {
   state: "6b334f53-0000-4000-8000-0000000000e4",
 } as const satisfies Identities & { readonly state: string };
 
-/** The partition table as sfdisk(8) reads it, for any size of sectors; without `identities`, sfdisk makes random ones. */
+/**
+ * The partition table as sfdisk(8) reads it, for any size of sectors; without `identities`, sfdisk makes random ones.
+ */
 export function partitionScript(identities?: Identities): string {
   const lines = PARTITIONS.map(({ number, name, type, startMiB, sizeMiB }) =>
     [
@@ -104,8 +107,8 @@ export const SYSTEM_CONFIG = `${SYSTEM}/config.yaml`;
 /** Holds what persists: `var`, `home`, `opt`, `local` (`/usr/local`). */
 export const DATA = "/k3os/data";
 /**
- * How many sectors of 512 bytes its partition had when the file system was last made to fill it: on the file system itself, so that it goes
- * where that goes.
+ * How many sectors of 512 bytes its partition had when the file system was last made to fill it: on the file system
+ * itself, so that they move together.
  */
 export const FILLED = "/k3os/filled";
 /** Flag files: what persists is wiped once at the next boot, or at every boot. */
@@ -135,8 +138,8 @@ export interface StateOptions {
 }
 
 /**
- * Everything on a new state partition besides `IMAGE_FILES` in `slotDirectory(version)`. The link `current` is last: when
- * the entries are written in order, a disk has it only when it is complete.
+ * Everything on a new state partition besides `IMAGE_FILES` in `slotDirectory(version)`. The link `current` is last:
+ * when the entries are written in order, a disk has it only when it is complete.
  */
 export function stateEntries({ image, config, arguments: machine = [] }: StateOptions): DiskEntry[] {
   return [
@@ -174,7 +177,9 @@ const { efi } = ARCHITECTURE;
 export const LOADER = "/usr/lib/k3os/loader";
 export const LOADER_FILES = ["boot.img", "core.img", efi.shimFile, efi.grubFile] as const;
 
-/** What the ESP holds: files of the loader by their name there, and one text. Debian's shim starts the GRUB beside it. */
+/**
+ * What the ESP holds: files of the loader by their name there, and one text. Debian's shim starts the GRUB beside it.
+ */
 export const ESP_LOADERS = [
   { path: `/EFI/BOOT/${efi.bootFile}`, from: efi.shimFile },
   { path: `/EFI/BOOT/${efi.grubFile}`, from: efi.grubFile },

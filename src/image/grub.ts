@@ -20,8 +20,9 @@ fi
 `;
 
 /**
- * Under BIOS by the kernel's 16-bit entry (Linux' boot protocol): `linux` moves all of the memory that the kernel asks for, byte by byte, to
- * where it belongs, which costs seconds where processors are emulated; `linux16` reads it to its place.
+ * Under BIOS by the kernel's 16-bit entry (Linux' boot protocol): `linux` moves all of the memory that the kernel asks
+ * for, byte by byte, to where it belongs, which costs seconds where processors are emulated; `linux16` reads it to its
+ * place.
  */
 const starters = `if [ "$grub_platform" = pc ]; then
   set linux=linux16
@@ -51,10 +52,10 @@ ${entry("Rescue shell", "k3os.mode=shell")}`;
 }
 
 /**
- * The menu of an installed disk, read from its state partition, which is `$root`. Nothing in it depends on the image or the
- * disk: slots are links, their kernel arguments lie beside them, and the state partition's UUID is looked up when it boots. Only whole
- * slots are offered; one whose kernel cannot be started all the same falls back to the previous one. `gpt` lets the kernel take the second
- * copy of the partition table when a power cut has spoilt the first.
+ * The menu of an installed disk, read from its state partition, which is `$root`. Nothing in it depends on the image or
+ * the disk: slots are links, their kernel arguments lie beside them, and the state partition's UUID is looked up when
+ * it boots. Only whole slots are offered; one whose kernel cannot be started all the same falls back to the previous
+ * one. `gpt` lets the kernel take the second copy of the partition table when a power cut has spoilt the first.
  */
 export function stateMenu(): string {
   return `${terminals}${starters}probe --set=state --fs-uuid $root

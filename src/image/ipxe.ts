@@ -1,8 +1,8 @@
 import { SCREEN_AND_SERIAL } from "./architecture.ts";
 
 /**
- * The script that iPXE boots an image with. It lies beside `vmlinuz`, the initrd and `root.squashfs`, and names them relative to itself:
- * any HTTP server, any directory.
+ * The script that iPXE boots an image with. It lies beside `vmlinuz`, the initrd and `root.squashfs`, and names them
+ * relative to itself: any HTTP server, any directory.
  */
 export function ipxeScript(initrd: string, args: readonly string[]): string {
   const own = [

@@ -1,9 +1,9 @@
 import { matcher } from "./glob.ts";
 
 /**
- * The files of the named kernel modules and of all that they need, relative to the directory of `modules.dep`, in the order in
- * which they load. A name with a slash is a pattern of paths below `kernel/`. A name that is not there (built in, or not in this
- * kernel) is skipped.
+ * The files of the named kernel modules and of all that they need, relative to the directory of `modules.dep`, in the
+ * order in which they load. A name with a slash is a pattern of paths below `kernel/`. A name that is not there (built
+ * in, or not in this kernel) is skipped.
  */
 export function moduleFiles(modulesDep: string, names: readonly string[]): string[] {
   const needs = new Map<string, readonly string[]>();

@@ -132,7 +132,9 @@ function invalid(message: string): K3osError {
   return new K3osError("config", message, { hint: "os/image.yaml in the repository shows every key." });
 }
 
-/** Where the value at `path` stands; where its nearest parent does when it is missing; a wrong key where it is itself. */
+/**
+ * The offset of the value at `path`; of its nearest parent when it is missing; of the key itself when that is wrong.
+ */
 function offsetOf(document: ReturnType<typeof parseDocument>, path: readonly unknown[], isKey: boolean): number {
   const parent = isKey ? document.getIn(path.slice(0, -1), true) : undefined;
   const pair = isMap(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1)) : undefined;

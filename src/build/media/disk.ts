@@ -57,7 +57,9 @@ interface DiskParts {
   readonly options: DiskOptions;
 }
 
-/** A disk as a node boots it, `RAW_DISK`. With a config inside, only its owner can read the file. Returns its directory. */
+/**
+ * A disk as a node boots it, `RAW_DISK`. With a config inside, only its owner can read the file. Returns its directory.
+ */
 export function rawDisk({ runner }: Workshop, { image }: MadeImage, options: DiskOptions): Promise<string> {
   const step = { name: "raw", title: "Disk", maker: "disk" } as const;
   return runner.run({ ...step, parts: { image, options }, make: makeDisk });
@@ -68,8 +70,8 @@ function makeDisk(work: Work, { image, options }: DiskParts): Promise<string> {
 }
 
 /**
- * A whole disk in a sparse file, made without root and without a mount. Equal input gives equal bytes; what must differ from
- * machine to machine is made at the first boot.
+ * A whole disk in a sparse file, made without root and without a mount. Equal input gives equal bytes; what must differ
+ * from machine to machine is made at the first boot.
  */
 export async function makeRawDisk(work: Work, image: BuiltImage, options: DiskOptions, file: string): Promise<string> {
   const run = toolRunner(work, image);
@@ -154,7 +156,7 @@ async function makeState(
   await ownByRoot(run, tree, `${file}?offset=${start}`, imageJson.time);
 }
 
-/** Whoever builds, and whenever: all files of the file system that was made of `tree` are root's and have the time of the image. */
+/** Gives all files of the file system that was made of `tree` to root, with the time of the image. */
 async function ownByRoot(run: RunTool, tree: string, fileSystem: string, time: number): Promise<void> {
   const fields = { uid: 0, gid: 0, mtime: `@${time}` };
   const commands = readdirSync(tree, { recursive: true, encoding: "utf8" }).flatMap((path) =>

@@ -20,7 +20,10 @@ export interface MediumKind {
   make(shop: Workshop, made: MadeImage, options: DiskOptions): Promise<string>;
 }
 
-/** What `./k3os build --format` makes. Whatever may get onto a real machine, or into VirtualBox, has the kernel for that. */
+/**
+ * What `./k3os build --format` makes. Whatever may get onto a real machine, or into VirtualBox, has the kernel for
+ * that.
+ */
 export const MEDIA: { readonly [F in Format]: MediumKind } = {
   image: {
     ...{ title: "the kernel, the initrd and the root as files", kernel: "cloud", isDisk: false },

@@ -55,7 +55,8 @@ function placeImage(tree: string, { dir, imageJson }: BuiltImage): void {
   mkdirSync(join(tree, "boot/grub"), { recursive: true });
   const menu = grubMenu({ directory, label, arguments: imageJson.kernel.arguments });
   writeFileSync(join(tree, "boot/grub/grub.cfg"), menu);
-  // Started from a disc, Debian's signed GRUB takes the whole disc for its volume, not the FAT file system that it came from.
+  // Started from a disc, Debian's signed GRUB takes the whole disc for its volume, not the FAT file system that it came
+  // from.
   placeText(findMenu, join(tree, ESP_MENU));
 }
 
@@ -69,7 +70,10 @@ function makeBiosLoader(work: Work, { tools, imageJson }: BuiltImage, file: stri
   return makeGrub(work, tools, { ...platform, modules, config: findMedium, file });
 }
 
-/** The FAT file system that UEFI looks for a loader in: Debian's signed ones, so that the medium boots under Secure Boot, too. */
+/**
+ * The FAT file system that UEFI looks for a loader in: Debian's signed ones, so that the medium boots under Secure
+ * Boot, too.
+ */
 async function makeEfiVolume(run: RunTool, scratch: string, { loader }: BuiltImage, file: string): Promise<void> {
   const tree = join(scratch, "efi");
   placeText(findMenu, join(tree, ESP_MENU));
