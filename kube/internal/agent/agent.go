@@ -21,7 +21,7 @@ import (
 
 // A Node is what one machine contributes to the cluster.
 type Node struct {
-	Config  config.Agent
+	Config  config.Node
 	Name    string
 	IPs     []net.IP
 	Network Network
@@ -116,6 +116,7 @@ func (n *Node) runtimeOptions() containerd.Options {
 		Root:        root,
 		ConfigDir:   c.AgentDir("etc", "containerd"),
 		Registries:  c.PrivateRegistry,
+		MirrorsOnly: c.DisableDefaultRegistryEndpoint,
 		PauseImage:  c.PauseImage,
 		Snapshotter: snapshotter,
 		Runtime:     c.DefaultRuntime,

@@ -117,7 +117,7 @@ func runServer(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := logging.SetUp(cfg.Agent); err != nil {
+	if err := logging.SetUp(cfg.Node); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -7,17 +7,53 @@ package config
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
 )
 
 // Server is the checked configuration of `k3s server`: the control plane and, unless DisableAgent, the node beside it.
 type Server struct {
-	Agent
+	Node
+	ControlPlane
+	Join
+}
 
-	Token     string
-	TokenFile string
+// Agent is the checked configuration of `k3s agent`: a node of a cluster whose control plane is elsewhere.
+type Agent struct {
+	Node
+	Join
+}
 
+// Node is what every machine of a cluster has: kubelet, kube-proxy, containerd, and the log of all of them.
+type Node struct {
+	DataDir string
+	Debug   bool
+	Verbose int
+	VModule string
+	LogFile string // "" is standard error
+
+	NodeName       string
+	NodeIP         []string
+	NodeExternalIP []string
+	NodeLabels     []string
+	NodeTaints     []string
+	ResolvConf     string
+	BindAddress    string
+
+	PauseImage                     string
+	PrivateRegistry                string
+	DisableDefaultRegistryEndpoint bool
+	Snapshotter                    string
+	ContainerRuntimeEndpoint       string
+	DefaultRuntime                 string
+	CNIBinDirs                     []string
+
+	KubeletArgs   []string
+	KubeProxyArgs []string
+}
+
+// ControlPlane is what only a server has.
+type ControlPlane struct {
 	AdvertiseAddress string
-	BindAddress      string
 	HTTPSListenPort  int
 	TLSSANs          []string
 
@@ -27,8 +63,9 @@ type Server struct {
 	ClusterDNS           []string
 	ClusterDomain        string
 
-	WriteKubeconfig     string
-	WriteKubeconfigMode string
+	WriteKubeconfig      string
+	WriteKubeconfigMode  string
+	WriteKubeconfigGroup string
 
 	DatastoreEndpoint string
 	FlannelBackend    string
@@ -42,59 +79,39 @@ type Server struct {
 	APIServerArgs         []string
 	ControllerManagerArgs []string
 	SchedulerArgs         []string
-
-	// ServerURL is what --server asked for; joining is refused, so it is empty in a checked value.
-	ServerURL string
 }
 
-// Agent is the part of the configuration that belongs to the node: kubelet, kube-proxy, containerd.
-type Agent struct {
-	DataDir string
-	Debug   bool
-	Verbose int
-	VModule string
-
-	NodeName       string
-	NodeIP         []string
-	NodeExternalIP []string
-	NodeLabels     []string
-	NodeTaints     []string
-	ResolvConf     string
-
-	PauseImage               string
-	PrivateRegistry          string
-	Snapshotter              string
-	ContainerRuntimeEndpoint string
-	DefaultRuntime           string
-	CNIBinDirs               []string
-
-	KubeletArgs   []string
-	KubeProxyArgs []string
+// Join says which cluster a machine belongs to. A server without ServerURL starts a cluster; Token is then what its
+// nodes join with.
+type Join struct {
+	ServerURL string
+	Token     string // what --token gave, or the content of TokenFile
+	TokenFile string
 }
 
 // ServerDir is where the control plane keeps its state.
-func (a Agent) ServerDir(elem ...string) string {
-	return filepath.Join(append([]string{a.DataDir, "server"}, elem...)...)
+func (n Node) ServerDir(elem ...string) string {
+	return filepath.Join(append([]string{n.DataDir, "server"}, elem...)...)
 }
 
 // AgentDir is where the node keeps its state.
-func (a Agent) AgentDir(elem ...string) string {
-	return filepath.Join(append([]string{a.DataDir, "agent"}, elem...)...)
+func (n Node) AgentDir(elem ...string) string {
+	return filepath.Join(append([]string{n.DataDir, "agent"}, elem...)...)
 }
 
 // DNSAddress is the cluster address of CoreDNS: the first of --cluster-dns, or the tenth of the service range.
-func (s Server) DNSAddress() (netip.Addr, error) {
-	if len(s.ClusterDNS) > 0 {
-		return netip.ParseAddr(s.ClusterDNS[0])
+func (c ControlPlane) DNSAddress() (netip.Addr, error) {
+	if len(c.ClusterDNS) > 0 {
+		return netip.ParseAddr(c.ClusterDNS[0])
 	}
-	return s.serviceAddress(10)
+	return c.serviceAddress(10)
 }
 
 // APIServiceAddress is the cluster address of the API, the first of the service range.
-func (s Server) APIServiceAddress() (netip.Addr, error) { return s.serviceAddress(1) }
+func (c ControlPlane) APIServiceAddress() (netip.Addr, error) { return c.serviceAddress(1) }
 
-func (s Server) serviceAddress(n int) (netip.Addr, error) {
-	p, err := netip.ParsePrefix(s.ServiceCIDR[0])
+func (c ControlPlane) serviceAddress(n int) (netip.Addr, error) {
+	p, err := netip.ParsePrefix(c.ServiceCIDR[0])
 	if err != nil {
 		return netip.Addr{}, err
 	}
@@ -106,11 +123,6 @@ func (s Server) serviceAddress(n int) (netip.Addr, error) {
 }
 
 // Disabled reports whether --disable names the packaged component or manifest.
-func (s Server) Disabled(name string) bool {
-	for _, d := range s.Disable {
-		if d == name {
-			return true
-		}
-	}
-	return false
+func (c ControlPlane) Disabled(name string) bool {
+	return slices.Contains(c.Disable, name)
 }

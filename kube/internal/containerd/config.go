@@ -26,6 +26,7 @@ type Options struct {
 	Root        string // agent/containerd
 	ConfigDir   string // agent/etc/containerd
 	Registries  string // registries.yaml
+	MirrorsOnly bool   // never ask a registry itself that has mirrors
 	PauseImage  string
 	Snapshotter string
 	Runtime     string // "" chooses
@@ -112,7 +113,7 @@ func WriteConfig(o Options) (string, error) {
 	if s.Runtimes, s.DefaultRuntime, err = runtimes(o.Runtime); err != nil {
 		return "", err
 	}
-	if s.Auth, err = writeRegistries(o.Registries, s.CertsDir); err != nil {
+	if s.Auth, err = writeRegistries(o.Registries, s.CertsDir, o.MirrorsOnly); err != nil {
 		return "", err
 	}
 	text, err := render(o.ConfigDir, s)

@@ -40,10 +40,11 @@ func TestRender(t *testing.T) {
 
 func TestWriteRegistries(t *testing.T) {
 	for _, tt := range []struct {
-		name, yaml string
-		files      map[string]string // below certs.d
-		auth       []registryAuth
-		err        string
+		name, yaml  string
+		mirrorsOnly bool
+		files       map[string]string // below certs.d
+		auth        []registryAuth
+		err         string
 	}{
 		{name: "nothing"},
 		{
@@ -84,6 +85,24 @@ configs:
   ca = "/ca"
 `},
 		},
+		{
+			name:        "mirrors only",
+			mirrorsOnly: true,
+			yaml: `mirrors: {docker.io: {endpoint: [https://a, "https://b/path"]}, "*": {endpoint: [c]}, d: {}}
+configs: {b: {tls: {ca_file: /ca}}}`,
+			files: map[string]string{
+				"docker.io": `server = "https://b/path"
+capabilities = ["pull", "resolve"]
+override_path = true
+ca = "/ca"
+
+[host."https://a"]
+  capabilities = ["pull", "resolve"]
+`,
+				"_default": "server = \"https://c\"\ncapabilities = [\"pull\", \"resolve\"]\n",
+				"d":        "server = \"https://d\"\n",
+			},
+		},
 		{name: "rewrite", yaml: `mirrors: {a: {rewrite: {x: y}}}`, err: "mirrors.a.rewrite"},
 		{name: "half a key pair", yaml: `configs: {a: {tls: {cert_file: /c}}}`, err: "belong together"},
 		{name: "unknown key", yaml: `mirror: {}`, err: "unknown field"},
@@ -96,7 +115,7 @@ configs:
 					t.Fatal(err)
 				}
 			}
-			auth, err := writeRegistries(file, filepath.Join(dir, "certs.d"))
+			auth, err := writeRegistries(file, filepath.Join(dir, "certs.d"), tt.mirrorsOnly)
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) {
 					t.Fatalf("got %v, want an error with %q", err, tt.err)

@@ -39,8 +39,9 @@ type registryTLS struct {
 type registryAuth struct{ Host, Username, Password, Auth, IdentityToken string }
 
 // writeRegistries turns registries.yaml into one hosts.toml per registry, which containerd reads at every pull, and
-// returns the credentials, which only its main configuration can hold.
-func writeRegistries(file, certsDir string) ([]registryAuth, error) {
+// returns the credentials, which only its main configuration can hold. With mirrorsOnly, a registry that has mirrors is
+// never asked itself.
+func writeRegistries(file, certsDir string, mirrorsOnly bool) ([]registryAuth, error) {
 	if err := os.RemoveAll(certsDir); err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func writeRegistries(file, certsDir string) ([]registryAuth, error) {
 	if err := yaml.UnmarshalStrict(b, &r); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	hosts, err := r.hosts()
+	hosts, err := r.hosts(mirrorsOnly)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -79,17 +80,24 @@ func writeRegistries(file, certsDir string) ([]registryAuth, error) {
 }
 
 // hosts returns the text of hosts.toml by the directory that it belongs in.
-func (r registries) hosts() (map[string]string, error) {
+func (r registries) hosts(mirrorsOnly bool) (map[string]string, error) {
 	out := map[string]string{}
 	for name, m := range r.Mirrors {
 		if len(m.Rewrites) > 0 {
 			return nil, fmt.Errorf("mirrors.%s.rewrite: only k3s's own containerd rewrites names; mirror under the same names instead", name)
 		}
 		var b strings.Builder
-		if u := upstream(name); u != "" {
+		endpoints := m.Endpoints
+		if last := len(endpoints) - 1; mirrorsOnly && last >= 0 {
+			// containerd asks "server" after all hosts. Without that line it asks the registry itself.
+			if err := r.server(&b, endpoints[last]); err != nil {
+				return nil, fmt.Errorf("mirrors.%s.endpoint: %w", name, err)
+			}
+			endpoints = endpoints[:last]
+		} else if u := upstream(name); u != "" {
 			fmt.Fprintf(&b, "server = %q\n", u)
 		}
-		for _, e := range m.Endpoints {
+		for _, e := range endpoints {
 			if err := r.host(&b, e); err != nil {
 				return nil, fmt.Errorf("mirrors.%s.endpoint: %w", name, err)
 			}
@@ -115,33 +123,60 @@ func (r registries) hosts() (map[string]string, error) {
 	return out, nil
 }
 
+// host writes the section of an address that is asked in its turn.
 func (r registries) host(b *strings.Builder, endpoint string) error {
-	if !strings.Contains(endpoint, "://") {
-		endpoint = "https://" + endpoint
+	u, err := address(endpoint)
+	if err != nil {
+		return err
 	}
-	u, err := url.Parse(endpoint)
+	fmt.Fprintf(b, "\n[host.%q]\n", u.String())
+	return r.access(b, u, "  ")
+}
+
+// server writes the head of the file: the address that is asked last.
+func (r registries) server(b *strings.Builder, endpoint string) error {
+	u, err := address(endpoint)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(b, "server = %q\n", u.String())
+	return r.access(b, u, "")
+}
+
+func address(endpoint string) (*url.URL, error) {
+	full := endpoint
+	if !strings.Contains(full, "://") {
+		full = "https://" + full
+	}
+	u, err := url.Parse(full)
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("expected an address such as https://registry.example.com:5000, got %q", endpoint)
+		return nil, fmt.Errorf("expected an address such as https://registry.example.com:5000, got %q", endpoint)
 	}
-	fmt.Fprintf(b, "\n[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n", endpoint)
-	if p := strings.Trim(u.Path, "/"); p != "" {
-		b.WriteString("  override_path = true\n")
+	return u, nil
+}
+
+// access writes how u is asked.
+func (r registries) access(b *strings.Builder, u *url.URL, indent string) error {
+	line := func(format string, args ...any) { fmt.Fprintf(b, indent+format+"\n", args...) }
+	line(`capabilities = ["pull", "resolve"]`)
+	if strings.Trim(u.Path, "/") != "" {
+		line("override_path = true")
 	}
 	c, ok := r.Configs[u.Host]
 	if !ok || c.TLS == nil {
 		return nil
 	}
 	if c.TLS.CAFile != "" {
-		fmt.Fprintf(b, "  ca = %q\n", c.TLS.CAFile)
+		line("ca = %q", c.TLS.CAFile)
 	}
 	switch {
 	case c.TLS.CertFile != "" && c.TLS.KeyFile != "":
-		fmt.Fprintf(b, "  client = [[%q, %q]]\n", c.TLS.CertFile, c.TLS.KeyFile)
+		line("client = [[%q, %q]]", c.TLS.CertFile, c.TLS.KeyFile)
 	case c.TLS.CertFile != "" || c.TLS.KeyFile != "":
 		return fmt.Errorf("configs.%s.tls: cert_file and key_file belong together", u.Host)
 	}
 	if c.TLS.Insecure {
-		b.WriteString("  skip_verify = true\n")
+		line("skip_verify = true")
 	}
 	return nil
 }

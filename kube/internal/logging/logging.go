@@ -18,7 +18,7 @@ import (
 
 // SetUp lets errors through, or, from -v 1 on, everything up to that level. Upstream's warnings at level 0 are about its
 // own future and number three dozen at every start.
-func SetUp(cfg config.Agent) error {
+func SetUp(cfg config.Node) error {
 	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged
 	fs := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(fs)

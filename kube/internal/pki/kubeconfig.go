@@ -3,7 +3,9 @@ package pki
 import (
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/tools/clientcmd"
@@ -42,8 +44,9 @@ func (s *Store) WriteKubeconfigs(server string) error {
 	return g.Wait()
 }
 
-// WriteAdmin writes the administrator's kubeconfig, complete in itself, so that it can be copied to another machine.
-func (s *Store) WriteAdmin(file, server string, mode os.FileMode) error {
+// WriteAdmin writes the administrator's kubeconfig, complete in itself, so that it can be copied to another machine. It
+// belongs to group, a name or a number, unless that is empty.
+func (s *Store) WriteAdmin(file, server string, mode os.FileMode, group string) error {
 	c := kubeconfig(server)
 	for to, from := range map[*[]byte]string{
 		&c.Clusters["default"].CertificateAuthorityData: s.CertFile(ServerCA),
@@ -58,6 +61,22 @@ func (s *Store) WriteAdmin(file, server string, mode os.FileMode) error {
 	}
 	if err := writeKubeconfig(file, c, mode); err != nil {
 		return fmt.Errorf("cannot write the kubeconfig (choose another place with --write-kubeconfig): %w", err)
+	}
+	if group == "" {
+		return nil
+	}
+	gid, err := strconv.Atoi(group)
+	if err != nil {
+		g, err := user.LookupGroup(group)
+		if err != nil {
+			return fmt.Errorf("--write-kubeconfig-group %s: the machine has no such group; name one of /etc/group", group)
+		}
+		if gid, err = strconv.Atoi(g.Gid); err != nil {
+			return err
+		}
+	}
+	if err := os.Chown(file, -1, gid); err != nil {
+		return fmt.Errorf("--write-kubeconfig-group %s: %w", group, err)
 	}
 	return nil
 }

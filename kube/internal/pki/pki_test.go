@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,6 +13,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/kubernetes/cmd/kubeadm/app/util/pkiutil"
+
+	"k3os.io/kube/internal/token"
 )
 
 func newTestStore(t *testing.T) *Store {
@@ -109,7 +112,7 @@ func TestAdminKubeconfig(t *testing.T) {
 	s := newTestStore(t)
 	ensure(t, s)
 	file := filepath.Join(t.TempDir(), "sub", "k3s.yaml")
-	if err := s.WriteAdmin(file, "https://127.0.0.1:6443", 0o644); err != nil {
+	if err := s.WriteAdmin(file, "https://127.0.0.1:6443", 0o644, ""); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(file)
@@ -142,25 +145,43 @@ func TestToken(t *testing.T) {
 		}
 		return strings.TrimSpace(string(b))
 	}
+	secret := func(text string) string {
+		t.Helper()
+		parsed, err := token.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed.Secret
+	}
 	random := read("")
-	if !strings.HasPrefix(random, "K10") || len(Secret(random)) != 32 {
+	if !strings.HasPrefix(random, "K10") || len(secret(random)) != 32 {
 		t.Errorf("got %q; want a token with a random secret", random)
 	}
 	if again := read(""); again != random {
 		t.Errorf("the second start made %q of %q; want it kept", again, random)
 	}
-	if got := Secret(read("mine")); got != "mine" {
+	if got := secret(read("mine")); got != "mine" {
 		t.Errorf("got the secret %q; want mine", got)
 	}
-}
-
-func TestSecret(t *testing.T) {
-	for _, tt := range []struct{ token, want string }{
-		{"plain", "plain"}, {"K10abc::server:s:e", "s:e"}, {"K10abc::node:s", "s"}, {"server:s", "s"}, {"with:colon", "with:colon"},
+	if got := secret(read(token.Format([]byte("ca"), "whole"))); got != "whole" {
+		t.Errorf("got the secret %q; want that of the whole token", got)
+	}
+	for name, given := range map[string]string{
+		"another cluster's": token.Format([]byte("another"), "hush"), "a malformed one": "K10abc::server:hush",
 	} {
-		if got := Secret(tt.token); got != tt.want {
-			t.Errorf("Secret(%q) = %q; want %q", tt.token, got, tt.want)
+		err := EnsureToken(dir, ca, given)
+		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "token")) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: got %v, want an error that tells where the right token is, and no secret", name, err)
 		}
+	}
+	if got := secret(read("")); got != "whole" {
+		t.Errorf("a refused token left the secret %q; want the one from before", got)
+	}
+	if err := os.WriteFile(ca, []byte("a new ca"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(""); got != token.Format([]byte("a new ca"), "whole") {
+		t.Errorf("with a new authority the token is %q; want the secret of before", got)
 	}
 }
 
@@ -186,4 +207,29 @@ func TestWriteFileLeavesAloneWhatIsSo(t *testing.T) {
 	}
 	inode("b", 0o600)
 	inode("b", 0o644)
+}
+
+func TestWriteAdminGivesTheFileToAGroup(t *testing.T) {
+	dir := t.TempDir()
+	s := newTestStore(t)
+	ensure(t, s)
+	group := os.Getgid()
+	if os.Getuid() == 0 {
+		group = 4711 // only root may choose
+	}
+	file := filepath.Join(dir, "k3s.yaml")
+	if err := s.WriteAdmin(file, "https://127.0.0.1:6443", 0o640, strconv.Itoa(group)); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Sys().(*syscall.Stat_t).Gid; got != uint32(group) || info.Mode() != 0o640 {
+		t.Errorf("group %d, mode %v; want %d, 0640", got, info.Mode(), group)
+	}
+	err = s.WriteAdmin(file, "https://127.0.0.1:6443", 0o640, "no-such-group")
+	if err == nil || !strings.Contains(err.Error(), "--write-kubeconfig-group no-such-group: the machine has no such group") {
+		t.Errorf("got %v, want an error that names the flag", err)
+	}
 }

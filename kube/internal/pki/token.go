@@ -1,34 +1,28 @@
 package pki
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"k3os.io/kube/internal/token"
 )
 
-// EnsureToken writes the join token that holds secret to serverDir/token, with the links that k3s has. Without a secret
-// the one from before is kept, or a random one made.
-func EnsureToken(serverDir, caFile, secret string) error {
+// EnsureToken writes the join token to serverDir/token, with the links that k3s has. given is what the user asked for: a
+// secret, or a whole token, which is refused if it was made for another authority than the one in caFile. When it is
+// empty, the secret from before is kept, or a random one made.
+func EnsureToken(serverDir, caFile, given string) error {
 	file := filepath.Join(serverDir, "token")
 	ca, err := os.ReadFile(caFile)
 	if err != nil {
 		return err
 	}
-	if secret == "" {
-		if old, err := os.ReadFile(file); err == nil {
-			secret = Secret(strings.TrimSpace(string(old)))
-		}
+	secret, err := secretOf(file, ca, given)
+	if err != nil {
+		return err
 	}
-	if secret == "" {
-		b := make([]byte, 16)
-		_, _ = rand.Read(b)
-		secret = hex.EncodeToString(b)
-	}
-	if err := WriteFile(file, []byte(FormatToken(ca, Secret(secret))+"\n"), 0o600); err != nil {
+	if err := WriteFile(file, []byte(token.Format(ca, secret)+"\n"), 0o600); err != nil {
 		return fmt.Errorf("cannot write the token: %w", err)
 	}
 	for _, link := range []string{"node-token", "agent-token"} {
@@ -44,20 +38,22 @@ func EnsureToken(serverDir, caFile, secret string) error {
 	return nil
 }
 
-// FormatToken is k3s's K10<hash of the authority>::server:<secret>.
-func FormatToken(caPEM []byte, secret string) string {
-	return fmt.Sprintf("K10%x::server:%s", sha256.Sum256(caPEM), secret)
-}
-
-// Secret is the part of a token that is secret; a bare secret is a token too.
-func Secret(token string) string {
-	if strings.HasPrefix(token, "K10") {
-		if _, rest, ok := strings.Cut(token, "::"); ok {
-			token = rest
+func secretOf(file string, ca []byte, given string) (string, error) {
+	if given != "" {
+		t, err := token.Parse(given)
+		if err == nil {
+			err = t.CheckAuthority(ca)
+		}
+		if err != nil {
+			return "", fmt.Errorf("--token: %w (this server's is in %s; the secret alone will do, too)", err, file)
+		}
+		return t.Secret, nil
+	}
+	// The hash in the file may be that of an authority that was replaced; the secret stays.
+	if b, err := os.ReadFile(file); err == nil {
+		if t, err := token.Parse(strings.TrimSpace(string(b))); err == nil {
+			return t.Secret, nil
 		}
 	}
-	if user, secret, ok := strings.Cut(token, ":"); ok && (user == "server" || user == "node") {
-		return secret
-	}
-	return token
+	return token.RandomSecret(), nil
 }

@@ -251,7 +251,7 @@ func ensureCredentials(cfg config.Server, store *pki.Store) error {
 		m, _ := strconv.ParseUint(cfg.WriteKubeconfigMode, 8, 12) // config has checked it
 		mode = os.FileMode(m)
 	}
-	return store.WriteAdmin(cfg.WriteKubeconfig, url, mode)
+	return store.WriteAdmin(cfg.WriteKubeconfig, url, mode, cfg.WriteKubeconfigGroup)
 }
 
 // renew looks after the certificates of a server that is never restarted.
@@ -286,7 +286,7 @@ func newNode(cfg config.Server, host hostFacts, store *pki.Store, apiReady <-cha
 	}
 	files := store.Kubeconfigs()
 	return &agent.Node{
-		Config: cfg.Agent, Name: host.nodeName, IPs: host.nodeIPs, Network: network,
+		Config: cfg.Node, Name: host.nodeName, IPs: host.nodeIPs, Network: network,
 		ClusterDNS: dns, ClusterDomain: cfg.ClusterDomain, ServesDNS: len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
 		KubeProxy: !cfg.DisableKubeProxy, KubeletConfig: files[pki.Kubelet], KubeProxyConfig: files[pki.KubeProxy],
 		Ready: apiReady,
