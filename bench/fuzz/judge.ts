@@ -1,4 +1,4 @@
-import { describe, type LayerKind, load, plan, render, toYaml } from "../../src/config/index.ts";
+import { describeStep, type LayerKind, load, plan, render, toYaml } from "../../src/config/index.ts";
 
 export type Verdict =
   /** It is used, without a problem. */
@@ -35,7 +35,7 @@ function judgeLoaded(kind: LayerKind, text: string): Verdict | Defect {
     if (!inside || message === "") return { kind: "no place", what: `${line}:${column} ${message}` };
   }
   for (const step of plan(config, FACTS)) {
-    describe(step);
+    describeStep(step);
     render(step, () => undefined);
   }
   const isRejected = rejected.length > 0;

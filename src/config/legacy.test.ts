@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { describe as describeStep, load, plan } from "./index.ts";
+import { describeStep, load, plan } from "./index.ts";
 import { told } from "./testing.ts";
 
 const folder = join(import.meta.dirname, "../../examples/legacy");

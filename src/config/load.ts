@@ -1,9 +1,10 @@
 import { toBase64 } from "./bytes.ts";
 import { type Layer, readLayer } from "./layer.ts";
 import { merge, type Patch, settle } from "./merge.ts";
-import { lineStarts, locate, type Problem, type Severity, toProblems, type Weight } from "./problem.ts";
+import type { Problem, Severity, Weight } from "./problem.ts";
 import { type Config, schema } from "./schema.ts";
 import { canonicalPath } from "./spelling.ts";
+import { lineStarts, locate, toProblems } from "./to-problems.ts";
 import type { Span } from "./tree.ts";
 
 export interface Origin {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { utf8 } from "./bytes.ts";
-import { type Observed, type ObservedAccount, pending, render, type Step } from "./index.ts";
+import { type Observed, pending, render, type Step, type StepName } from "./index.ts";
 import { steps, WHOLE } from "./plan.cases.ts";
+import type { Leftovers, Observation, Observations, ObservedAccount, ObservedNetwork } from "./steps/kind.ts";
 
 const net = (address: string) => `k3os: { network: { ethernets: { eth0: { addresses: [${address}] } } } }`;
 
@@ -17,7 +18,8 @@ class TestNode implements Observed {
   private readonly mounts = new Set<string>();
   private readonly manifests = new Set<string>();
   k3sRuns = false;
-  private configured: ReturnType<Observed["network"]>;
+  k3sIsOutdated = false;
+  configured: ObservedNetwork | undefined;
   private zone?: string;
   private name = "localhost";
 
@@ -25,20 +27,35 @@ class TestNode implements Observed {
     const file = this.files.get(path);
     return file && { ...file, ownedBy: (owner: string) => file.owner === owner };
   }
-  moduleLoaded = (name: string) => this.modules.has(name);
-  sysctl = (key: string) => this.sysctls.get(key);
-  hostname = () => this.name;
-  passwordHash = (user: string) => this.passwords.get(user);
   original = (path: string) => (this.originals.has(path) ? this.originals.get(path) : this.text(path));
-  timezone = () => this.zone;
-  mounted = (path: string) => this.mounts.has(path);
-  account = (user: string) => this.accounts.get(user);
-  madeAccounts = () => [...this.accounts.keys()];
-  written = () => [...this.originals.keys()];
-  seeded = ({ name }: { name: string }) => this.manifests.has(name);
-  network = () => this.configured;
-  k3s = () => ({ started: this.k3sRuns, outdated: false });
-  done = (step: Step) => this.applied.has(JSON.stringify(step));
+  done = (step: object) => this.applied.has(JSON.stringify(step));
+
+  private readonly looks: { readonly [K in keyof Observations]: (step: Step<K>) => Observations[K] } = {
+    module: ({ name }) => this.modules.has(name),
+    sysctl: ({ key }) => this.sysctls.get(key),
+    hostname: () => this.name,
+    password: ({ user }) => this.passwords.get(user),
+    timezone: () => this.zone,
+    mount: ({ path }) => this.mounts.has(path),
+    account: ({ user }) => this.accounts.get(user),
+    manifest: ({ name }) => this.manifests.has(name),
+    "remote-manifest": ({ name }) => this.manifests.has(name),
+    network: () => this.configured,
+  };
+  observe<K extends StepName>(step: Step<K>): Observation<K> {
+    const looks: { readonly [Kind in StepName]?: (step: never) => unknown } = this.looks;
+    return looks[step.kind]?.(step as never) as Observation<K>;
+  }
+
+  private readonly left: { readonly [K in keyof Leftovers]: () => Leftovers[K] } = {
+    "no-account": () => [...this.accounts.keys()],
+    restore: () => [...this.originals.keys()],
+    "no-network": () => this.configured !== undefined,
+    "restart-k3s": () => ({ started: this.k3sRuns, outdated: this.k3sIsOutdated }),
+  };
+  leftovers<K extends keyof Leftovers>(kind: K): Leftovers[K] {
+    return this.left[kind]();
+  }
 
   apply(step: Step): void {
     this.applied.add(JSON.stringify(step));
@@ -147,15 +164,15 @@ describe("what is pending", () => {
     const node = new TestNode();
     for (const step of steps(net("10.0.0.5/24"))) node.apply(step);
     node.k3sRuns = true;
-    const last = node.network();
-    node.network = () => last && { ...last, complete: false };
+    node.configured = node.configured && { ...node.configured, complete: false };
     expect(pending(steps(net("10.0.0.5/24")), node).map(({ kind }) => kind)).toEqual(["network"]);
   });
 
   it("is a restart of k3s that was put off, as long as it was", () => {
     const node = new TestNode();
     for (const step of steps("")) node.apply(step);
-    node.k3s = () => ({ started: true, outdated: true });
+    node.k3sRuns = true;
+    node.k3sIsOutdated = true;
     expect(pending(steps(""), node).map(({ kind }) => kind)).toEqual(["restart-k3s"]);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { utf8 } from "./bytes.ts";
-import { describe as describeStep, plan } from "./index.ts";
+import { describeStep, plan } from "./index.ts";
 import { FACTS, KEY, SYSTEM, steps, WHOLE } from "./plan.cases.ts";
 import { loadText } from "./testing.ts";
 

@@ -1,13 +1,13 @@
 /** What applying a config would do, as data, in the order in which it is done. */
 import { base64, fromUtf8, latin1 } from "./bytes.ts";
 import { isStaticOnly, nameserversOf } from "./network/dns.ts";
-import type { Network } from "./network/schema.ts";
 import { keySteps } from "./planning/keys.ts";
 import { manifestStep } from "./planning/manifests.ts";
 import { proxyVariables } from "./planning/proxy.ts";
 import { passwordStep, userSteps } from "./planning/users.ts";
-import { ENVIRONMENT, environmentText } from "./render.ts";
-import type { Config, ConfigFile, Wifi } from "./schema.ts";
+import type { Config, ConfigFile } from "./schema.ts";
+import { ENVIRONMENT, environmentText } from "./steps/environment.ts";
+import type { CommandList, Phase, Step } from "./steps/step.ts";
 import { ENCODINGS, REMOVED_FLAGS, splitsIntoWords } from "./values.ts";
 import { yamlText } from "./yaml-text.ts";
 
@@ -19,113 +19,6 @@ export interface Facts {
   readonly version: string;
   /** What Kubernetes calls the node, whatever its host name is now. */
   readonly nodeName?: string;
-}
-
-/**
- * When a step is due: `init` first of all, in the initrd if the config is known there; `boot` before the services
- * start and without network; `runtime` afterwards, with network.
- */
-export type Phase = "init" | "boot" | "runtime";
-
-export type Step = { readonly phase: Phase } & (
-  | { readonly kind: "module"; readonly name: string; readonly parameters: readonly string[] }
-  | { readonly kind: "sysctl"; readonly key: string; readonly value: string }
-  | { readonly kind: "hostname"; readonly name: string }
-  | DnsStep
-  | { readonly kind: "network"; readonly network: Network }
-  | { readonly kind: "wifi"; readonly networks: readonly Wifi[] }
-  /** Of a config that is no longer so: back to DHCP on every card. */
-  | { readonly kind: "no-network" }
-  | { readonly kind: "ntp"; readonly servers: readonly string[] }
-  /** `password` is crypt(5)'s output if `hashed`, plain otherwise. */
-  | { readonly kind: "password"; readonly user: string; readonly password: string; readonly hashed: boolean }
-  /** Keys of the config, and those of `urls` as far as they were fetched before. */
-  | {
-      readonly kind: "authorized-keys";
-      readonly user: string;
-      readonly keys: readonly string[];
-      readonly urls: readonly string[];
-    }
-  /** Keys to be fetched, and those that they stand beside; `source` is what the config says. */
-  | {
-      readonly kind: "remote-keys";
-      readonly user: string;
-      readonly keys: readonly string[];
-      readonly sources: readonly { readonly source: string; readonly url: string }[];
-    }
-  /** `zone` is a path below /usr/share/zoneinfo. */
-  | { readonly kind: "timezone"; readonly zone: string }
-  | MountStep
-  /** An account with a home below /home; `groups` in order, without its own. */
-  | {
-      readonly kind: "account";
-      readonly user: string;
-      readonly shell: string;
-      readonly groups: readonly string[];
-      readonly sudo: boolean;
-    }
-  /** An account of a config that is no longer so. Its home stays. */
-  | { readonly kind: "no-account"; readonly user: string }
-  /** The text of k3s's registries.yaml. */
-  | { readonly kind: "registries"; readonly content: string }
-  /** A file in server/manifests, to be put there unless it has been. */
-  | { readonly kind: "manifest"; readonly name: string; readonly content: string }
-  | { readonly kind: "remote-manifest"; readonly name: string; readonly url: string }
-  | K3sStep
-  | FileStep
-  /** k3s reads its part of the config when it starts. */
-  | { readonly kind: "restart-k3s" }
-  /** A file that a step of a config that is no longer so had changed: back to what was there before. */
-  | { readonly kind: "restore"; readonly path: string }
-  /** To be merged into /etc/environment. */
-  | { readonly kind: "environment"; readonly variables: Readonly<Record<string, string>> }
-  /** Run once per boot. A list (`init_cmd`, `boot_cmd`, `run_cmd`) stops at its first failure. */
-  | { readonly kind: "command"; readonly list: CommandList; readonly index: number; readonly command: string }
-);
-
-type CommandList = "init_cmd" | "boot_cmd" | "run_cmd";
-
-interface DnsStep {
-  readonly phase: Phase;
-  readonly kind: "dns";
-  readonly nameservers: readonly string[];
-  readonly search: readonly string[];
-  /** Nobody else, such as DHCP, has any to add. */
-  readonly complete: boolean;
-}
-
-export interface FileStep {
-  readonly phase: Phase;
-  readonly kind: "file";
-  readonly path: string;
-  /** Decoded from base64 if it was; to be unpacked first if `encoding` says so. */
-  readonly content: string | Uint8Array;
-  readonly encoding?: "gzip";
-  /** Permission bits. */
-  readonly mode: number;
-  /** As chown takes it. */
-  readonly owner?: string;
-}
-
-export interface MountStep {
-  readonly phase: Phase;
-  readonly kind: "mount";
-  readonly device: string;
-  readonly path: string;
-  readonly type?: string;
-  readonly options?: string;
-  /** Make the file system if the device is empty. */
-  readonly format: boolean;
-}
-
-export interface K3sStep {
-  readonly phase: Phase;
-  readonly kind: "k3s";
-  readonly role: "server" | "agent";
-  /** Without the role. */
-  readonly args: readonly string[];
-  /** Variables of the config and those that carry token and server. */
-  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** Who logs in. */
@@ -186,8 +79,8 @@ function moduleStep(entry: string): Step {
 }
 
 /** The last of several files with one path counts. */
-function fileSteps(files: readonly ConfigFile[], environment: Readonly<Record<string, string>>): FileStep[] {
-  const steps = new Map<string, FileStep>();
+function fileSteps(files: readonly ConfigFile[], environment: Readonly<Record<string, string>>): Step<"file">[] {
+  const steps = new Map<string, Step<"file">>();
   for (const file of files) {
     steps.delete(file.path);
     steps.set(file.path, fileStep(file));
@@ -201,7 +94,7 @@ function fileSteps(files: readonly ConfigFile[], environment: Readonly<Record<st
   return [...steps.values()];
 }
 
-function fileStep({ path, content = "", encoding = "", permissions = "0644", owner }: ConfigFile): FileStep {
+function fileStep({ path, content = "", encoding = "", permissions = "0644", owner }: ConfigFile): Step<"file"> {
   const decoding = ENCODINGS[encoding.toLowerCase()] ?? [];
   const packed = decoding.includes("gzip");
   const bytes = decoding[0] === "base64" ? base64(content) : packed ? (latin1(content) ?? content) : content;
@@ -221,7 +114,7 @@ function commands(phase: Phase, list: CommandList, config: Config): Step[] {
   return (config[list] ?? []).map((command, index) => ({ phase, kind: "command", list, index, command }));
 }
 
-function k3sStep({ k3os = {} }: Config, environment: Readonly<Record<string, string>>, facts: Facts): K3sStep {
+function k3sStep({ k3os = {} }: Config, environment: Readonly<Record<string, string>>, facts: Facts): Step<"k3s"> {
   const args = (k3os.k3s_args ?? []).flatMap((entry) => (splitsIntoWords(entry) ? shellWords(entry) : [entry]));
   const given = args[0] === "server" || args[0] === "agent" ? args[0] : undefined;
   const role = given ?? (k3os.server_url === undefined ? "server" : "agent");

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { quote, render, type Step } from "./index.ts";
 import { SYSTEM, steps } from "./plan.cases.ts";
 import { shellWords } from "./plan.ts";
-import { environmentText } from "./render.ts";
+import { environmentText } from "./steps/environment.ts";
 
 describe("rendered files", () => {
   const rendered = (text: string, kind: Step["kind"], existing?: string) => {

@@ -1,9 +1,5 @@
-import type { Source } from "./problem.ts";
-
 /** What a key, variable or flag is called whose value nobody else should see. */
-const SECRET_NAME = /token|passw|passphrase|\bpass\b|secret|credential|private.?key|datastore.?endpoint/i;
-
-const SECRET_IN_LINE = new RegExp(`(?:${SECRET_NAME.source})[^\\s:=]*?["']?(?:\\s*[:=]|\\s)\\s*`, "i");
+export const SECRET_NAME = /token|passw|passphrase|\bpass\b|secret|credential|private.?key|datastore.?endpoint/i;
 
 export const HIDDEN = "(hidden)";
 
@@ -16,36 +12,12 @@ export function withoutUserInfo(text: string): string {
   return text.replace(/:\/\/[^\s/@]*@/g, `://${HIDDEN}@`);
 }
 
-/**
- * A line of a layer with its secrets replaced by asterisks, so that columns stay true.
- *
- * Known places are not enough, because in a file with a syntax error the token may be where no key was understood: what
- * follows a name that sounds secret is hidden too, on the same line or on the line below.
- */
-export function maskedLine({ text, secrets, guess }: Source, starts: readonly number[], line: number): string {
-  const start = starts[line - 1] ?? 0;
-  const end = (starts[line] ?? text.length + 1) - 1;
-  let masked = text.slice(start, end);
-  for (const secret of secrets) {
-    const from = Math.max(secret.start - start, 0);
-    const to = Math.min(secret.end - start, masked.length);
-    if (from < to) masked = masked.slice(0, from) + "*".repeat(to - from) + masked.slice(to);
-  }
-  const match = guess ? SECRET_IN_LINE.exec(masked) : null;
-  if (match !== null) {
-    const from = match.index + match[0].length;
-    masked = masked.slice(0, from) + masked.slice(from).replace(/\S/g, "*");
-  } else if (guess && SECRET_NAME.test(lineAbove(text, starts, line))) {
-    masked = masked.replace(/\S/g, "*");
-  }
-  return masked.replace(/:\/\/[^\s/@]*@/g, (userInfo) => `://${"*".repeat(userInfo.length - 4)}@`);
-}
-
-/** The nearest line above that is not empty, if it leaves its value to the following lines. */
-function lineAbove(text: string, starts: readonly number[], line: number): string {
-  for (let above = line - 1; above >= 1; above--) {
-    const content = text.slice(starts[above - 1], starts[above]).trim();
-    if (content !== "") return /:\s*([|>][-+0-9]*|["'].*)?$/.test(content) ? content : "";
-  }
-  return "";
+/** Hides the values of flags that sound like a secret: both `--token=x` and `--token x`, in one word or two. */
+export function redactArguments(args: readonly string[]): string[] {
+  return args.map((arg, index) => {
+    const [all, flag = ""] = /^(--?[\w-]+)[=\s]/.exec(arg) ?? [];
+    if (all !== undefined && isSecretName(flag)) return all + HIDDEN;
+    const before = args[index - 1] ?? "";
+    return /^--?[\w-]+$/.test(before) && isSecretName(before) ? HIDDEN : withoutUserInfo(arg);
+  });
 }

@@ -15,6 +15,11 @@ export function readMounts(host: Host): Mounted[] {
   });
 }
 
+/** Whether something is mounted at this path. */
+export function isMounted(host: Host, path: string): boolean {
+  return readMounts(host).some(({ target }) => target === path);
+}
+
 /** Spaces and the like are octal in the mount tables of the kernel. */
 export function unquoted(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));

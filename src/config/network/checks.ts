@@ -2,7 +2,6 @@
 import type { Check, Complaint } from "../kinds.ts";
 import { isIp, like } from "../values.ts";
 import { isOfCluster } from "./names.ts";
-import type { Common } from "./schema.ts";
 
 const NAME_HINT = "at most 15 letters, digits, `.`, `_` and `-`, such as eth0";
 
@@ -62,12 +61,19 @@ export function sameFamily({ to, via }: Readonly<Record<string, unknown>>) {
   };
 }
 
+/** An interface as it is written: any of its keys may be `null`. */
+interface Written {
+  readonly dhcp4?: boolean | null;
+  readonly dhcp6?: boolean | null;
+  readonly addresses?: readonly string[] | null;
+  readonly interfaces?: readonly string[] | null;
+}
+
 /** A card belongs to one bond or bridge only, and has no addresses of its own then. */
 export function checkReferences(
   value: Readonly<Record<string, unknown>>,
 ): (Complaint & { readonly key: string }) | undefined {
-  // As it is written: any of them may be `null`.
-  type Group = Readonly<Record<string, (Common & { readonly interfaces?: readonly string[] | null }) | null>>;
+  type Group = Readonly<Record<string, Written | null>>;
   const { ethernets, bonds, bridges } = value as Readonly<Record<string, Group | null | undefined>>;
   const owners = new Map<string, string>();
   for (const [key, group] of Object.entries({ bonds, bridges })) {

@@ -1,5 +1,5 @@
-import type { Step } from "../plan.ts";
 import type { Manifest } from "../schema.ts";
+import type { Step } from "../steps/step.ts";
 
 /** One that is fetched waits for the network. */
 export function manifestStep({ name, content, url }: Manifest): Step {

@@ -1,9 +1,7 @@
-import type { Step } from "../plan.ts";
 import type { User } from "../schema.ts";
+import { NO_PASSWORD } from "../steps/password.ts";
+import type { Step } from "../steps/step.ts";
 import { keySteps } from "./keys.ts";
-
-/** Where the hash belongs: nobody has a password of this hash. */
-const NO_PASSWORD = "*";
 
 /** An account, then what lets somebody in. */
 export function userSteps({ name, shell = "/bin/bash", groups = [], sudo = false, ...access }: User): Step[] {

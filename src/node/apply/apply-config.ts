@@ -1,4 +1,4 @@
-import { describe, type Phase, pending, plan } from "../../config/index.ts";
+import { describeStep, type Phase, pending, plan } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
 import { readFacts } from "../facts.ts";
 import { loadConfig } from "../layers.ts";
@@ -23,7 +23,7 @@ export async function applyConfig(host: Host, { restart }: ApplyOptions): Promis
   const all = pending(steps, observe(host));
   const due = all.filter(({ kind }) => restart || kind !== "restart-k3s");
   if (all.some(({ kind }) => kind === "restart-k3s")) noteOutdated(host);
-  for (const step of due) console.log(describe(step));
+  for (const step of due) console.log(describeStep(step));
   const failures = [];
   for (const phase of PHASES) failures.push(...(await applySteps(host, due, phase)));
   keepPlan(host, { facts, layers, steps, problems });

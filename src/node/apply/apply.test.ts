@@ -19,7 +19,7 @@ function node(): MemoryHost {
       "/etc/environment": "",
       "/proc/sys/kernel/hostname": "none\n",
       "/proc/sys/vm/max_map_count": "65530\n",
-      "/proc/self/mounts": "",
+      "/proc/mounts": "",
       "/usr/share/zoneinfo/Europe/Berlin": "TZif",
       "/bin/bash": "",
       "/dev/vdb": "",
@@ -38,7 +38,7 @@ function node(): MemoryHost {
         return { status: argv[2] === "false" ? 1 : 0 };
       },
       mount: ([, device, path]) => {
-        host.append("/proc/self/mounts", `${device} ${path} ext4 rw 0 0\n`);
+        host.append("/proc/mounts", `${device} ${path} ext4 rw 0 0\n`);
         return {};
       },
     },

@@ -1,7 +1,8 @@
 import { base64, toBase64 } from "../../config/bytes.ts";
 import type { Layer } from "../../config/layer.ts";
-import type { Facts, Step } from "../../config/plan.ts";
+import type { Facts } from "../../config/plan.ts";
 import type { Problem } from "../../config/problem.ts";
+import type { Step } from "../../config/steps/step.ts";
 import type { Host } from "../../host/host.ts";
 import { readFacts } from "../facts.ts";
 import { readLayers } from "../layer-files.ts";

@@ -1,20 +1,21 @@
 import { digestOf } from "../../config/digest.ts";
-import type { Step } from "../../config/index.ts";
+import type { Step } from "../../config/steps/step.ts";
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 
 const MANIFESTS = "/var/lib/rancher/k3s/server/manifests";
 /** One file for each manifest that was put there: what the config said, and what was written, as digests. */
 const SEEDED = "/var/lib/rancher/k3os/manifests";
 
-export type ManifestStep = Step & { kind: "manifest" | "remote-manifest" };
+export type ManifestStep = Step<"manifest" | "remote-manifest">;
 
 /**
  * Whether nothing is to be done: the manifest was put there, or it is the user's, who has edited or deleted it since, or had one of
  * this name before. Only one that is still as it was written follows the config.
  */
 export function isSeeded(host: Host, step: ManifestStep): boolean {
-  const written = textOf(host, `${MANIFESTS}/${step.name}`);
-  const seeded = textOf(host, `${SEEDED}/${step.name}`)?.split("\n");
+  const written = readTextIf(host, `${MANIFESTS}/${step.name}`);
+  const seeded = readTextIf(host, `${SEEDED}/${step.name}`)?.split("\n");
   if (seeded === undefined) return written !== undefined;
   const untouched = written !== undefined && digestOf(written) === seeded[1];
   return !untouched || seeded[0] === sourceOf(step);
@@ -30,8 +31,4 @@ export function seedManifest(host: Host, step: ManifestStep, content: string): v
 
 function sourceOf(step: ManifestStep): string {
   return digestOf(step.kind === "manifest" ? step.content : step.url);
-}
-
-function textOf(host: Host, path: string): string | undefined {
-  return host.stat(path) === undefined ? undefined : host.readText(path);
 }

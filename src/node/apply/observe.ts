@@ -1,22 +1,26 @@
-import { digestOf } from "../../config/digest.ts";
-import type { Observed, Step } from "../../config/index.ts";
+import type { Observed } from "../../config/pending.ts";
+import type { Leftovers } from "../../config/steps/kind.ts";
 import type { Host } from "../../host/host.ts";
 import { configuredNetwork } from "../network/configured.ts";
-import { sysctlPath } from "../sysctl.ts";
-import { madeAccounts, observeAccount } from "./accounts.ts";
+import { madeAccounts } from "./accounts.ts";
+import { wasApplied } from "./applied.ts";
 import { observeK3s } from "./k3s.ts";
-import { isSeeded } from "./manifests.ts";
-import { isMounted } from "./mounts.ts";
-import { ZONES } from "./timezone.ts";
-import { ownerIds, passwordHash } from "./users.ts";
+import { observeStep } from "./steps/index.ts";
+import { ownerIds } from "./users.ts";
 import { originalText, writtenPaths } from "./written.ts";
 
-/** Steps that leave no trace are noted here once they are applied, for root only: a digest like ours gives secrets away. */
-const APPLIED = "/run/k3os/applied";
+const LEFTOVERS: { readonly [K in keyof Leftovers]: (host: Host) => Leftovers[K] } = {
+  "no-account": madeAccounts,
+  restore: writtenPaths,
+  "no-network": (host) => configuredNetwork(host) !== undefined,
+  "restart-k3s": observeK3s,
+};
 
 /** The state of this node, as far as a plan asks for it. */
 export function observe(host: Host): Observed {
   return {
+    observe: (step) => observeStep(host, step),
+    leftovers: (kind) => LEFTOVERS[kind](host),
     file: (path) => {
       const found = host.stat(path);
       if (found?.type !== "file") return undefined;
@@ -26,33 +30,7 @@ export function observe(host: Host): Observed {
       };
       return { content: host.read(path), mode: found.mode, ownedBy };
     },
-    moduleLoaded: (name) => host.stat(`/sys/module/${name.replaceAll("-", "_")}`) !== undefined,
-    sysctl: (key) => {
-      const path = sysctlPath(key);
-      return host.stat(path) ? host.readText(path) : undefined;
-    },
     original: (path) => originalText(host, path),
-    timezone: () => {
-      const target = host.stat("/etc/localtime")?.type === "link" ? host.readLink("/etc/localtime") : "";
-      return target.startsWith(ZONES) ? target.slice(ZONES.length) : undefined;
-    },
-    mounted: (path) => isMounted(host, path),
-    account: (user) => observeAccount(host, user),
-    madeAccounts: () => madeAccounts(host),
-    written: () => writtenPaths(host),
-    seeded: (step) => isSeeded(host, step),
-    network: () => configuredNetwork(host),
-    k3s: () => observeK3s(host),
-    hostname: () => host.readText("/proc/sys/kernel/hostname").trim(),
-    passwordHash: (user) => passwordHash(host, user),
-    done: (step) => host.stat(APPLIED) !== undefined && host.readText(APPLIED).split("\n").includes(digest(step)),
+    done: (step) => wasApplied(host, step),
   };
 }
-
-/** Notes that a step is applied, for `Observed.done` of this boot. */
-export function noteApplied(host: Host, step: Step): void {
-  if (host.stat(APPLIED) === undefined) host.write(APPLIED, "", { mode: 0o600 });
-  host.append(APPLIED, `${digest(step)}\n`);
-}
-
-const digest = (step: Step): string => digestOf(JSON.stringify(step));

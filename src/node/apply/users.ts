@@ -1,5 +1,6 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
+import { readEntries, writeEntries } from "./account-files.ts";
 
 export interface Account {
   readonly name: string;
@@ -10,7 +11,7 @@ export interface Account {
 
 /** An account of /etc/passwd (passwd(5)), by name. */
 export function account(host: Host, name: string): Account | undefined {
-  const fields = lines(host, "/etc/passwd").find((line) => line[0] === name);
+  const fields = readEntries(host, "/etc/passwd").find((line) => line[0] === name);
   if (fields === undefined) return undefined;
   return { name, uid: Number(fields[2]), gid: Number(fields[3]), home: fields[5] ?? "/" };
 }
@@ -27,29 +28,20 @@ export function ownerIds(host: Host, owner: string): { uid: number | undefined; 
 
 /** The second field of a line of /etc/shadow (shadow(5)). */
 export function passwordHash(host: Host, user: string): string | undefined {
-  return lines(host, "/etc/shadow").find((line) => line[0] === user)?.[1];
+  return readEntries(host, "/etc/shadow").find((line) => line[0] === user)?.[1];
 }
 
 /** Replaces a user's line of /etc/shadow. An empty hash lets the user in without a password, where PAM allows it. */
 export function setPasswordHash(host: Host, user: string, hash: string): void {
-  const all = lines(host, "/etc/shadow");
+  const all = readEntries(host, "/etc/shadow");
   const fields = all.find((line) => line[0] === user);
   if (fields === undefined) throw new K3osError("config", `there is no user ${user}`);
   fields[1] = hash;
-  const before = host.stat("/etc/shadow");
-  host.write("/etc/shadow", all.map((line) => line.join(":")).join("\n"));
-  if (before !== undefined) host.chown("/etc/shadow", `${before.uid}:${before.gid}`);
+  writeEntries(host, "/etc/shadow", all);
 }
 
 function groupId(host: Host, group: string): number | undefined {
   if (/^\d+$/.test(group)) return Number(group);
-  const fields = lines(host, "/etc/group").find((line) => line[0] === group);
+  const fields = readEntries(host, "/etc/group").find((line) => line[0] === group);
   return fields === undefined ? undefined : Number(fields[2]);
-}
-
-function lines(host: Host, path: string): string[][] {
-  return host
-    .readText(path)
-    .split("\n")
-    .map((line) => line.split(":"));
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { memoryHost } from "../../host/memory.ts";
-import { originalText, restore, writeNoted, writtenPaths } from "./written.ts";
+import { originalText, restoreFile, writeNoted, writtenPaths } from "./written.ts";
 
 function machine(text?: string) {
   const host = memoryHost({
@@ -17,7 +17,7 @@ describe("a file that a step wrote", () => {
     write("two");
     expect(originalText(host, "/etc/a")).toBe("shipped");
     expect(writtenPaths(host)).toEqual(["/etc/a"]);
-    restore(host, "/etc/a");
+    restoreFile(host, "/etc/a");
     expect(host.readText("/etc/a")).toBe("shipped");
     expect(writtenPaths(host)).toEqual([]);
   });
@@ -25,10 +25,10 @@ describe("a file that a step wrote", () => {
   it("goes if it was not there, a link too", () => {
     const { host, write } = machine();
     write("one");
-    restore(host, "/etc/a");
+    restoreFile(host, "/etc/a");
     expect(host.stat("/etc/a")).toBeUndefined();
     writeNoted(host, "/etc/localtime", () => host.symlink("/usr/share/zoneinfo/UTC", "/etc/localtime"));
-    restore(host, "/etc/localtime");
+    restoreFile(host, "/etc/localtime");
     expect(host.stat("/etc/localtime")).toBeUndefined();
   });
 
@@ -38,7 +38,7 @@ describe("a file that a step wrote", () => {
     host.write("/etc/a", "mine");
     expect(writtenPaths(host)).toEqual([]);
     expect(originalText(host, "/etc/a")).toBe("mine");
-    restore(host, "/etc/a");
+    restoreFile(host, "/etc/a");
     expect(host.readText("/etc/a")).toBe("mine");
   });
 

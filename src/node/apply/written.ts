@@ -29,7 +29,7 @@ export function writeNoted(host: Host, path: string, write: () => void): void {
 }
 
 /** Puts back what was there before `writeNoted`, if the file is still as that left it. */
-export function restore(host: Host, path: string): void {
+export function restoreFile(host: Host, path: string): void {
   const { [path]: written, ...others } = read(host);
   if (written !== undefined && written.after === stateOf(host, path)) {
     if (written.before === null) host.remove(path);
@@ -38,7 +38,7 @@ export function restore(host: Host, path: string): void {
   save(host, others);
 }
 
-/** The paths that `restore` would put back. */
+/** The paths that `restoreFile` would put back. */
 export function writtenPaths(host: Host): string[] {
   return Object.entries(read(host))
     .filter(([path, { after }]) => after === stateOf(host, path))

@@ -1,4 +1,4 @@
-import { type Config, describe, type Facts, pending, plan, type Step } from "../../config/index.ts";
+import { type Config, describeStep, type Facts, pending, plan, type Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
 import { applySteps } from "../apply/apply.ts";
 import { keepPlan } from "../apply/kept-plan.ts";
@@ -121,7 +121,7 @@ function dueEach(host: Host, steps: readonly Step[], failures: Failure[]): reado
       return pending([step], observe(host)).includes(step);
     } catch (error) {
       const mayBeUsers = step.kind === "manifest" || step.kind === "remote-manifest";
-      if (mayBeUsers) failures.push({ step: describe(step), reason: reasonOf(error) });
+      if (mayBeUsers) failures.push({ step: describeStep(step), reason: reasonOf(error) });
       return !mayBeUsers;
     }
   });

@@ -1,6 +1,6 @@
 import {
   canonicalPath,
-  describe,
+  describeStep,
   formatProblem,
   type Loaded,
   pending,
@@ -27,7 +27,7 @@ export async function configCommand(host: Host, args: readonly string[]): Promis
   const loaded = loadConfig(host);
   if (options["--why"] !== undefined) return why(loaded, options["--why"], options["--json"] !== undefined);
   const { config, provenance, problems, rejected } = loaded;
-  const steps = options["--plan"] ? pending(plan(config, readFacts(host)), observe(host)).map(describe) : undefined;
+  const steps = options["--plan"] ? pending(plan(config, readFacts(host)), observe(host)).map(describeStep) : undefined;
   if (options["--dump-json"]) console.log(JSON.stringify(withoutInstall(config)));
   else if (options["--dump"]) console.log(toYaml(withoutInstall(config)).trimEnd() || "{}");
   else if (options["--json"]) {

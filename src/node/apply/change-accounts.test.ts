@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { memoryHost } from "../../host/memory.ts";
-import { madeAccounts, makeAccount, observeAccount, removeAccount } from "./accounts.ts";
+import { madeAccounts, observeAccount } from "./accounts.ts";
+import { makeAccount, removeAccount } from "./change-accounts.ts";
 
 const files = {
   "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nrancher:x:1000:1000:k3OS:/home/rancher:/bin/bash\n",

@@ -1,10 +1,18 @@
 import { utf8 } from "../bytes.ts";
-import type { Wifi } from "../schema.ts";
+import type { Wifi } from "../schema/wifi.ts";
+import type { StepKind } from "./kind.ts";
+
+const WPA_SUPPLICANT = "/etc/wpa_supplicant/k3os.conf";
+
+export const wifi: StepKind<"wifi"> = {
+  describe: ({ networks }) => `join the Wi-Fi networks ${networks.map(({ name }) => name).join(", ")}`,
+  files: ({ networks }) => [{ path: WPA_SUPPLICANT, content: wpaSupplicantConf(networks), mode: 0o600 }],
+};
 
 /**
- * The networks for wpa_supplicant (wpa_supplicant.conf(5)), the first one with the highest priority. Names are written as the bytes that they are,
- * so nothing in them needs quotes. A passphrase ends at the last quotation mark of its line, so it may have some itself; what is mistaken for a comment is refused
- * before (schema/access.ts).
+ * The networks for wpa_supplicant (wpa_supplicant.conf(5)), the first one with the highest priority. Names are written
+ * as hexadecimal bytes, so that none needs quotes. A passphrase is quoted and may contain quotation marks, because it
+ * ends at the last one of its line. What wpa_supplicant would take for a comment is refused in schema/access.ts.
  */
 export function wpaSupplicantConf(networks: readonly Wifi[]): string {
   const blocks = networks.map((network, index) => {
@@ -20,7 +28,7 @@ export function wpaSupplicantConf(networks: readonly Wifi[]): string {
   return ["ctrl_interface=/run/wpa_supplicant\n", ...blocks].join("");
 }
 
-/** WPA3 takes the passphrase itself; of 64 hexadecimal digits, which are the key made from it, only WPA2 has a use. */
+/** 64 hexadecimal digits are the key itself, which only WPA2 takes. WPA3 needs the passphrase. */
 function authentication(passphrase: string | undefined): string[] {
   if (passphrase === undefined) return ["key_mgmt=NONE"];
   if (/^[0-9A-Fa-f]{64}$/.test(passphrase))

@@ -1,29 +1,22 @@
-import type { MountStep } from "../../config/index.ts";
+import type { Step } from "../../config/steps/step.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { isMounted } from "../mounts.ts";
 
 /** How long a device is awaited: a slow controller needs seconds, and a missing disk must not keep a node from booting. */
 const PATIENCE_MS = 10_000;
 const INTERVAL_MS = 100;
 
 /** Mounts a volume, after making its file system if that is wanted and the device is empty. */
-export async function mountVolume(host: Host, { device: spec, path, type, options, format }: MountStep): Promise<void> {
+export async function mountVolume(host: Host, step: Step<"mount">): Promise<void> {
+  const { device: spec, path, type, options, format } = step;
   const device = await awaitDevice(host, spec);
   if (format && (await isEmpty(host, device))) await run(host, ["mkfs.ext4", "-q", device]);
   await makeRoom(host, path);
   host.mkdir(path);
   const how = [...(type === undefined ? [] : ["-t", type]), ...(options === undefined ? [] : ["-o", options])];
   await run(host, ["mount", ...how, device, path]);
-}
-
-/** Whether something is mounted at this path (proc_pid_mounts(5), where spaces are `\\040`). */
-export function isMounted(host: Host, path: string): boolean {
-  const written = path.replace(/[ \t\n\\]/g, (character) => `\\0${character.charCodeAt(0).toString(8)}`);
-  return host
-    .readText("/proc/self/mounts")
-    .split("\n")
-    .some((line) => line.split(" ")[1] === written);
 }
 
 async function awaitDevice(host: Host, spec: string): Promise<string> {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { type MemoryHost, type MemoryHostOptions, memoryHost } from "../../host/memory.ts";
-import { isMounted, mountVolume } from "./mounts.ts";
+import { isMounted } from "../mounts.ts";
+import { mountVolume } from "./mount-volume.ts";
 
 const step = { phase: "boot", kind: "mount", device: "LABEL=data", path: "/var/data", format: false } as const;
 
 function machine(programs: MemoryHostOptions["programs"] = {}, mounts = ""): MemoryHost {
   return memoryHost({
-    files: { "/proc/self/mounts": `/dev/loop0 / squashfs ro 0 0\n${mounts}`, "/dev/vdb": "" },
+    files: { "/proc/mounts": `/dev/loop0 / squashfs ro 0 0\n${mounts}`, "/dev/vdb": "" },
     programs: { mount: () => ({}), "mkfs.ext4": () => ({}), findfs: () => ({ stdout: "/dev/vdc\n" }), ...programs },
   });
 }

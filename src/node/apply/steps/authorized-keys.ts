@@ -1,0 +1,19 @@
+import { K3osError } from "../../../errors.ts";
+import type { Host } from "../../../host/host.ts";
+import { doAll } from "../../failure.ts";
+import { makeHome } from "../homes.ts";
+import { account } from "../users.ts";
+import { writeNotedFiles } from "../write.ts";
+import type { StepHandler } from "./handler.ts";
+
+export const authorizedKeys: StepHandler<"authorized-keys"> = {
+  // A key lets its owner in even where the home could not be made.
+  apply: (host, step) => doAll([() => prepareLogin(host, step.user), () => writeNotedFiles(host, step)]),
+};
+
+/** Whom a key lets in needs a home: a volume that is mounted on /home begins empty. */
+function prepareLogin(host: Host, user: string): void {
+  const found = account(host, user);
+  if (found === undefined) throw new K3osError("config", `there is no user ${user}`);
+  if (found.home.startsWith("/home/")) makeHome(host, found.home, found.uid);
+}

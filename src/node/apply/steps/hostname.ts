@@ -1,0 +1,15 @@
+import type { StepHandler } from "./handler.ts";
+
+const KERNEL_HOSTNAME = "/proc/sys/kernel/hostname";
+
+export const hostname: StepHandler<"hostname"> = {
+  observe: (host) => host.readText(KERNEL_HOSTNAME).trim(),
+  /** The kernel's name, the one that survives in /etc, and an address for programs that look themselves up. */
+  apply(host, { name }) {
+    host.poke(KERNEL_HOSTNAME, name);
+    host.write("/etc/hostname", `${name}\n`);
+    const lines = host.readText("/etc/hosts").split("\n");
+    const others = lines.filter((line) => !line.startsWith("127.0.1.1"));
+    host.write("/etc/hosts", `127.0.1.1 ${name}\n${others.join("\n")}`);
+  },
+};
