@@ -1,9 +1,12 @@
 import { type Host, HostError } from "./host.ts";
+import type { Program } from "./memory.ts";
 
 export interface HostCase {
   readonly name: string;
-  /** The case runs programs of a real machine (`sh`, `cat`). */
+  /** The case runs programs of a real machine (`sh`, `cat`): not for the memory host. */
   readonly programs?: boolean;
+  /** What `sh` does in this case on the memory host, which has no shell. */
+  readonly sh?: Program;
   /** Throws when the host misbehaves. `dir` is an empty directory. */
   run(host: Host, dir: string): void | Promise<void>;
 }
@@ -191,6 +194,155 @@ export const hostCases: readonly HostCase[] = [
     },
   },
   {
+    name: "hands output over while the program still runs",
+    sh: (_, __, write) =>
+      new Promise((resolve) => {
+        asked = () => resolve({ stdout: "two\n", stderr: "three\n" });
+        write("one\n");
+      }),
+    async run(host, dir) {
+      const said: string[] = [];
+      const script = "echo one; until [ -e go ]; do sleep 0.02; done; echo two; echo three >&2";
+      const child = host.spawn(["sh", "-c", script], {
+        cwd: dir,
+        timeoutMs: 20_000,
+        onChunk(chunk) {
+          said.push(`1 ${textOf([chunk])}`);
+          host.write(`${dir}/go`, "");
+          asked();
+        },
+        onErrorChunk: (chunk) => said.push(`2 ${textOf([chunk])}`),
+      });
+      same(await child.ended, 0);
+      same(said.sort(), ["1 one\n", "1 two\n", "2 three\n"]);
+    },
+  },
+  {
+    name: "hands over more output than memory should hold, in pieces, whole",
+    sh: () => ({ status: 5, stdout: "x".repeat(3_000_000) }),
+    async run(host) {
+      const sizes: number[] = [];
+      const child = host.spawn(["sh", "-c", "head -c 3000000 /dev/zero; exit 5"], {
+        onChunk: (chunk) => sizes.push(chunk.length),
+      });
+      same(await child.ended, 5);
+      same(Math.max(...sizes) <= 65536, true);
+      same(
+        sizes.reduce((a, b) => a + b),
+        3_000_000,
+      );
+    },
+  },
+  {
+    name: "ends a program with the signal that is sent to it, and sends none to one that has ended",
+    sh: (_, __, write) => {
+      write("started\n");
+      return new Promise(() => {});
+    },
+    async run(host) {
+      for (const [signal, status] of [[undefined, 143] as const, ["SIGKILL", 137] as const]) {
+        let start = () => {};
+        const started = new Promise<void>((resolve) => {
+          start = resolve;
+        });
+        const child = host.spawn(["sh", "-c", "echo started; exec sleep 20"], { onChunk: start });
+        await started;
+        child.kill(signal);
+        same(await child.ended, status);
+        child.kill();
+      }
+    },
+  },
+  {
+    name: "kills a program whose output is refused, and rejects with the reason",
+    sh: () => ({ stdout: "y" }),
+    async run(host) {
+      let calls = 0;
+      const child = host.spawn(["sh", "-c", "yes"], {
+        onChunk() {
+          calls++;
+          throw new Error("no more");
+        },
+      });
+      const outcome = await child.ended.then(
+        (status) => `status ${status}`,
+        ({ message }: Error) => message,
+      );
+      same([outcome, calls], ["no more", 1]);
+    },
+  },
+  {
+    name: "gives a spawned program that does not exist the status 127, too",
+    async run(host) {
+      const said: Uint8Array[] = [];
+      const child = host.spawn(["no-such-program-anywhere"], {
+        onChunk: (chunk) => said.push(chunk),
+        onErrorChunk: () => {},
+      });
+      same([await child.ended, said.length], [127, 0]);
+    },
+  },
+  {
+    name: "waits for a program that closes its output and goes on",
+    programs: true,
+    async run(host, dir) {
+      const script = "echo bye; exec >&- 2>&-; until [ -e go ]; do sleep 0.02; done; exit 7";
+      const said: Uint8Array[] = [];
+      let ended = false;
+      const child = host.spawn(["sh", "-c", script], {
+        cwd: dir,
+        onChunk: (chunk) => said.push(chunk),
+        onErrorChunk: () => {},
+      });
+      const status = child.ended.finally(() => {
+        ended = true;
+      });
+      await host.sleep(100);
+      same([ended, textOf(said)], [false, "bye\n"]);
+      host.write(`${dir}/go`, "");
+      same(await status, 7);
+    },
+  },
+  {
+    name: "does not wait for what a program left in the background with its output, and loses nothing of its own",
+    programs: true,
+    async run(host) {
+      const before = host.monotonic();
+      const { status, stdout } = await host.exec(["sh", "-c", "sleep 20 & head -c 50000 /dev/zero; exit 3"]);
+      same([status, stdout.length, host.monotonic() - before < 10_000], [3, 50_000, true]);
+    },
+  },
+  {
+    name: "kills a spawned program on a timeout",
+    programs: true,
+    async run(host) {
+      same(await host.spawn(["sh", "-c", "sleep 20"], { timeoutMs: 100, onChunk: () => {} }).ended, 124);
+    },
+  },
+  {
+    name: "runs many programs side by side, each with its own output",
+    programs: true,
+    async run(host) {
+      const numbers = Array.from({ length: 20 }, (_, index) => `${index}`);
+      const results = await Promise.all(
+        numbers.map((number) => host.exec(["sh", "-c", `echo ${number}; exit ${number}`])),
+      );
+      same(
+        results.map(({ status, stdout }) => `${status} ${stdout.trim()}`),
+        numbers.map((number) => `${number} ${number}`),
+      );
+    },
+  },
+  {
+    name: "keeps characters whole that lie across pieces of output",
+    sh: () => ({ stdout: `x${"ü".repeat(100_000)}` }),
+    async run(host) {
+      const script = "printf x; cat";
+      const { stdout } = await host.exec(["sh", "-c", script], { input: "ü".repeat(100_000) });
+      same(stdout === `x${"ü".repeat(100_000)}`, true);
+    },
+  },
+  {
     name: "sleeps on a clock that only goes forward",
     async run(host) {
       const before = host.monotonic();
@@ -199,6 +351,27 @@ export const hostCases: readonly HostCase[] = [
     },
   },
 ];
+
+/** Cases of QuickJS alone. */
+export const quickjsCases: readonly HostCase[] = [
+  {
+    name: "sleeps while a program runs that says nothing",
+    async run(host) {
+      const wakeUps = () => Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(host.readText("/proc/self/status"))?.[1]);
+      const before = wakeUps();
+      await host.exec(["sleep", "2"]);
+      const times = wakeUps() - before;
+      if (times > 15) throw new Error(`woke up ${times} times in two seconds`);
+    },
+  },
+];
+
+/** How the memory host's `sh` learns that its first output arrived. */
+let asked = () => {};
+
+function textOf(chunks: readonly Uint8Array[]): string {
+  return chunks.map((chunk) => String.fromCharCode(...chunk)).join("");
+}
 
 function same(actual: unknown, expected: unknown): void {
   const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];

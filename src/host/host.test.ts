@@ -23,10 +23,10 @@ describe("node host", () => {
 });
 
 describe("memory host", () => {
-  for (const { name, programs, run } of hostCases) {
+  for (const { name, programs, sh, run } of hostCases) {
     if (programs) continue;
     it(name, () => {
-      const host = memoryHost();
+      const host = memoryHost(sh && { programs: { sh } });
       host.mkdir("/work");
       return run(host, "/work");
     });

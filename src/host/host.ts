@@ -14,9 +14,9 @@ export interface Host {
   /** The whole file as UTF-8. */
   readText(path: string): string;
   /**
-   * Replaces a file as a whole: a reader, and a machine that loses power, sees the old content or the new one.
-   * Written beside the target, synced (but for places that a power cut empties anyway), renamed. The file has the mode that
-   * is asked for, and never more than that, not even for a moment; else an existing one keeps its own, and a new one has
+   * Replaces a file as a whole: a reader, and a machine that loses power, sees the old content or the new one. Written
+   * beside the target, synced (but for places that a power cut empties anyway), renamed. The file has the mode that is
+   * asked for, and never more than that, not even for a moment; else an existing one keeps its own, and a new one has
    * 0644. Parent directories must exist.
    */
   write(path: string, data: string | Uint8Array, options?: { readonly mode?: number }): void;
@@ -28,7 +28,9 @@ export interface Host {
   stat(path: string): FileStat | undefined;
   /** Names in a directory, sorted, without `.` and `..`. */
   list(path: string): string[];
-  /** Makes a directory and its parents; nothing happens if it exists. `mode` is that of the last one, 0755 if not given. */
+  /**
+   * Makes a directory and its parents; nothing happens if it exists. `mode` is that of the last one, 0755 if not given.
+   */
   mkdir(path: string, options?: { readonly mode?: number }): void;
   /** Removes a file, link or whole tree; nothing happens if there is none. */
   remove(path: string): void;
@@ -45,6 +47,11 @@ export interface Host {
    * a program that cannot be started has status 127. On a timeout it is killed and the status is 124.
    */
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /**
+   * Starts a program and hands its output over while it runs: for programs that run long or write much. Statuses, PATH
+   * and the timeout are those of `exec`. Throws a `HostError` if the system has no room for another process.
+   */
+  spawn(argv: readonly string[], options?: SpawnOptions): Child;
 
   /** Writes a text to this process's stderr, for people. stdout is `console.log`, which every engine has. */
   warn(text: string): void;
@@ -67,12 +74,15 @@ export interface FileStat {
   readonly mtime: number;
 }
 
-export interface ExecOptions {
+interface ProgramOptions {
   readonly input?: string | Uint8Array;
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly timeoutMs?: number;
+}
+
+export interface ExecOptions extends ProgramOptions {
   /** Let the program write to this process's own stdout and stderr; both are empty in the result. */
   readonly inherit?: boolean;
 }
@@ -82,6 +92,28 @@ export interface ExecResult {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** Receives a piece of output: at most 64 KiB, cut anywhere, also inside a character. */
+export type OnChunk = (chunk: Uint8Array) => void;
+
+export interface SpawnOptions extends ProgramOptions {
+  /** Receives standard output. Without it the program writes to this process's own. */
+  readonly onChunk?: OnChunk;
+  /** Receives standard error. Without it the program writes to this process's own. */
+  readonly onErrorChunk?: OnChunk;
+}
+
+/** A program that was started. */
+export interface Child {
+  /**
+   * The status, once the program has ended and everything that it wrote was handed over. What others write that it left
+   * in the background is not waited for. Rejects with the error of `onChunk` or `onErrorChunk` if one throws, which
+   * kills the program.
+   */
+  readonly ended: Promise<number>;
+  /** Sends a signal to the program, SIGTERM by default; nothing happens once it has ended. Its children get none. */
+  kill(signal?: "SIGTERM" | "SIGKILL"): void;
 }
 
 export type HostErrorCode = "ENOENT" | "EEXIST" | "EACCES" | "ENOTDIR" | "EISDIR" | "ENOSPC" | "EROFS" | "EIO";

@@ -1,13 +1,19 @@
-import type { ExecOptions, ExecResult, FileStat, Host, HostErrorCode } from "./host.ts";
+import { execBy } from "./exec.ts";
+import type { Child, ExecResult, FileStat, Host, HostErrorCode, SpawnOptions } from "./host.ts";
 import { HostError } from "./host.ts";
 
-type Handler = (argv: readonly string[], options: ExecOptions) => Partial<ExecResult> | Promise<Partial<ExecResult>>;
+/** What a program of a test does. Its result may hold output; what it gives to `write` is handed over at once. */
+export type Program = (
+  argv: readonly string[],
+  options: SpawnOptions,
+  write: (text: string) => void,
+) => Partial<ExecResult> | Promise<Partial<ExecResult>>;
 
 export interface MemoryHostOptions {
   /** Files by path; their directories are made. A text becomes a file of mode 0644. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
-  /** What `exec` does, by the name of the program. One that is missing here does not exist: status 127. */
-  readonly programs?: Readonly<Record<string, Handler>>;
+  /** What programs do, by their names. One that is missing here does not exist: status 127. They have no timeouts. */
+  readonly programs?: Readonly<Record<string, Program>>;
   readonly env?: Readonly<Record<string, string>>;
   /** Where the clock starts, in milliseconds since 1970. It moves only by `sleep`. */
   readonly now?: number;
@@ -181,12 +187,8 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
       if (group !== undefined) entry.gid = accountNumber(group || user);
     },
 
-    async exec(argv, execOptions = {}) {
-      ran.push([...argv]);
-      const handler = options.programs?.[argv[0] ?? ""];
-      if (!handler) return { status: 127, stdout: "", stderr: `${argv[0]}: not found` };
-      return { status: 0, stdout: "", stderr: "", ...(await handler(argv, execOptions)) };
-    },
+    exec: (argv, execOptions = {}) => execBy(spawn, argv, execOptions),
+    spawn,
     warn: (text) => void warned.push(text),
     now: () => clock,
     monotonic: () => clock,
@@ -195,11 +197,44 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
     },
   };
 
+  function spawn(argv: readonly string[], spawnOptions: SpawnOptions = {}): Child {
+    ran.push([...argv]);
+    return startProgram(options.programs?.[argv[0] ?? ""] ?? notFound, argv, spawnOptions);
+  }
+
   for (const [path, data] of Object.entries(options.files ?? {})) {
     host.mkdir(parentOf(path));
     host.write(path, data);
   }
   return host;
+}
+
+const CHUNK = 65536;
+
+const notFound: Program = ([name]) => ({ status: 127, stderr: `${name}: not found` });
+
+function startProgram(program: Program, argv: readonly string[], options: SpawnOptions): Child {
+  let stop: (status: number) => void = () => {};
+  let running = true;
+  const stopped = new Promise<Partial<ExecResult>>((resolve) => {
+    stop = (status) => resolve({ status });
+  });
+  const deliver = (text: string, receive: SpawnOptions["onChunk"]) => {
+    const data = encoder.encode(text);
+    for (let at = 0; at < data.length && running; at += CHUNK) receive?.(data.slice(at, at + CHUNK));
+  };
+  const work = async () => program(argv, options, (text) => deliver(text, options.onChunk));
+  const end = async () => {
+    try {
+      const { status = 0, stdout = "", stderr = "" } = await Promise.race([work(), stopped]);
+      deliver(stdout, options.onChunk);
+      deliver(stderr, options.onErrorChunk);
+      return status;
+    } finally {
+      running = false;
+    }
+  };
+  return { ended: end(), kill: (signal = "SIGTERM") => stop(signal === "SIGTERM" ? 143 : 137) };
 }
 
 function parentOf(path: string): string {

@@ -1,10 +1,11 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn as startChild } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { constants } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { ExecOptions, ExecResult, FileStat, Host, HostErrorCode } from "./host.ts";
+import { execBy } from "./exec.ts";
+import type { Child, FileStat, Host, HostErrorCode, OnChunk, SpawnOptions } from "./host.ts";
 import { HostError } from "./host.ts";
 
 /** The host of the workstation and of tests on real files. */
@@ -26,7 +27,8 @@ export const nodeHost: Host = {
   chmod: (path, mode) => guard("chmod", path, () => fs.chmodSync(path, mode)),
   chown: (path, owner) => guard("chown", path, () => changeOwner(path, owner)),
 
-  exec,
+  exec: (argv, options = {}) => execBy(spawn, argv, options),
+  spawn,
   warn: (text) => void process.stderr.write(text),
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -131,39 +133,52 @@ function lookUp(database: string, name: string): string[] {
   return line.split(":");
 }
 
-function exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-  return new Promise((resolve) => {
-    const [program = "", ...args] = argv;
-    const child = spawn(program, args, {
-      cwd: options.cwd,
-      env: { ...process.env, ...options.env },
-      stdio: options.inherit ? ["pipe", "inherit", "inherit"] : "pipe",
-    });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    const end = (status: number, note = "") => {
-      clearTimeout(timer);
-      const text = (parts: Buffer[]) => Buffer.concat(parts).toString("utf8");
-      resolve({ status, stdout: text(stdout), stderr: text(stderr) + note });
-    };
-    let timedOut = false;
-    const timer =
-      options.timeoutMs === undefined
-        ? undefined
-        : setTimeout(() => {
-            timedOut = true;
-            child.kill("SIGKILL");
-          }, options.timeoutMs);
-    child.stdout?.on("data", (part: Buffer) => stdout.push(part));
-    child.stderr?.on("data", (part: Buffer) => stderr.push(part));
-    child.once("error", (error) => end(127, error.message));
-    // A grandchild may keep the pipes open: after a timeout nobody waits for them.
-    child.once("exit", () => timedOut && end(124));
-    child.once("close", (code, signal) =>
-      end(timedOut ? 124 : (code ?? 128 + (signal ? constants.signals[signal] : 0))),
-    );
-    // A program need not read its input.
-    child.stdin?.on("error", () => {});
-    child.stdin?.end(options.input ?? "");
+function spawn(argv: readonly string[], options: SpawnOptions = {}): Child {
+  const [program = "", ...args] = argv;
+  const { onChunk, onErrorChunk, timeoutMs } = options;
+  const child = startChild(program, args, {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    stdio: ["pipe", onChunk ? "pipe" : "inherit", onErrorChunk ? "pipe" : "inherit"],
   });
+  let timedOut = false;
+  const late = () => {
+    timedOut = true;
+    child.kill("SIGKILL");
+  };
+  const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
+  const ended = new Promise<number>((resolve, reject) => {
+    let failed = false;
+    const deliver = (chunk: Uint8Array, receive: OnChunk) => {
+      if (failed) return;
+      try {
+        receive(chunk);
+      } catch (error) {
+        failed = true;
+        child.kill("SIGKILL");
+        reject(error);
+      }
+    };
+    if (onChunk) child.stdout?.on("data", (chunk: Buffer) => deliver(chunk, onChunk));
+    if (onErrorChunk) child.stderr?.on("data", (chunk: Buffer) => deliver(chunk, onErrorChunk));
+    child.once("error", (error) => {
+      if (onErrorChunk) deliver(new TextEncoder().encode(error.message), onErrorChunk);
+      resolve(127);
+    });
+    // Node reads whatever the pipes hold between a timer and an immediate.
+    child.once("exit", () => setTimeout(() => setImmediate(closePipes, child), 0));
+    child.once("close", (code, signal) => {
+      resolve(timedOut ? 124 : (code ?? 128 + (signal ? constants.signals[signal] : 0)));
+    });
+  }).finally(() => clearTimeout(timer));
+  // A program need not read its input.
+  child.stdin?.on("error", () => {});
+  child.stdin?.end(options.input ?? "");
+  return { ended, kill: (signal) => void child.kill(signal) };
+}
+
+/** Another process may keep the pipes of a program open that has ended: nobody waits for what it writes. */
+function closePipes({ stdout, stderr }: ChildProcess): void {
+  stdout?.destroy();
+  stderr?.destroy();
 }

@@ -1,6 +1,6 @@
 /**
- * The parts of QuickJS's own modules that we use (QuickJS 2025-04-26, "Standard library" in its manual). Named `qjs:` here because
- * Node.js has an `os` too; the bundler writes the real names.
+ * The parts of QuickJS's own modules that we use (QuickJS 2025-04-26, "Standard library" in its manual). Named `qjs:`
+ * here because Node.js has an `os` too; the bundler writes the real names.
  */
 declare module "qjs:std" {
   export interface StdFile {

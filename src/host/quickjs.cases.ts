@@ -1,12 +1,13 @@
 import { exit } from "qjs:std";
-import { hostCases } from "./host.cases.ts";
+import { hostCases, quickjsCases } from "./host.cases.ts";
 import { quickjsHost } from "./quickjs.ts";
 
 /** The program that `quickjs.test.ts` runs in QuickJS: every case of the suite, in the directory given. Prints TAP. */
 async function runCases(dir: string): Promise<number> {
   const host = quickjsHost();
+  const cases = [...hostCases, ...quickjsCases];
   let failed = 0;
-  for (const [index, { name, run }] of hostCases.entries()) {
+  for (const [index, { name, run }] of cases.entries()) {
     const work = `${dir}/${index}`;
     host.mkdir(work);
     try {
@@ -17,7 +18,7 @@ async function runCases(dir: string): Promise<number> {
       console.log(`not ok ${index + 1} - ${name}: ${error}`);
     }
   }
-  console.log(`1..${hostCases.length}`);
+  console.log(`1..${cases.length}`);
   return failed === 0 ? 0 : 1;
 }
 

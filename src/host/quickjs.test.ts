@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bundleForQuickjs, bundleNode } from "../build/bundle.ts";
 import { toolsTree } from "../build/index.ts";
-import { hostCases } from "./host.cases.ts";
+import { hostCases, quickjsCases } from "./host.cases.ts";
 import { nodeHost } from "./node.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "k3os-quickjs-"));
@@ -21,7 +21,7 @@ describe("QuickJS host", () => {
     tap = (await nodeHost.exec(argv, { env })).stdout;
   }, 300_000);
 
-  for (const [index, { name }] of hostCases.entries()) {
+  for (const [index, { name }] of [...hostCases, ...quickjsCases].entries()) {
     it(name, () => expect(tap.split("\n")).toContain(`ok ${index + 1} - ${name}`));
   }
 });

@@ -1,6 +1,16 @@
 import * as os from "qjs:os";
 import * as std from "qjs:std";
-import { type ExecOptions, type ExecResult, type FileStat, type Host, HostError, type HostErrorCode } from "./host.ts";
+import { concat } from "../formats/bytes.ts";
+import { execBy } from "./exec.ts";
+import {
+  type Child,
+  type FileStat,
+  type Host,
+  HostError,
+  type HostErrorCode,
+  type OnChunk,
+  type SpawnOptions,
+} from "./host.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 const ERRNO: Readonly<Record<number, HostErrorCode>> = {
@@ -14,10 +24,14 @@ const ERRNO: Readonly<Record<number, HostErrorCode>> = {
   30: "EROFS",
 };
 
-/** QuickJS does not name it (signal(7)). */
+/** QuickJS does not name these (signal(7), open(2)). */
 const SIGKILL = 9;
+const SIGTERM = 15;
+const O_NONBLOCK = 0o4000;
 
-/** Places that a power cut empties anyway, so that `write` need not sync there. The disk is mounted below one of them. */
+/**
+ * Places that a power cut empties anyway, so that `write` need not sync there. The disk is mounted below one of them.
+ */
 const VOLATILE = /^\/(dev|etc|proc|run(?!\/k3os\/state\/)|sys|tmp|sysroot\/(etc|run|tmp))(\/|$)/;
 
 /** The node's door: QuickJS for files, Debian's tools for what it lacks (chmod, chown, sync). */
@@ -86,7 +100,8 @@ export function quickjsHost(): Host {
     },
     chmod: (path, mode) => tool(["chmod", mode.toString(8), path], "chmod", path),
     chown: (path, owner) => tool(["chown", "-h", owner, path], "chown", path),
-    exec: (argv, options = {}) => exec(reaper, env, argv, options),
+    exec: (argv, options = {}) => execBy(host.spawn, argv, options),
+    spawn: (argv, options = {}) => spawn(reaper, env, argv, options),
     warn: (text) => {
       std.err.puts(text);
       std.err.flush();
@@ -98,9 +113,13 @@ export function quickjsHost(): Host {
   return host;
 }
 
+/** The longest time between two looks after a child that ran long and was not heard of. */
+const LONGEST_PAUSE_MS = 60_000;
+
 /**
- * Resolves when a child ends. SIGCHLD wakes the event loop at once. The timer keeps the loop alive, which does not count
- * signal handlers, and catches a signal that came just before the loop went to sleep.
+ * Resolves when a child ends. SIGCHLD tells, but a signal that comes just before the event loop goes to sleep wakes it
+ * only at the next event. So a timer looks, too, with pauses that double: a child that runs for an hour costs a wake-up
+ * a minute. The timer also keeps the event loop alive, which does not count signal handlers.
  */
 class Reaper {
   readonly #waiting = new Map<number, (status: number) => void>();
@@ -108,20 +127,24 @@ class Reaper {
 
   wait(pid: number): Promise<number> {
     return new Promise((resolve) => {
-      if (this.#waiting.size === 0) {
-        os.signal(os.SIGCHLD, () => this.#reap());
-        this.#tick();
-      }
+      if (this.#waiting.size === 0) os.signal(os.SIGCHLD, () => this.#reap());
       this.#waiting.set(pid, resolve);
+      this.#lookAfter(50);
       this.#reap();
     });
   }
 
-  #tick(): void {
+  /** Some child is about to end, as the end of its output tells. */
+  hurry(): void {
+    if (this.#waiting.size > 0) this.#lookAfter(1);
+  }
+
+  #lookAfter(pauseMs: number): void {
+    if (this.#timer !== undefined) os.clearTimeout(this.#timer);
     this.#timer = os.setTimeout(() => {
-      this.#tick();
+      this.#lookAfter(Math.min(2 * pauseMs, LONGEST_PAUSE_MS));
       this.#reap();
-    }, 50);
+    }, pauseMs);
   }
 
   #reap(): void {
@@ -134,69 +157,94 @@ class Reaper {
     if (this.#waiting.size > 0) return;
     os.signal(os.SIGCHLD, null);
     os.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
 
-async function exec(
+function spawn(
   reaper: Reaper,
   base: Readonly<Record<string, string>>,
   argv: readonly string[],
-  options: ExecOptions,
-): Promise<ExecResult> {
+  options: SpawnOptions,
+): Child {
+  let failure: { readonly error: unknown } | undefined;
+  let pid = 0;
+  let isRunning = true;
+  let isLate = false;
+  const kill = (signal: number) => {
+    if (isRunning) os.kill(pid, signal);
+  };
+  const readerFor = (receive: OnChunk | undefined) => {
+    if (receive === undefined) return undefined;
+    const deliver = (chunk: Uint8Array) => {
+      if (failure !== undefined) return;
+      try {
+        receive(chunk);
+      } catch (error) {
+        failure = { error };
+        kill(SIGKILL);
+      }
+    };
+    return new PipeReader(deliver, () => reaper.hurry());
+  };
+  const stdout = readerFor(options.onChunk);
+  const stderr = readerFor(options.onErrorChunk);
   const input = options.input === undefined ? undefined : inputFile(options.input);
-  const stdout = options.inherit ? undefined : new Collector();
-  const stderr = options.inherit ? undefined : new Collector();
-  const pid = os.exec([...argv], {
-    block: false,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.env === undefined ? {} : { env: { ...base, ...options.env } }),
-    ...(input === undefined ? {} : { stdin: input.fileno() }),
-    ...(stdout === undefined ? {} : { stdout: stdout.writeEnd }),
-    ...(stderr === undefined ? {} : { stderr: stderr.writeEnd }),
-  });
-  input?.close();
+  try {
+    pid = os.exec([...argv], {
+      block: false,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.env === undefined ? {} : { env: { ...base, ...options.env } }),
+      ...(input === undefined ? {} : { stdin: input.fileno() }),
+      ...(stdout === undefined ? {} : { stdout: stdout.writeEnd }),
+      ...(stderr === undefined ? {} : { stderr: stderr.writeEnd }),
+    });
+  } catch {
+    // QuickJS throws a TypeError if there is no room for another process.
+    stdout?.abandon();
+    stderr?.abandon();
+    throw new HostError("EIO", "start", argv[0] ?? "");
+  } finally {
+    input?.close();
+  }
   stdout?.closeWriteEnd();
   stderr?.closeWriteEnd();
-
-  let timedOut = false;
-  const timer =
-    options.timeoutMs === undefined
-      ? undefined
-      : os.setTimeout(() => {
-          timedOut = true;
-          os.kill(pid, SIGKILL);
-        }, options.timeoutMs);
-  const status = await reaper.wait(pid);
-  if (timer !== undefined) os.clearTimeout(timer);
-  const output = await Promise.all([stdout?.text() ?? "", stderr?.text() ?? ""]);
-  return { status: timedOut ? 124 : status, stdout: output[0], stderr: output[1] };
+  const late = () => {
+    isLate = true;
+    kill(SIGKILL);
+  };
+  const timer = options.timeoutMs === undefined ? undefined : os.setTimeout(late, options.timeoutMs);
+  const end = async () => {
+    const status = await reaper.wait(pid);
+    isRunning = false;
+    if (timer !== undefined) os.clearTimeout(timer);
+    await Promise.all([stdout?.finish(), stderr?.finish()]);
+    if (failure !== undefined) throw failure.error;
+    return isLate ? 124 : status;
+  };
+  return { ended: end(), kill: (signal = "SIGTERM") => kill(signal === "SIGTERM" ? SIGTERM : SIGKILL) };
 }
 
-/** Reads one end of a pipe in the background until it is closed. */
-class Collector {
+/** For all pipes: each piece is copied out at once. */
+const BUFFER = new Uint8Array(65536);
+
+/** Reads a pipe while the event loop runs, and hands over what comes. */
+class PipeReader {
   readonly writeEnd: number;
   readonly #readEnd: number;
-  readonly #chunks: Uint8Array[] = [];
-  readonly #closed: Promise<void>;
-  #finish: () => void = () => {};
+  readonly #receive: OnChunk;
+  #isClosed = false;
+  #onClose: (() => void) | undefined;
 
-  constructor() {
+  constructor(receive: OnChunk, onEnd: () => void) {
     const ends = os.pipe();
     if (ends === null) throw new HostError("EIO", "pipe", "");
     [this.#readEnd, this.writeEnd] = ends;
-    this.#closed = new Promise((resolve) => {
-      this.#finish = () => {
-        os.setReadHandler(this.#readEnd, null);
-        os.close(this.#readEnd);
-        this.#finish = () => {};
-        resolve();
-      };
-    });
+    this.#receive = receive;
     os.setReadHandler(this.#readEnd, () => {
-      const chunk = new Uint8Array(65536);
-      const count = os.read(this.#readEnd, chunk.buffer, 0, chunk.length);
-      if (count > 0) this.#chunks.push(chunk.subarray(0, count));
-      else this.#finish();
+      if (this.#read(this.#readEnd)) return;
+      this.#close();
+      onEnd();
     });
   }
 
@@ -204,12 +252,47 @@ class Collector {
     os.close(this.writeEnd);
   }
 
-  /** A program that went to the background keeps the pipe open: what it says later is not waited for. */
-  async text(): Promise<string> {
-    const timer = os.setTimeout(() => this.#finish(), 100);
-    await this.#closed;
+  /** Nothing was started that would write. */
+  abandon(): void {
+    this.closeWriteEnd();
+    this.#close();
+  }
+
+  /**
+   * Resolves when everything is handed over that a program wrote which has ended. Another process may keep the pipe
+   * open: after a moment it is read for what it holds, and closed.
+   */
+  async finish(): Promise<void> {
+    if (this.#isClosed) return;
+    const timer = os.setTimeout(() => this.#drain(), 10);
+    await new Promise<void>((resolve) => {
+      this.#onClose = resolve;
+    });
     os.clearTimeout(timer);
-    return decodeUtf8(concat(this.#chunks));
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    os.setReadHandler(this.#readEnd, null);
+    os.close(this.#readEnd);
+    this.#onClose?.();
+    this.#onClose = undefined;
+  }
+
+  #drain(): void {
+    // Opened anew, it can be read without waiting for more. Before there is a /proc, nothing runs in the background.
+    const fd = os.open(`/proc/self/fd/${this.#readEnd}`, os.O_RDONLY | O_NONBLOCK);
+    if (fd < 0) return;
+    while (this.#read(fd));
+    os.close(fd);
+    this.#close();
+  }
+
+  /** Hands over one piece; false if there is none. */
+  #read(fd: number): boolean {
+    const count = os.read(fd, BUFFER.buffer, 0, BUFFER.length);
+    if (count > 0) this.#receive(BUFFER.slice(0, count));
+    return count > 0;
   }
 }
 
@@ -267,14 +350,4 @@ function tool(argv: string[], operation: string, path: string): void {
 function checked(result: number, operation: string, path: string): number {
   if (result < 0) throw new HostError(ERRNO[-result] ?? "EIO", operation, path);
   return result;
-}
-
-function concat(chunks: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return whole;
 }

@@ -84,7 +84,8 @@ describe("k3os apply", () => {
     );
     expect(ran).not.toHaveBeenCalled();
     expect((await apply(host)).told).toEqual(["restart k3s, which takes this up when it starts; pods go on running"]);
-    expect(ran).toHaveBeenCalledWith(["rc-service", "--quiet", "k3s", "restart"], expect.anything());
+    expect(host.ran).toContainEqual(["rc-service", "--quiet", "k3s", "restart"]);
+    expect(ran).toHaveBeenCalledTimes(1);
     // As the service does when it starts.
     host.remove("/run/k3os/k3s-outdated");
     expect(await apply(host)).toEqual({ status: 0, told: [] });

@@ -1,0 +1,19 @@
+import { concat } from "../formats/bytes.ts";
+import type { ExecOptions, ExecResult, Host } from "./host.ts";
+import { decodeUtf8 } from "./utf8.ts";
+
+/** `exec` of every host: a program that is spawned and whose output is kept. */
+export async function execBy(
+  spawn: Host["spawn"],
+  argv: readonly string[],
+  { inherit = false, ...options }: ExecOptions,
+): Promise<ExecResult> {
+  const stdout: Uint8Array[] = [];
+  const stderr: Uint8Array[] = [];
+  const keep = {
+    onChunk: (chunk: Uint8Array) => void stdout.push(chunk),
+    onErrorChunk: (chunk: Uint8Array) => void stderr.push(chunk),
+  };
+  const status = await spawn(argv, inherit ? options : { ...options, ...keep }).ended;
+  return { status, stdout: decodeUtf8(concat(stdout)), stderr: decodeUtf8(concat(stderr)) };
+}
