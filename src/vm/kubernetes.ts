@@ -34,9 +34,9 @@ function credentials(kubeconfig: string): Credentials {
 }
 
 /** Whether something answers with TLS and HTTP on that port, whatever it says. */
-export async function apiAnswers(port: number, signal?: AbortSignal): Promise<boolean> {
+export async function apiAnswers(port: number, signal?: AbortSignal, timeoutMs = 3000): Promise<boolean> {
   try {
-    await get(port, "/readyz", { rejectUnauthorized: false }, 3000, signal);
+    await get(port, "/readyz", { rejectUnauthorized: false }, timeoutMs, signal);
     return true;
   } catch {
     signal?.throwIfAborted();
@@ -90,16 +90,15 @@ function get(
   signal?: AbortSignal,
 ): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const limits = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])];
-    const asked = request(
-      { host: "127.0.0.1", port, path, ...tls, agent: false, signal: AbortSignal.any(limits) },
-      (response) => {
-        let body = "";
-        response.setEncoding("utf8").on("data", (text: string) => (body += text));
-        response.on("error", reject);
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
-      },
-    );
+    const asked = request({ host: "127.0.0.1", port, path, ...tls, agent: false, signal }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text: string) => (body += text));
+      response.on("error", reject);
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+    });
+    // Not AbortSignal.timeout: behind AbortSignal.any, the garbage collector of Node.js 20 may take it before its time.
+    const timer = setTimeout(() => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    asked.on("close", () => clearTimeout(timer));
     asked.on("error", reject);
     asked.end();
   });
