@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { identify, isAlive } from "./process.ts";
+import { cpuSeconds, identify, isAlive } from "./process.ts";
 
 const proc = mkdtempSync(join(tmpdir(), "k3os-proc-"));
 afterAll(() => rmSync(proc, { recursive: true }));
@@ -42,5 +42,13 @@ describe("a process", () => {
   it("recognises this very process", () => {
     const self = identify(process.pid);
     expect(self && isAlive(self)).toBe(true);
+  });
+
+  it("has used processor time, as a user and in the kernel, as long as it lives", () => {
+    pretend(12, "qemu", "S", 100);
+    const fields = ["12", "(qemu)", "S", ...Array(10).fill("0"), "150", "25", ...Array(6).fill("0"), "100", "0\n"];
+    writeFileSync(join(proc, "12/stat"), fields.join(" "));
+    expect(cpuSeconds({ pid: 12, start: 100, boot: "b1" }, proc)).toBe(1.75);
+    expect(cpuSeconds({ pid: 12, start: 99, boot: "b1" }, proc)).toBeUndefined();
   });
 });

@@ -43,7 +43,7 @@ describe("qemuArguments", () => {
         "-qmp",
         "unix:qmp.sock,server=on,wait=off",
         "-chardev",
-        "socket,id=serial,path=serial.sock,server=on,wait=off,logfile=serial.log,logappend=off",
+        "socket,id=serial,path=serial.sock,server=on,wait=off,logfile=serial.log,logappend=on",
         "-serial",
         "chardev:serial",
         "-device",

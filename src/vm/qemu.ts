@@ -79,7 +79,7 @@ export function qemuArguments(options: QemuOptions): string[] {
     ...["-qmp", `unix:${comma(options.qmpSocket)},server=on,wait=off`],
     ...[
       "-chardev",
-      `socket,id=serial,path=${comma(options.serialSocket)},server=on,wait=off,logfile=${comma(options.serialLog)},logappend=off`,
+      `socket,id=serial,path=${comma(options.serialSocket)},server=on,wait=off,logfile=${comma(options.serialLog)},logappend=on`,
     ],
     ...["-serial", "chardev:serial"],
     ...["-device", "virtio-rng-pci"],

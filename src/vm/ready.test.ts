@@ -8,6 +8,7 @@ function fake(change: Partial<Probes> = {}): Probes {
   return {
     console: () => "[    0.1] Linux version 6.12\nk3os login:",
     alive: () => true,
+    restartStalled: async () => {},
     apiAnswers: async () => ++looks > 2,
     kubeconfig: async () => (++looks > 4 ? "config" : undefined),
     nodeReady: async () => ++looks > 6,
@@ -48,6 +49,16 @@ describe("watchReady", () => {
       "k3s that keeps failing",
       { apiAnswers: never, k3sFailure: async () => "no token" },
       /^k3s on "a" fails again and again: no token$/,
+    ],
+    [
+      "a machine that stands still whatever is done",
+      {
+        apiAnswers: never,
+        restartStalled: async () => {
+          throw new K3osError("machine", "it stood still twice");
+        },
+      },
+      /^it stood still twice$/,
     ],
     ["a panic after the API answered", { nodeReady: never, console: panicAfter(5) }, /panicked: late/],
   ])("gives up early for %s", async (_, change, message) => {

@@ -4,6 +4,7 @@ import { apiAnswers, nodes, rewriteKubeconfig } from "./kubernetes.ts";
 import type { Machine } from "./machine.ts";
 import { commandFor } from "./name.ts";
 import { lastLines } from "./serial.ts";
+import { watchStalls } from "./userland.ts";
 import { type PollOptions, poll } from "./wait.ts";
 
 export interface ReadyOptions {
@@ -11,12 +12,16 @@ export interface ReadyOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told when the boot has come further: "kernel", "API server", … */
   readonly onStage?: (stage: string) => void;
+  /** Told when the machine stood still before its userland and was started anew, and why. */
+  readonly onRestart?: (reason: string) => void;
 }
 
 /** How the outside of a machine is looked at; a test has its own. */
 export interface Probes {
   console(): string;
   alive(): boolean;
+  /** Starts a machine anew that stands still before its userland, see `StallWatch`. */
+  restartStalled(): Promise<void>;
   apiAnswers(): Promise<boolean>;
   /** The node's kubeconfig, once it can be had. */
   kubeconfig(): Promise<string | undefined>;
@@ -30,7 +35,7 @@ export interface Probes {
  * longer become so: kernel panic, machine gone, k3s failing again and again. The machine is not stopped by that.
  */
 export async function waitReady(machine: Machine, options: ReadyOptions): Promise<void> {
-  await watchReady(machineProbes(machine, options.signal), machine.name, options);
+  await watchReady(machineProbes(machine, options), machine.name, options);
   machine.update({ phase: "ready", readySeconds: (Date.now() - Date.parse(machine.record.started)) / 1000 });
 }
 
@@ -66,6 +71,7 @@ export async function watchReady(
   stage("kernel");
   const answered = await poll(async () => {
     refuseDead(probes, name);
+    await probes.restartStalled();
     if (/login:|k3os.*services/i.test(probes.console())) stage("services");
     await k3s(name);
     return (await probes.apiAnswers()) || undefined;
@@ -130,11 +136,13 @@ function gaveUp(message: string, console: string, name: string): K3osError {
   });
 }
 
-function machineProbes(machine: Machine, signal: AbortSignal | undefined): Probes {
+function machineProbes(machine: Machine, { signal, onRestart }: ReadyOptions): Probes {
   const { ports } = machine.record;
+  const stalls = watchStalls(machine, { onRestart });
   return {
     console: () => machine.serial.text(),
     alive: () => machine.state === "running",
+    restartStalled: () => stalls.look(),
     apiAnswers: () => apiAnswers(ports.api, signal),
     kubeconfig: () => fetchKubeconfig(machine, signal),
     nodeReady: async (kubeconfig) => (await nodes(ports.api, kubeconfig, signal))?.some((node) => node.ready) ?? false,

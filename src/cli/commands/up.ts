@@ -196,7 +196,13 @@ function awaitReady(machine: Machine, options: UpOptions, progress: Progress, io
   return asStep(
     progress,
     title,
-    (update) => waitReady(machine, { timeoutMs: options.timeout * 1000, signal: io.signal, onStage: update }),
+    (update) =>
+      waitReady(machine, {
+        timeoutMs: options.timeout * 1000,
+        signal: io.signal,
+        onStage: update,
+        onRestart: (reason) => progress.step(`Start ${machine.name} anew`).done(reason),
+      }),
     () => "Ready",
   );
 }

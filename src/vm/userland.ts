@@ -1,0 +1,124 @@
+import { appendFileSync } from "node:fs";
+import { K3osError } from "../errors.ts";
+import type { Machine } from "./machine.ts";
+import { commandFor } from "./name.ts";
+import { cpuSeconds } from "./process.ts";
+import { lastLines } from "./serial.ts";
+import { hasUserland, idleShare, stallOf } from "./stall.ts";
+import { poll } from "./wait.ts";
+
+/** Watches a machine that may stand still before it reaches its userland. */
+export interface StallWatch {
+  /** Starts the machine anew if it stands still. Throws if it does so for the second time. Call it about every second. */
+  look(): Promise<void>;
+  /** Whether the machine has come to where it no longer needs this. */
+  hasUserland(): boolean;
+}
+
+export interface StallOptions {
+  /** Told when the machine was started anew, and why. */
+  readonly onRestart?: ((reason: string) => void) | undefined;
+  readonly now?: () => number;
+}
+
+/** Over how much time it is told whether QEMU is idle. */
+const sampleSeconds = 5;
+
+/** Written into the log of the console by `restart`: what is behind the last one is of the present boot. */
+const restartMark = "--- k3os starts this machine anew: ";
+
+/** A `StallWatch` of a machine that was just powered on. All that has to be remembered is in the log of its console. */
+export function watchStalls(machine: Machine, options: StallOptions = {}): StallWatch {
+  const now = options.now ?? (() => performance.now() / 1000);
+  let seen = { length: -1, cpu: 0 };
+  let sample = { at: 0, cpu: 0 };
+  let idleSince = 0;
+  const { kind } = machine.record.boot;
+  return {
+    hasUserland: () => hasUserland(kind, presentBoot(machine.serial.text())),
+    async look() {
+      const text = machine.serial.text();
+      const cpu = cpuSeconds(machine.record.process);
+      if (cpu === undefined) return; // it is gone, which is for others to notice
+      const at = now();
+      if (text.length !== seen.length) {
+        seen = { length: text.length, cpu };
+        sample = { at, cpu };
+        idleSince = at;
+      }
+      if (at - sample.at >= sampleSeconds) {
+        if (cpu - sample.cpu > (at - sample.at) * idleShare) idleSince = at;
+        sample = { at, cpu };
+      }
+      const console = presentBoot(text);
+      const look = { boot: kind, console, idleSeconds: at - idleSince, busySeconds: cpu - seen.cpu };
+      const reason = stallOf(look);
+      if (reason === undefined) return;
+      if (text.includes(restartMark)) throw stoodStillAgain(machine, reason, text);
+      await restart(machine, reason);
+      options.onRestart?.(reason);
+    },
+  };
+}
+
+export interface UserlandOptions extends StallOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Waits until the userland of a machine has printed something. A machine that stands still before is started anew, once. Not for
+ * a machine whose boot menu waits for somebody.
+ */
+export async function waitUserland(
+  machine: Machine,
+  { timeoutMs, signal, ...options }: UserlandOptions,
+): Promise<void> {
+  const watch = watchStalls(machine, options);
+  const reached = await poll(
+    async () => {
+      if (watch.hasUserland()) return true;
+      if (machine.state !== "running") throw noUserland(machine, `The machine "${machine.name}" powered itself off.`);
+      await watch.look();
+      return undefined;
+    },
+    { timeoutMs, everyMs: 500, signal },
+  );
+  if (reached !== true)
+    throw noUserland(
+      machine,
+      `"${machine.name}" has not started its userland within ${Math.round(timeoutMs / 1000)} s.`,
+    );
+}
+
+function presentBoot(console: string): string {
+  const mark = console.lastIndexOf(restartMark);
+  return mark === -1 ? console : console.slice(console.indexOf("\n", mark) + 1);
+}
+
+/** Presses the reset button. */
+async function restart(machine: Machine, reason: string): Promise<void> {
+  appendFileSync(machine.paths.serialLog, `\n${restartMark}${reason}\n`);
+  const qmp = await machine.qmp();
+  try {
+    await qmp.execute("system_reset");
+    await qmp.execute("cont"); // nothing happens unless it was paused
+  } finally {
+    qmp.close();
+  }
+  machine.update({ started: new Date().toISOString() });
+}
+
+function stoodStillAgain(machine: Machine, reason: string, console: string): K3osError {
+  return noUserland(
+    machine,
+    `The machine "${machine.name}" stood still twice before its userland: ${reason}.`,
+    console,
+  );
+}
+
+function noUserland(machine: Machine, message: string, console = machine.serial.text()): K3osError {
+  return new K3osError("machine", message, {
+    hint: `The whole console: ${commandFor("logs", machine.name)}\nIts last lines:\n${lastLines(console, 12)}`,
+  });
+}
