@@ -1,29 +1,65 @@
 import { Command } from "commander";
+import { K3osError } from "../../errors.ts";
 import { apiAnswers, nodes } from "../../vm/kubernetes.ts";
 import type { Machine } from "../../vm/machine.ts";
 import { commandFor } from "../../vm/name.ts";
 import { fetchKubeconfig } from "../../vm/ready.ts";
+import { lastLines } from "../../vm/serial.ts";
 import { type Io, printJson, printLine } from "../io.ts";
-import { requireMachine } from "../machines.ts";
+import { requireMachine, requireRunning } from "../machines.ts";
 import { examples, jsonOption, nameOption } from "../options.ts";
 import { duration } from "../progress/format.ts";
 import { Told } from "../report.ts";
+import { drawTimeline, timelineOf } from "../timeline.ts";
 
 export function statusCommand(io: Io): Command {
   const status = new Command("status")
     .summary("tell how a machine is")
     .description("Tells how a machine is. The exit status is 0 when its node is Ready, otherwise 1.")
     .addOption(nameOption())
+    .option("--boot", "tell instead how long each part of its boot took")
     .addOption(jsonOption())
-    .action((options: { name: string; json?: boolean }) => runStatus(options, io));
-  return examples(status, ["./k3os status", "the machine k3os"], ["./k3os status --json | jq .ready", "for scripts"]);
+    .action((options: StatusOptions) => runStatus(options, io));
+  return examples(
+    status,
+    ["./k3os status", "the machine k3os"],
+    ["./k3os status --boot", "its boot as a timeline"],
+    ["./k3os status --json | jq .ready", "for scripts"],
+  );
 }
 
-async function runStatus(options: { name: string; json?: boolean }, io: Io): Promise<void> {
+interface StatusOptions {
+  readonly name: string;
+  readonly boot?: boolean;
+  readonly json?: boolean;
+}
+
+async function runStatus(options: StatusOptions, io: Io): Promise<void> {
+  if (options.boot === true) return showBoot(requireRunning(options.name), options.json === true, io);
   const status = await describe(requireMachine(options.name), io.signal);
   if (options.json) printJson(io, status);
   else printLine(io, table(status));
   if (!status.ready) throw new Told(1);
+}
+
+/** Prints the boot, as far as it has come. Its notes are read over ssh, which a node answers at the end of its services. */
+async function showBoot(machine: Machine, json: boolean, io: Io): Promise<void> {
+  const separator = "\x1e";
+  const notes = `cat /run/k3os/boot.json; printf '${separator}'; sudo cat /run/k3s/stages.json 2>/dev/null; true`;
+  const { status, stdout, stderr } = await machine.ssh(notes, { timeoutMs: 30_000, signal: io.signal });
+  if (status !== 0) {
+    throw new K3osError(
+      "machine",
+      `The boot of "${machine.name}" could not be read over ssh: ${lastLines(stderr, 1)}`,
+      {
+        hint: `If it is still booting, see how far it is: ${commandFor("logs", machine.name, "-f")}`,
+      },
+    );
+  }
+  const [boot = "", k3s = ""] = stdout.split(separator);
+  const phases = timelineOf(boot, k3s);
+  if (json) printJson(io, phases);
+  else for (const line of drawTimeline(phases, Math.min(io.stdout.columns ?? 100, 120))) printLine(io, line);
 }
 
 /** What `status --json` and `up --json` print. Keys are only ever added. */

@@ -7,6 +7,8 @@ describe("k3os up", () => {
     [["--firmware", "uefi"], "--firmware has no effect"],
     [["--secure-boot"], "--secure-boot has no effect"],
     [["--disk", "--firmware", "bios", "--secure-boot"], "BIOS knows no Secure Boot"],
+    [["--disk", "--append", "k3os.debug"], "--append has no effect"],
+    [["--iso", "--append", "k3os.debug"], "--append has no effect"],
     [["--disk", "much"], '"much" is no size of a disk'],
     [["--disk", "1G"], "too small for a node"],
   ])("refuses %j before it builds anything", async (options, message) => {

@@ -29,6 +29,7 @@ interface UpOptions {
   readonly firmware?: "bios" | "uefi";
   readonly secureBoot?: boolean;
   readonly accel?: Accel;
+  readonly append?: string;
   readonly sshPort?: number;
   readonly apiPort?: number;
   readonly timeout: number;
@@ -67,6 +68,7 @@ export function upCommand(io: Io): Command {
         "tcg",
       ]),
     )
+    .option("--append <arguments>", "more kernel arguments, where QEMU itself starts the kernel (no --disk, no --iso)")
     .addOption(numberOption("--ssh-port <port>", "the local port for ssh, instead of a free one", 1, 65535))
     .addOption(
       numberOption("--api-port <port>", "the local port for the Kubernetes API, instead of a free one", 1, 65535),
@@ -80,6 +82,7 @@ export function upCommand(io: Io): Command {
     ["./k3os up", "a machine with 2 GB of memory"],
     ["./k3os up --name a --memory 1G", "another one beside it"],
     ["./k3os up --config node.yaml", "with a configuration of your own"],
+    ['./k3os up --append "k3os.debug"', "with more kernel arguments"],
     ["./k3os up --disk 20G", "from a disk, whose state it keeps over down and up"],
     ["./k3os up --iso --firmware uefi", "boot the ISO under UEFI"],
     ["./k3os up --iso --disk --no-wait", "with an empty disk, to install on"],
@@ -126,7 +129,7 @@ async function refuseEarly(options: UpOptions): Promise<void> {
 }
 
 /** Combinations that would have no effect are no way to find out about it. */
-function refuseContradictions({ name, iso, disk, firmware, secureBoot }: UpOptions): void {
+function refuseContradictions({ name, iso, disk, firmware, secureBoot, append }: UpOptions): void {
   const firmwareOption = secureBoot === true ? "--secure-boot" : "--firmware";
   if ((firmware !== undefined || secureBoot === true) && iso === undefined && disk === undefined) {
     throw new K3osError(
@@ -139,6 +142,11 @@ function refuseContradictions({ name, iso, disk, firmware, secureBoot }: UpOptio
   }
   if (secureBoot === true && firmware === "bios")
     throw new K3osError("usage", "BIOS knows no Secure Boot.", { hint: "Leave --firmware away." });
+  if (append !== undefined && (iso !== undefined || disk !== undefined)) {
+    throw new K3osError("usage", "--append has no effect: from a disk or ISO, the boot menu starts the kernel.", {
+      hint: "Leave --disk and --iso away, or change the arguments in the boot menu: ./k3os console",
+    });
+  }
   if (disk === undefined && iso === undefined && hasDisk(name)) {
     throw new K3osError("usage", `The machine "${name}" has a disk, which it would not boot from.`, {
       hint: `Add --disk to go on with it, or begin anew: ${commandFor("down", name, "--purge")}`,
@@ -175,7 +183,8 @@ async function prepare(options: UpOptions, context: BuildOptions): Promise<Prepa
     return { image, boot, disk: { ...own, from: join(dir, "k3os.raw") } };
   }
   const image = await build(context);
-  return { image, boot: { kind: "image", dir: image.dir, append: image.imageJson.kernel.arguments.join(" ") } };
+  const append = [...image.imageJson.kernel.arguments, options.append ?? ""].join(" ").trim();
+  return { image, boot: { kind: "image", dir: image.dir, append } };
 }
 
 /** A disk that was there before holds what it held then. */

@@ -13,7 +13,7 @@ describe("candidates", () => {
     ["st", ["status"]],
     ["image ", ["load"]],
     ["completion ", ["bash", "zsh", "fish"]],
-    ["status --", ["--name", "--json", "--help"]],
+    ["status --", ["--name", "--boot", "--json", "--help"]],
     ["status --name ", ["k3os", "other"]],
     ["status -n o", ["other"]],
     ["kubectl --name k", ["k3os"]],
