@@ -17,7 +17,7 @@ import { checkHost, checkSpecFiles } from "./preflight.ts";
 import { findProject, projectVersion } from "./project.ts";
 import { type PruneOptions, pruneStore, rememberBuild } from "./prune.ts";
 import { readNamedFile } from "./read-file.ts";
-import { makeImage } from "./recipe.ts";
+import { makeDevImage, makeImage } from "./recipe.ts";
 import { k3sReleases, officialReleases } from "./release.ts";
 import { runRecipe } from "./steps.ts";
 import { openStore } from "./store.ts";
@@ -77,6 +77,14 @@ export async function build(options: BuildOptions = {}): Promise<BuiltImage> {
   return (await buildMedium("image", options)).image;
 }
 
+/**
+ * Builds an image whose root lacks the node's program and os/rootfs, which its initrd brings along. It boots only with `k3os.dev` on
+ * the kernel's command line.
+ */
+export function buildDevImage(options: BuildOptions = {}): Promise<BuiltImage> {
+  return inWorkshop("dev", options, async (shop) => (await makeDevImage(shop)).image);
+}
+
 /** Builds the image and of it a medium (`MEDIA`). Only disks have a place for `DiskOptions`. */
 export function buildMedium(format: Format, options: BuildOptions & DiskOptions = {}): Promise<Medium> {
   const { config, arguments: machine, sectorSize } = options;
@@ -125,7 +133,7 @@ export function prune(options: Pick<BuildOptions, "env"> & PruneOptions = {}): P
 const specHint = "Copy os/image.yaml from the repository and edit it.";
 const lockHint = "Every image has its own beside it: `lock.json`.";
 
-type Purpose = Format | "tools" | "go";
+type Purpose = Format | "dev" | "tools" | "go";
 
 /**
  * Reads what the build is made from, and runs `make` on it. `purpose` tells builds apart of which the latest is kept in
@@ -152,7 +160,7 @@ async function inWorkshop<T>(
     suites: [suite],
     keyring: resolve(specDirectory, keyring),
   }));
-  const usual = options.usualKernel ?? (purpose === "tools" || purpose === "go" ? "cloud" : MEDIA[purpose].kernel);
+  const usual = options.usualKernel ?? (isFormat(purpose) ? MEDIA[purpose].kernel : "cloud");
   const kernel = chooseKernel(base.kernel.packages, options.kernel ?? spec.kernel.package, usual, givenLock);
   const [version, makers] = await Promise.all([projectVersion(project), makerDigests(project, MAKERS)]);
   const keepFailed = Boolean(env.K3OS_DEBUG);
@@ -181,6 +189,10 @@ async function inWorkshop<T>(
     if (runner.made) await pruneStore(store);
     return result;
   });
+}
+
+function isFormat(purpose: Purpose): purpose is Format {
+  return Object.hasOwn(MEDIA, purpose);
 }
 
 function readSpec(source: string | SpecText): { spec: ImageSpec; name: string; directory: string } {

@@ -151,7 +151,8 @@ async function placeModules(work: Work, tree: string, { kernel, modules, tools }
   await work.command(argv, { env });
 }
 
-function entriesOf(root: string, prefix = ""): CpioEntry[] {
+/** A directory as entries of an archive, in an order that does not depend on the file system. */
+export function entriesOf(root: string, prefix = ""): CpioEntry[] {
   const names = readdirSync(join(root, prefix), { withFileTypes: true });
   names.sort((a, b) => (a.name < b.name ? -1 : 1));
   return names.flatMap((entry): CpioEntry[] => {

@@ -11,6 +11,7 @@ export const MAKERS = {
   kube: "src/build/compile-kube.ts",
   k3s: "src/build/release.ts",
   initrd: "src/build/initrd.ts",
+  devInitrd: "src/build/dev-initrd.ts",
   root: "src/build/root.ts",
   image: "src/build/image.ts",
   disk: "src/build/media/disk.ts",

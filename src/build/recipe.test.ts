@@ -9,7 +9,7 @@ import { identity } from "./identity.ts";
 import { diskModules } from "./initrd.ts";
 import { FORMATS, type Format, MEDIA } from "./media/index.ts";
 import { findProject } from "./project.ts";
-import { makeImage } from "./recipe.ts";
+import { makeDevImage, makeImage } from "./recipe.ts";
 import type { Step } from "./steps.ts";
 import type { MadeImage, Workshop } from "./workshop.ts";
 
@@ -46,8 +46,9 @@ type Graph = Readonly<Record<string, Node>>;
 function recordingWorkshop(
   spec = "",
   kernel = "linux-image-cloud-amd64",
-): { readonly shop: Workshop; readonly graph: Graph } {
+): { readonly shop: Workshop; readonly graph: Graph; readonly parts: Readonly<Record<string, unknown>> } {
   const graph: Record<string, Node> = {};
+  const allParts: Record<string, unknown> = {};
   const paths = new Map<string, string>();
   const project = findProject();
   const place = mkdtempSync(join(directory, "results-"));
@@ -67,6 +68,7 @@ function recordingWorkshop(
       async run<P>({ name, maker, parts }: Step<P>) {
         const text = JSON.stringify(identity(parts));
         const from = [...paths].filter(([, path]) => text.includes(path)).map(([step]) => step);
+        allParts[name] = parts;
         graph[name] = { maker, parts: Object.keys(parts as object).sort(), from: from.sort() };
         const path = join(place, `${name}.result`);
         paths.set(name, path);
@@ -79,7 +81,7 @@ function recordingWorkshop(
     packages: { resolve: async () => lockWith(kernel), fetch: async () => {}, debs: "/debs" },
     releases: { resolve: async (version) => ({ version, sha256: "0".repeat(64) }), fetch: async () => "" },
   };
-  return { shop, graph };
+  return { shop, graph, parts: allParts };
 }
 
 /** The parts of an image that each of its media depends on. */
@@ -114,7 +116,7 @@ describe("the steps of a build", () => {
         maker: "root",
         parts: [
           ...["added", "addedFiles", "image", "kernel", "kube", "level", "loader", "modes"],
-          ...["overlay", "packages", "program", "tools"],
+          ...["overlays", "packages", "program", "tools"],
         ],
         from: ["kernel-packages", "kube", "loader", "root-packages", "tools-packages"],
       },
@@ -144,6 +146,18 @@ describe("the steps of a build", () => {
     for (const [name, node] of Object.entries(own[format])) expect([name, graph[name]]).toEqual([name, node]);
     const others = FORMATS.flatMap((other) => Object.keys(own[other]));
     expect(Object.keys(graph).filter((name) => !others.includes(name))).toEqual(Object.keys(image));
+  });
+
+  it("make only the initrd of a dev image from what one works on", async () => {
+    const dev = recordingWorkshop();
+    await makeDevImage(dev.shop);
+    expect(dev.graph["dev-initrd"]).toEqual({
+      maker: "devInitrd",
+      parts: ["initrd", "overlay", "program", "time"],
+      from: ["initrd"],
+    });
+    expect(dev.graph.image?.from).toEqual(["dev-initrd", "kernel-packages", "squashfs"]);
+    expect(dev.parts.squashfs).toMatchObject({ program: new Map(), overlays: [] });
   });
 
   it("take an official k3s in the place of Kubernetes", async () => {

@@ -1,11 +1,12 @@
 import { bundleNode } from "./bundle.ts";
+import { devInitrd } from "./dev-initrd.ts";
 import { assembleImage } from "./image.ts";
 import { initialRoot } from "./initrd.ts";
 import { kernelTree } from "./kernel.ts";
 import { kubernetes } from "./kube.ts";
 import { bootLoader } from "./loader.ts";
 import { lockPackages } from "./package-lock.ts";
-import { squashedRoot } from "./root.ts";
+import { emptyRoot, squashedRoot } from "./root.ts";
 import { rootPackages } from "./root-packages.ts";
 import { toolsTree } from "./tools-tree.ts";
 import type { MadeImage, System, Workshop } from "./workshop.ts";
@@ -14,6 +15,14 @@ import type { MadeImage, System, Workshop } from "./workshop.ts";
 export async function makeImage(shop: Workshop): Promise<MadeImage> {
   const [kube, system] = await Promise.all([kubernetes(shop), makeSystem(shop)]);
   const [initrd, root] = await Promise.all([initialRoot(shop, system), squashedRoot(shop, system, kube)]);
+  return { image: await assembleImage(shop, system, { kube, initrd, root }), system };
+}
+
+/** The recipe of an image for `./k3os up --dev`: an edit of the node's program or of os/rootfs makes only its initrd anew. */
+export async function makeDevImage(shop: Workshop): Promise<MadeImage> {
+  const [kube, system] = await Promise.all([kubernetes(shop), makeSystem(shop)]);
+  const [imageInitrd, root] = await Promise.all([initialRoot(shop, system), emptyRoot(shop, system, kube)]);
+  const initrd = await devInitrd(shop, system, imageInitrd);
   return { image: await assembleImage(shop, system, { kube, initrd, root }), system };
 }
 

@@ -28,8 +28,8 @@ interface RootParts {
   readonly kube: string;
   /** The files of /usr/lib/k3os, by name. */
   readonly program: ReadonlyMap<string, Uint8Array>;
-  /** What is copied over the packages' files as it is. */
-  readonly overlay: SourceFiles;
+  /** Trees that are copied over the packages' files as they are. */
+  readonly overlays: readonly SourceFiles[];
   /** What the spec adds. */
   readonly added: Pick<ImageSpec, "images" | "manifests" | "modules" | "files">;
   /** The files that `added` names, by the path that it has for them. */
@@ -44,17 +44,29 @@ interface RootParts {
 /** zstd level of the root: the highest that an edit can wait for. */
 const level = 9;
 
+/** What of a root changes while one works on it. */
+type Changing = Pick<RootParts, "program" | "overlays">;
+
 /** The root of the image. Returns its path. */
 export async function squashedRoot(shop: Workshop, system: System, kube: Kubernetes): Promise<string> {
-  const { packages, kernel, loader, tools, programs } = system;
+  const overlays = [await sourceFiles(join(shop.project, "os/rootfs"))];
+  return squash(shop, system, kube, { program: system.programs.k3os, overlays });
+}
+
+/** A root without the node's program and os/rootfs, for a `devInitrd` that brings them along. Returns its path. */
+export function emptyRoot(shop: Workshop, system: System, kube: Kubernetes): Promise<string> {
+  return squash(shop, system, kube, { program: new Map(), overlays: [] });
+}
+
+async function squash(shop: Workshop, system: System, kube: Kubernetes, changing: Changing): Promise<string> {
+  const { packages, kernel, loader, tools } = system;
   const { images, manifests, modules, files } = shop.spec;
   const directory = await shop.runner.run({
     name: "squashfs",
     title: "Root",
     maker: "root",
     parts: {
-      ...{ packages, kernel, loader, kube: kube.directory, program: programs.k3os, tools, level },
-      overlay: await sourceFiles(join(shop.project, "os/rootfs")),
+      ...{ packages, kernel, loader, kube: kube.directory, tools, level, ...changing },
       added: { images, manifests, modules, files },
       addedFiles: await readNamedFiles(shop),
       modes: shop.base.modes,
@@ -81,7 +93,7 @@ async function makeRoot(work: Work, parts: RootParts): Promise<string> {
   for (const [name, text] of parts.program) placeText(text, join(root, "usr/lib/k3os", name));
   placeIdentity(root, parts.image);
   placeText(pauseImage(parts.packages, parts.image.architecture), join(root, "usr/share/k3os/images/pause.tar"));
-  overlayTree(parts.overlay.path, root);
+  for (const { path } of parts.overlays) overlayTree(path, root);
   const owned = placeUserFiles(root, parts);
   work.update("compressing");
   const modes = [...parts.modes.filter(({ path }) => isThere(join(root, path))), ...owned];

@@ -6,7 +6,7 @@ export function squash(name: string): string {
 }
 
 /** Words below `k3os.` on the kernel's command line that tell the boot where to go, and are no config. */
-export const BOOT_WORDS: ReadonlySet<string> = new Set(["mode", "fallback_mode", "debug", "root"]);
+export const BOOT_WORDS: ReadonlySet<string> = new Set(["mode", "fallback_mode", "debug", "dev", "root"]);
 
 /** The spellings under which each struct knows its keys, squashed. */
 const tables = new WeakMap<StructOf, Map<string, string>>();

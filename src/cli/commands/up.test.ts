@@ -8,6 +8,7 @@ describe("k3os up", () => {
     [["--secure-boot"], "--secure-boot has no effect"],
     [["--disk", "--firmware", "bios", "--secure-boot"], "BIOS knows no Secure Boot"],
     [["--disk", "--append", "k3os.debug"], "--append has no effect"],
+    [["--iso", "--dev"], "--dev has no effect"],
     [["--iso", "--append", "k3os.debug"], "--append has no effect"],
     [["--disk", "much"], '"much" is no size of a disk'],
     [["--disk", "1G"], "too small for a node"],

@@ -30,6 +30,7 @@ interface UpOptions {
   readonly secureBoot?: boolean;
   readonly accel?: Accel;
   readonly append?: string;
+  readonly dev?: boolean;
   readonly sshPort?: number;
   readonly apiPort?: number;
   readonly timeout: number;
@@ -69,6 +70,7 @@ export function upCommand(io: Io): Command {
       ]),
     )
     .option("--append <arguments>", "more kernel arguments, where QEMU itself starts the kernel (no --disk, no --iso)")
+    .option("--dev", "lay src/node and os/rootfs over the root instead of packing it: an edit boots within seconds")
     .addOption(numberOption("--ssh-port <port>", "the local port for ssh, instead of a free one", 1, 65535))
     .addOption(
       numberOption("--api-port <port>", "the local port for the Kubernetes API, instead of a free one", 1, 65535),
@@ -82,6 +84,7 @@ export function upCommand(io: Io): Command {
     ["./k3os up", "a machine with 2 GB of memory"],
     ["./k3os up --name a --memory 1G", "another one beside it"],
     ["./k3os up --config node.yaml", "with a configuration of your own"],
+    ["./k3os up --dev --no-wait", "with the changes of your working tree, at once"],
     ['./k3os up --append "k3os.debug"', "with more kernel arguments"],
     ["./k3os up --disk 20G", "from a disk, whose state it keeps over down and up"],
     ["./k3os up --iso --firmware uefi", "boot the ISO under UEFI"],
@@ -129,7 +132,7 @@ async function refuseEarly(options: UpOptions): Promise<void> {
 }
 
 /** Combinations that would have no effect are no way to find out about it. */
-function refuseContradictions({ name, iso, disk, firmware, secureBoot, append }: UpOptions): void {
+function refuseContradictions({ name, iso, disk, firmware, secureBoot, append, dev }: UpOptions): void {
   const firmwareOption = secureBoot === true ? "--secure-boot" : "--firmware";
   if ((firmware !== undefined || secureBoot === true) && iso === undefined && disk === undefined) {
     throw new K3osError(
@@ -142,9 +145,10 @@ function refuseContradictions({ name, iso, disk, firmware, secureBoot, append }:
   }
   if (secureBoot === true && firmware === "bios")
     throw new K3osError("usage", "BIOS knows no Secure Boot.", { hint: "Leave --firmware away." });
-  if (append !== undefined && (iso !== undefined || disk !== undefined)) {
-    throw new K3osError("usage", "--append has no effect: from a disk or ISO, the boot menu starts the kernel.", {
-      hint: "Leave --disk and --iso away, or change the arguments in the boot menu: ./k3os console",
+  if ((append !== undefined || dev === true) && (iso !== undefined || disk !== undefined)) {
+    const option = append === undefined ? "--dev" : "--append";
+    throw new K3osError("usage", `${option} has no effect: from a disk or ISO, the boot menu starts the kernel.`, {
+      hint: "Leave --disk and --iso away, or change the kernel's arguments in the boot menu: ./k3os console",
     });
   }
   if (disk === undefined && iso === undefined && hasDisk(name)) {
@@ -166,7 +170,7 @@ interface Prepared {
 }
 
 async function prepare(options: UpOptions, context: BuildOptions): Promise<Prepared> {
-  const { build, buildDisk, buildIso } = await import("../../build/index.ts");
+  const { build, buildDevImage, buildDisk, buildIso } = await import("../../build/index.ts");
   const firmware: Firmware = options.secureBoot === true ? "secure-boot" : (options.firmware ?? "bios");
   const own: OwnDisk | undefined =
     options.disk === undefined ? undefined : options.disk === true ? {} : { sizeMiB: options.disk };
@@ -182,8 +186,12 @@ async function prepare(options: UpOptions, context: BuildOptions): Promise<Prepa
     const { image, dir } = await buildDisk("raw", { ...context, usualKernel: "cloud", arguments: [lateTimer] });
     return { image, boot, disk: { ...own, from: join(dir, "k3os.raw") } };
   }
-  const image = await build(context);
-  const append = [...image.imageJson.kernel.arguments, options.append ?? ""].join(" ").trim();
+  const image = await (options.dev === true ? buildDevImage : build)(context);
+  const added = [
+    ...(options.dev === true ? ["k3os.dev"] : []),
+    ...(options.append === undefined ? [] : [options.append]),
+  ];
+  const append = [...image.imageJson.kernel.arguments, ...added].join(" ");
   return { image, boot: { kind: "image", dir: image.dir, append } };
 }
 

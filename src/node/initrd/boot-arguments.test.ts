@@ -3,9 +3,13 @@ import { bootArguments } from "./boot-arguments.ts";
 
 describe("bootArguments", () => {
   const cases = [
-    ["quiet console=ttyS0", { root: undefined, mode: undefined, rescue: false, wipe: undefined, debug: false }],
+    [
+      "quiet console=ttyS0",
+      { root: undefined, mode: undefined, rescue: false, wipe: undefined, debug: false, dev: false },
+    ],
     ["k3os.debug", { debug: true }],
     ["k3os.debug=false", { debug: false }],
+    ["k3os.dev", { dev: true, debug: false }],
     ["rescue", { rescue: true }],
     ["k3os.mode=shell", { rescue: true, mode: undefined }],
     ["k3os.mode=shell k3os.mode=live", { rescue: false, mode: "live" }],

@@ -28,6 +28,8 @@ export interface BootArguments {
   /** A shell first. */
   readonly rescue: boolean;
   readonly debug: boolean;
+  /** Lay the files that the initrd brings along over the root (`./k3os up --dev`). */
+  readonly dev: boolean;
   /** MAC address of the card that the machine was booted through, as boot loaders hand it over in `BOOTIF`. */
   readonly bootCard: string | undefined;
 }
@@ -53,6 +55,7 @@ export function bootArguments(cmdline: string): BootArguments {
   let mode: Partial<BootArguments> = {};
   let fallbackMode: Mode | undefined;
   let debug = false;
+  let dev = false;
   let bootCard: string | undefined;
   for (const word of cmdline.trim().split(/\s+/)) {
     const [key, value] = split(word);
@@ -61,9 +64,10 @@ export function bootArguments(cmdline: string): BootArguments {
     else if (key === "k3os.fallback_mode") fallbackMode = parseMode(key, value).mode;
     else if (key === "BOOTIF") bootCard = macAddress(value);
     else if (key === "rescue") mode = { rescue: true };
+    else if (key === "k3os.dev") dev = true;
     else if (key === "k3os.debug") debug = value !== "false" && value !== "0";
   }
-  return { root, mode: undefined, fallbackMode, wipe: undefined, rescue: false, debug, bootCard, ...mode };
+  return { root, mode: undefined, fallbackMode, wipe: undefined, rescue: false, debug, dev, bootCard, ...mode };
 }
 
 function split(word: string): [string, string] {

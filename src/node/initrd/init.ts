@@ -4,6 +4,7 @@ import { MEDIUM, RUN, STATE } from "../places.ts";
 import { bootError, stagesOf } from "../stages.ts";
 import { type BootArguments, bootArguments } from "./boot-arguments.ts";
 import { coldplug, FAST_BUSES, loadModules } from "./coldplug.ts";
+import { mountDevFiles } from "./dev-files.ts";
 import { findVolumes, type Volumes } from "./find-volumes.ts";
 import { mount, mountAll } from "./mount.ts";
 import { seedPersistent, wipeIfAsked } from "./persistent.ts";
@@ -51,6 +52,7 @@ export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Pr
     if (errors) await stage("repair of the state partition", essential, () => repairMounted(host, state));
   }
   await stage("root image", essential, () => mountRoot(host, volumes, (url) => fetchRoot(host, url, boot.bootCard)));
+  if (boot.dev) await stage("files of the working tree", essential, () => mountDevFiles(host, SYSROOT));
   await stage("read ahead", optional, () => readAhead(host, `${SYSROOT}/usr/bin/k3s`));
 
   await stage("memory for what is written", essential, () => mountMemory(host, state === undefined ? "75%" : "25%"));
