@@ -19,8 +19,8 @@ interface DevParts {
 }
 
 /**
- * An initrd that carries what `emptyRoot` lacks, in an archive in front of the image's own: the kernel unpacks both. It is made in
- * a moment, where packing a root takes many seconds. Returns its path.
+ * An initrd that carries what `emptyRoot` lacks, in an archive in front of the image's own: the kernel unpacks both. It
+ * is made in a moment, where packing a root takes many seconds. Returns its path.
  */
 export async function devInitrd(shop: Workshop, { programs, lock }: System, initrd: string): Promise<string> {
   const directory = await shop.runner.run({

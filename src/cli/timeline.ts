@@ -28,9 +28,9 @@ interface Note {
 }
 
 /**
- * The phases of a boot, in their order, as far as it has come. `boot` and `k3s` are the texts of `/run/k3os/boot.json` and
- * `/run/k3s/stages.json`; an official k3s writes none. Of several notes of one name the first counts: a k3s that was restarted
- * writes its again.
+ * The phases of a boot, in their order, as far as it has come. `boot` and `k3s` are the texts of `/run/k3os/boot.json`
+ * and `/run/k3s/stages.json`; an official k3s writes none. Of several notes of one name the first counts: a k3s that
+ * was restarted writes its again.
  */
 export function timelineOf(boot: string, k3s: string): Phase[] {
   const notes = [...notesIn(boot), ...notesIn(k3s)];

@@ -20,7 +20,7 @@ export interface AccelChoice {
 
 export interface AccelOptions {
   readonly tools: Tools;
-  /** Any kernel; it is booted without a root, and its panic is the proof that it ran. */
+  /** Any kernel. It is booted without a root: its panic proves that it ran. */
   readonly kernel: string;
   readonly progress?: Progress;
   readonly device?: string;
@@ -30,8 +30,8 @@ export interface AccelOptions {
 }
 
 /**
- * Hardware virtualisation if it works. `/dev/kvm` may exist and yet hang an ordinary kernel (nested virtualisation), so a
- * kernel is booted once; the answer holds until this host boots again.
+ * Hardware virtualisation if it works. `/dev/kvm` may exist and yet hang an ordinary kernel (nested virtualisation), so
+ * a kernel is booted once; the answer holds until this host boots again.
  */
 export async function chooseAccel(options: AccelOptions): Promise<AccelChoice> {
   const device = options.device ?? "/dev/kvm";
@@ -49,7 +49,7 @@ export async function chooseAccel(options: AccelOptions): Promise<AccelChoice> {
   return choice;
 }
 
-/** For a user who asked for it: no probe, but no riddle either. */
+/** For a user who asks for hardware virtualisation. It is not tried out; only a missing permission is told. */
 export function requireKvm(device = "/dev/kvm"): AccelChoice {
   if (usable(device)) return { accel: "kvm" };
   throw new K3osError("host", `Hardware virtualisation was asked for, but ${device} cannot be used.`, {
@@ -80,7 +80,7 @@ function remember(file: string, choice: AccelChoice): void {
   nodeHost.write(file, JSON.stringify({ boot: bootId(), ...choice }));
 }
 
-/** Boots a kernel without a root under KVM: it works if the kernel comes as far as missing it. */
+/** Boots a kernel without a root under KVM. KVM works if the kernel comes as far as the panic about it. */
 async function probe({ tools, kernel, timeoutMs = 4000, signal }: AccelOptions): Promise<boolean> {
   const isPanic = (console: string) => console.includes("Kernel panic");
   const qemu = tools.command([

@@ -40,7 +40,7 @@ export interface StartOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Starts QEMU, and returns once it runs. Somebody may take a port between the choice and QEMU's start; then others are chosen. */
+/** Starts QEMU, and returns once it runs. Chooses other ports if another program took one before QEMU could. */
 export async function powerOn(options: StartOptions, paths: MachinePaths): Promise<void> {
   const ports = options.ports ?? {};
   if (ports.ssh !== undefined) await checkPort(ports.ssh, "ssh");
@@ -72,7 +72,7 @@ async function launch(
   child.once("exit", () => (ended = true));
   child.unref();
   if (id !== undefined) {
-    // In the same breath as the start: there is no moment in which a machine runs that nobody remembers.
+    // No await since the start: every machine that runs has a record.
     writeRecord(paths.record, {
       format: 1,
       name: options.name,
@@ -114,7 +114,7 @@ async function answers(paths: MachinePaths): Promise<true | undefined> {
   }
 }
 
-/** Sockets are named relative to the machine's directory, in which QEMU runs: absolute ones may be too long. */
+/** QEMU runs in the machine's directory. Sockets are relative to it, because an absolute path may be too long for one. */
 function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineRecord["ports"]): string[] {
   const firmware = options.boot.kind === "image" ? "bios" : options.boot.firmware;
   return qemuArguments({
@@ -140,11 +140,11 @@ function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineR
 
 function ownDisk({ disk }: StartOptions, paths: MachinePaths): Disk[] {
   if (disk === undefined) return [];
-  // A medium comes first.
+  // The boot index of a medium is 0.
   return [{ file: paths.disk, format: "qcow2", bus: disk.bus, sectorSize: disk.sectorSize, bootIndex: 1 }];
 }
 
-/** The firmware's code, and the machine's variables, which begin as the firmware's vendor has them. */
+/** The firmware's code and the machine's variables. A new machine begins with a copy of the vendor's. */
 function uefi(firmware: "uefi" | "secure-boot", tools: Tools, paths: MachinePaths) {
   const files = ARCHITECTURE.qemu.firmware[firmware];
   const vars = firmware === "secure-boot" ? paths.secureBootVars : paths.uefiVars;

@@ -73,7 +73,7 @@ export function machineNames(home = machinesDir()): string[] {
     .sort();
 }
 
-/** A machine that was started at some time. Nothing is kept in this object: every look is at the files and the process. */
+/** A machine that was started at some time. The object holds no state: it reads files and process anew each time. */
 export class Machine {
   readonly name: string;
   readonly paths: MachinePaths;

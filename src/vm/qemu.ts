@@ -1,7 +1,5 @@
 import { ARCHITECTURE } from "../image/architecture.ts";
 import type { Bus } from "./disk.ts";
-
-/** From what a machine should be to QEMU's command line. Pure: starts nothing, looks at nothing. */
 import { type Forward, type Nic, nicArguments } from "./nics.ts";
 
 const { qemu, serialConsole } = ARCHITECTURE;
@@ -59,7 +57,7 @@ export interface QemuOptions {
   readonly uefi?: { readonly code: string; readonly vars: string };
 }
 
-/** On a busy host, an emulated timer is too late for the kernel's check of it, which then panics. */
+/** Skips the kernel's check of its timer. On a busy host, an emulated timer is too late for it, and the kernel panics. */
 export const lateTimer = "no_timer_check";
 
 /** Which kernel arguments an image is booted with. */
@@ -77,10 +75,7 @@ export function qemuArguments(options: QemuOptions): string[] {
     ...["-machine", isSecure(options.boot) ? qemu.secureMachine : qemu.machine, ...processor(options)],
     ...["-smp", String(options.cpus), "-m", String(options.memoryMiB)],
     ...["-qmp", `unix:${comma(options.qmpSocket)},server=on,wait=off`],
-    ...[
-      "-chardev",
-      `socket,id=serial,path=${comma(options.serialSocket)},server=on,wait=off,logfile=${comma(options.serialLog)},logappend=on`,
-    ],
+    ...["-chardev", consoleDevice(options)],
     ...["-serial", "chardev:serial"],
     ...["-device", "virtio-rng-pci"],
     ...nicArguments(options.nics ?? [{}], options.forwards ?? [], bootFile(options.boot)),
@@ -93,8 +88,15 @@ export function qemuArguments(options: QemuOptions): string[] {
   ];
 }
 
+/** The serial console as a socket. QEMU appends to its log, so that lines that the library writes there stay. */
+function consoleDevice({ serialSocket, serialLog }: QemuOptions): string {
+  const socket = `socket,id=serial,path=${comma(serialSocket)},server=on,wait=off`;
+  return `${socket},logfile=${comma(serialLog)},logappend=on`;
+}
+
 function processor(options: QemuOptions): string[] {
-  // The translation cache is only reserved, not used up; the default is too small for Kubernetes and is flushed again and again.
+  // QEMU's default translation cache is too small for Kubernetes: it would be flushed again and again. Memory that is not
+  // used is only reserved.
   return options.accel === "kvm"
     ? ["-accel", "kvm", "-cpu", "host"]
     : ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"];
@@ -160,7 +162,7 @@ function disk(disk: Disk, id: string): string[] {
   ];
 }
 
-/** What has to be there besides, and the device itself. The machine brings an AHCI controller along. */
+/** The controller that a disk of each bus needs, and the model of the disk. The machine q35 has an AHCI controller. */
 const buses: Readonly<Record<Bus, (id: string) => { readonly devices: readonly string[]; readonly model: string }>> = {
   virtio: () => ({ devices: [], model: "virtio-blk-pci" }),
   scsi: (id) => ({ devices: ["-device", `virtio-scsi-pci,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),
@@ -169,7 +171,7 @@ const buses: Readonly<Record<Bus, (id: string) => { readonly devices: readonly s
   sata: () => ({ devices: [], model: "ide-hd" }),
 };
 
-/** QEMU's option lists are separated by commas; a comma that is meant is doubled. */
+/** Doubles commas, which separate the options in QEMU's lists. */
 function comma(value: string): string {
   return value.replaceAll(",", ",,");
 }

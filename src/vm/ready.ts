@@ -16,14 +16,14 @@ export interface ReadyOptions {
   readonly onRestart?: (reason: string) => void;
 }
 
-/** How the outside of a machine is looked at; a test has its own. */
+/** What `watchReady` asks of a machine. Tests have their own. */
 export interface Probes {
   console(): string;
   alive(): boolean;
   /** Starts a machine anew that stands still before its userland, see `StallWatch`. */
   restartStalled(): Promise<void>;
   apiAnswers(): Promise<boolean>;
-  /** The node's kubeconfig, once it can be had. */
+  /** The node's kubeconfig; `undefined` as long as it has none. */
   kubeconfig(): Promise<string | undefined>;
   nodeReady(kubeconfig: string): Promise<boolean>;
   /** Why k3s fails again and again, if it does. Asked rarely: it costs the node something. */
@@ -31,8 +31,8 @@ export interface Probes {
 }
 
 /**
- * Waits until the node is Ready and leaves the kubeconfig behind, readable only by the user. Gives up early when it can no
- * longer become so: kernel panic, machine gone, k3s failing again and again. The machine is not stopped by that.
+ * Waits until the node is Ready and leaves the kubeconfig behind, readable only by the user. Gives up early when it can
+ * no longer become so: kernel panic, machine gone, k3s failing again and again. The machine is not stopped by that.
  */
 export async function waitReady(machine: Machine, options: ReadyOptions): Promise<void> {
   await watchReady(machineProbes(machine, options), machine.name, options);
@@ -40,8 +40,8 @@ export async function waitReady(machine: Machine, options: ReadyOptions): Promis
 }
 
 /**
- * The machine's kubeconfig with the workstation's port, fetched from the node unless that was done before. `undefined` when
- * the node has none yet.
+ * The machine's kubeconfig with the workstation's port, fetched from the node unless that was done before. `undefined`
+ * when the node has none yet.
  */
 export async function fetchKubeconfig(machine: Machine, signal?: AbortSignal): Promise<string | undefined> {
   const known = machine.kubeconfig();
@@ -109,7 +109,7 @@ function refuseDead(probes: Probes, name: string): void {
   if (!probes.alive()) throw gaveUp(`The machine "${name}" powered itself off before it was Ready.`, console, name);
 }
 
-/** k3s may need a restart or two; failing for longer than that does not heal. */
+/** Gives up when k3s was restarted more often than a healthy start needs. */
 function failureWatch(probes: Probes, everyMs: number): (name: string) => Promise<void> {
   let next = performance.now() + 2 * everyMs;
   return async (name) => {
@@ -153,7 +153,7 @@ function machineProbes(machine: Machine, { signal, onRestart }: ReadyOptions): P
   };
 }
 
-/** The supervisor writes a line whenever k3s ends; what k3s said last, besides information and warnings, is the reason. */
+/** Prints how often the supervisor has seen k3s end, and the last line of k3s that is no information or warning. */
 const failuresOfK3s =
   "sudo sh -c \"grep -c 'run-k3s, pid' /var/log/messages; grep -v ' k3s: [IW][0-9]' /var/log/k3s-service.log | tail -n 1\"";
 

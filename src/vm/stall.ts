@@ -18,20 +18,21 @@ const lostTimers = /rcu: INFO: \w+ (?:self-)?detected (?:expedited )?stalls?|kth
 const longestIdleSeconds = 30;
 
 /**
- * Which part of a processor an idle QEMU uses at most. A waiting Linux costs it 1 to 4 %, while a boot keeps one or two processors
- * busy, and gets a quarter of one even on a host with eight times as much work as processors.
+ * Which part of a processor an idle QEMU uses at most. A waiting Linux costs it 1 to 4 %, while a boot keeps one or two
+ * processors busy, and gets a quarter of one even on a host with eight times as much work as processors.
  */
 export const idleShare = 0.05;
 
 /**
- * A kernel may also wait in a loop. From power-on to the first line of the userland, QEMU uses about 23 s of processor time on a
- * common server, however crowded that is. Three times that is a slow host, five times that is no boot.
+ * A kernel may also wait in a loop. From power-on to the first line of the userland, QEMU uses about 23 s of processor
+ * time on a common server, however crowded that is. Three times that is a slow host, five times that is no boot.
  */
 const endlessSeconds = 120;
 
 /**
- * Why this machine has to be taken for standing still; `undefined` as long as it may be on its way, and when it has reached its
- * userland. Firmware, boot menus and downloads are silent for as long as they like: silence counts from the kernel's start.
+ * Why this machine has to be taken for standing still; `undefined` as long as it may be on its way, and when it has
+ * reached its userland. Firmware, boot menus and downloads are silent for as long as they like: silence counts from the
+ * kernel's start.
  */
 export function stallOf({ boot, console, idleSeconds, busySeconds }: Look): string | undefined {
   if (hasUserland(boot, console)) return undefined;

@@ -9,7 +9,7 @@ import { poll } from "./wait.ts";
 
 /** Watches a machine that may stand still before it reaches its userland. */
 export interface StallWatch {
-  /** Starts the machine anew if it stands still. Throws if it does so for the second time. Call it about every second. */
+  /** Starts the machine anew if it stands still, once: the second time it throws. Call it about every second. */
   look(): Promise<void>;
   /** Whether the machine has come to where it no longer needs this. */
   hasUserland(): boolean;
@@ -67,8 +67,8 @@ export interface UserlandOptions extends StallOptions {
 }
 
 /**
- * Waits until the userland of a machine has printed something. A machine that stands still before is started anew, once. Not for
- * a machine whose boot menu waits for somebody.
+ * Waits until the userland of a machine has printed something. A machine that stands still before is started anew,
+ * once. Not for a machine whose boot menu waits for somebody.
  */
 export async function waitUserland(
   machine: Machine,

@@ -42,7 +42,7 @@ async function runStatus(options: StatusOptions, io: Io): Promise<void> {
   if (!status.ready) throw new Told(1);
 }
 
-/** Prints the boot, as far as it has come. Its notes are read over ssh, which a node answers at the end of its services. */
+/** Prints the boot, as far as it has come. Its notes are read over ssh, which is one of the last services to start. */
 async function showBoot(machine: Machine, json: boolean, io: Io): Promise<void> {
   const separator = "\x1e";
   const notes = `cat /run/k3os/boot.json; printf '${separator}'; sudo cat /run/k3s/stages.json 2>/dev/null; true`;

@@ -122,7 +122,7 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
     printLine(io, `  ${"disk".padEnd(11)}as it was left; a new one: ${commandFor("down", options.name, "--purge")}`);
 }
 
-/** What would only come out after a build of minutes. */
+/** Refuses before the build, which may take minutes, what would fail after it. */
 async function refuseEarly(options: UpOptions): Promise<void> {
   refuseRunning(options.name);
   if (options.sshPort !== undefined) await checkPort(options.sshPort, "ssh");
@@ -131,7 +131,7 @@ async function refuseEarly(options: UpOptions): Promise<void> {
   checkHostMemory(options.memory, readFileSync("/proc/meminfo", "utf8"));
 }
 
-/** Combinations that would have no effect are no way to find out about it. */
+/** Refuses combinations of options of which one would have no effect. */
 function refuseContradictions({ name, iso, disk, firmware, secureBoot, append, dev }: UpOptions): void {
   const firmwareOption = secureBoot === true ? "--secure-boot" : "--firmware";
   if ((firmware !== undefined || secureBoot === true) && iso === undefined && disk === undefined) {
@@ -195,7 +195,7 @@ async function prepare(options: UpOptions, context: BuildOptions): Promise<Prepa
   return { image, boot: { kind: "image", dir: image.dir, append } };
 }
 
-/** A disk that was there before holds what it held then. */
+/** The version that the machine will run: that on its disk, if it had one before, else that of the image. */
 function versionOn({ name, disk, iso }: UpOptions, image: BuiltImage): string {
   const before =
     disk !== undefined && iso === undefined && hasDisk(name) ? findMachine(name)?.record.version : undefined;
@@ -209,7 +209,8 @@ async function accelFor(options: UpOptions, image: BuiltImage, progress: Progres
 }
 
 function awaitReady(machine: Machine, options: UpOptions, progress: Progress, io: Io): Promise<void> {
-  const title = `Boot ${machine.name} (${machine.record.accel === "kvm" ? "hardware virtualisation" : "software emulation"})`;
+  const accel = machine.record.accel === "kvm" ? "hardware virtualisation" : "software emulation";
+  const title = `Boot ${machine.name} (${accel})`;
   return asStep(
     progress,
     title,
@@ -224,7 +225,7 @@ function awaitReady(machine: Machine, options: UpOptions, progress: Progress, io
   );
 }
 
-/** Stopped by the user, nothing of a new machine stays; after a failure its logs do. */
+/** Stops the machine. Its logs stay after a failure; a new machine that the user stopped is removed. */
 async function giveUp(machine: Machine, existed: boolean, io: Io): Promise<void> {
   await machine.stop({ graceMs: 0, phase: "failed" });
   if (io.signal.aborted && !existed) machine.remove();

@@ -22,8 +22,8 @@ export interface MachineTest {
 export type Weights = Readonly<Record<string, number>>;
 
 /**
- * The order in which files run: group by group, each group beginning at another place for another commit. If a budget ends
- * before the last file, another commit skips other files.
+ * The order in which files run: group by group, each group beginning at another place for another commit. If a budget
+ * ends before the last file, another commit skips other files.
  */
 export function inOrder(tests: readonly MachineTest[], commit: string): readonly MachineTest[][] {
   const groups = (Object.keys(WIDTH) as Group[]).map((group) => {
@@ -39,8 +39,8 @@ function rotate<T>(list: readonly T[], by: string): T[] {
 }
 
 /**
- * How many seconds a file will take on this host: its weight, scaled by how long those that have finished took against their
- * own weights. A file without a weight counts as the average of those with one.
+ * How many seconds a file will take on this host: its weight, scaled by how long those that have finished took against
+ * their own weights. A file without a weight counts as the average of those with one.
  */
 export function estimate(name: string, weights: Weights, finished: ReadonlyMap<string, number>): number {
   const known = Object.values(weights);
@@ -73,7 +73,7 @@ export interface Schedule<T> {
   readonly skipped: readonly string[];
 }
 
-/** Runs the files of each group, as many side by side as the group allows, as long as there is time for the next one. */
+/** Runs the files of each group, as many side by side as the group allows. A file for which time is too short is skipped. */
 export async function runScheduled<T>(
   groups: readonly MachineTest[][],
   { weights, secondsLeft, run, signal, now = () => performance.now() / 1000 }: ScheduleOptions<T>,

@@ -5,7 +5,7 @@ import { DEV_FILES } from "../../image/dev.ts";
 import { RUN } from "../places.ts";
 import { mount } from "./mount.ts";
 
-/** Lays the files that this initrd brings along over the root, for `./k3os up --dev`. The result is read-only, as the root is. */
+/** Lays the files that this initrd brings along over the root, for `./k3os up --dev`. The root stays read-only. */
 export async function mountDevFiles(host: Host, sysroot: string): Promise<void> {
   if (host.stat(DEV_FILES) === undefined) {
     throw new K3osError("machine", "k3os.dev is on the kernel's command line, but this initrd has no files for it", {
