@@ -1,7 +1,8 @@
 /**
  * config.yaml: text → layers → config → plan. Everything here is pure; nothing throws for what a user wrote.
  */
-export type { Layer, LayerKind } from "./layer.ts";
+export type { Layer } from "./layer.ts";
+export type { LayerKind } from "./layer-kind.ts";
 export { type Loaded, type LoadOptions, load, type Origin, type Provenance, SCRIPT } from "./load.ts";
 export type { Interface } from "./network/cards.ts";
 export { dhcpcdConf } from "./network/dhcpcd.ts";

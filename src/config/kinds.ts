@@ -1,6 +1,7 @@
 /**
  * The vocabulary of the schema: what kinds of values a config has. A kind is plain data; `check.ts` interprets it.
  */
+import type { LayerKind } from "./layer-kind.ts";
 import type { Weight } from "./problem.ts";
 
 export type Kind = Text | Flag | ListOf | MapOf | StructOf;
@@ -46,6 +47,8 @@ export interface ListOf<Item extends Kind = Kind> extends Doc {
   readonly item: Item;
   /** The key that tells one item, a struct, from the others. */
   readonly unique?: string;
+  /** Layers whose items are added to those of the other layers, instead of replacing them or being replaced. */
+  readonly adds?: readonly LayerKind[];
 }
 
 /** Names that the user chooses, with values of one kind. The names are never respelled. */
@@ -83,7 +86,7 @@ export type Infer<K> = K extends Text
 
 export const text = (doc: Doc & { check?: Check }): Text => ({ kind: "text", ...doc });
 export const flag = (doc: Doc): Flag => ({ kind: "flag", ...doc });
-export const list = <Item extends Kind>(item: Item, doc: Doc & Pick<ListOf, "unique">): ListOf<Item> => ({
+export const list = <Item extends Kind>(item: Item, doc: Doc & Pick<ListOf, "unique" | "adds">): ListOf<Item> => ({
   kind: "list",
   item,
   ...doc,

@@ -1,31 +1,12 @@
 import { fromUtf8 } from "./bytes.ts";
 import { type Checked, check } from "./check.ts";
 import { parseCmdline } from "./cmdline.ts";
+import type { LayerKind } from "./layer-kind.ts";
 import { translateNetworkConfig } from "./network/translate.ts";
 import { parseYaml } from "./parse.ts";
 import type { Finding } from "./problem.ts";
 import { schema } from "./schema.ts";
 import { type Dict, type Entry, isNothing, type List, type Span, scalar, type Tree } from "./tree.ts";
-
-/**
- * Where a layer comes from decides how its text is read:
- * - `system`, `local`, `drop-in`: config.yaml;
- * - `cmdline`: /proc/cmdline;
- * - `userdata`: config.yaml, `#cloud-config`, or a script;
- * - `metadata`: the YAML that clouds and NoCloud call meta-data, for its host name and keys;
- * - `network-config`: cloud-init's network-config, either version;
- * - `hostname`, `authorized-keys`: plain text.
- */
-export type LayerKind =
-  | "system"
-  | "cmdline"
-  | "local"
-  | "metadata"
-  | "network-config"
-  | "hostname"
-  | "authorized-keys"
-  | "userdata"
-  | "drop-in";
 
 export interface Layer {
   /** Shown in messages; the path if there is one, such as `/run/config/user-data`. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { load, SCRIPT } from "./index.ts";
+import { type Layer, type LayerKind, load, SCRIPT } from "./index.ts";
 import { loadAll, loadText, told } from "./testing.ts";
 
 describe("spellings", () => {
@@ -343,5 +343,34 @@ describe("other layers", () => {
       { line: 1, column: 1 },
       { line: 2, column: 1 },
     ]);
+  });
+});
+
+describe("keys that the surroundings hand over", () => {
+  const key = (name: string, kind: LayerKind): Layer => {
+    const texts: Partial<Record<LayerKind, string>> = {
+      metadata: `public-keys: ["github:${name}"]\n`,
+      "authorized-keys": `github:${name}\n`,
+    };
+    return { name: kind, kind, text: texts[kind] ?? `ssh_authorized_keys: ["github:${name}"]\n` };
+  };
+  const none: Layer = { name: "none", kind: "userdata", text: "ssh_authorized_keys:\n" };
+
+  it.each([
+    ["are added to those of a config", [key("a", "metadata"), key("b", "userdata")], ["a", "b"]],
+    ["stay though a config wants none", [key("a", "metadata"), none], ["a"]],
+    ["are those of the highest layer that adds", [key("a", "metadata"), key("b", "authorized-keys")], ["b"]],
+    ["are there once", [key("a", "authorized-keys"), key("a", "userdata")], ["a"]],
+  ])("%s", (_, layers, names) => {
+    expect(load(layers).config.ssh_authorized_keys).toEqual(names.map((name) => `github:${name}`));
+  });
+
+  it("are told beside those of the config, not as overridden", () => {
+    const layers = [key("a", "system"), key("b", "metadata"), key("c", "userdata")];
+    expect(load(layers).provenance.ssh_authorized_keys).toEqual({
+      ...{ layer: "userdata", line: 1, column: 1 },
+      overrides: [{ layer: "system", line: 1, column: 1 }],
+      added: { layer: "metadata", line: 1, column: 1 },
+    });
   });
 });

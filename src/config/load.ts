@@ -1,6 +1,6 @@
 import { toBase64 } from "./bytes.ts";
 import { type Layer, readLayer } from "./layer.ts";
-import { merge, type Patch, settle } from "./merge.ts";
+import { add, additions, merge, type Patch, settle } from "./merge.ts";
 import type { Problem, Severity, Weight } from "./problem.ts";
 import { type Config, schema } from "./schema.ts";
 import { canonicalPath } from "./spelling.ts";
@@ -18,13 +18,15 @@ export interface Origin {
 export interface Provenance extends Origin {
   /** What other layers say about the key and is not used, the lowest first. */
   readonly overrides: readonly Origin[];
+  /** Another layer whose items are added to the value. */
+  readonly added?: Origin;
 }
 
 export interface Loaded {
   readonly config: Config;
   /**
-   * By canonical path down to whole lists and maps: `hostname`, `k3os.labels`. A key that the highest layer sets to null
-   * is here too, though not in the config.
+   * By canonical path down to whole lists and maps: `hostname`, `k3os.labels`. A key that the highest layer sets to
+   * null is here too, though not in the config.
    */
   readonly provenance: Readonly<Record<string, Provenance>>;
   /** In the order of the layers, then of the text. */
@@ -45,13 +47,17 @@ export const SCRIPT = "/run/k3os/userdata";
  * Reads the layers and merges those without errors, the lowest first. Never throws for what a user wrote: a layer that
  * cannot be used is rejected as a whole. The kernel command line is never rejected, only its wrong words are left out.
  *
+ * Of lists that the schema lets a layer add to (`adds`), the highest such layer's items come before all others.
+ *
  * User data that is a script adds a file and the last entry of `run_cmd`, whatever other layers say about these keys.
  */
 export function load(layers: readonly Layer[], options: LoadOptions = {}): Loaded {
   const problems: Problem[] = [];
   const rejected: string[] = [];
   const provenance: Record<string, Provenance> = {};
+  const adding = new Map<string, Origin>();
   let merged: Patch = {};
+  let added: Patch = {};
   let script: string | Uint8Array | undefined;
   for (const layer of layers) {
     const read = readLayer(layer);
@@ -64,9 +70,20 @@ export function load(layers: readonly Layer[], options: LoadOptions = {}): Loade
     }
     merged = merge(merged, read.patch, schema);
     note(provenance, layer, read.places, read.patch);
+    const more = additions(read.patch, layer.kind, schema);
+    added = merge(added, more, schema);
+    for (const [path, { overrides: _, ...origin }] of Object.entries(provenance)) {
+      if (origin.layer === layer.name && has(more, path)) adding.set(path, origin);
+    }
     script = read.script ?? script;
   }
-  const config = settle(merged, schema) as Config;
+  for (const [path, origin] of adding) {
+    const found = provenance[path];
+    if (found === undefined || found.layer === origin.layer) continue;
+    const overrides = found.overrides.filter(({ layer }) => layer !== origin.layer);
+    provenance[path] = { ...found, overrides, added: origin };
+  }
+  const config = add(settle(merged, schema), settle(added, schema)) as Config;
   return { config: script === undefined ? config : withScript(config, script), provenance, problems, rejected };
 }
 

@@ -1,4 +1,5 @@
 import type { StructOf } from "./kinds.ts";
+import type { LayerKind } from "./layer-kind.ts";
 
 /** The values of one layer, with canonical keys. `null` takes back what lower layers say about a key. */
 export type Patch = { readonly [key: string]: unknown };
@@ -27,6 +28,28 @@ export function settle(patch: Patch, struct: StructOf): Patch {
     if (kind.kind !== "struct" || Object.keys(inner as Patch).length > 0) settled[name] = inner;
   }
   return settled;
+}
+
+/** The lists of a layer that are added to what other layers say, by the schema's `adds`. */
+export function additions(patch: Patch, layer: LayerKind, struct: StructOf): Patch {
+  const found: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(patch)) {
+    const kind = struct.keys[name];
+    if (kind?.kind === "struct" && isPatch(value)) found[name] = additions(value, layer, kind);
+    if (kind?.kind === "list" && kind.adds?.includes(layer)) found[name] = value;
+  }
+  return found;
+}
+
+/** A settled patch with `additions` before its own items, each item once. */
+export function add(settled: Patch, added: Patch): Patch {
+  const sum: Record<string, unknown> = { ...settled };
+  for (const [name, more] of Object.entries(added)) {
+    const own = settled[name];
+    if (isPatch(more)) sum[name] = add(isPatch(own) ? own : {}, more);
+    else if (Array.isArray(more)) sum[name] = [...new Set([...more, ...(Array.isArray(own) ? own : [])])];
+  }
+  return sum;
 }
 
 function isPatch(value: unknown): value is Patch {

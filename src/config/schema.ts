@@ -119,6 +119,8 @@ export const schema = struct(
     ssh_authorized_keys: list(text({ about: "A key.", check: values.sshKey }), {
       about: "Who may log in as rancher: public keys, `github:NAME`, `gitlab:NAME`, or a URL of keys.",
       example: "[github:octocat]",
+      // As cloud-init does it: who has started the machine is never locked out by its config.
+      adds: ["metadata", "authorized-keys"],
     }),
     write_files: list(file, { about: "Files to write.", example: "[{ path: /etc/motd, content: Welcome }]" }),
     init_cmd: list(command, { about: "Commands run first of all.", example: "[modprobe loop]" }),

@@ -1,4 +1,5 @@
-import type { Layer, LayerKind } from "../config/layer.ts";
+import type { Layer } from "../config/layer.ts";
+import type { LayerKind } from "../config/layer-kind.ts";
 import type { Host } from "../host/host.ts";
 import { rethrow } from "./failure.ts";
 import { NODE_DATA, RUN_CONFIG } from "./places.ts";

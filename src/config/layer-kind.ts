@@ -1,0 +1,19 @@
+/**
+ * Where a layer comes from decides how its text is read:
+ * - `system`, `local`, `drop-in`: config.yaml;
+ * - `cmdline`: /proc/cmdline;
+ * - `userdata`: config.yaml, `#cloud-config`, or a script;
+ * - `metadata`: the YAML that clouds and NoCloud call meta-data, for its host name and keys;
+ * - `network-config`: cloud-init's network-config, either version;
+ * - `hostname`, `authorized-keys`: plain text.
+ */
+export type LayerKind =
+  | "system"
+  | "cmdline"
+  | "local"
+  | "metadata"
+  | "network-config"
+  | "hostname"
+  | "authorized-keys"
+  | "userdata"
+  | "drop-in";
