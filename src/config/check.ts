@@ -17,8 +17,8 @@ export interface Checked {
 }
 
 /**
- * Reads a tree by the schema: respells keys, coerces values, checks everything. A value with an error is left out of the
- * patch, so that a caller who takes errors for warnings (the kernel command line) can use the rest.
+ * Reads a tree by the schema: respells keys, coerces values, checks everything. A value with an error is left out of
+ * the patch, so that a caller who takes errors for warnings (the kernel command line) can use the rest.
  */
 export function check(tree: Tree | undefined, schema: StructOf): Checked {
   const checker = new Checker(schema);

@@ -1,6 +1,6 @@
 /**
- * The clouds that `k3os.data_sources` may name. How the service of each is asked is in `src/node/sources/clouds.ts`, what it
- * answers in `clouds.cases.ts` beside it: both are tables by these names.
+ * The clouds that `k3os.data_sources` may name. Two tables go by these names: `src/node/sources/clouds.ts` says how the
+ * service of each is asked, `clouds.cases.ts` beside it what the service answers.
  */
 export const CLOUD_NAMES = [
   "aws",

@@ -4,7 +4,7 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { RUN } from "../places.ts";
 
-/** The digests of the steps that were applied in this boot. Only root may read it: short secrets can be guessed from them. */
+/** Digests of the steps that were applied in this boot. Only root may read it: digests give short secrets away. */
 const APPLIED = `${RUN}/applied`;
 
 /** Notes that a step was applied, for `wasApplied` of this boot. */

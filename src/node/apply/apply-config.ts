@@ -1,12 +1,10 @@
-import { describeStep, type Phase, pending, plan } from "../../config/index.ts";
+import { describeStep, type Phase } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
-import { readFacts } from "../facts.ts";
-import { loadConfig } from "../layers.ts";
 import { bootFailures, report } from "../report.ts";
 import { applySteps } from "./apply.ts";
 import { noteOutdated } from "./k3s.ts";
 import { keepPlan } from "./kept-plan.ts";
-import { observe } from "./observe.ts";
+import { planConfig } from "./plan-config.ts";
 
 const PHASES: readonly Phase[] = ["init", "boot", "runtime"];
 
@@ -15,18 +13,19 @@ export interface ApplyOptions {
   readonly restart: boolean;
 }
 
-/** Reads the configuration anew and applies what is not so yet, telling each step. Returns 1 if something is wrong, else 0. */
+/**
+ * Reads the configuration anew, applies every step that is not satisfied yet, and prints it. Returns 1 if something is
+ * wrong, else 0.
+ */
 export async function applyConfig(host: Host, { restart }: ApplyOptions): Promise<number> {
-  const { config, problems, layers } = loadConfig(host);
-  const facts = readFacts(host);
-  const steps = plan(config, facts);
-  const all = pending(steps, observe(host));
+  const planned = planConfig(host);
+  const { problems, due: all } = planned;
   const due = all.filter(({ kind }) => restart || kind !== "restart-k3s");
   if (all.some(({ kind }) => kind === "restart-k3s")) noteOutdated(host);
   for (const step of due) console.log(describeStep(step));
   const failures = [];
   for (const phase of PHASES) failures.push(...(await applySteps(host, due, phase)));
-  keepPlan(host, { facts, layers, steps, problems });
+  keepPlan(host, planned);
   await report(host, problems, [...bootFailures(host), ...failures]);
   if (due.length < all.length) console.log("k3s takes this up when it is restarted: sudo rc-service k3s restart");
   return failures.length > 0 || problems.some(({ severity }) => severity === "error") ? 1 : 0;

@@ -7,8 +7,8 @@ import { observe } from "./observe.ts";
 import { watched } from "./seen.ts";
 
 /**
- * Applies whatever of the configuration is not so yet. The part of this program that reads configurations is loaded only if they
- * changed, or the node did. Returns 1 if something is wrong, else 0.
+ * Applies every step of the configuration that is not satisfied yet. The part of this program that reads configurations
+ * is loaded only if a layer or the node has changed. Returns 1 if something is wrong, else 0.
  */
 export async function applyPending(host: Host, options: ApplyOptions): Promise<number> {
   const seen = watched(host);

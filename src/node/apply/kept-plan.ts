@@ -29,8 +29,8 @@ export function keepPlan(host: Host, { facts, layers, steps, problems }: KeptPla
 }
 
 /**
- * The plan that was last made, if node and layers still say what they said then: what an unchanged config amounts to without
- * reading it again, which takes a hundred times longer than comparing its text. `now` is asked what they say.
+ * The plan that was last made, if node and layers still say what they said then; `now` is asked. Comparing the texts of
+ * the layers takes a hundredth of the time that reading them as configs takes.
  */
 export function keptPlan(host: Host, now: Host): Pick<KeptPlan, "steps" | "problems"> | undefined {
   if (host.stat(KEPT) === undefined) return undefined;

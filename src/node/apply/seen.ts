@@ -17,7 +17,7 @@ export interface Watched {
   keep(): void;
 }
 
-/** For finding out whether there is anything to do: what is found out depends on the answers of `host` alone. */
+/** A host that notes its answers. Find out by it alone whether there is anything to do. */
 export function watched(host: Host): Watched {
   const sights = new Map<string, Sight>();
   const noting = (look: Look) => (path: string) => {
@@ -29,7 +29,7 @@ export function watched(host: Host): Watched {
     host: { ...host, ...(Object.fromEntries(LOOKS.map((look) => [look, noting(look)])) as Pick<Host, Look>) },
     keep: () => {
       const text = JSON.stringify([...sights.values()]);
-      // A text that is no text any more has lost what would tell it from another.
+      // Bytes that are not UTF-8 were replaced, so two different files may look alike: do not keep such a record.
       if (text.length > MAX_CHARACTERS || text.includes("\ufffd")) host.remove(SEEN);
       else host.write(SEEN, text, { mode: 0o600 });
     },
@@ -43,7 +43,7 @@ export function isAsSeen(host: Host): boolean {
   try {
     return sights.every(([look, path, saw]) => JSON.stringify(sight(host[look](path))) === JSON.stringify(saw));
   } catch {
-    // What could be read then and cannot be now is not the same.
+    // It could be read then, and cannot be read now.
     return false;
   }
 }

@@ -3,8 +3,6 @@ import {
   describeStep,
   formatProblem,
   type Loaded,
-  pending,
-  plan,
   redact,
   schema,
   toYaml,
@@ -12,22 +10,21 @@ import {
 } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import { observe } from "../apply/observe.ts";
-import { readFacts } from "../facts.ts";
+import { planConfig } from "../apply/plan-config.ts";
 import { loadConfig } from "../layers.ts";
 import { parseArguments } from "./arguments.ts";
 
 /**
  * `k3os config`: the merged value without its secrets, what applying would change (`--plan`), where a value comes from
- * (`--why KEY`). `--dump` and `--dump-json` are old k3OS's: the value with its secrets, without `k3os.install`. Ends with 1 if a
- * layer was rejected.
+ * (`--why KEY`). `--dump` and `--dump-json` are old k3OS's: the value with its secrets, without `k3os.install`. Returns 1
+ * if a layer was rejected.
  */
 export async function configCommand(host: Host, args: readonly string[]): Promise<number> {
   const options = parseArguments(args, { flags: ["--json", "--plan", "--dump", "--dump-json"], values: ["--why"] });
   const loaded = loadConfig(host);
   if (options["--why"] !== undefined) return why(loaded, options["--why"], options["--json"] !== undefined);
   const { config, provenance, problems, rejected } = loaded;
-  const steps = options["--plan"] ? pending(plan(config, readFacts(host)), observe(host)).map(describeStep) : undefined;
+  const steps = options["--plan"] ? planConfig(host, loaded).due.map(describeStep) : undefined;
   if (options["--dump-json"]) console.log(JSON.stringify(withoutInstall(config)));
   else if (options["--dump"]) console.log(toYaml(withoutInstall(config)).trimEnd() || "{}");
   else if (options["--json"]) {
@@ -56,6 +53,7 @@ function why({ provenance }: Loaded, key: string, json: boolean): number {
   else {
     for (const [name, origin] of found) {
       console.log(`${name} comes from ${place(origin)}`);
+      if (origin.added !== undefined) console.log(`  and from ${place(origin.added)}`);
       for (const other of origin.overrides) console.log(`  instead of ${place(other)}`);
     }
   }

@@ -6,8 +6,8 @@ import { namedSources, readSource } from "../sources/sources.ts";
 import { parseArguments } from "./arguments.ts";
 
 /**
- * `k3os sources`: asks the data sources of this node again, changes nothing, and tells which of them answer and what they have.
- * `--only NAME` asks that one, whether or not the node's configuration names it. Ends with 1 if none answers.
+ * `k3os sources`: asks the data sources of this node again, and tells which of them answer and what they have. Changes
+ * nothing. `--only NAME` asks that one, whether or not the node's configuration names it. Returns 1 if none answers.
  */
 export async function sourcesCommand(host: Host, args: readonly string[]): Promise<number> {
   const options = parseArguments(args, { flags: ["--json"], values: ["--only"] });
