@@ -1,6 +1,6 @@
 /**
- * Keys, squashed, of other systems' files that mean nothing here, and what to use instead if there is something. They are told
- * from typing errors, because whoever moves to k3OS brings such files along.
+ * Keys of other systems' files that mean nothing here, squashed, and what to use instead if there is something. People
+ * who move to k3OS bring such files along, and should not be told of a typing error.
  */
 const CLOUD_CONFIG = `
 ansible apkrepos apt aptpipelining autoinstall byobubydefault cacerts chef chpasswd cloudconfigmodules

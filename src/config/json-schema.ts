@@ -12,8 +12,8 @@ type Names = ReadonlyMap<StructOf | string, string>;
 type Places = Map<Kind, string>;
 
 /**
- * The whole document (JSON Schema, draft 2020-12). It accepts whatever a node accepts; what it cannot express, such as a label
- * that Kubernetes reserves, only `./k3os config check` knows.
+ * The whole document (JSON Schema, draft 2020-12). It accepts whatever a node accepts. Only `./k3os config check` knows
+ * what a JSON Schema cannot express, such as labels that Kubernetes reserves.
  */
 export function jsonSchema(): Json {
   const names = namesOf(schema);

@@ -7,8 +7,8 @@ import type { Weight } from "./problem.ts";
 export type Kind = Text | Flag | ListOf | MapOf | StructOf;
 
 export interface Doc {
-  /** One sentence for the documentation. */
-  readonly about: string;
+  /** One sentence for the documentation. Every key has one; items of lists and values of maps need none. */
+  readonly about?: string;
   /** A value as it may stand in the file. */
   readonly example?: string;
   /** Names that old k3OS accepted beyond the spellings that every key has (`spelling.ts`). */

@@ -58,7 +58,7 @@ function describeValue(kind: Kind): string {
 }
 
 function meaning({ about, secret }: Kind): string {
-  const sentences = [about, ...(secret ? ["Never shown."] : [])];
+  const sentences = [...(about === undefined ? [] : [about]), ...(secret ? ["Never shown."] : [])];
   return sentences.join(" ").replaceAll("|", "\\|");
 }
 

@@ -23,6 +23,12 @@ it.each(readdirSync(EXAMPLES).filter((name) => name.endsWith(".yaml")))("example
   expect(loadText(text).config).not.toEqual({});
 });
 
+it("every key says what it is for", () => {
+  const ofItems = /(\[\]|\.NAME)$/;
+  const silent = [...keys(schema, "")].filter(([path, { about }]) => !ofItems.test(path) && !about);
+  expect(silent.map(([path]) => path)).toEqual([]);
+});
+
 it("every key is in examples/everything.yaml", () => {
   const { config } = loadText(readFileSync(new URL("everything.yaml", EXAMPLES), "utf8"));
   const once = new Map([...keys(schema, "")].reverse().map(([path, kind]) => [kind, path]));

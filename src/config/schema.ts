@@ -1,6 +1,6 @@
 /**
- * Every key of config.yaml: one entry here gives it its spellings, its type, its checks and its documentation. What the
- * node does about it is one entry in `plan.ts`.
+ * Every key of config.yaml: one entry here gives it its spellings, its type, its checks and its documentation. `plan.ts`
+ * says which steps it asks for.
  */
 import { CLOUD_NAMES } from "./clouds.ts";
 import { type Infer, list, map, struct, text } from "./kinds.ts";
@@ -28,26 +28,26 @@ const command = text({ about: "A line for /bin/sh.", check: values.notEmpty });
 
 const k3os = struct(
   {
-    data_sources: list(text({ about: "A place.", check: values.dataSource }), {
+    data_sources: list(text({ check: values.dataSource }), {
       about:
         "Where user data is looked for, in this order, until one answers: `cdrom` (a NoCloud volume), `file=/path`, or a " +
         `cloud: ${CLOUD_NAMES.map((name) => `\`${name}\``).join(", ")}.`,
       example: "[aws, cdrom]",
     }),
-    modules: list(text({ about: "A module.", check: values.kernelModule }), {
+    modules: list(text({ check: values.kernelModule }), {
       about: "Kernel modules to load; parameters follow the name.",
       example: "[wireguard, nbd nbds_max=16]",
     }),
-    sysctls: map(text({ about: "A value.", check: values.sysctlValue }), {
+    sysctls: map(text({ check: values.sysctlValue }), {
       about: "Kernel parameters.",
       example: "{ vm.max_map_count: 262144 }",
       checkKey: values.sysctlKey,
     }),
-    ntp_servers: list(text({ about: "A server.", check: values.hostOrIp }), {
+    ntp_servers: list(text({ check: values.hostOrIp }), {
       about: "Where the time comes from.",
       example: "[0.pool.ntp.org, 1.pool.ntp.org]",
     }),
-    dns_nameservers: list(text({ about: "An address.", check: values.ipAddress }), {
+    dns_nameservers: list(text({ check: values.ipAddress }), {
       about: "Name servers, before those that DHCP tells.",
       example: "[1.1.1.1, 8.8.8.8]",
     }),
@@ -68,21 +68,21 @@ const k3os = struct(
       example: "https://10.0.0.1:6443",
     }),
     token: text({ about: "The secret that nodes join with.", check: values.token, example: "K10…", secret: true }),
-    labels: map(text({ about: "A value.", check: values.labelValue }), {
+    labels: map(text({ check: values.labelValue }), {
       about: "Labels of the node.",
       example: "{ region: us-west-1 }",
       checkKey: values.labelKey,
     }),
-    k3s_args: list(text({ about: "An argument.", check: values.k3sArgument }), {
+    k3s_args: list(text({ check: values.k3sArgument }), {
       about: "The role (`server` or `agent`) and arguments of k3s.",
       example: "[server, --disable=metrics-server]",
     }),
-    environment: map(text({ about: "A value.", check: values.environmentValue }), {
+    environment: map(text({ check: values.environmentValue }), {
       about: "Variables for k3s and for everybody who logs in.",
       example: "{ AWS_REGION: us-west-1 }",
       checkKey: values.environmentName,
     }),
-    taints: list(text({ about: "A taint.", check: values.taint }), {
+    taints: list(text({ check: values.taint }), {
       about: "Taints that the node registers with.",
       example: "[dedicated=db:NoSchedule]",
     }),
@@ -116,7 +116,7 @@ const k3os = struct(
 export const schema = struct(
   {
     hostname: text({ about: "The name of the machine.", check: values.hostname, example: "node-1" }),
-    ssh_authorized_keys: list(text({ about: "A key.", check: values.sshKey }), {
+    ssh_authorized_keys: list(text({ check: values.sshKey }), {
       about: "Who may log in as rancher: public keys, `github:NAME`, `gitlab:NAME`, or a URL of keys.",
       example: "[github:octocat]",
       // As cloud-init does it: who has started the machine is never locked out by its config.

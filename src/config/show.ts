@@ -10,8 +10,8 @@ export function toYaml(config: Config): string {
 }
 
 /**
- * The config without its secrets: token, password, variables and arguments whose names sound like a secret, passwords in
- * URLs. Contents of files and commands stay: whoever may see them is a matter of `permissions`, or of the command.
+ * The config without its secrets: token, password, passwords in URLs, variables and arguments whose names sound like a
+ * secret. Contents of files and commands stay.
  */
 export function redact(config: Config): Config {
   const { k3os, ...rest } = redactSecrets(config, schema) as Config;

@@ -89,7 +89,7 @@ export function routeCommands(network: Network, devices: readonly Device[]): str
   return routesOf(network, devices).map(({ text, onLink }) => `route replace ${text}${onLink ? " onlink" : ""}`);
 }
 
-/** Takes back addresses and routes of `before` that are not `now`; those that are gone with their interface are no matter. */
+/** Removes addresses and routes of `before` that are not in `now`. The kernel removes those of a deleted interface. */
 export function removalCommands(before: Wanted, now: Wanted): string[] {
   const without = (all: readonly string[], kept: readonly string[]) => all.filter((one) => !kept.includes(one));
   const routes = (wanted: Wanted) => routesOf(wanted.network, wanted.devices).map(({ text }) => text);

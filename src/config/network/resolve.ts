@@ -33,8 +33,8 @@ export interface Dhcp {
 }
 
 /**
- * Cards that match nothing are told and passed over; if none of those that are named is there, every card stays with DHCP, so that the
- * node can be reached.
+ * Cards that match nothing are reported and left out. If none of the named cards is there, every card stays with DHCP,
+ * so that the node can be reached.
  */
 export function resolve(network: Network, interfaces: readonly Interface[]): Resolved {
   const own = interfaces.filter(({ name }) => !isOfCluster(name));

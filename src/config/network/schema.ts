@@ -21,16 +21,16 @@ const route = struct(
     metric: text({ about: "The route with the lowest one is taken.", check: number(0, 4294967295), example: "100" }),
     on_link: flag({ about: "The gateway is on this link, though no address here says so.", example: "true" }),
   },
-  { about: "A route.", needed: ["to", "via"], check: sameFamily },
+  { needed: ["to", "via"], check: sameFamily },
 );
 
 const nameservers = struct(
   {
-    addresses: list(text({ about: "An address.", check: ipAddress }), {
+    addresses: list(text({ check: ipAddress }), {
       about: "Name servers.",
       example: "[192.168.1.1]",
     }),
-    search: list(text({ about: "A domain.", check: domain }), {
+    search: list(text({ check: domain }), {
       about: "Domains that short names are looked for in.",
       example: "[example.com]",
     }),
@@ -58,7 +58,7 @@ const common = {
   }),
   dhcp4_overrides: overrides(4),
   dhcp6_overrides: overrides(6),
-  addresses: list(text({ about: "An address.", check: address }), {
+  addresses: list(text({ check: address }), {
     about: "Static addresses, IPv4 and IPv6.",
     example: "[192.168.1.5/24, '2001:db8::5/64']",
   }),
@@ -96,7 +96,7 @@ const ethernet = struct(
 );
 
 const interfaces = (what: string) =>
-  list(text({ about: "An interface.", check: notEmpty }), {
+  list(text({ check: notEmpty }), {
     about: `${what}, by their keys in this file or by name.`,
     example: "[eth1, eth2]",
   });
@@ -161,7 +161,7 @@ const vlan = struct(
     link: text({ about: "What it runs over, by its key in this file or by name.", check: notEmpty, example: "eth0" }),
     ...common,
   },
-  { about: "A VLAN.", needed: ["id", "link"] },
+  { needed: ["id", "link"] },
 );
 
 export const network = struct(

@@ -1,6 +1,7 @@
 /**
- * cloud-init's network-config as a tree of `k3os.network`. Version 2 is nearly that already; version 1, which some clouds and many
- * NoCloud volumes have, is a list of devices with subnets. Places stay those of the text, so that problems point into it.
+ * cloud-init's network-config as a tree of `k3os.network`. Version 2 is nearly that already. Version 1 is a list of
+ * devices with subnets; some clouds and many NoCloud volumes have it. Spans stay those of the text, so that problems
+ * point into it.
  */
 import type { Finding } from "../problem.ts";
 import { type Dict, type Entry, type List, type Scalar, type Span, scalar, type Tree } from "../tree.ts";

@@ -1,6 +1,6 @@
 import type { Step } from "../steps/step.ts";
 
-/** Keys that are in the config, with those that were fetched before; then those to be fetched once there is a network. */
+/** One step for the keys of the config and those fetched before, another one that fetches once there is a network. */
 export function keySteps(user: string, entries: readonly string[]): Step[] {
   const lines = entries.flatMap((entry) => entry.split("\n").map((line) => line.trim()));
   const wanted = [...new Set(lines.filter((line) => line !== "" && !line.startsWith("#")))];

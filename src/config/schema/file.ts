@@ -21,7 +21,7 @@ export const file = struct(
     permissions: text({ about: "Octal; 0644 if not given.", check: values.permissions, example: "0600" }),
     owner: text({ about: "As chown takes it; root if not given.", check: values.owner, example: "rancher:rancher" }),
   },
-  { about: "One file.", needed: ["path"], check: checkContent },
+  { needed: ["path"], check: checkContent },
 );
 
 export type ConfigFile = Infer<typeof file>;

@@ -21,7 +21,7 @@ export const manifest = struct(
       example: "https://example.com/my-app.yaml",
     }),
   },
-  { about: "One manifest.", needed: ["name"], check: checkSource },
+  { needed: ["name"], check: checkSource },
 );
 
 export type Manifest = Infer<typeof manifest>;

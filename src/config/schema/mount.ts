@@ -24,7 +24,7 @@ export const mount = struct(
       example: "true",
     }),
   },
-  { about: "One volume.", needed: ["device", "path"], check: checkFormat },
+  { needed: ["device", "path"], check: checkFormat },
 );
 
 export type Mount = Infer<typeof mount>;

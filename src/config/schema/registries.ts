@@ -4,7 +4,7 @@ import { registry, registryUrl } from "./remote.ts";
 
 const mirror = struct(
   {
-    endpoint: list(text({ about: "A URL.", check: registryUrl }), {
+    endpoint: list(text({ check: registryUrl }), {
       about: "Where images are pulled from, the first that answers.",
       aliases: ["endpoints"],
       example: "[https://mirror.example.com]",

@@ -5,7 +5,7 @@ import { newUserName, userName } from "./access.ts";
 export const user = struct(
   {
     name: text({ about: "The name to log in with.", check: newUserName, example: "ada" }),
-    ssh_authorized_keys: list(text({ about: "A key.", check: values.sshKey }), {
+    ssh_authorized_keys: list(text({ check: values.sshKey }), {
       about: "Who may log in as this user; as at the top of the file.",
       example: "[github:octocat]",
     }),
@@ -16,14 +16,14 @@ export const user = struct(
       example: "$y$j9T$…",
       secret: true,
     }),
-    groups: list(text({ about: "A group.", check: userName }), {
+    groups: list(text({ check: userName }), {
       about: "More groups; they must exist.",
       example: "[adm]",
     }),
     shell: text({ about: "The shell; /bin/bash if not given.", check: values.filePath, example: "/bin/sh" }),
     sudo: flag({ about: "Whether this user may become root, without a password.", example: "true" }),
   },
-  { about: "One user.", needed: ["name"] },
+  { needed: ["name"] },
 );
 
 export type User = Infer<typeof user>;

@@ -12,7 +12,7 @@ export const wifi = struct(
       secret: true,
     }),
   },
-  { about: "One network.", needed: ["name"] },
+  { needed: ["name"] },
 );
 
 /** One network; without a passphrase it is an open one. */

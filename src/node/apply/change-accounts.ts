@@ -10,8 +10,8 @@ import { account, setPasswordHash } from "./users.ts";
 const FIRST_UID = 1001;
 
 /**
- * Makes an account, or changes it to what is wanted. /etc begins anew at every boot, /home does not: the owner of a home
- * that is there tells the number. Otherwise it is the lowest number that neither an account nor a home has.
+ * Makes an account, or changes it to what is wanted. /etc begins anew at every boot, /home does not: the owner of an
+ * existing home gives the number. Otherwise it is the lowest number that neither an account nor a home has.
  */
 export function makeAccount(host: Host, user: string, { shell, groups, sudo }: ObservedAccount): void {
   const existing = account(host, user);

@@ -1,7 +1,7 @@
 import type { Host } from "../../host/host.ts";
 import { curlFailure, curlQuoted } from "../curl.ts";
 
-/** Ten tries, a second apart, as old k3OS had it, since the network may have only just come up; but k3s waits meanwhile. */
+/** Ten tries, a second apart, as in old k3OS: the network may be just coming up. 30 s at most, because k3s waits. */
 const PATIENCE = [
   ...["--connect-timeout", "5", "--max-time", "10", "--retry", "9", "--retry-delay", "1"],
   ...["--retry-all-errors", "--retry-max-time", "30"],

@@ -10,8 +10,8 @@ const SEEDED = "/var/lib/rancher/k3os/manifests";
 export type ManifestStep = Step<"manifest" | "remote-manifest">;
 
 /**
- * Whether nothing is to be done: the manifest was put there, or it is the user's, who has edited or deleted it since, or had one of
- * this name before. Only one that is still as it was written follows the config.
+ * Whether nothing is to be done: the manifest was put there, or it belongs to the user, who has edited or deleted it
+ * since, or had one of this name before. Only a manifest that is still as it was written follows the config.
  */
 export function isSeeded(host: Host, step: ManifestStep): boolean {
   const written = readTextIf(host, `${MANIFESTS}/${step.name}`);

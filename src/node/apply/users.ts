@@ -16,7 +16,7 @@ export function account(host: Host, name: string): Account | undefined {
   return { name, uid: Number(fields[2]), gid: Number(fields[3]), home: fields[5] ?? "/" };
 }
 
-/** The ids that chown(1) would make of `user`, `user:group`, `user:` or numbers; `undefined` if there is no such name. */
+/** The ids that chown(1) makes of `user`, `user:group`, `user:` or numbers; `undefined` if there is no such name. */
 export function ownerIds(host: Host, owner: string): { uid: number | undefined; gid: number | undefined } | undefined {
   const [user = "", group] = owner.split(":");
   const found = account(host, user);

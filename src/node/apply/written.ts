@@ -1,7 +1,7 @@
 import { digestOf } from "../../config/digest.ts";
 import type { Host } from "../../host/host.ts";
 
-/** What steps wrote since the machine was started, and what was there before: for a config that is no longer so. */
+/** What steps wrote since the machine was started, and what was there before, to undo them. */
 const RECORD = "/run/k3os/written.json";
 
 interface Written {
@@ -13,7 +13,10 @@ interface Written {
 
 type Record = Readonly<{ [path: string]: Written }>;
 
-/** Writes a file by `write` and notes what was there before. If that cannot be told, the file is written first, and then this throws. */
+/**
+ * Writes a file by `write`, and notes what was there before. If what was there cannot be read, this throws after the
+ * file is written.
+ */
 export function writeNoted(host: Host, path: string, write: () => void): void {
   let before: string | null | undefined;
   let failure: unknown;
