@@ -1,52 +1,97 @@
 import { expect } from "vitest";
-import type { Machine } from "../../../src/vm/machine.ts";
 import type { Serial } from "../../../src/vm/serial.ts";
 import { poll } from "../../../src/vm/wait.ts";
+import type { TestMachine } from "./machine.ts";
+
+/** GRUB's keys on a serial line. */
+const [UP, DOWN, ENTER] = ["\x10", "\x0e", "\r"];
+
+/** A menu of GRUB that waits for a key. */
+export interface BootMenu {
+  /** The titles of its entries, in their order. */
+  readonly entries: readonly string[];
+  /** Starts the entry. */
+  choose(title: string): Promise<void>;
+  /** Opens the entry, which is a menu itself. */
+  open(title: string): Promise<BootMenu>;
+}
 
 /**
- * Presses a key while the menu waits for one, and returns what it offers. Where this host was too slow for that, the machine starts
- * anew. `since` is how much of the console is older than this boot.
+ * Stops the clock of the boot menu by a key. Where this host was too slow for that, the machine starts anew. `since` is
+ * the length of the console's text at which this boot began.
  */
-export async function openMenu(machine: Machine, since = 0): Promise<string[]> {
-  const { serial } = machine;
-  for (let attempt = 1, before = since; ; attempt++) {
-    const drawn = () => serial.text().includes("Factory reset", before) || undefined;
-    expect(await poll(drawn, { timeoutMs: 120_000, everyMs: 50 })).toBe(true);
-    await serial.send("\x10"); // "up" on the first line: stops the clock and changes nothing
-    await stillness(serial);
-    const shown = serial.text().slice(before);
-    if (shown.lastIndexOf("Booting") < shown.lastIndexOf("Factory reset")) return entriesOf(shown);
-    expect(attempt).toBeLessThan(5);
-    before += shown.length;
-    const qmp = await machine.qmp();
-    await qmp.execute("system_reset");
-    qmp.close();
+export async function openMenu(machine: TestMachine, since = 0): Promise<BootMenu> {
+  const { serial } = machine.machine;
+  for (let attempt = 1, before = since; attempt < 5; attempt++) {
+    const menu = await drawnMenu(serial, before, 120_000);
+    const drawn = serial.text().length;
+    await serial.send(UP); // on the first line: it is drawn anew, and nothing else changes
+    const booting = () => serial.text().includes("Booting", before);
+    const held = await poll(() => (booting() ? "too late" : selectedIn(serial, drawn)), {
+      timeoutMs: 60_000,
+      everyMs: 50,
+    });
+    if (held !== undefined && held !== "too late") return menu;
+    before = serial.text().length;
+    await machine.reset();
   }
+  throw new Error("this host is too slow to press a key before the boot menu's time is over");
 }
 
-/** Goes down to the entry below the first by that many lines, and chooses it. */
-export async function choose({ serial }: Machine, lines: number): Promise<void> {
-  // GRUB reads a key after it has drawn what the one before did; what is sent meanwhile is lost.
-  for (const key of [..."\x0e".repeat(lines), "\r"]) {
-    await stillness(serial);
-    await serial.send(key);
-  }
-}
+/** Waits for a menu to be drawn behind `since`. */
+async function drawnMenu(serial: Serial, since: number, timeoutMs: number): Promise<BootMenu> {
+  // A menu draws its empty lines, too, from the top to the bottom.
+  const shown = await poll(
+    () => /command-line\.[\s\S]*\n\*\S[\s\S]*\n\s*\n\s*\n/.exec(serial.text().slice(since))?.[0],
+    {
+      timeoutMs,
+      everyMs: 50,
+    },
+  );
+  expect(shown, "the boot menu").toBeDefined();
+  const entries = linesOf(shown ?? "").map((line) => line.replace(/^\*/, ""));
 
-/** Titles, each once, in their order: a line is drawn anew when it is left or reached. */
-function entriesOf(shown: string): string[] {
-  const menu = shown.slice(shown.lastIndexOf("GNU GRUB"));
-  const titles = menu.matchAll(/^ ?\*?(k3OS.*?|Rescue shell|Factory reset.*?) *$/gm);
-  return [...new Set([...titles].map(([, title = ""]) => title))];
-}
-
-/** Waits until nothing more is printed. */
-async function stillness(serial: Serial): Promise<void> {
-  let before: string | undefined;
-  const same = () => {
-    const [last, now] = [before, serial.text()];
-    before = now;
-    return last === now || undefined;
+  const choose = async (title: string) => {
+    const target = entries.indexOf(title);
+    expect(entries).toContain(title);
+    let selected = entries[0] ?? "";
+    for (let presses = 0; selected !== title; presses++) {
+      expect(presses, `keys to ${title}`).toBeLessThan(20);
+      const before = serial.text().length;
+      await serial.send(entries.indexOf(selected) < target ? DOWN : UP);
+      // GRUB loses a key that comes while it draws.
+      selected = (await poll(() => selectedIn(serial, before), { timeoutMs: 10_000, everyMs: 50 })) ?? selected;
+    }
+    const before = serial.text().length;
+    await serial.send(ENTER);
+    const moved = await poll(() => serial.text().length > before || undefined, { timeoutMs: 10_000, everyMs: 50 });
+    if (moved === undefined) await serial.send(ENTER);
   };
-  await poll(same, { timeoutMs: 30_000, everyMs: 1000 });
+  return {
+    entries,
+    choose,
+    async open(title) {
+      const before = serial.text().length;
+      await choose(title);
+      return drawnMenu(serial, before, 60_000);
+    },
+  };
+}
+
+/** The line that was last drawn as selected behind `since`. */
+function selectedIn(serial: Serial, since: number): string | undefined {
+  return [
+    ...serial
+      .text()
+      .slice(since)
+      .matchAll(/^\*(\S.*?) *$/gm),
+  ].at(-1)?.[1];
+}
+
+/** Lines of the menu itself, each once: one is drawn anew when it is left or reached. */
+function linesOf(shown: string): string[] {
+  const titles = shown.slice(shown.indexOf("\n")).matchAll(/^\*?(\S.*?) *$/gm);
+  return [...new Set([...titles].map(([, title = ""]) => title))].filter(
+    (title) => !title.startsWith("The highlighted"),
+  );
 }

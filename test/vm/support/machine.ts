@@ -1,150 +1,169 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll } from "vitest";
-import { type BuiltImage, build } from "../../../src/build/index.ts";
-import type { OwnDisk } from "../../../src/vm/disk.ts";
-import { findMachine, type Machine, type StartOptions, startMachine } from "../../../src/vm/machine.ts";
-import type { Boot } from "../../../src/vm/qemu.ts";
+import { afterAll, type RunnerTask } from "vitest";
+import { type Output, outputOf } from "../../../src/process/run.ts";
+import { findMachine, type Machine } from "../../../src/vm/machine.ts";
 import { waitReady } from "../../../src/vm/ready.ts";
-
-export interface Ran {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { type ImageStartOptions, startOf } from "../../../src/vm/throw-away.ts";
+import { poll } from "../../../src/vm/wait.ts";
+import { eventually } from "./eventually.ts";
+import { builtImage } from "./image.ts";
 
 const launcher = join(import.meta.dirname, "../../../k3os");
 
-/** A machine that `./k3os up` started for one file of tests, and the commands of a user who works with it. */
+/**
+ * Whether `./k3os test --keep` wants the machines of a failed test to run on. It tells how to reach them, and what to
+ * remove.
+ */
+export const keepsFailed = process.env.K3OS_TEST_KEEP === "1";
+
+/** Where a node's own layers of the config are. */
+const layers = "/var/lib/rancher/k3os/config.d";
+
+/**
+ * How a machine is started that `./k3os up` would not start so. It boots the image by itself if `boot` is not given.
+ */
+export type Start = Pick<ImageStartOptions, "boot" | "config" | "cpus" | "disks" | "nics" | "clock">;
+
+/** One machine, which is switched on again and again, and the commands of a user who works with it. */
 export interface TestMachine {
-  /** The machine behind the commands: its console, its files. */
+  readonly name: string;
+  /** For files of this test; removed with the machine. */
+  readonly directory: string;
+  /** The machine as it was last started: its console, its files. */
   readonly machine: Machine;
-  /** Runs `./k3os ARGS`, in the state directory of this file of tests. */
-  k3os(args: readonly string[], options?: { readonly input?: string }): Promise<Ran>;
+  /** Switches it on. It has one processor: two machines that nobody waits for share a host well. */
+  start(options?: Start): Promise<Machine>;
+  /** Switches it on with two processors, and waits until its node is Ready. */
+  startReady(options?: Start): Promise<Machine>;
+  /** Runs `./k3os up` with these options, which must succeed. `config` is the text of config.yaml. */
+  up(options?: readonly string[], config?: string): Promise<Machine>;
+  /** Waits until the machine has powered itself off. */
+  poweredOff(timeoutMs: number): Promise<void>;
+  /** Cuts its power. */
+  cut(): Promise<void>;
+  /** Presses its reset button. */
+  reset(): Promise<void>;
+  /** Runs `./k3os ARGS`, in the state directory of this machine. */
+  k3os(args: readonly string[], options?: { readonly input?: string }): Promise<Output>;
   /** Runs kubectl against the machine and returns what it printed; throws if it fails. */
   kubectl(...args: string[]): Promise<string>;
   /** Creates or changes what the manifest says. */
   apply(manifest: object): Promise<string>;
   /** Runs a line of shell on the node and returns what it printed; throws if it fails. */
   node(command: string): Promise<string>;
+  /** Writes a layer of the node's config, such as `10-name.yaml`, without applying it. */
+  writeLayer(file: string, text: string): Promise<void>;
+  removeLayer(file: string): Promise<void>;
+  /** Tells one boot from another. */
+  bootId(): Promise<string>;
+  /** Waits until another boot than that answers. It may have new host keys. */
+  bootAfter(bootId: string, seconds?: number): Promise<void>;
+  /** Waits until the machine can be logged in to. */
+  reachable(seconds?: number): Promise<void>;
 }
-
-export interface TestMachineOptions {
-  readonly name: string;
-  /** The text of config.yaml. */
-  readonly config?: string;
-  /** More options of `./k3os up`. */
-  readonly up?: readonly string[];
-  /** Start it by the library that `up` stands on: what to boot, and a wrong config, are then for the test to say. */
-  readonly boot?: (image: BuiltImage) => Promise<Boot>;
-  /** With `boot`: a disk of its own. */
-  readonly disk?: () => Promise<OwnDisk>;
-  /** With `boot`: what to wait for, a Ready node if not given. */
-  readonly until?: "powered on" | "ready";
-  /** With `boot`: what is unusual about the machine. */
-  readonly hardware?: (image: BuiltImage) => Promise<Pick<StartOptions, "nics" | "clock" | "disks">>;
-}
-
-/** Whether `./k3os test --keep` wants the machines of a failed test to run on. It tells how to reach them, and what to remove. */
-export const keepsFailed = process.env.K3OS_TEST_KEEP === "1";
 
 /**
- * Registers a machine for this file: up before its tests, down after them, its console printed when one of them, or the start
- * itself, failed.
+ * Registers a machine for this file. It is gone after its tests; its console is printed when one of them, or a start,
+ * failed.
  */
-export function useMachine({ name, config, up = [], boot, disk, hardware, until }: TestMachineOptions): TestMachine {
+export function useMachine(name: string): TestMachine {
   const directory = mkdtempSync(join(tmpdir(), "k3os-test-"));
   const home = join(directory, "k3os/machines");
-  const k3os: TestMachine["k3os"] = (args, { input = "" } = {}) =>
-    runProgram(launcher, args, { input, env: { XDG_STATE_HOME: directory } });
+  let current: Machine | undefined;
 
   const found = () => {
+    current ??= findMachine(name, home);
+    if (current === undefined) throw new Error(`the machine ${name} was never started`);
+    return current;
+  };
+  const k3os: TestMachine["k3os"] = (args, { input = "" } = {}) =>
+    outputOf({ argv: [launcher, ...args], env: { XDG_STATE_HOME: directory } }, { input });
+  const start = async (options: Start, cpus: number) => {
+    current = await startOf(await builtImage(), { name, home, cpus, ...options });
+    return current;
+  };
+  const node = async (command: string) => successful(await found().ssh(command), [command]);
+  const bootId = () => node("cat /proc/sys/kernel/random/boot_id");
+  const asRoot = async (command: string, input = "") =>
+    successful(await found().ssh(`sudo sh -euc '${command}'`, { input }), [command]);
+
+  afterAll(async (file) => {
     const machine = findMachine(name, home);
-    if (machine === undefined) throw new Error(`there is no machine ${name}`);
-    return machine;
-  };
-
-  const showConsole = () => {
-    const machine = findMachine(name, home);
-    console.log(
-      `--- console of ${name}\n${machine?.serial.text() ?? "(it was never started)"}\n--- end of the console`,
-    );
-  };
-
-  const upCommand = async () => {
-    const configFile = join(directory, "config.yaml");
-    if (config !== undefined) writeFileSync(configFile, config);
-    const options = ["--name", name, "--memory", "1G", ...(config === undefined ? [] : ["--config", configFile])];
-    const ran = await k3os(["up", ...options, ...up]);
-    if (ran.status !== 0) throw new Error(`./k3os up ended with ${ran.status}\n${ran.stdout}${ran.stderr}`);
-  };
-
-  const upLibrary = async (what: NonNullable<typeof boot>) => {
-    const image = await build();
-    const { tools, k3s } = image;
-    const usual = { accel: "tcg", memoryMiB: 1024, cpus: 2 } as const;
-    const unusual = await hardware?.(image);
-    const own = await disk?.();
-    const options = { name, home, tools, boot: await what(image), ...usual, ...unusual, config, k3s, disk: own };
-    const machine = await startMachine(options);
-    if (until !== "powered on") await waitReady(machine, { timeoutMs: 400_000 });
-  };
-
-  let failed = false;
-  beforeAll(async () => {
-    try {
-      await (boot === undefined ? upCommand() : upLibrary(boot));
-    } catch (error) {
-      failed = true;
-      throw error;
+    if (hasFailed(file)) {
+      console.log(`--- console of ${name}\n${machine?.serial.text() ?? "(never started)"}\n--- end of the console`);
+      if (keepsFailed) return;
     }
-  });
-  afterEach(({ task }) => {
-    failed ||= task.result?.state === "fail";
-  });
-  afterAll(async () => {
-    if (failed) showConsole();
-    if (failed && keepsFailed) return;
-    await k3os(["down", "--name", name, "--force", "--purge"]);
+    await machine?.stop({ graceMs: 0 });
     rmSync(directory, { recursive: true, force: true });
   });
 
-  const kubectl = async (...args: string[]) => successful(await k3os(["kubectl", "--name", name, ...args]), args);
   return {
+    name,
+    directory,
     get machine() {
       return found();
     },
+    start: (options = {}) => start(options, 1),
+    async startReady(options = {}) {
+      const machine = await start(options, 2);
+      await waitReady(machine, { timeoutMs: 400_000 });
+      return machine;
+    },
+    async up(options = [], config) {
+      const file = join(directory, "config.yaml");
+      if (config !== undefined) writeFileSync(file, config);
+      const args = ["up", "--name", name, "--memory", "1G", ...(config === undefined ? [] : ["--config", file])];
+      successful(await k3os([...args, ...options]), ["./k3os", ...args, ...options]);
+      current = undefined;
+      return found();
+    },
+    async poweredOff(timeoutMs) {
+      const machine = found();
+      const isOff = () => (machine.state === "running" ? undefined : true);
+      if ((await poll(isOff, { timeoutMs, everyMs: 200 })) !== true) throw new Error(`${name} did not power off`);
+    },
+    cut: async () => {
+      await found().stop({ graceMs: 0 });
+    },
+    async reset() {
+      const qmp = await found().qmp();
+      await qmp.execute("system_reset");
+      qmp.close();
+    },
     k3os,
-    kubectl,
+    kubectl: async (...args) => successful(await k3os(["kubectl", "--name", name, ...args]), args),
     apply: async (manifest) => {
       // Without validation: kubectl would ask for the whole OpenAPI document, half a minute of an emulated processor.
       const args = ["kubectl", "--name", name, "apply", "--validate=false", "-f", "-"];
       return successful(await k3os(args, { input: JSON.stringify(manifest) }), args);
     },
-    node: async (command) => successful(await found().ssh(command), [command]),
+    node,
+    async writeLayer(file, text) {
+      await asRoot(`mkdir -p ${layers}; cat >${layers}/${file}`, text);
+    },
+    async removeLayer(file) {
+      await asRoot(`rm ${layers}/${file}`);
+    },
+    bootId,
+    bootAfter: (before, seconds = 200) =>
+      eventually(async () => {
+        rmSync(found().paths.knownHosts, { force: true });
+        if ((await bootId()) === before) throw new Error(`${name} still runs the boot ${before}`);
+      }, seconds),
+    reachable: async (seconds = 200) => {
+      await eventually(bootId, seconds);
+    },
   };
 }
 
-function successful({ status, stdout, stderr }: Ran, args: readonly string[]): string {
-  if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}\n${stdout}${stderr}`);
-  return stdout;
+/** Whether a test or a hook failed. A failed `beforeAll` marks only its suite. */
+function hasFailed(task: RunnerTask): boolean {
+  return task.result?.state === "fail" || ("tasks" in task && task.tasks.some(hasFailed));
 }
 
-function runProgram(
-  program: string,
-  args: readonly string[],
-  options: { readonly input: string; readonly env: Readonly<Record<string, string>> },
-): Promise<Ran> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: { ...process.env, ...options.env } });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    child.on("error", reject);
-    child.on("close", (status) => resolve({ status: status ?? 128, stdout, stderr }));
-    child.stdin.end(options.input);
-  });
+function successful({ status, stdout, stderr }: Output, args: readonly string[]): string {
+  if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}\n${stdout}${stderr}`);
+  return stdout;
 }

@@ -5,7 +5,9 @@ import type { Tools } from "../../../src/build/tools.ts";
 import { metadataService } from "../../../src/node/sources/clouds.cases.ts";
 import type { Nic, Service } from "../../../src/vm/nics.ts";
 
-/** For metadata.platformequinix.com, by nobody: a machine trusts it only if a test tells it to. */
+/**
+ * A self-signed certificate for metadata.platformequinix.com. No machine trusts it before a test adds it to its CAs.
+ */
 export const certificate = `-----BEGIN CERTIFICATE-----
 MIIBpzCCAU6gAwIBAgIUan3VH+W9tDZQNzcgX61YhZJr7skwCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJazNPUyB0ZXN0MCAXDTI2MTEyNDE3MDkyNloYDzIxMjYxMDMx
@@ -25,10 +27,10 @@ mPbxfnvBInekfGvy17UdF9XTI6NgmSIVqGJulSJ8LLdwgJJd9A5DrDRb
 -----END PRIVATE KEY-----
 `;
 
-/** Where metadata.platformequinix.com is for the machine. */
+/** The address of metadata.platformequinix.com in the machine's network. */
 export const packetAddress = "160.0.0.100";
 
-/** A network in which the addresses of all clouds are: 160.0.0.0 to 175.255.255.255. */
+/** A network that holds the addresses of all clouds: 160.0.0.0 to 175.255.255.255. */
 const network = "160.0.0.0/4";
 const plain = ["169.254.169.254", "169.254.42.42", "168.63.129.16"];
 
@@ -40,7 +42,7 @@ export interface MetadataServer {
   close(): Promise<void>;
 }
 
-/** Serves the metadata of all clouds on this host. `publicKey` is asked for whenever a machine asks. */
+/** Serves the metadata of all clouds on this host. `publicKey` is called for each request. */
 export async function startMetadataServer(publicKey: () => string): Promise<MetadataServer> {
   const told: string[] = [];
   const answer: RequestListener = async (request, response) => {

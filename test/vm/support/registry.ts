@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type ContainerImage, imageBlobs } from "../../../src/formats/oci.ts";
-import { hashing } from "./images.ts";
+import { hashing } from "./container-image.ts";
 
 export interface Registry {
   readonly port: number;
@@ -13,8 +13,8 @@ export interface Registry {
 }
 
 /**
- * A registry of one image, whatever it is called, for those who have the password (OCI distribution specification). Machines
- * reach it as 10.0.2.2. The image is made at the first request.
+ * A registry of one image, whatever it is called, for those who have the password (OCI distribution specification).
+ * Machines reach it as 10.0.2.2. The image is made at the first request.
  */
 export async function startRegistry(image: () => ContainerImage): Promise<Registry> {
   const [user, password] = ["puller", "only-for-the-test"];

@@ -1,2 +1,5 @@
-/** A worker whose runner was killed would go on: with nobody to tell, it keeps all that it has to say. (Vitest has `exit` for itself.) */
+/**
+ * Ends this worker when vitest's main process is gone: it would run on otherwise, with nobody to report to. It takes a
+ * signal, because vitest replaces `process.exit`.
+ */
 process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));

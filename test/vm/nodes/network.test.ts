@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
-import { eventually } from "./support/eventually.ts";
-import { useMachine } from "./support/machine.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { useMachine } from "../support/machine.ts";
 
 const name = "test-network";
 
@@ -11,12 +11,11 @@ const mac = {
   peer: "52:54:00:00:00:13",
 };
 
-// The uplink is QEMU's own network, with the address that it forwards the tests' ports to, but without DHCP. Two more cards hear
-// each other and a fourth, which a namespace on the node takes: whoever answers from there has heard what was on the wire. One of them
-// is of another kind, whose driver comes later, so that it is the last by name.
-const node = useMachine({
-  name,
-  config: `
+// The uplink is QEMU's own network, with the address that it forwards the tests' ports to, but without DHCP. Two more
+// cards hear each other and a fourth, which a namespace on the node takes: whoever answers from there has heard what
+// was on the wire. One of them is of another kind, whose driver comes later, so that it is the last by name.
+const node = useMachine(name);
+const config = `
 k3os:
   dns_nameservers: [10.0.2.4]
   network:
@@ -43,19 +42,20 @@ k3os:
       lan43: { id: 43, link: bond0 }
     bridges:
       br0: { interfaces: [lan43], addresses: [192.168.43.5/24] }
-`,
-  boot: async ({ dir }) => ({ kind: "image", dir }),
-  hardware: async () => ({
-    nics: [
-      { mac: mac.uplink },
-      { mac: mac.one, hub: 1 },
-      { mac: mac.two, hub: 1, model: "vmxnet3" },
-      { mac: mac.peer, hub: 1 },
-    ],
-  }),
+`;
+
+beforeAll(async () => {
+  const nics = [
+    { mac: mac.uplink },
+    { mac: mac.one, hub: 1 },
+    { mac: mac.two, hub: 1, model: "vmxnet3" },
+    { mac: mac.peer, hub: 1 },
+  ];
+  await node.startReady({ config, nics });
 });
 
-const config = "/var/lib/rancher/k3os/config.d/network.yaml";
+/** The layer that the tests change. */
+const layer = "network.yaml";
 
 describe("a node whose addresses are static", () => {
   it("has them and nothing else, on the card with that MAC address", async () => {
@@ -120,10 +120,9 @@ describe("a node whose addresses are static", () => {
     const cluster = "ip -json address show dev cni0 | sed 's/\"valid_life_time.*//'";
     await node.node("until ip link show cni0 >/dev/null 2>&1; do sleep 1; done");
     const before = await node.node(cluster);
-    const change = [
-      "k3os: { network: { ethernets: { wan0: { gateway4: 10.0.2.2, addresses: [10.0.2.15/24, 10.0.2.99/24] } }, bonds: ~, vlans: ~, bridges: ~ } }",
-    ];
-    await node.node(`sudo mkdir -p $(dirname ${config}) && echo '${change}' | sudo tee ${config}`);
+    const change =
+      "k3os: { network: { ethernets: { wan0: { gateway4: 10.0.2.2, addresses: [10.0.2.15/24, 10.0.2.99/24] } }, bonds: ~, vlans: ~, bridges: ~ } }\n";
+    await node.writeLayer(layer, change);
     expect(await node.node("sudo k3os config --plan")).toContain("configure the network: wan0\n");
     expect(await node.node("sudo k3os apply")).toContain("configure the network: wan0\n");
     expect(await node.node("ip -4 -brief address show dev wan0")).toMatch(/10\.0\.2\.15\/24 10\.0\.2\.99\/24 *\n/);
@@ -135,7 +134,7 @@ describe("a node whose addresses are static", () => {
   it("says which cards there are when a config names another, and stays within reach by DHCP", async () => {
     const change =
       "k3os: { network: { ethernets: { eth7: { addresses: [10.9.9.9/24] } }, bonds: ~, vlans: ~, bridges: ~ } }";
-    await node.node(`echo '${change}' | sudo tee ${config}`);
+    await node.writeLayer(layer, change);
     const applied = await node.machine.ssh("sudo k3os apply");
     expect(applied.status).toBe(1);
     expect(applied.stdout).toContain(
@@ -146,13 +145,14 @@ describe("a node whose addresses are static", () => {
 
   it("asks DHCP on every card when the config has no network any more, and leaves the cluster's interfaces alone", async () => {
     const back = `k3os: { network: { ethernets: { wan0: { addresses: [10.0.2.15/24, 10.0.2.88/24], gateway4: 10.0.2.2 } }, bonds: ~, vlans: ~, bridges: ~ } }`;
-    await node.node(`echo '${back}' | sudo tee ${config} && sudo k3os apply`);
+    await node.writeLayer(layer, back);
+    await node.node("sudo k3os apply");
     expect(await node.node("ip -4 -brief address show dev wan0; pidof dhcpcd || true")).toMatch(
       /10\.0\.2\.15\/24 10\.0\.2\.88\/24 *\n$/,
     );
     const cluster = "ip -json address show dev cni0 | sed 's/\"valid_life_time.*//'; ip route show dev cni0";
     const before = await node.node(cluster);
-    await node.node(`echo 'k3os: { network: ~ }' | sudo tee ${config}`);
+    await node.writeLayer(layer, "k3os: { network: ~ }\n");
     expect(await node.node("sudo k3os apply")).toMatch(/^let every network card ask DHCP again$/m);
     await eventually(async () => {
       const [{ addr_info: addresses }] = JSON.parse(await node.node("ip -4 -json address show dev wan0"));
@@ -166,7 +166,8 @@ describe("a node whose addresses are static", () => {
 
   it("understands network-config as clouds write it, one layer below its own configuration", async () => {
     const text = "version: 1\nconfig:\n- { type: nameserver, address: 10.0.2.9, search: [c.example] }\n";
-    await node.node(`sudo rm ${config} && printf '%s' '${text}' | sudo tee /run/config/network-config`);
+    await node.removeLayer(layer);
+    await node.node(`printf '%s' '${text}' | sudo tee /run/config/network-config`);
     const { config: merged } = JSON.parse(await node.node("sudo k3os config --json"));
     expect(merged.k3os.network).toMatchObject({
       nameservers: { addresses: ["10.0.2.9"], search: ["c.example"] },

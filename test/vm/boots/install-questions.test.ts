@@ -1,26 +1,19 @@
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Machine } from "../../src/vm/machine.ts";
-import type { Disk } from "../../src/vm/qemu.ts";
-import { poll } from "../../src/vm/wait.ts";
-import {
-  bytesOf,
-  bytesWritten,
-  fromDisk,
-  type Installation,
-  installerOf,
-  isoDisk,
-  useInstallation,
-} from "./support/installation.ts";
+import { buildIso } from "../../../src/build/index.ts";
+import type { Machine } from "../../../src/vm/machine.ts";
+import { poll } from "../../../src/vm/wait.ts";
+import { openMenu } from "../support/boot-menu.ts";
+import { bytesOf, bytesWritten, emptyDisk, fromDisk, installerMachine } from "../support/disks.ts";
+import { useMachine } from "../support/machine.ts";
 
-const name = "test-install-questions";
-const prepare = useInstallation(name);
+const node = useMachine("test-install-questions");
 const up = "\x1b[A";
 const down = "\x1b[B";
 const esc = "\x1b";
 
-let lab: Installation;
-let target: Disk;
-let other: Disk;
+const target = { ...emptyDisk(node.directory, "target"), bootIndex: 1 };
+const other = emptyDisk(node.directory, "other");
 let machine: Machine;
 
 /** Answers on the serial console: waits for the question, and types. */
@@ -33,14 +26,13 @@ const see = (text: RegExp | string, timeoutMs = 60_000) => machine.serial.expect
 
 describe("the installer on a serial console", { timeout: 420_000 }, () => {
   beforeAll(async () => {
-    lab = await prepare();
-    [target, other] = [lab.disk("target"), lab.disk("other")];
-    const medium = { kind: "iso", file: lab.iso, as: "disc", firmware: "bios" } as const;
-    machine = await lab.start(medium, { disks: [target, other] });
+    const { dir } = await buildIso();
+    const boot = { kind: "iso", file: join(dir, "k3os.iso"), as: "disc", firmware: "bios" } as const;
+    machine = await node.start({ boot, disks: [target, other] });
   });
 
   it("is an entry of the medium's boot menu", async () => {
-    await chooseInstaller(machine);
+    await (await openMenu(node)).choose("Install k3OS to a disk");
     await see("k3OS installer. Nothing is changed before you agree to the summary.", 120_000);
   });
 
@@ -107,7 +99,7 @@ describe("the installer on a serial console", { timeout: 420_000 }, () => {
     await answer(/Install to \/dev\/vd\w\?/, "y\n");
     await see("- Make file systems", 60_000);
     await poll(() => (bytesWritten(target) > 60e6 ? true : undefined), { timeoutMs: 60_000, everyMs: 50 });
-    await lab.cut();
+    await node.cut();
     expect(machine.serial.text()).not.toMatch(/pass-w0rd|another-1/);
     expect(machine.serial.text()).not.toMatch(/Copy the image \.\.\. \d/);
   });
@@ -118,25 +110,15 @@ describe("the installer on a serial console", { timeout: 420_000 }, () => {
   });
 
   it("installs over what the power cut left, from a medium on another disk", async () => {
-    const config = `hostname: ${name}\nk3os: { install: { silent: true, device: "serial=target", power_off: true } }\n`;
-    machine = await lab.start(installerOf(lab), { config, disks: [isoDisk(lab), other, target] });
-    await lab.poweredOff(300_000);
+    const config = `hostname: ${node.name}\nk3os: { install: { silent: true, device: "serial=target", power_off: true } }\n`;
+    machine = await node.start({ ...(await installerMachine([other, target])), config });
+    await node.poweredOff(300_000);
     expect(machine.serial.text()).toMatch(/Erased {3}\/dev\/vd\w1/);
     expect(bytesWritten(other)).toBe(0);
   });
 
   it("boots what it has installed", async () => {
-    machine = await lab.start(fromDisk("bios"), { disks: [target] });
-    await see(`${name} login:`, 300_000);
+    machine = await node.start({ boot: fromDisk("bios"), disks: [target] });
+    await see(`${node.name} login:`, 300_000);
   });
 });
-
-/** Stops the menu's clock by a key, and takes the entry below the first. */
-async function chooseInstaller(on: Machine): Promise<void> {
-  const shown = await poll(() => (on.serial.text().includes("Install k3OS to a disk") ? true : undefined), {
-    timeoutMs: 60_000,
-    everyMs: 50,
-  });
-  if (shown !== true) throw new Error("the boot menu did not come");
-  await on.serial.send("\x0e\r");
-}

@@ -1,31 +1,29 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
-import { buildDisk } from "../../src/build/index.ts";
-import { CLOUD_NAMES } from "../../src/config/clouds.ts";
-import { expected, USERDATA } from "../../src/node/sources/clouds.cases.ts";
-import { lateTimer } from "../../src/vm/qemu.ts";
-import { eventually } from "./support/eventually.ts";
-import { useMachine } from "./support/machine.ts";
-import { certificate, packetAddress, startMetadataServer } from "./support/metadata-server.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildDisk } from "../../../src/build/index.ts";
+import { CLOUD_NAMES } from "../../../src/config/clouds.ts";
+import { expected, USERDATA } from "../../../src/node/sources/clouds.cases.ts";
+import { lateTimer } from "../../../src/vm/qemu.ts";
+import { fromDisk, overlay } from "../support/disks.ts";
+import { eventually } from "../support/eventually.ts";
+import { useMachine } from "../support/machine.ts";
+import { certificate, packetAddress, startMetadataServer } from "../support/metadata-server.ts";
 
-const name = "test-sources";
+const node = useMachine("test-sources");
 
 // Nothing but the cloud tells this machine who may log in: that the tests get in is the first of them.
 const publicKey = () => readFileSync(`${node.machine.paths.sshKey}.pub`, "utf8").trim();
 const metadata = startMetadataServer(publicKey);
-const node = useMachine({
-  name,
-  boot: async () => ({ kind: "disk", firmware: "bios" }),
-  disk: async () => {
-    const words = [lateTimer, "k3os.data_sources=hetzner-typo", "k3os.data_sources=aws"];
-    const { dir } = await buildDisk("raw", { arguments: words });
-    return { from: join(dir, "k3os.raw"), sizeMiB: 3072 };
-  },
-  hardware: async ({ tools }) => ({ nics: [(await metadata).nic(tools)] }),
-});
 afterAll(async () => (await metadata).close());
-const bootId = () => node.node("cat /proc/sys/kernel/random/boot_id");
+
+beforeAll(async () => {
+  const words = [lateTimer, "k3os.data_sources=hetzner-typo", "k3os.data_sources=aws"];
+  const { image, dir } = await buildDisk("qcow2", { arguments: words });
+  const disk = await overlay(node.directory, { file: join(dir, "k3os.qcow2"), format: "qcow2" }, 3072);
+  await node.start({ boot: fromDisk("bios"), disks: [disk], nics: [(await metadata).nic(image.tools)] });
+  await node.reachable();
+});
 
 const bytes = (text: string) => Buffer.byteLength(text);
 
@@ -33,9 +31,6 @@ describe("a machine in a cloud", () => {
   it("has the name, the keys and the configuration that AWS gives it", async () => {
     const hostname = expected.aws?.local_hostname?.trim();
     expect(await node.node("hostname")).toBe(`${hostname}\n`);
-    const nodes = JSON.parse(await node.kubectl("get", "nodes", "-o", "json"));
-    expect(nodes.items).toHaveLength(1);
-    expect(nodes.items[0].metadata).toMatchObject({ name: hostname, labels: { from: "cloud" } });
     expect(await node.node("sudo k3os config --why k3os.labels")).toContain("/run/config/userdata:3:");
   });
 
@@ -71,7 +66,9 @@ describe("a machine in a cloud", () => {
   });
 
   it("tells which of its own sources answer, to root", async () => {
-    expect(JSON.parse(await node.node("sudo k3os status --json"))).toMatchObject({ data_source: "aws" });
+    // It fails as long as the node is not Ready.
+    const { stdout } = await node.machine.ssh("sudo k3os status --json");
+    expect(JSON.parse(stdout)).toMatchObject({ data_source: "aws" });
     expect(await node.node("sudo k3os sources")).toMatch(/^aws +userdata \(\d+ bytes\), local_hostname \(25 bytes\)/);
     expect(await node.machine.ssh("k3os sources")).toMatchObject({
       status: 2,
@@ -89,12 +86,23 @@ describe("a machine in a cloud", () => {
     expect(Number(took)).toBeLessThan(15);
   });
 
+  it("is known to Kubernetes by that name, with the labels of that configuration", async () => {
+    await eventually(async () => {
+      const nodes = JSON.parse(await node.node("sudo k3s kubectl get nodes -o json"));
+      expect(nodes.items).toHaveLength(1);
+      expect(nodes.items[0].metadata).toMatchObject({
+        name: expected.aws?.local_hostname?.trim(),
+        labels: { from: "cloud" },
+      });
+    });
+  });
+
   it("boots again as what the cloud said it is, when that says nothing any more", { timeout: 600_000 }, async () => {
-    const before = await bootId();
+    const before = await node.bootId();
     await (await metadata).close();
     await node.machine.ssh("sudo openrc-shutdown --reboot now");
     // Only the cloud has said who may log in.
-    await eventually(async () => expect(await bootId()).not.toBe(before), 150);
+    await node.bootAfter(before);
     // It need not be Ready yet.
     const { stdout } = await node.machine.ssh("sudo k3os status --json");
     expect(JSON.parse(stdout)).toMatchObject({ data_source: "aws (of an earlier boot)", failures: [] });

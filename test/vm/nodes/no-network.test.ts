@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { Machine } from "../../src/vm/machine.ts";
-import { waitReady } from "../../src/vm/ready.ts";
-import { type TestMachine, useMachine } from "./support/machine.ts";
-import { startTimeServer } from "./support/time-server.ts";
+import { waitReady } from "../../../src/vm/ready.ts";
+import { type TestMachine, useMachine } from "../support/machine.ts";
+import { startTimeServer } from "../support/time-server.ts";
 
-const name = "test-no-network";
+const bare = useMachine("test-no-card");
+const node = useMachine("test-no-network");
 
 const time = await startTimeServer();
 afterAll(() => time.close());
@@ -36,43 +36,37 @@ async function becomesReady(typed: ReturnType<typeof useConsole>): Promise<void>
   expect(await typed(`sudo k3s kubectl get nodes -o jsonpath='${address}'; echo`)).toContain("203.0.113.254");
 }
 
-async function setCable(machine: Machine, up: boolean): Promise<void> {
-  const qmp = await machine.qmp();
+async function setCable(up: boolean): Promise<void> {
+  const qmp = await node.machine.qmp();
   await qmp.execute("set_link", { name: "net", up });
   qmp.close();
 }
 
+// Both start at once: each waits half a minute for a network that does not come, and needs no processor meanwhile.
+beforeAll(async () => {
+  const config = `
+write_files:
+  - path: /etc/chrony/sources.d/k3os.sources
+    content: |
+      server 10.0.2.2 port ${time.port} iburst
+`;
+  await bare.start({ nics: [] });
+  await node.start({ config, clock: "1970-01-01T00:00:00", cpus: 2 });
+  await setCable(false);
+});
+
 describe("a machine without any network card", () => {
-  const bare = useMachine({
-    name: "test-no-card",
-    boot: async ({ dir }) => ({ kind: "image", dir }),
-    hardware: async () => ({ nics: [] }),
-    until: "powered on",
-  });
   const typed = useConsole(bare);
 
   it("becomes Ready, with an address of its own", async () => {
     await becomesReady(typed);
     expect(await typed("ls -d /sys/class/net/*/device 2>/dev/null || echo none")).toContain("none");
+    await bare.cut();
   }, 420_000);
 });
 
+// Its clock begins in 1970, too.
 describe("a machine whose cable is out", () => {
-  // Its clock begins in 1970, too.
-  const node = useMachine({
-    name,
-    config: `
-write_files:
-  - path: /etc/chrony/sources.d/k3os.sources
-    content: |
-      server 10.0.2.2 port ${time.port} iburst
-`,
-    boot: async ({ dir }) => ({ kind: "image", dir }),
-    hardware: async () => ({ clock: "1970-01-01T00:00:00" }),
-    until: "powered on",
-  });
-
-  beforeAll(() => setCable(node.machine, false));
   const typed = useConsole(node);
 
   describe("a node without any network and with a clock in 1970", () => {
@@ -93,7 +87,7 @@ write_files:
 
   describe("when its network comes", () => {
     it("takes its real address, and is reached under it", async () => {
-      await setCable(node.machine, true);
+      await setCable(true);
       await waitReady(node.machine, { timeoutMs: 240_000 });
       const address = async () => {
         const nodes = JSON.parse(await node.kubectl("get", "nodes", "-o", "json"));

@@ -2,15 +2,18 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
-import { eventually } from "./support/eventually.ts";
-import { testImage, toolbox, writeTestImage } from "./support/images.ts";
-import { useMachine } from "./support/machine.ts";
-import { forwardPort } from "./support/port-forward.ts";
-import { startRegistry } from "./support/registry.ts";
-import { serveText } from "./support/serve.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { testImage, toolbox, writeTestImage } from "../support/container-image.ts";
+import { emptyDisk } from "../support/disks.ts";
+import { eventually } from "../support/eventually.ts";
+import { tool } from "../support/image.ts";
+import { useMachine } from "../support/machine.ts";
+import { forwardPort } from "../support/port-forward.ts";
+import { startRegistry } from "../support/registry.ts";
+import { serveText } from "../support/serve.ts";
 
 const name = "test-node";
+const node = useMachine(name);
 
 const registry = await startRegistry(() => toolbox(node.machine.tools, "toolbox:1"));
 afterAll(() => registry.close());
@@ -19,9 +22,9 @@ const configMap = (of: string) => `{ apiVersion: v1, kind: ConfigMap, metadata: 
 const remote = await serveText(configMap("fetched"));
 afterAll(() => remote.close());
 
-const node = useMachine({
-  name,
-  config: `
+const disks = [emptyDisk(node.directory, "cluster", 2048), emptyDisk(node.directory, "data", 1024)];
+
+const config = `
 hostname: ${name}
 boot_cmd:
   - echo boot > /run/boot-cmd
@@ -49,6 +52,8 @@ k3os:
   timezone: Asia/Tokyo
   mounts:
     - { device: LABEL=cidata, path: /mnt/seed, options: ro }
+    - { device: /dev/vdc, path: /var/lib/rancher/k3s, format: true }
+    - { device: /dev/vdd, path: /mnt/data, format: true }
     - { device: /dev/ram0, path: /var/scratch, format: true, options: "noatime,nodev" }
   users:
     - { name: ada, groups: [adm], sudo: true, password: ada-s-password, ssh_authorized_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE ada] }
@@ -61,7 +66,10 @@ k3os:
   manifests:
     - { name: inline, content: "${configMap("inline")}" }
     - { name: remote, url: "http://10.0.2.2:${remote.port}/remote.yaml" }
-`,
+`;
+
+beforeAll(async () => {
+  await node.startReady({ config, disks });
 });
 
 /** Prints the process id of k3s itself, not of its containerd. */
@@ -147,10 +155,7 @@ describe("a live node", () => {
   });
 
   it("applies what changes, and takes back what is gone", async () => {
-    const dropIn = "/var/lib/rancher/k3os/config.d/99-test.yaml";
-    await node.node(
-      `sudo mkdir -p /var/lib/rancher/k3os/config.d && echo 'k3os: { timezone: UTC, users: { name: eve }, registries: ~ }' | sudo tee ${dropIn}`,
-    );
+    await node.writeLayer("99-test.yaml", "k3os: { timezone: UTC, users: { name: eve }, registries: ~ }\n");
     const changed = (await node.node("sudo k3os config --plan")).trim().split("\n");
     expect(changed).toEqual([
       "remove the account ada, but not its home",
@@ -171,17 +176,18 @@ describe("a live node", () => {
     );
     expect(await node.node("sudo ls /etc/rancher/k3s")).not.toContain("registries.yaml");
     expect((await node.machine.ssh("sudo k3os status")).stdout).toContain("sudo rc-service k3s restart\n");
-    await node.node(`sudo rm ${dropIn} && sudo k3os apply --no-restart`);
+    await node.removeLayer("99-test.yaml");
+    await node.node("sudo k3os apply --no-restart");
     expect(await node.node("date +%Z; id -u ada; sudo k3os config --plan")).toMatch(/^JST\n1001\nrestart k3s, .*\n$/);
   });
 
   it("does not wait for ever for a volume that is not there", async () => {
-    const dropIn = "/var/lib/rancher/k3os/config.d/99-test.yaml";
-    await node.node(`echo 'k3os: { mounts: { device: LABEL=absent, path: /mnt/absent } }' | sudo tee ${dropIn}`);
+    await node.writeLayer("99-test.yaml", "k3os: { mounts: { device: LABEL=absent, path: /mnt/absent } }\n");
     const { status, stdout } = await node.machine.ssh("sudo k3os apply --no-restart");
     expect(status).toBe(1);
     expect(stdout).toContain("there is no device LABEL=absent after 10 s");
-    await node.node(`sudo rm ${dropIn} && sudo k3os apply --no-restart`);
+    await node.removeLayer("99-test.yaml");
+    await node.node("sudo k3os apply --no-restart");
   });
 
   it("starts with the manifests of its config, once", async () => {
@@ -291,6 +297,21 @@ describe("a pod on a live node", () => {
     }
   });
 
+  it("writes to a volume that k3os.mounts mounted, as the cluster does to its own", async () => {
+    const container = {
+      name: "one",
+      image: testImage,
+      imagePullPolicy: "Never",
+      command: ["/bin/sh", "-c", "exec >>/data/log; while true; do echo line; sleep 0.1; done"],
+      volumeMounts: [{ name: "data", mountPath: "/data" }],
+    };
+    const spec = { containers: [container], volumes: [{ name: "data", hostPath: { path: "/mnt/data" } }] };
+    await node.apply({ apiVersion: "v1", kind: "Pod", metadata: { name: "writer" }, spec });
+    await node.kubectl("wait", "--for=condition=Ready", "pod/writer", "--timeout=200s");
+    expect(await node.node("findmnt -no SOURCE -T /mnt/data/log")).toBe("/dev/vdd\n");
+    expect(await node.node("sudo findmnt -no SOURCE -T /var/lib/rancher/k3s/server/db")).toBe("/dev/vdc\n");
+  });
+
   it("shows its log, and runs commands", async () => {
     expect(await node.kubectl("logs", "web")).toBe("started\n");
     expect(await node.kubectl("exec", "web", "--", "cat", "/www/index.html")).toBe("served\n");
@@ -324,8 +345,7 @@ describe("a pod on a live node", () => {
   it("keeps running when its config restarts k3s, which starts with that config", async () => {
     const pid = await node.node(k3sPid);
     const before = await podIdentity();
-    const config = "/var/lib/rancher/k3os/config.d/99-restart.yaml";
-    await node.node(`echo 'k3os: { environment: { TEST_VARIABLE: other } }' | sudo tee ${config}`);
+    await node.writeLayer("99-restart.yaml", "k3os: { environment: { TEST_VARIABLE: other } }\n");
     expect(await node.node("sudo k3os apply")).toMatch(/^restart k3s, /m);
     await eventually(async () => expect(await node.node(k3sPid)).toMatch(/^\d+\n$/));
     expect(await node.node(k3sPid)).not.toBe(pid);
@@ -405,10 +425,17 @@ describe("a machine that runs", () => {
     expect((await node.k3os(["ssh", "--name", name, "--", "exit", "7"])).status).toBe(7);
   });
 
-  it("powers itself off", async () => {
+  it("powers itself off, and leaves nothing in the journals of its volumes, though a pod writes", async () => {
+    expect(await node.kubectl("get", "pod", "writer", "-o", "jsonpath={.status.phase}")).toBe("Running");
     const { status } = await node.k3os(["down", "--name", name]);
     expect(status).toBe(0);
     expect(node.machine.state).toBe("stopped");
     expect(node.machine.serial.text()).toContain("reboot: Power down");
+    for (const { file } of disks) {
+      const superblock = await tool("dumpe2fs", "-h", file);
+      expect(superblock).toMatch(/^Filesystem state: +clean$/m);
+      expect(superblock).not.toContain("needs_recovery");
+    }
+    expect(node.machine.serial.text()).not.toMatch(/target is busy|not unmounted/);
   });
 });
