@@ -1,6 +1,6 @@
 /** Where long work tells how far it is. The terminal, a log and tests each have one. */
 export interface Progress {
-  /** Begins a step. Steps may run side by side; each is ended once, by `done` or `fail`, or by nobody if it was stopped. */
+  /** Begins a step. Steps may run side by side. Each ends once, by `done` or `fail`. A stopped step ends by neither. */
   step(title: string): ProgressStep;
 }
 

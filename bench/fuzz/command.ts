@@ -5,7 +5,7 @@ import { findProject } from "../../src/build/project.ts";
 import { type Io, printLine } from "../../src/cli/io.ts";
 import { jsonOption, numberOption } from "../../src/cli/options.ts";
 import { asStep, withProgress } from "../../src/cli/progress/index.ts";
-import { Told } from "../../src/cli/report.ts";
+import { ExitWith } from "../../src/cli/report.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import type { Table } from "../table.ts";
 import { type Fuzzed, inputOf, together } from "./fuzz.ts";
@@ -60,7 +60,7 @@ async function runFuzz(options: FuzzOptions, io: Io): Promise<void> {
   const title = `Mutated configurations, seed ${seed}, ${runs} inputs in ${seconds.toFixed(0)} s`;
   printMeasured(io, options, [{ title, table: table(fuzzed) }], { seed, runs, seconds, ...fuzzed });
   if (!options.json) tellDefects(fuzzed, seed, io);
-  if (fuzzed.found.length > 0) throw new Told(1);
+  if (fuzzed.found.length > 0) throw new ExitWith(1);
 }
 
 interface Range {

@@ -78,8 +78,8 @@ export async function build(options: BuildOptions = {}): Promise<BuiltImage> {
 }
 
 /**
- * Builds an image whose root lacks the node's program and os/rootfs, which its initrd brings along. It boots only with `k3os.dev` on
- * the kernel's command line.
+ * Builds an image whose initrd, and not its root, holds the node's program and os/rootfs. It boots only with `k3os.dev`
+ * on the kernel's command line.
  */
 export function buildDevImage(options: BuildOptions = {}): Promise<BuiltImage> {
   return inWorkshop("dev", options, async (shop) => (await makeDevImage(shop)).image);

@@ -18,7 +18,10 @@ export async function makeImage(shop: Workshop): Promise<MadeImage> {
   return { image: await assembleImage(shop, system, { kube, initrd, root }), system };
 }
 
-/** The recipe of an image for `./k3os up --dev`: an edit of the node's program or of os/rootfs makes only its initrd anew. */
+/**
+ * The recipe of an image for `./k3os up --dev`. After an edit of the node's program or of os/rootfs, only its initrd is
+ * made anew.
+ */
 export async function makeDevImage(shop: Workshop): Promise<MadeImage> {
   const [kube, system] = await Promise.all([kubernetes(shop), makeSystem(shop)]);
   const [imageInitrd, root] = await Promise.all([initialRoot(shop, system), emptyRoot(shop, system, kube)]);

@@ -2,7 +2,7 @@ import { CommanderError } from "commander";
 import { describe, expect, it } from "vitest";
 import { type ErrorKind, K3osError } from "../errors.ts";
 import { run, statusOf } from "./exit.ts";
-import { reportError, Told } from "./report.ts";
+import { ExitWith, reportError } from "./report.ts";
 import { testIo } from "./test-io.ts";
 
 describe("statusOf", () => {
@@ -14,7 +14,7 @@ describe("statusOf", () => {
     [new K3osError("interrupted", "…"), 130],
     [new CommanderError(1, "commander.unknownOption", "…"), 2],
     [new CommanderError(0, "commander.helpDisplayed", "…"), 0],
-    [new Told(7), 7],
+    [new ExitWith(7), 7],
     [new TypeError("…"), 1],
   ])("%s → %i", (error, status) => {
     expect(statusOf(error)).toBe(status);

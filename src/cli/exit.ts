@@ -3,11 +3,13 @@ import { interrupted, K3osError } from "../errors.ts";
 
 import type { Io } from "./io.ts";
 import { createProgram } from "./program.ts";
-import { reportError, Told } from "./report.ts";
+import { ExitWith, reportError } from "./report.ts";
 
-/** The exit status for what was thrown: 2 for a command line that cannot be understood, 130 for Ctrl-C, 1 for the rest. */
+/**
+ * The exit status for what was thrown: 2 for a command line that cannot be understood, 130 for Ctrl-C, 1 for the rest.
+ */
 export function statusOf(error: unknown): number {
-  if (error instanceof Told) return error.status;
+  if (error instanceof ExitWith) return error.status;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (!(error instanceof K3osError)) return 1;
   if (error.kind === "usage") return 2;

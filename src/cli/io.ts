@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 
-/** Where text goes. */
+/** An output stream, possibly a terminal. */
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** The streams, environment and stop signal of a command. */
@@ -12,17 +12,17 @@ export interface Io {
   readonly signal: AbortSignal;
 }
 
-/** Whether escape sequences may be written there. */
+/** Whether escape sequences may be written to the output. */
 export function isTerminal(output: Output, env: Io["env"]): boolean {
   return output.isTTY === true && env.TERM !== "dumb";
 }
 
-/** Whether lines may be redrawn there. A terminal without a size, such as a CI's, cannot. */
+/** Whether lines may be redrawn on the output. A terminal without a size, as in CI, does not allow that. */
 export function canRedraw(output: Output, env: Io["env"]): boolean {
   return isTerminal(output, env) && (output.columns ?? 0) > 20 && (output.rows ?? 0) > 5;
 }
 
-/** Whether it may be coloured (https://no-color.org). */
+/** Whether the output may be coloured (https://no-color.org). */
 export function hasColours(output: Output, env: Io["env"]): boolean {
   return isTerminal(output, env) && !env.NO_COLOR;
 }

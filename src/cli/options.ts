@@ -25,7 +25,7 @@ export function memoryOption(): Option {
     .argParser(asArgument(parseMemory));
 }
 
-/** A whole number within bounds. */
+/** An option for a whole number within bounds. */
 export function numberOption(flags: string, description: string, least: number, most: number): Option {
   return new Option(flags, description).argParser((text) => {
     const value = Number(text);
@@ -40,7 +40,7 @@ export function examples(command: Command, ...lines: readonly [example: string, 
   return command.addHelpText("after", `\nExamples:\n${text}`);
 }
 
-/** Turns an error about a value into one of the command line. */
+/** Turns a parser's errors into errors of the command line. */
 export function asArgument<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => {
     try {

@@ -4,8 +4,8 @@ import { formatProblem, type Problem } from "../config/problem.ts";
 import { K3osError } from "../errors.ts";
 import { hasColours, type Io } from "./io.ts";
 
-/** Ends a command with an exit status. The user has seen the reason already, in the output of the command or of a program. */
-export class Told extends Error {
+/** Ends a command with an exit status. The reason is already printed, by the command or by a program that it ran. */
+export class ExitWith extends Error {
   readonly status: number;
 
   constructor(status: number) {
@@ -21,7 +21,7 @@ export function reportProblems(problems: readonly Problem[], io: Io): void {
 
 /** Prints an error and its hint. */
 export function reportError(error: unknown, io: Io): void {
-  if (error instanceof CommanderError || error instanceof Told) return; // printed already
+  if (error instanceof CommanderError || error instanceof ExitWith) return; // printed already
   const colours = pico.createColors(hasColours(io.stderr, io.env));
   const say = (line: string) => io.stderr.write(`${line}\n`);
   if (error instanceof K3osError) {

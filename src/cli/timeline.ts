@@ -1,10 +1,12 @@
-/** A machine's boot, read from the notes that it keeps of it. Pure. Times are seconds since the kernel started. */
+/**
+ * A machine's boot, from the notes that the machine writes about it. Pure. Times are seconds since the kernel started.
+ */
 
-/** A part of the boot that is done by one program after the other. */
+/** A part of the boot. Phases follow each other, and each belongs to one program. */
 export interface Phase {
   readonly phase: "kernel" | "initrd" | "root" | "services" | "k3s";
   readonly start_s: number;
-  /** `null` while it lasts. */
+  /** `null` while it has not ended. */
   readonly end_s: number | null;
   readonly stages: readonly Stage[];
 }
@@ -28,9 +30,9 @@ interface Note {
 }
 
 /**
- * The phases of a boot, in their order, as far as it has come. `boot` and `k3s` are the texts of `/run/k3os/boot.json`
- * and `/run/k3s/stages.json`; an official k3s writes none. Of several notes of one name the first counts: a k3s that
- * was restarted writes its again.
+ * The phases of a boot so far, in order. `boot` and `k3s` are the texts of `/run/k3os/boot.json` and
+ * `/run/k3s/stages.json`; an official k3s writes none. Of several notes with one name the first counts, because a
+ * restarted k3s writes its notes again.
  */
 export function timelineOf(boot: string, k3s: string): Phase[] {
   const notes = [...notesIn(boot), ...notesIn(k3s)];
@@ -62,7 +64,7 @@ export function timelineOf(boot: string, k3s: string): Phase[] {
   ];
 }
 
-/** A line that is no JSON is one that was being written. */
+/** A line that is not JSON was still being written. It is skipped. */
 function notesIn(text: string): Note[] {
   return text.split("\n").flatMap((line) => {
     try {
@@ -79,10 +81,10 @@ function stageOf({ stage, uptime_s, duration_s = 0, failed }: Note): Stage {
   return { stage, start_s, end_s: uptime_s, ...(failed === undefined ? {} : { failed }) };
 }
 
-/** Stages that are shorter are left out of what people read, unless they failed. */
+/** Shorter stages are not shown to people, unless they failed. */
 const shownSeconds = 0.1;
 
-/** The boot as lines of at most `columns` characters: what, when it began, how long it took, and a bar. */
+/** The boot as lines of at most `columns` characters: name, start, duration and a bar. */
 export function drawTimeline(phases: readonly Phase[], columns: number): string[] {
   const rows = phases.flatMap(({ phase, stages, start_s, end_s }) => [
     { name: phase, start_s, end_s, failed: undefined },

@@ -1,4 +1,4 @@
-/** What old k3OS did with its files, rule by rule: kept where it was right, put right where it was not. */
+/** What old k3OS did with its files, rule by rule. Right behaviour is kept, wrong behaviour is corrected. */
 import { describe, expect, it } from "vitest";
 import { type Layer, type LayerKind, load, plan, SCRIPT } from "./index.ts";
 import { told } from "./testing.ts";
@@ -7,7 +7,7 @@ type Text = string | [LayerKind, string];
 
 interface Rule {
   readonly rule: string;
-  /** The lowest first; a bare text is a config.yaml. */
+  /** The lowest first. A plain text is a config.yaml. */
   readonly layers: readonly Text[];
   readonly config: object;
   readonly problems?: readonly string[];

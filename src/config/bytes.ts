@@ -1,6 +1,6 @@
 /** Text and bytes, for runtimes that have neither TextEncoder nor atob. */
 
-/** UTF-8; a lone surrogate becomes U+FFFD, as everywhere. */
+/** Encodes as UTF-8. A lone surrogate becomes U+FFFD. */
 export function utf8(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length * 3);
   let length = 0;
@@ -17,7 +17,7 @@ export function utf8(text: string): Uint8Array {
   return bytes.slice(0, length);
 }
 
-/** The text that the bytes are in UTF-8; `undefined` if they are not. */
+/** Decodes UTF-8; `undefined` if the bytes are not UTF-8. */
 export function fromUtf8(bytes: Uint8Array | undefined): string | undefined {
   if (bytes === undefined) return undefined;
   const escaped = Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`);
@@ -45,7 +45,7 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/** What is wrong with base64 text, or `undefined`. White space and missing padding are fine, `-` and `_` too. */
+/** What is wrong with base64 text, or `undefined`. White space, missing padding, `-` and `_` are allowed. */
 export function base64Flaw(text: string): string | undefined {
   const bad = /[^A-Za-z0-9+/\-_=\s]/u.exec(text);
   if (bad !== null) return `${JSON.stringify(bad[0])} as character ${bad.index + 1}`;
@@ -56,7 +56,7 @@ export function base64Flaw(text: string): string | undefined {
   return undefined;
 }
 
-/** Decodes what `base64Flaw` has no objection to. */
+/** Decodes text that `base64Flaw` accepts. */
 export function base64(text: string): Uint8Array {
   const packed = text.replace(/[\s=]/g, "").replace(/-/g, "+").replace(/_/g, "/");
   const bytes = new Uint8Array(Math.floor((packed.length * 3) / 4));

@@ -1,7 +1,7 @@
 import { base64, base64Flaw, fromUtf8 } from "./bytes.ts";
 import { foreign } from "./foreign.ts";
 import type { Check, Complaint, Kind, ListOf, MapOf, StructOf, Text } from "./kinds.ts";
-import { type Patch, settle } from "./merge.ts";
+import { type Patch, withoutNulls } from "./merge.ts";
 import type { Finding, Weight } from "./problem.ts";
 import { isSecretName, withoutUserInfo } from "./secrets.ts";
 import { BOOT_WORDS, canonical, elsewhere, nearest, squash } from "./spelling.ts";
@@ -70,7 +70,7 @@ class Checker {
     return this.passes(tree.text, tree.span, kind.check, path, kind.secret) ? tree.text : undefined;
   }
 
-  /** `!!binary` in cloud-init's files stands for the text, or for something gzipped. */
+  /** `!!binary` in cloud-init's files marks encoded text, or encoded gzip data. */
   private binary(tree: Scalar, path: string): string | undefined {
     const flaw = base64Flaw(tree.text);
     if (flaw !== undefined) return this.find("error", tree.span, path, `expected base64, got ${flaw}`);
@@ -89,7 +89,7 @@ class Checker {
 
   private flag(tree: Tree, path: string): boolean | undefined {
     if (tree.type === "scalar") {
-      // YAML 1.1, which old k3OS read, has yes and on; the kernel's command line is used to 1 and 0.
+      // Old k3OS read YAML 1.1, which has yes and on. The kernel's command line uses 1 and 0.
       if (/^(true|yes|on|1)$/i.test(tree.text)) return true;
       if (/^(false|no|off|0)$/i.test(tree.text)) return false;
     }
@@ -146,7 +146,7 @@ class Checker {
       tried.add(name);
       if (child.kind !== "struct") this.places.set(at, keySpan);
       if (isNothing(value)) {
-        // A bare `k3os:` is what is left when its keys are commented out, not a wish to undo what other layers say.
+        // A bare `k3os:` remains when its keys are commented out. It does not mean to undo other layers.
         if (child.kind !== "struct") patch[name] = null;
         else if ((value as Scalar).text !== "") patch[name] = this.nothing(child, at, keySpan);
         continue;
@@ -172,7 +172,7 @@ class Checker {
     return patch;
   }
 
-  /** Takes back every key of a struct. */
+  /** Sets every key of a struct to `null`. */
   private nothing(kind: StructOf, path: string, span: Span): Patch {
     return Object.fromEntries(
       Object.entries(kind.keys).map(([name, child]) => {
@@ -195,7 +195,7 @@ class Checker {
       return;
     }
     const near = nearest(kind, key);
-    // Nobody knows what it was meant to be: perhaps a secret.
+    // An unknown key may be a misspelled secret.
     const harmless = near !== undefined && !kind.keys[near]?.secret;
     if (value.type === "scalar" && !harmless) this.secrets.push(value.span);
     const hint = near === undefined ? this.whereElse(key, path) : `did you mean \`${near}\`?`;
@@ -223,19 +223,19 @@ class Checker {
   }
 
   private mismatch(tree: Tree, expected: string, path: string, secret?: boolean): undefined {
-    // `- echo a: b` is a map, which surprises everybody once.
+    // `- echo a: b` is a map in YAML, which often surprises people.
     const colon = expected === "a string" && tree.type === "dict" && tree.entries.length === 1;
     const hint = colon ? "put a text that contains `: ` in quotes" : undefined;
     return this.find("error", tree.span, path, `expected ${expected}, got ${nameOf(tree, secret)}`, hint);
   }
 }
 
-/** There is nothing below an item of a list or a map that its nulls could take back. */
+/** Removes nulls below an item of a list or a map: there is no lower layer whose values they could undo. */
 function settled(value: unknown, kind: Kind): unknown {
-  return kind.kind === "struct" && value !== undefined ? settle(value as Patch, kind) : value;
+  return kind.kind === "struct" && value !== undefined ? withoutNulls(value as Patch, kind) : value;
 }
 
-/** A name without a value, in a map: the empty text, or a struct without keys. */
+/** A name without a value in a map means the empty text, or a struct without keys. */
 function orEmpty(tree: Tree, kind: Kind): Tree {
   if (!isNothing(tree)) return tree;
   if (kind.kind === "struct") return { type: "dict", entries: [], span: tree.span };

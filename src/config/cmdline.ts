@@ -1,9 +1,9 @@
 /**
  * The kernel command line as a layer: `hostname=node-1 k3os.labels[zone]=a k3os.modules=nbd "boot_cmd=echo hello"`.
  *
- * A key is written with dots, or with brackets around a part that has dots itself. A key may come several times: lists
- * grow, otherwise the last one counts. Words of others are passed over; nothing here is ever an error, because the
- * command line is what one repairs a node with.
+ * A key is written with dots, or with brackets around a part that contains dots. A key may occur several times: a list
+ * grows, otherwise the last one counts. Words of other programs are skipped. Nothing here is ever an error, because the
+ * command line is a means to repair a node.
  */
 import type { Kind, StructOf } from "./kinds.ts";
 import type { Finding } from "./problem.ts";
@@ -14,7 +14,7 @@ import { type Dict, type Entry, type List, type Span, scalar, type Tree } from "
 export interface CommandLine {
   readonly tree: Dict;
   readonly findings: readonly Finding[];
-  /** Values that sound like secrets, and those of words that are not ours, of which nobody knows. */
+  /** Values whose keys sound like secrets, and values of unknown words, which may be secrets. */
   readonly secrets: readonly Span[];
 }
 
@@ -30,7 +30,7 @@ export function parseCmdline(line: string, schema: StructOf): CommandLine {
   for (const word of words(text)) {
     const { key, keySpan, value, valueSpan, closed } = word;
     if (isSecretName(key) || isSecretName(value ?? "")) secrets.push(valueSpan);
-    // `k3os.token x`: what stands behind it was meant for it.
+    // `k3os.token x`: the word after a key without a value was probably meant as its value.
     if (incomplete) secrets.push(keySpan);
     incomplete = false;
     if (!isOurs(key, schema)) {
@@ -61,7 +61,7 @@ interface Word {
   readonly closed: boolean;
 }
 
-/** Splits as the kernel does (double quotes, anywhere in a word), and takes `'…'` and `\"` besides. */
+/** Splits as the kernel does (double quotes anywhere in a word), and also accepts `'…'` and `\"`. */
 export function words(text: string): Word[] {
   const found: Word[] = [];
   const space = /\s/;
@@ -102,7 +102,7 @@ export function words(text: string): Word[] {
   return found;
 }
 
-/** Where `'…'` that begins at `at` ends; -1 if there is none that ends a word. */
+/** Where `'…'` that begins at `at` ends; -1 if no closing quote ends a word. */
 function singleQuoteEnd(text: string, at: number): number {
   const match = text.charAt(at) === "'" ? /^'[^']*'(?=\s|$)/.exec(text.slice(at)) : null;
   return match === null ? -1 : at + match[0].length - 1;
@@ -116,7 +116,7 @@ function isOurs(key: string, schema: StructOf): boolean {
 
 interface Path {
   readonly names: readonly string[];
-  /** The kind of the last name, or what would have been expected. */
+  /** The kind of the last name, or a description of what was expected. */
   readonly kind: Kind | string;
   readonly hint?: string;
 }
@@ -139,7 +139,7 @@ function pathOf(key: string, schema: StructOf): Path {
       continue;
     }
     let name: string | undefined = canonical(kind, part);
-    // `k3os.hostname=` looks right beside `k3os.token=`, and can only mean the top of the file.
+    // `k3os.hostname=` is a likely mistake beside `k3os.token=`. It can only mean the key at the top of the file.
     if (name === undefined && names.length === 1) {
       name = canonical(schema, part);
       if (name !== undefined) {
@@ -148,7 +148,7 @@ function pathOf(key: string, schema: StructOf): Path {
       }
     }
     names.push(name ?? part);
-    // An unknown key goes into the tree too: the check says what was meant.
+    // An unknown key is put into the tree, too: the check suggests the right one.
     if (name === undefined) return { names, kind: { kind: "flag", about: "" } };
     kind = kind.keys[name] as Kind;
   }

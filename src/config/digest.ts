@@ -1,4 +1,4 @@
-/** FNV-1a, 2 × 32 bit: it tells texts of one node apart, and is no digest that keeps a secret. */
+/** FNV-1a, 2 × 32 bit. It distinguishes texts of one node. It is not a cryptographic hash. */
 export function digestOf(text: string): string {
   return [0x811c9dc5, 0x01234567]
     .map((seed) => {

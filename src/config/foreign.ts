@@ -51,7 +51,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   users: "use `k3os.users`",
 };
 
-/** Whose key this is, and the way out if there is one; `undefined` if it is nobody's. */
+/** The system that the key belongs to, and a hint if there is one; `undefined` if no known system has it. */
 export function foreign(squashed: string): { readonly of: string; readonly hint?: string } | undefined {
   if (!Object.hasOwn(ORIGINS, squashed)) return undefined;
   const hint = INSTEAD[squashed];

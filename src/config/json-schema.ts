@@ -1,14 +1,14 @@
-/** docs/config.schema.json, from the schema: what editors complete and check a config.yaml with. */
+/** docs/config.schema.json, made from the schema. Editors use it to complete and check a config.yaml. */
 import type { Check, Flag, Kind, StructOf, Text } from "./kinds.ts";
 import { schema } from "./schema.ts";
 import { spellings } from "./spelling.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What stands in `$defs` and is referred to: structs by themselves, texts and flags by what they come to. */
+/** Names in `$defs`. Structs are keyed by themselves, texts and flags by their JSON Schema. */
 type Names = ReadonlyMap<StructOf | string, string>;
 
-/** Where a key that several structs have in common is written out. */
+/** Where a key that several structs share is written out. */
 type Places = Map<Kind, string>;
 
 /**
@@ -31,12 +31,12 @@ export function jsonSchema(): Json {
   };
 }
 
-/** `null` takes back what lower layers say, wherever it stands. */
+/** `null` undoes the value of lower layers, for any key. */
 const NOTHING = { type: "null" };
 const TEXT = { type: ["string", "number", "boolean"] };
 const FLAG = { anyOf: [{ type: "boolean" }, { enum: ["true", "false", "yes", "no", "on", "off", 0, 1] }] };
 
-/** Every struct is named by its shortest path, and so is what more than one text has to be like. */
+/** Names every struct by its shortest path, and so the schemas that several texts share. */
 function namesOf(root: StructOf): Names {
   const uses = new Map<StructOf | string, string[]>();
   for (const [kind, path] of walk(root, "")) {
@@ -48,12 +48,12 @@ function namesOf(root: StructOf): Names {
   return new Map([...names, [JSON.stringify(TEXT), "text"], [JSON.stringify(FLAG), "flag"]]);
 }
 
-/** Structs, and what texts and flags come to, as often as they are used. */
+/** All structs, and the schemas of texts and flags, as often as they are used. */
 function* walk(kind: Kind, path: string): Generator<[StructOf | string, string]> {
   if (kind.kind === "text" || kind.kind === "flag") yield [JSON.stringify(ofScalar(kind)), path];
   else if (kind.kind === "map") yield* walk(kind.value, path);
   else if (kind.kind === "list") {
-    // Once in the list, once for a single value in its place.
+    // Once for the list, once for a single value in its place.
     yield* walk(kind.item, path);
     yield* walk(kind.item, path);
   } else {
@@ -68,7 +68,7 @@ function ofScalar(kind: Text | Flag): Json {
   return kind.kind === "flag" ? FLAG : { ...TEXT, ...patterns(kind.check) };
 }
 
-/** What the value of a key may be. */
+/** The JSON Schema of a key's value. */
 function ofKind(kind: Kind, names: Names): Json {
   switch (kind.kind) {
     case "text":

@@ -1,5 +1,5 @@
 /**
- * The vocabulary of the schema: what kinds of values a config has. A kind is plain data; `check.ts` interprets it.
+ * The vocabulary of the schema: the kinds of values that a config has. A kind is plain data; `check.ts` interprets it.
  */
 import type { LayerKind } from "./layer-kind.ts";
 import type { Weight } from "./problem.ts";
@@ -11,7 +11,7 @@ export interface Doc {
   readonly about?: string;
   /** A value as it may stand in the file. */
   readonly example?: string;
-  /** Names that old k3OS accepted beyond the spellings that every key has (`spelling.ts`). */
+  /** Names that old k3OS accepted in addition to the spellings that every key has (`spelling.ts`). */
   readonly aliases?: readonly string[];
   /** The value must never be shown. */
   readonly secret?: boolean;
@@ -20,7 +20,7 @@ export interface Doc {
 /** What is wrong with a value: completes `expected …`. */
 export interface Complaint {
   readonly expected: string;
-  /** Completes `got …`; the value itself if not given. */
+  /** Completes `got …`. If not given, the value itself is shown. */
   readonly got?: string;
   readonly hint?: string;
   /** `error` if not given. A value that is `ignored` is left out of the config, one with a `warning` stays. */
@@ -29,7 +29,7 @@ export interface Complaint {
 
 export interface Check {
   (text: string): Complaint | undefined;
-  /** What every text that passes matches, for checkers that know nothing else. */
+  /** Every accepted text matches these. For checkers that know nothing else, such as JSON Schema. */
   readonly patterns?: readonly RegExp[];
 }
 
@@ -45,7 +45,7 @@ export interface Flag extends Doc {
 export interface ListOf<Item extends Kind = Kind> extends Doc {
   readonly kind: "list";
   readonly item: Item;
-  /** The key that tells one item, a struct, from the others. */
+  /** The key that distinguishes one item, a struct, from the others. */
   readonly unique?: string;
   /** Layers whose items are added to those of the other layers, instead of replacing them or being replaced. */
   readonly adds?: readonly LayerKind[];

@@ -13,12 +13,12 @@ export interface Layer {
   readonly name: string;
   readonly kind: LayerKind;
   readonly text: string;
-  /** User data as it came, since a program need not be text. */
+  /** User data unchanged, because a program may be binary. */
   readonly bytes?: Uint8Array;
 }
 
 export interface ReadLayer extends Checked {
-  /** The user data is a program, not a config: its bytes, if they are no UTF-8. */
+  /** Set if the user data is a program and not a config. Bytes if it is not UTF-8. */
   readonly script?: string | Uint8Array;
 }
 
@@ -53,11 +53,11 @@ export function readLayer({ kind, text, bytes }: Layer): ReadLayer {
 function readYaml(text: string): ReadLayer {
   const { tree, findings } = parseYaml(text);
   const checked = check(tree, schema);
-  // What is wrong with the values of a file whose structure is wrong is guesswork; where its secrets are is not.
+  // If the structure of a file is wrong, errors about its values are guesswork. The places of its secrets are not.
   return findings.length > 0 ? { ...checked, findings } : checked;
 }
 
-/** First words of user data that cloud-init knows and k3OS does not. */
+/** First words of user data in formats that cloud-init supports and k3OS does not. */
 const FOREIGN = [
   ["Content-Type:", "a MIME archive"],
   ["MIME-Version:", "a MIME archive"],
@@ -86,7 +86,7 @@ function withFindings(checked: Checked, findings: readonly Finding[]): Checked {
   return { ...checked, findings: [...findings, ...checked.findings] };
 }
 
-/** Keeps what a config has a place for: the rest of the meta-data is not meant for us. */
+/** Keeps the keys that a config has a place for. The rest of the meta-data is not meant for us. */
 function ofMetadata(tree: Tree | undefined): Tree | undefined {
   if (tree?.type !== "dict") return tree;
   const entries: Entry[] = [];
@@ -98,7 +98,7 @@ function ofMetadata(tree: Tree | undefined): Tree | undefined {
   return { ...tree, entries };
 }
 
-/** OpenStack names its keys: `public-keys: { laptop: ssh-ed25519 … }`. */
+/** The keys in OpenStack's form, which has names: `public-keys: { laptop: ssh-ed25519 … }`. */
 function keysIn(tree: Tree): Tree {
   return tree.type === "dict" ? { type: "list", items: tree.entries.map(({ value }) => value), span: tree.span } : tree;
 }

@@ -1,4 +1,4 @@
-/** Configurations as people wrote them for old k3OS: they load without a change, and this is what they come to. */
+/** Configurations written for old k3OS. They load unchanged, and the snapshots hold the results. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";

@@ -266,7 +266,7 @@ describe("unknown keys", () => {
     const [booting] = loadText(text).problems;
     const [strict] = loadText(text, "system", { strict: true }).problems;
     if (/dns_nameserver_s|environment_/.test(text)) {
-      // Only underscores differ.
+      // Only the underscores differ.
       expect(booting).toBeUndefined();
       return;
     }

@@ -14,9 +14,9 @@ export interface Origin {
   readonly column: number;
 }
 
-/** Where the value of a key comes from. */
+/** The layer that sets the value of a key. */
 export interface Provenance extends Origin {
-  /** What other layers say about the key and is not used, the lowest first. */
+  /** The unused values that other layers set for the key, the lowest first. */
   readonly overrides: readonly Origin[];
   /** Another layer whose items are added to the value. */
   readonly added?: Origin;
@@ -36,16 +36,18 @@ export interface Loaded {
 }
 
 export interface LoadOptions {
-  /** Whatever has no effect, such as an unknown key, is an error: for checking a file before a node gets it. */
+  /**
+   * Treat everything without effect, such as an unknown key, as an error: for checking a file before a node gets it.
+   */
   readonly strict?: boolean;
 }
 
-/** Where user data that is a script goes. */
+/** Where user data that is a script is written. */
 export const SCRIPT = "/run/k3os/userdata";
 
 /**
- * Reads the layers and merges those without errors, the lowest first. Never throws for what a user wrote: a layer that
- * cannot be used is rejected as a whole. The kernel command line is never rejected, only its wrong words are left out.
+ * Reads the layers and merges those without errors, the lowest first. Never throws for what a user wrote: a layer with
+ * errors is rejected as a whole. The kernel command line is never rejected; only its wrong words are left out.
  *
  * Of lists that the schema lets a layer add to (`adds`), the highest such layer's items come before all others.
  *
@@ -95,7 +97,7 @@ function severityIn(layer: Layer, { strict = false }: LoadOptions): (weight: Wei
 function note(provenance: Record<string, Provenance>, layer: Layer, places: ReadonlyMap<string, Span>, patch: Patch) {
   const starts = lineStarts(layer.text);
   for (const [path, span] of places) {
-    // Lists and maps come from one place as a whole.
+    // Lists and maps come from one layer as a whole.
     if (canonicalPath(schema, path) !== path || !has(patch, path)) continue;
     const before = provenance[path];
     const overrides = before === undefined ? [] : [...before.overrides, withoutOverrides(before)];

@@ -8,15 +8,15 @@ export interface Source {
   readonly text: string;
   /** Where secrets were found in the text. */
   readonly secrets: readonly Span[];
-  /** Hide also what only may be a secret, because the structure of the text is in doubt. */
+  /** Also hide possible secrets, because the structure of the text is in doubt. */
   readonly guess: boolean;
 }
 
 /**
- * A line of a layer with its secrets replaced by asterisks, so that columns stay true.
+ * A line of a layer with its secrets replaced by asterisks, one per character, so that columns stay the same.
  *
- * Known places are not enough, because in a file with a syntax error the token may be where no key was understood: what
- * follows a name that sounds secret is hidden too, on the same line or on the line below.
+ * In a file with a syntax error, a token may be where no key was recognised. So the text after a name that sounds
+ * secret is hidden, too, on the same line or on the line below.
  */
 export function maskedLine({ text, secrets, guess }: Source, starts: readonly number[], line: number): string {
   const start = starts[line - 1] ?? 0;
@@ -37,7 +37,7 @@ export function maskedLine({ text, secrets, guess }: Source, starts: readonly nu
   return masked.replace(/:\/\/[^\s/@]*@/g, (userInfo) => `://${"*".repeat(userInfo.length - 4)}@`);
 }
 
-/** The nearest line above that is not empty, if it leaves its value to the following lines. */
+/** The nearest line above that is not empty, if its value is on the following lines. */
 function lineAbove(text: string, starts: readonly number[], line: number): string {
   for (let above = line - 1; above >= 1; above--) {
     const content = text.slice(starts[above - 1], starts[above]).trim();

@@ -1,11 +1,11 @@
 import type { StructOf } from "./kinds.ts";
 import type { LayerKind } from "./layer-kind.ts";
 
-/** The values of one layer, with canonical keys. `null` takes back what lower layers say about a key. */
+/** The values of one layer, with canonical keys. `null` undoes the value of lower layers. */
 export type Patch = { readonly [key: string]: unknown };
 
 /**
- * `high` laid over `low`: structs key by key, everything else (lists and maps too) as a whole. A `null` stays, so that
+ * `high` laid over `low`: structs key by key, everything else (lists and maps, too) as a whole. A `null` stays, so that
  * merging is associative: `merge(a, merge(b, c))` is `merge(merge(a, b), c)`.
  */
 export function merge(low: Patch, high: Patch, struct: StructOf): Patch {
@@ -18,13 +18,13 @@ export function merge(low: Patch, high: Patch, struct: StructOf): Patch {
   return merged;
 }
 
-/** Without the keys that are `null`, and without structs that have no keys left. */
-export function settle(patch: Patch, struct: StructOf): Patch {
+/** Removes the keys that are `null`, and then structs without keys. */
+export function withoutNulls(patch: Patch, struct: StructOf): Patch {
   const settled: Record<string, unknown> = {};
   for (const [name, kind] of Object.entries(struct.keys)) {
     const value = patch[name];
     if (value === undefined || value === null) continue;
-    const inner = kind.kind === "struct" && isPatch(value) ? settle(value, kind) : value;
+    const inner = kind.kind === "struct" && isPatch(value) ? withoutNulls(value, kind) : value;
     if (kind.kind !== "struct" || Object.keys(inner as Patch).length > 0) settled[name] = inner;
   }
   return settled;

@@ -2,7 +2,10 @@ import { Composer, type CST, type Document, isAlias, isMap, isScalar, isSeq, Lex
 import type { Finding } from "./problem.ts";
 import type { Dict, Entry, Span, Tree } from "./tree.ts";
 
-/** Bounds of a YAML layer: far beyond any real config, small enough that a hostile one costs a booting node little. */
+/**
+ * Limits of a YAML layer. They are far beyond any real config, and low enough that a hostile one costs a booting node
+ * little.
+ */
 const LIMITS = {
   characters: 1024 * 1024,
   depth: 32,
@@ -13,7 +16,7 @@ const LIMITS = {
 } as const;
 
 export interface Parsed {
-  /** What could be read; with errors it may be incomplete. `undefined` if there is nothing. */
+  /** The tree, incomplete if there are errors; `undefined` if the text is empty. */
   readonly tree: Tree | undefined;
   readonly findings: readonly Finding[];
 }
@@ -56,7 +59,7 @@ export function parseYaml(text: string): Parsed {
 const NOT_CLOSED = "expected a closing quote, got the end of the text";
 const TOO_DEEP = `expected at most ${LIMITS.depth} levels of nesting, got more`;
 
-/** The first half of parsing, stopped at the limits: the second half needs a stack as deep as the text is nested. */
+/** The first half of parsing, stopped at the limits. The second half needs a stack as deep as the text is nested. */
 function tokenize(text: string): { tokens: CST.Token[]; quote: number; refused?: Parsed } {
   const tokens: CST.Token[] = [];
   const parser = new Parser();
@@ -69,7 +72,7 @@ function tokenize(text: string): { tokens: CST.Token[]; quote: number; refused?:
   };
   for (const word of new Lexer().lex(text)) {
     const start = parser.offset;
-    // yaml tells of a quote that is never closed only where the text ends.
+    // For a quote that is never closed, yaml reports only the end of the text.
     if (/^["']/.test(word)) quote = start;
     for (const token of parser.next(word)) take(token);
     const here = { start, end: start + 1 };
@@ -90,7 +93,7 @@ function refuse(span: Span, message: string): Parsed {
   return { tree: undefined, findings: [{ weight: "error", span, path: "", message }] };
 }
 
-/** What yaml's errors mean to somebody who edits a config; the others speak for themselves. */
+/** Explains yaml's errors to people who edit a config. Errors that are not here need no explanation. */
 const SENTENCES: Readonly<Record<string, [message: string, hint?: string]>> = {
   TAB_AS_INDENT: ["expected spaces at the beginning of the line, got a tab", "YAML is indented with spaces only"],
   BAD_INDENT: ["expected another indentation", "keys of one map begin in the same column"],
@@ -105,13 +108,13 @@ const SENTENCES: Readonly<Record<string, [message: string, hint?: string]>> = {
   MULTIPLE_DOCS: ["expected one YAML document, got several", "remove the line ---"],
 };
 
-/** yaml quotes the source in a few messages, where it may be a secret. */
+/** A few of yaml's messages quote the source, which may contain a secret. */
 function withoutSource(message: string): string {
   const sentence = message.replace(/:? ["'{].*$/s, "").replace(/\.$/, "");
   return sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }
 
-/** Turns yaml's nodes into a Tree: aliases and merge keys (`<<`) resolved, within the limits. */
+/** Turns yaml's nodes into a Tree. Resolves aliases and merge keys (`<<`), within the limits. */
 class Reader {
   private readonly anchors = new Map<string, unknown>();
   private readonly findings: Finding[];

@@ -6,7 +6,7 @@ import type { Leftovers, Observation, Observations, ObservedAccount, ObservedNet
 
 const net = (address: string) => `k3os: { network: { ethernets: { eth0: { addresses: [${address}] } } } }`;
 
-/** A node as an object, on which steps can be applied. */
+/** A node as an object that steps can be applied to. */
 class TestNode implements Observed {
   readonly files = new Map<string, { content: Uint8Array; mode: number; owner: string }>();
   private readonly modules = new Set<string>();

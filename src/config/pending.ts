@@ -6,17 +6,19 @@ import { undoNetwork } from "./steps/no-network.ts";
 import { undoFiles } from "./steps/restore.ts";
 import type { Step, StepName } from "./steps/step.ts";
 
-/** The state of a node, asked only for what the steps need. */
+/** The state of a node. It is read only as far as the steps need it. */
 export interface Observed {
-  /** What the step's kind looks at. */
+  /** Observes what the step's kind needs to know. */
   observe<K extends StepName>(step: Step<K>): Observation<K>;
-  /** What steps have left on the node. */
+  /** What earlier steps left on the node. */
   leftovers<K extends keyof Leftovers>(kind: K): Leftovers[K];
   /** `undefined` if there is no regular file. */
   file(path: string): ObservedFile | undefined;
-  /** The text of a file without what a step wrote there; `undefined` if it is not there. */
+  /** The text of a file before a step wrote it; `undefined` if there was none. */
   original(path: string): string | undefined;
-  /** Whether this very step was applied since the machine was started: for what leaves no trace, such as a command. */
+  /**
+   * Whether this very step was applied since the machine was started. For steps that leave no trace, such as commands.
+   */
   done<K extends StepName>(step: Step<K>): boolean;
 }
 

@@ -4,7 +4,7 @@ import { loadText } from "./testing.ts";
 /** The node that the plans of tests are for. */
 export const FACTS: Facts = { mode: "live", version: "v0.30.0" };
 export const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE me";
-/** What k3s is told on every such node. */
+/** The arguments that k3s gets on every such node. */
 export const SYSTEM = ["--node-label=k3os.io/mode=live", "--node-label=k3os.io/version=v0.30.0"];
 
 /** The plan of a config. */

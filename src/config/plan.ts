@@ -1,4 +1,4 @@
-/** What applying a config would do, as data, in the order in which it is done. */
+/** The plan of a config: the steps that apply it, as data, in order. */
 import { base64, fromUtf8, latin1 } from "./bytes.ts";
 import { isStaticOnly, nameserversOf } from "./network/dns.ts";
 import { keySteps } from "./planning/keys.ts";
@@ -17,14 +17,14 @@ export interface Facts {
   readonly mode: string;
   /** Version of the image. */
   readonly version: string;
-  /** What Kubernetes calls the node, whatever its host name is now. */
+  /** The node's name in Kubernetes. The host name may have changed since. */
   readonly nodeName?: string;
 }
 
-/** Who logs in. */
+/** The user that people log in as. */
 const USER = "rancher";
 
-/** All steps of a config, whether or not they are already done: `pending` leaves those out that are. */
+/** All steps of a config. `pending` leaves out those that are already done. */
 export function plan(config: Config, facts: Facts): readonly Step[] {
   const { k3os = {} } = config;
   const environment = { ...proxyVariables(config), ...k3os.environment };
@@ -51,7 +51,7 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
     ...(k3os.registries === undefined
       ? []
       : [{ phase: "boot", kind: "registries", content: yamlText(k3os.registries) } as const]),
-    // An agent has no place for manifests.
+    // An agent has no directory for manifests.
     ...(k3s.role === "server" ? (k3os.manifests ?? []).map(manifestStep) : []),
     ...fileSteps(config.write_files ?? [], environment),
     ...(Object.keys(environment).length === 0
@@ -85,7 +85,7 @@ function fileSteps(files: readonly ConfigFile[], environment: Readonly<Record<st
     steps.delete(file.path);
     steps.set(file.path, fileStep(file));
   }
-  // Otherwise the file and the variables would undo each other at every run.
+  // Merged into one step. Two steps for the same file would undo each other at every run.
   const own = steps.get(ENVIRONMENT);
   const content = typeof own?.content === "string" ? own.content : fromUtf8(own?.content);
   if (own !== undefined && own.encoding === undefined && content !== undefined) {
@@ -140,14 +140,14 @@ function k3sStep({ k3os = {} }: Config, environment: Readonly<Record<string, str
   };
 }
 
-/** Flags that k3s has dropped become those that took their place; the check of the layer has warned. */
+/** Replaces flags that k3s has dropped by their successors. The check of the layer has warned about them. */
 function withCurrentFlag(arg: string): string {
   const [all = "", flag = ""] = /^--?([\w-]+)(?==|$)/.exec(arg) ?? [];
   const current = REMOVED_FLAGS[flag];
   return current === undefined ? arg : `--${current}${arg.slice(all.length)}`;
 }
 
-/** Splits at white space outside of quotes, as a shell would, without expanding anything. */
+/** Splits at white space outside of quotes, as a shell does, without expanding anything. */
 export function shellWords(text: string): string[] {
   const found = text.match(/(?:[^\s"']|"(?:[^"\\]|\\.)*"|'[^']*'|["'])+/g) ?? [];
   return found.map((word) =>

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { formatProblem, load } from "./index.ts";
 import { loadText } from "./testing.ts";
 
-/** Everything that is told about a file, as a terminal shows it. */
+/** Everything that is reported about a file, as a terminal shows it. */
 function report(text: string, kind: "system" | "cmdline" = "system", name = "config.yaml"): string {
   return load([{ name, kind, text }]).problems.map(formatProblem).join("\n");
 }

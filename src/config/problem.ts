@@ -2,7 +2,7 @@ import type { Span } from "./tree.ts";
 
 export type Severity = "error" | "warning";
 
-/** Something that is wrong with a layer. None of its texts contains a token, a password or another secret. */
+/** Something that is wrong with a layer. Its texts contain no tokens, passwords or other secrets. */
 export interface Problem {
   readonly severity: Severity;
   /** The name of the layer, such as `/run/config/user-data`. */
@@ -16,19 +16,19 @@ export interface Problem {
   /** `expected …, got …`, or another sentence without a full stop. */
   readonly message: string;
   readonly hint?: string;
-  /** The line of the layer, shortened if it is long, and how many characters of it come before the place. */
+  /** The line of the layer, shortened if it is long, and the number of characters in it before the place. */
   readonly excerpt: { readonly text: string; readonly before: number };
 }
 
 /**
- * How a finding weighs:
+ * The weight of a finding:
  * - `error`: the layer cannot be used;
- * - `ignored`: something in it has no effect, which costs a booting node nothing but is an error in strict mode;
- * - `warning`: it works, and probably not as meant.
+ * - `ignored`: something in it has no effect; a node boots nevertheless, but strict mode treats it as an error;
+ * - `warning`: it works, but probably not as intended.
  */
 export type Weight = "error" | "ignored" | "warning";
 
-/** A problem as it is found: the place is an offset, and nothing is known of the layer yet. */
+/** A problem when it is found. Its place is an offset, and its layer is not known yet. */
 export interface Finding {
   readonly weight: Weight;
   readonly span: Span;

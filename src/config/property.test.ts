@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type LayerKind, load, plan, redact, toYaml } from "./index.ts";
 import { readLayer } from "./layer.ts";
-import { merge, type Patch, settle } from "./merge.ts";
+import { merge, type Patch, withoutNulls } from "./merge.ts";
 import { type Config, schema } from "./schema.ts";
 import { loadText } from "./testing.ts";
 
@@ -12,7 +12,7 @@ const line = fc
   .filter((text) => /\S/.test(text) && !/[\p{Cc}\p{Cs}\u2028\u2029\ufeff]/u.test(text));
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 
-/** Layers as the reader leaves them, null included. */
+/** Layers as the reader returns them, with nulls. */
 const patch: fc.Arbitrary<Patch> = fc
   .record({
     hostname: maybe(fc.option(word)),
@@ -64,7 +64,7 @@ describe("merging", () => {
         expect(merge({}, a, schema)).toEqual(a);
         expect(merge(a, {}, schema)).toEqual(a);
         expect(merge(merge(a, b, schema), b, schema)).toEqual(merge(a, b, schema));
-        expect(settle(settle(a, schema), schema)).toEqual(settle(a, schema));
+        expect(withoutNulls(withoutNulls(a, schema), schema)).toEqual(withoutNulls(a, schema));
       }),
     );
   });
@@ -121,7 +121,7 @@ k3os:
     ),
     fc.string({ maxLength: 3 }),
   );
-  /** Cuts a piece out and puts another in, several times. */
+  /** Replaces random pieces of the text, several times. */
   const mutated = (seed: string) =>
     fc.array(fc.tuple(fc.nat(), fc.nat(12), piece), { minLength: 1, maxLength: 6 }).map((edits) =>
       edits.reduce((text, [at, cut, put]) => {
@@ -153,7 +153,7 @@ k3os:
         }
         expect(rejected.length).toBe(problems.some(({ severity }) => severity === "error") ? 1 : 0);
         plan(loaded, { mode: "live", version: "1" });
-        // What is accepted without a word can be written and read again.
+        // A config that is accepted without problems can be written and read again.
         if (problems.length === 0) expect(loadText(toYaml(loaded)).config).toEqual(loaded);
         readLayer(layer);
       }),

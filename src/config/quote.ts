@@ -1,4 +1,4 @@
-/** A word for a POSIX shell, whatever characters it has. */
+/** Quotes any text as one word for a POSIX shell. */
 export function quote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

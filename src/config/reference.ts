@@ -5,7 +5,7 @@ import { schema } from "./schema.ts";
 const BEGIN = "<!-- The keys, from src/config/schema.ts: npm run docs -->";
 const END = "<!-- The end of the keys -->";
 
-/** The page with its table of keys as the schema has it; everything else stays. */
+/** Replaces the table of keys in the page. Everything else stays. */
 export function withReference(page: string): string {
   const begin = page.indexOf(BEGIN);
   const end = page.indexOf(END);
@@ -28,7 +28,7 @@ interface Row {
   readonly kind: Kind;
 }
 
-/** What several parts of the schema share is told where it comes first. */
+/** Parts of the schema that occur several times are described only at the first place. */
 function withoutRepetition(rows: readonly Row[]): Row[] {
   const told = new Set<Kind>();
   return rows.filter(({ kind }) => !told.has(kind) && told.add(kind));

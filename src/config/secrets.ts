@@ -1,4 +1,4 @@
-/** What a key, variable or flag is called whose value nobody else should see. */
+/** Matches names of keys, variables and flags with secret values. */
 export const SECRET_NAME = /token|passw|passphrase|\bpass\b|secret|credential|private.?key|datastore.?endpoint/i;
 
 export const HIDDEN = "(hidden)";
@@ -12,7 +12,7 @@ export function withoutUserInfo(text: string): string {
   return text.replace(/:\/\/[^\s/@]*@/g, `://${HIDDEN}@`);
 }
 
-/** Hides the values of flags that sound like a secret: both `--token=x` and `--token x`, in one word or two. */
+/** Hides the values of flags that sound secret: `--token=x` and `--token x`, in one word or two. */
 export function redactArguments(args: readonly string[]): string[] {
   return args.map((arg, index) => {
     const [all, flag = ""] = /^(--?[\w-]+)[=\s]/.exec(arg) ?? [];

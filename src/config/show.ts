@@ -1,10 +1,13 @@
-/** A config for human eyes. */
+/** Shows a config to people. */
 import type { Kind, StructOf } from "./kinds.ts";
 import { type Config, schema } from "./schema.ts";
 import { HIDDEN, isSecretName, redactArguments, withoutUserInfo } from "./secrets.ts";
 import { yamlText } from "./yaml-text.ts";
 
-/** The config as a config.yaml that loads to the same config. Shows secrets: `redact` first where others read along. */
+/**
+ * The config as a config.yaml that loads to the same config. It contains secrets: call `redact` first if others can see
+ * the result.
+ */
 export function toYaml(config: Config): string {
   return Object.keys(config).length === 0 ? "" : yamlText(config);
 }
@@ -48,7 +51,7 @@ function redactVariables(variables: Readonly<Record<string, string>>): Record<st
   );
 }
 
-/** The config without what concerns only the installer: what a node keeps. */
+/** The config without the keys for the installer: what a node keeps. */
 export function withoutInstall(config: Config): Config {
   const { k3os, ...rest } = config;
   if (k3os === undefined) return config;

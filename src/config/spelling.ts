@@ -1,14 +1,14 @@
 import type { Kind, StructOf } from "./kinds.ts";
 
-/** `sshAuthorizedKeys`, `ssh_authorized_keys`, `SSHAuthorizedKeys` and `sshauthorizedkeys` are one name. */
+/** `sshAuthorizedKeys`, `ssh_authorized_keys`, `SSHAuthorizedKeys` and `sshauthorizedkeys` are the same name. */
 export function squash(name: string): string {
   return name.replace(/[_-]/g, "").toLowerCase();
 }
 
-/** Words below `k3os.` on the kernel's command line that tell the boot where to go, and are no config. */
+/** Words below `k3os.` on the kernel's command line that control the boot and are not config. */
 export const BOOT_WORDS: ReadonlySet<string> = new Set(["mode", "fallback_mode", "debug", "dev", "root"]);
 
-/** The spellings under which each struct knows its keys, squashed. */
+/** The canonical keys of each struct, by squashed spelling. */
 const tables = new WeakMap<StructOf, Map<string, string>>();
 
 function tableOf(struct: StructOf): Map<string, string> {
@@ -25,12 +25,12 @@ function tableOf(struct: StructOf): Map<string, string> {
   return table;
 }
 
-/** The canonical name of a key however it is spelled, or `undefined` if the struct has no such key. */
+/** The canonical name of a key in any spelling; `undefined` if the struct has no such key. */
 export function canonical(struct: StructOf, key: string): string | undefined {
   return tableOf(struct).get(squash(key));
 }
 
-/** Patterns for the spellings of a key beside its own: what people write of all that `canonical` takes. */
+/** Patterns for the other spellings of a key that people use. `canonical` accepts more. */
 export function spellings(struct: StructOf, name: string): string[] {
   const kind = struct.keys[name];
   const singular = name.replace(/s$/, "");
@@ -44,7 +44,7 @@ export function spellings(struct: StructOf, name: string): string[] {
   });
 }
 
-/** The key of the struct that somebody probably meant. */
+/** The key of the struct that was probably meant. */
 export function nearest(struct: StructOf, key: string): string | undefined {
   const wanted = squash(key);
   let best: string | undefined;
@@ -59,7 +59,7 @@ export function nearest(struct: StructOf, key: string): string | undefined {
   return best;
 }
 
-/** Where else in the schema a key of this name lives, such as `k3os.token` for `token`. */
+/** Another place in the schema that has this key, such as `k3os.token` for `token`. */
 export function elsewhere(root: StructOf, key: string): string | undefined {
   const here = canonical(root, key);
   if (here !== undefined) return here;
@@ -71,7 +71,7 @@ export function elsewhere(root: StructOf, key: string): string | undefined {
 }
 
 /**
- * A path as `provenance` has it, however its keys are spelled, and cut off where the value is merged as a whole:
+ * The path of a key as in `provenance`, from any spelling, cut off where values are merged as a whole:
  * `k3os.label.zone` is `k3os.labels`. `undefined` if there is no such key.
  */
 export function canonicalPath(root: StructOf, path: string): string | undefined {
@@ -87,7 +87,7 @@ export function canonicalPath(root: StructOf, path: string): string | undefined 
   return names.join(".");
 }
 
-/** How many letters differ, are missing, superfluous or swapped; `limit` if that many or more. */
+/** How many letters differ, are missing, superfluous or swapped. Counts no further than `limit`. */
 export function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;
   let before: number[] = [];

@@ -1,27 +1,27 @@
-/** Shorthands of the tests. */
+/** Test support: shorthands. */
 import { type Layer, type LayerKind, type Loaded, type LoadOptions, load } from "./index.ts";
 import type { Kind } from "./kinds.ts";
 import { manifest } from "./schema/manifest.ts";
 import { schema } from "./schema.ts";
 
-/** What one file loads to. */
+/** Loads one file. */
 export function loadText(text: string, kind: LayerKind = "system", options: LoadOptions = {}): Loaded {
   return load([{ name: "config.yaml", kind, text }], options);
 }
 
-/** What files load to that are laid over each other, the lowest first. */
+/** Loads files that are laid over each other, the lowest first. */
 export function loadAll(...texts: readonly (string | Layer)[]): Loaded {
   return load(
     texts.map((text, index) => (typeof text === "string" ? { name: `layer-${index}`, kind: "system", text } : text)),
   );
 }
 
-/** Problems as `severity path: message`. */
+/** The problems as `severity path: message`. */
 export function told({ problems }: Loaded): string[] {
   return problems.map(({ severity, path, message }) => `${severity} ${path}: ${message}`);
 }
 
-/** Every key with its path, those of list items too. */
+/** Every key with its path, including those of list items. */
 export function* keys(kind: Kind, path: string): Generator<[path: string, kind: Kind]> {
   if (path !== "") yield [path, kind];
   if (kind.kind === "list") yield* keys(kind.item, `${path}[]`);
@@ -32,7 +32,7 @@ export function* keys(kind: Kind, path: string): Generator<[path: string, kind: 
   }
 }
 
-/** A file in which `example` is the value at `path`, and list items have what they need. */
+/** A file in which `example` is the value at `path`, and list items have their required keys. */
 export function fileWith(path: string, example: string): string {
   const names = path.split(/(\[\])?\./).filter((name) => name !== undefined);
   return wrap(

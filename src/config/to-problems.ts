@@ -1,7 +1,7 @@
 import { maskedLine, type Source } from "./mask.ts";
 import type { Finding, Problem, Severity, Weight } from "./problem.ts";
 
-/** At most this many problems are told per layer: a file that is no config at all should not flood the console. */
+/** The maximum of problems that are reported per layer. A file that is no config should not flood the console. */
 const MAX_PROBLEMS = 50;
 
 /** Turns findings into problems of a layer, in the order of the text. */
@@ -50,7 +50,7 @@ export function locate(starts: readonly number[], offset: number): Position {
 
 const WIDTH = 100;
 
-/** At most WIDTH characters of the line with the column among them: a kernel command line can be long. */
+/** At most WIDTH characters of the line around the column, because a kernel command line can be long. */
 function excerptOf(line: string, column: number): Problem["excerpt"] {
   const at = column - 1;
   const from = at <= WIDTH * 0.8 ? 0 : Math.floor(at - WIDTH * 0.6);

@@ -1,8 +1,8 @@
 /**
- * What every kind of layer is read into: keys and values as they were written, each with its place in the text.
+ * Every kind of layer is read into this tree: keys and values as they were written, each with its place in the text.
  *
  * Nothing is interpreted here. `0644`, `1.10` and `yes` stay the words that the user typed, because only the schema
- * knows whether a mode, a version or a truth value is wanted.
+ * knows whether a mode, a version or a truth value is expected.
  */
 export type Tree = Scalar | List | Dict;
 
@@ -15,7 +15,7 @@ export interface Span {
 export interface Scalar {
   readonly type: "scalar";
   readonly text: string;
-  /** Written without quotes, so that `null` and an empty value can mean "nothing". */
+  /** Written without quotes. Only then can `null` and an empty value mean "nothing". */
   readonly plain: boolean;
   /** Marked `!!binary`: the text is base64. */
   readonly binary?: boolean;
@@ -45,7 +45,7 @@ export function scalar(text: string, span: Span, plain = false): Scalar {
   return { type: "scalar", text, plain, span };
 }
 
-/** Whether this is YAML's null: an empty value, `~` or `null`, not in quotes. */
+/** Whether this is YAML's null: an empty value, `~` or `null`, without quotes. */
 export function isNothing(tree: Tree): boolean {
   return tree.type === "scalar" && tree.plain && /^(~|null|Null|NULL)?$/.test(tree.text);
 }

@@ -1,4 +1,4 @@
-/** What the values of a config may look like. Each check says what it expects, and the way out where one is known. */
+/** Checks of config values. Each states what it expects, and a hint where one is known. */
 
 import { CLOUD_NAMES } from "./clouds.ts";
 import type { Check, Complaint } from "./kinds.ts";
@@ -26,7 +26,7 @@ export function all(...checks: readonly Check[]): Check {
 
 const oneLine = like(/^[^\n\r\0]*$/, "text on one line");
 
-// A name longer than 64 is refused by the kernel.
+// The kernel refuses names longer than 64.
 export const hostname: Check = (text) => {
   const expected = "a host name";
   if (text.length > 64) return { expected: `${expected} of at most 64 characters`, got: `${text.length}` };
@@ -67,7 +67,7 @@ export const permissions = like(/^(0o?)?[0-7]{3,4}$/, "permissions in octal", 's
 
 export const owner = like(/^[\w.-]+(:[\w.-]*)?$/, "an owner as chown takes it", "such as `rancher` or `root:root`");
 
-/** How the content of a file is encoded, by every name that cloud-init and old k3OS know. */
+/** The encodings of a file's content, by every name in cloud-init and old k3OS. */
 export const ENCODINGS: Readonly<Record<string, readonly ("base64" | "gzip")[]>> = {
   "": [],
   "text/plain": [],
@@ -101,7 +101,7 @@ export const serverUrl = like(
   "such as https://10.0.0.1:6443",
 );
 
-/** Flags that k3s had when k3OS was last released, and what does the same today. */
+/** Flags that k3s had when k3OS was last released, and their successors. */
 export const REMOVED_FLAGS: Readonly<Record<string, string>> = { "no-deploy": "disable", "cluster-secret": "token" };
 
 export const k3sArgument: Check = (text) => {
@@ -119,7 +119,7 @@ export const k3sArgument: Check = (text) => {
   return { weight: "warning", expected: "one argument", hint, ...(got && { got }) };
 };
 
-/** Whether an entry of k3s_args holds a flag and its value, or a role and flags, with spaces between them. */
+/** Whether an entry of k3s_args holds several words: a flag and its value, or a role and flags. */
 export function splitsIntoWords(text: string): boolean {
   return /^(--?[A-Za-z0-9-]+|server|agent)\s/.test(text);
 }
@@ -220,7 +220,7 @@ export const hostOrIp: Check = (text) =>
 
 const DATA_SOURCES = new RegExp(`^(cdrom|${CLOUD_NAMES.join("|")}|file=/.+)$`);
 
-/** A source that this version does not know is passed over: the others may still answer. */
+/** A source that this version does not know is only ignored, because the others may still answer. */
 export const dataSource: Check = (text) => {
   if (DATA_SOURCES.test(text)) return undefined;
   const hint = `cdrom, file=/path, ${CLOUD_NAMES.slice(0, -1).join(", ")} or ${CLOUD_NAMES.at(-1)}`;

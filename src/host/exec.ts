@@ -2,7 +2,7 @@ import { concat } from "../formats/bytes.ts";
 import type { ExecOptions, ExecResult, Host } from "./host.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
-/** `exec` of every host: a program that is spawned and whose output is kept. */
+/** `exec` of every host, by `spawn`: collects the output of the program. */
 export async function execBy(
   spawn: Host["spawn"],
   argv: readonly string[],

@@ -5,13 +5,13 @@ export interface HostCase {
   readonly name: string;
   /** The case runs programs of a real machine (`sh`, `cat`): not for the memory host. */
   readonly programs?: boolean;
-  /** What `sh` does in this case on the memory host, which has no shell. */
+  /** The memory host has no shell. This is what `sh` does there in this case. */
   readonly sh?: Program;
   /** Throws when the host misbehaves. `dir` is an empty directory. */
   run(host: Host, dir: string): void | Promise<void>;
 }
 
-/** What every host must do, whatever it stands on. Plain functions, so that they run under QuickJS, too. */
+/** What every host must do. Plain functions, so that they run under QuickJS, too. */
 export const hostCases: readonly HostCase[] = [
   {
     name: "reads back what it wrote, as text and as bytes",
@@ -352,7 +352,7 @@ export const hostCases: readonly HostCase[] = [
   },
 ];
 
-/** Cases of QuickJS alone. */
+/** Cases for QuickJS only. */
 export const quickjsCases: readonly HostCase[] = [
   {
     name: "sleeps while a program runs that says nothing",
@@ -366,7 +366,7 @@ export const quickjsCases: readonly HostCase[] = [
   },
 ];
 
-/** How the memory host's `sh` learns that its first output arrived. */
+/** Tells the memory host's `sh` that its first output arrived. */
 let asked = () => {};
 
 function textOf(chunks: readonly Uint8Array[]): string {

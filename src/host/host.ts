@@ -1,9 +1,10 @@
 /**
- * The door to the world. Whatever reads or changes files, runs programs or asks the time does it through a `Host`:
- * `node.ts` on the workstation, `quickjs.ts` on the node, `memory.ts` in tests. One suite of cases runs over all three.
+ * The interface to the outside world. Everything that reads or changes files, runs programs or asks the time does it
+ * through a `Host`: `node.ts` on the workstation, `quickjs.ts` on the node, `memory.ts` in tests. One suite of cases
+ * runs over all three.
  *
- * File calls are synchronous, because neither QuickJS nor a boot has anything better to do meanwhile; `exec` is not,
- * so that programs can run side by side. Failures of the operating system are thrown as `HostError`.
+ * File calls are synchronous, because neither QuickJS nor a boot has anything else to do meanwhile. `exec` is
+ * asynchronous, so that programs can run side by side. Failures of the operating system are thrown as `HostError`.
  */
 export interface Host {
   /** The environment of this process. */
@@ -14,10 +15,10 @@ export interface Host {
   /** The whole file as UTF-8. */
   readText(path: string): string;
   /**
-   * Replaces a file as a whole: a reader, and a machine that loses power, sees the old content or the new one. Written
-   * beside the target, synced (but for places that a power cut empties anyway), renamed. The file has the mode that is
-   * asked for, and never more than that, not even for a moment; else an existing one keeps its own, and a new one has
-   * 0644. Parent directories must exist.
+   * Replaces a file as a whole: after a power cut, and for any reader, it has either the old content or the new one.
+   * The new content is written beside the target, synced (except in memory file systems) and renamed. With `mode`, the
+   * file never has more permissions than these, not even for a moment. Otherwise an existing file keeps its mode, and a
+   * new one gets 0644. Parent directories must exist.
    */
   write(path: string, data: string | Uint8Array, options?: { readonly mode?: number }): void;
   /** Writes into an existing file without replacing it: for `/proc`, `/sys` and devices. */
@@ -29,26 +30,27 @@ export interface Host {
   /** Names in a directory, sorted, without `.` and `..`. */
   list(path: string): string[];
   /**
-   * Makes a directory and its parents; nothing happens if it exists. `mode` is that of the last one, 0755 if not given.
+   * Makes a directory and its parents. Does nothing if it exists. `mode` is that of the last directory; 0755 by
+   * default.
    */
   mkdir(path: string, options?: { readonly mode?: number }): void;
-  /** Removes a file, link or whole tree; nothing happens if there is none. */
+  /** Removes a file, link or whole tree. Does nothing if there is none. */
   remove(path: string): void;
   rename(from: string, to: string): void;
   /** Makes or atomically replaces a symbolic link. */
   symlink(target: string, path: string): void;
   readLink(path: string): string;
   chmod(path: string, mode: number): void;
-  /** `owner` as chown(1) takes it: `user`, `user:group`, numbers. */
+  /** `owner` as in chown(1): `user`, `user:group`, numbers. */
   chown(path: string, owner: string): void;
 
   /**
-   * Runs a program to its end. `argv[0]` is looked up in PATH. A status other than 0 is no error here (see `run`);
-   * a program that cannot be started has status 127. On a timeout it is killed and the status is 124.
+   * Runs a program to its end. `argv[0]` is looked up in PATH. A status other than 0 is no error here (see `run`). A
+   * program that cannot be started has status 127. On a timeout it is killed and the status is 124.
    */
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /**
-   * Starts a program and hands its output over while it runs: for programs that run long or write much. Statuses, PATH
+   * Starts a program and passes on its output while it runs: for programs that run long or write much. Statuses, PATH
    * and the timeout are those of `exec`. Throws a `HostError` if the system has no room for another process.
    */
   spawn(argv: readonly string[], options?: SpawnOptions): Child;
@@ -58,7 +60,7 @@ export interface Host {
 
   /** Milliseconds since 1970. */
   now(): number;
-  /** Milliseconds of a clock that never jumps, from an arbitrary start. */
+  /** Milliseconds of a clock that never jumps. Its start is arbitrary. */
   monotonic(): number;
   sleep(milliseconds: number): Promise<void>;
 }
@@ -83,7 +85,7 @@ interface ProgramOptions {
 }
 
 export interface ExecOptions extends ProgramOptions {
-  /** Let the program write to this process's own stdout and stderr; both are empty in the result. */
+  /** Let the program write to this process's own stdout and stderr. Both are empty in the result. */
   readonly inherit?: boolean;
 }
 
@@ -94,7 +96,7 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
-/** Receives a piece of output: at most 64 KiB, cut anywhere, also inside a character. */
+/** Receives a piece of output: at most 64 KiB, cut anywhere, even inside a character. */
 export type OnChunk = (chunk: Uint8Array) => void;
 
 export interface SpawnOptions extends ProgramOptions {
@@ -107,12 +109,12 @@ export interface SpawnOptions extends ProgramOptions {
 /** A program that was started. */
 export interface Child {
   /**
-   * The status, once the program has ended and everything that it wrote was handed over. What others write that it left
-   * in the background is not waited for. Rejects with the error of `onChunk` or `onErrorChunk` if one throws, which
-   * kills the program.
+   * The status, once the program has ended and all of its output was passed on. Output of processes that it left in the
+   * background is not waited for. If `onChunk` or `onErrorChunk` throws, the program is killed, and this rejects with
+   * that error.
    */
   readonly ended: Promise<number>;
-  /** Sends a signal to the program, SIGTERM by default; nothing happens once it has ended. Its children get none. */
+  /** Sends a signal to the program, SIGTERM by default. Does nothing once it has ended. Its children get no signal. */
   kill(signal?: "SIGTERM" | "SIGKILL"): void;
 }
 

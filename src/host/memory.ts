@@ -2,7 +2,7 @@ import { execBy } from "./exec.ts";
 import type { Child, ExecResult, FileStat, Host, HostErrorCode, SpawnOptions } from "./host.ts";
 import { HostError } from "./host.ts";
 
-/** What a program of a test does. Its result may hold output; what it gives to `write` is handed over at once. */
+/** A program of a test. Its result may hold output. Output given to `write` is passed on at once. */
 export type Program = (
   argv: readonly string[],
   options: SpawnOptions,
@@ -10,9 +10,9 @@ export type Program = (
 ) => Partial<ExecResult> | Promise<Partial<ExecResult>>;
 
 export interface MemoryHostOptions {
-  /** Files by path; their directories are made. A text becomes a file of mode 0644. */
+  /** Files by path. Their directories are made. A text becomes a file of mode 0644. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
-  /** What programs do, by their names. One that is missing here does not exist: status 127. They have no timeouts. */
+  /** Programs by name. Any other program does not exist: status 127. They have no timeouts. */
   readonly programs?: Readonly<Record<string, Program>>;
   readonly env?: Readonly<Record<string, string>>;
   /** Where the clock starts, in milliseconds since 1970. It moves only by `sleep`. */
@@ -241,7 +241,7 @@ function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
-/** Numbers as they are; `root` is 0 and every other name the first ordinary account. */
+/** Numbers stay. `root` is 0, and every other name is the first ordinary account. */
 function accountNumber(name: string): number {
   if (/^\d+$/.test(name)) return Number(name);
   return name === "root" ? 0 : 1000;

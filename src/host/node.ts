@@ -94,7 +94,7 @@ function statOf(path: string): FileStat | undefined {
 
 function makeDirectory(path: string, mode: number): void {
   if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-  // Not Node's own `recursive`, which never ends where the kernel lets nobody make anything (/proc).
+  // Not Node's own `recursive`: it never returns where the kernel refuses every directory (/proc).
   if (dirname(path) !== path) makeDirectory(dirname(path), 0o755);
   fs.mkdirSync(path, { mode });
   fs.chmodSync(path, mode);
@@ -165,19 +165,19 @@ function spawn(argv: readonly string[], options: SpawnOptions = {}): Child {
       if (onErrorChunk) deliver(new TextEncoder().encode(error.message), onErrorChunk);
       resolve(127);
     });
-    // Node reads whatever the pipes hold between a timer and an immediate.
+    // Between a timer and an immediate, Node reads everything that the pipes hold.
     child.once("exit", () => setTimeout(() => setImmediate(closePipes, child), 0));
     child.once("close", (code, signal) => {
       resolve(timedOut ? 124 : (code ?? 128 + (signal ? constants.signals[signal] : 0)));
     });
   }).finally(() => clearTimeout(timer));
-  // A program need not read its input.
+  // A program may end without reading its input.
   child.stdin?.on("error", () => {});
   child.stdin?.end(options.input ?? "");
   return { ended, kill: (signal) => void child.kill(signal) };
 }
 
-/** Another process may keep the pipes of a program open that has ended: nobody waits for what it writes. */
+/** Another process may keep the pipes open after the program has ended. Its output is not waited for. */
 function closePipes({ stdout, stderr }: ChildProcess): void {
   stdout?.destroy();
   stderr?.destroy();

@@ -25,8 +25,8 @@ const ON_FILES = [
 ] as const;
 
 /**
- * The same host, but calls fail as `fault` says for which `fails` is true. It is given the call, and how many came before it that could
- * have failed in this way.
+ * The same host, but calls for which `fails` is true fail in the way of `fault`. `fails` gets the call, and the number
+ * of calls before it that could have failed in this way.
  */
 export function withFaults(inner: Host, fault: Fault, fails: (call: Call, index: number) => boolean): FaultyHost {
   const calls: Call[] = [];

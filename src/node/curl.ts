@@ -1,12 +1,12 @@
 import { withoutUserInfo } from "../config/secrets.ts";
 import { K3osError } from "../errors.ts";
 
-/** A value in a file for curl's `--config`, by which URLs with passwords in them stay out of what `ps` shows. */
+/** Quotes a value for curl's `--config` file. A URL with a password in such a file does not appear in `ps`. */
 export function curlQuoted(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }
 
-/** Why curl could not fetch `url`, from what it wrote. */
+/** Why curl could not fetch `url`, taken from its stderr. */
 export function curlFailure(url: string, { status, stderr }: { status: number; stderr: string }): K3osError {
   const last = stderr.trim().split("\n").at(-1) ?? "";
   const reason = last.replace(/^curl: \(\d+\) /, "") || `curl ended with status ${status}`;

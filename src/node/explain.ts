@@ -1,10 +1,10 @@
 import { K3osError } from "../errors.ts";
 import { type Host, HostError, type HostErrorCode } from "../host/host.ts";
 
-/** What the machine is to blame for, and no caller. */
+/** Errors that are the machine's fault and not the caller's. */
 const FULL_OR_BROKEN: readonly HostErrorCode[] = ["ENOSPC", "EIO", "EROFS"];
 
-/** Tells on stderr what went wrong, and returns the exit status: 2 for a command line that was not understood, else 1. */
+/** Prints on stderr what went wrong and returns the exit status: 2 for a usage error, else 1. */
 export function explain(host: Host, error: unknown): number {
   if (error instanceof HostError && error.code === "EACCES") {
     host.warn(`k3os: ${error.path} is for root only\nTry it with sudo.\n`);

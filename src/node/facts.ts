@@ -3,7 +3,7 @@ import type { Host } from "../host/host.ts";
 import { readNodeName } from "./node-name.ts";
 import { RUN } from "./places.ts";
 
-/** Mode and version of the running system, and the name that Kubernetes knows the node by, once it has one. */
+/** Mode and version of the running system, and the node's name in Kubernetes once it has one. */
 export function readFacts(host: Host): Facts {
   const { version } = JSON.parse(host.readText("/usr/share/k3os/image.json")) as { version: string };
   const nodeName = readNodeName(host);

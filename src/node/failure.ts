@@ -1,29 +1,29 @@
 import { K3osError } from "../errors.ts";
 import { HostError } from "../host/host.ts";
 
-/** A part of the node's work that did not succeed. The other parts were done all the same. */
+/** A part of the node's work that failed. The other parts were done nevertheless. */
 export interface Failure {
-  /** What was to be done, without secrets. */
+  /** What should have been done, without secrets. */
   readonly step: string;
   readonly reason: string;
-  /** Set for a stage of the boot, which nothing repeats before the next boot. */
+  /** Set for a stage of the boot. Nothing repeats it before the next boot. */
   readonly boot?: true;
 }
 
-/** Takes a failure that costs only a part of the work. */
+/** Takes a failure that affects only a part of the work. */
 export type OnFailure = (error: unknown) => void;
 
-/** For callers who do not go on after a failure. */
+/** An `OnFailure` for callers that stop at the first failure. */
 export function rethrow(error: unknown): never {
   throw error;
 }
 
-/** The sentence to tell people about something that was thrown. Errors that nobody expected keep their type. */
+/** The message of something that was thrown, for people. Unexpected errors keep their type. */
 export function reasonOf(error: unknown): string {
   return error instanceof K3osError || error instanceof HostError ? error.message : String(error);
 }
 
-/** Starts all tasks in their order, whatever fails, and waits for them. Throws afterwards what failed, as one error. */
+/** Starts all tasks in order and waits for all of them. Then throws every failure as one error. */
 export async function doAll(tasks: readonly (() => unknown)[]): Promise<void> {
   const results = await Promise.allSettled(tasks.map(async (task) => task()));
   throwAll(results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));

@@ -2,14 +2,14 @@ import type { Host } from "../host/host.ts";
 import { curlFailure, curlQuoted } from "./curl.ts";
 import { watch } from "./watch.ts";
 
-/** Whether a place that a user gives is a URL to fetch from, and not a path. */
+/** Whether a place given by the user is a URL. Otherwise it is a path. */
 export function isUrl(place: string): boolean {
   return /^(https?|ftp|tftp):\/\//.test(place);
 }
 
 /**
- * Fetches `url` into the file `path`. A server that does not answer yet is asked again for some seconds, because a
- * network may just be coming up; one that refuses is not.
+ * Fetches `url` into the file `path`. Retries for some seconds if the server does not answer, because the network may
+ * just be coming up. Does not retry if the server refuses.
  */
 export async function fetchFile(
   host: Host,

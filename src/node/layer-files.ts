@@ -11,7 +11,7 @@ export type OnUnreadable = (layer: string, error: unknown) => void;
 
 const giveUp: OnUnreadable = (_, error) => rethrow(error);
 
-/** The layers that are there before any data source is asked. */
+/** The layers that exist before any data source is asked. */
 export function localLayers(host: Host, onUnreadable = giveUp): Layer[] {
   const read = (path: string, kind: LayerKind) => readLayer(host, path, kind, onUnreadable);
   return [
@@ -44,7 +44,7 @@ function dropIns(host: Host, onUnreadable: OnUnreadable): string[] {
   }
 }
 
-/** A list with the layer, or an empty one if there is no such file. */
+/** The layer as a list of one; an empty list if the file does not exist. */
 function readLayer(host: Host, path: string, kind: LayerKind, onUnreadable: OnUnreadable): Layer[] {
   try {
     if (host.stat(path)?.type !== "file") return [];

@@ -6,7 +6,7 @@ export interface Mounted {
   readonly target: string;
 }
 
-/** What is mounted, in the order in which it was (proc_pid_mounts(5)). */
+/** What is mounted, in mount order (proc_pid_mounts(5)). */
 export function readMounts(host: Host): Mounted[] {
   const lines = host.readText("/proc/mounts").trim().split("\n");
   return lines.map((line) => {
@@ -20,7 +20,7 @@ export function isMounted(host: Host, path: string): boolean {
   return readMounts(host).some(({ target }) => target === path);
 }
 
-/** Spaces and the like are octal in the mount tables of the kernel. */
+/** Undoes the kernel's octal escapes of spaces and the like in mount tables. */
 export function unquoted(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
 }

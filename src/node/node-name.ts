@@ -10,8 +10,8 @@ export function readNodeName(host: Host): string | undefined {
 }
 
 /**
- * Returns the name under which Kubernetes knows this node: its host name at the first boot. Another host name later does not make
- * another node of it (rancher/k3os#159).
+ * Returns the name under which Kubernetes knows this node: its host name at the first boot. A later change of the host
+ * name does not make it another node (rancher/k3os#159).
  */
 export function ensureNodeName(host: Host, hostname: string): string {
   const known = readNodeName(host);

@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 
-/** Whether services run, or are being started: before that, whoever links one in need not start it. */
+/** Whether services run or are being started. Before that, an enabled service need not be started explicitly. */
 export function servicesRun(host: Host): boolean {
   return host.stat("/run/openrc/softlevel") !== undefined;
 }
@@ -15,13 +15,13 @@ export function isEnabled(host: Host, service: string): boolean {
   return host.stat(linkOf(service)) !== undefined;
 }
 
-/** Has a service started at boot. One that is not in /etc/init.d is taken from `script`. */
+/** Makes OpenRC start a service at boot. A service that is not in /etc/init.d is taken from `script`. */
 export function enableService(host: Host, service: string, script?: string): void {
   if (script !== undefined) host.symlink(script, `/etc/init.d/${service}`);
   host.symlink(`/etc/init.d/${service}`, linkOf(service));
 }
 
-/** Has a service not started at boot any more. */
+/** Stops OpenRC from starting a service at boot. */
 export function disableService(host: Host, service: string): void {
   host.remove(linkOf(service));
 }

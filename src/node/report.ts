@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 import { doAll, type Failure } from "./failure.ts";
 import { RUN } from "./places.ts";
 
-/** What `k3os status` and the login prompt repeat of the last apply, and of the boot. */
+/** What the last apply and the boot reported, for `k3os status` and the login prompt. */
 const REPORT = `${RUN}/report.json`;
 const ISSUE = "/etc/issue.d/50-config.issue";
 
@@ -13,7 +13,10 @@ export interface Report {
   readonly failures: readonly Failure[];
 }
 
-/** Tells on the console what is wrong, and keeps it for those who come later. Failures of the boot were told when they happened. */
+/**
+ * Reports what is wrong on the console, and saves it for `k3os status`. Failures of the boot were printed when they
+ * happened.
+ */
 export async function report(host: Host, problems: readonly Problem[], failures: readonly Failure[]): Promise<void> {
   const news = textOf(
     problems,
@@ -26,7 +29,7 @@ export async function report(host: Host, problems: readonly Problem[], failures:
   ]);
 }
 
-/** The failures of this boot, which are reported until the next one, whatever is applied. */
+/** The failures of this boot. They are reported until the next boot, whatever is applied. */
 export function bootFailures(host: Host): Failure[] {
   return lastReport(host).failures.filter(({ boot }) => boot);
 }
@@ -51,6 +54,6 @@ function showAtLogin(host: Host, text: string): void {
     return;
   }
   host.mkdir("/etc/issue.d");
-  // agetty expands backslashes.
+  // agetty interprets backslashes.
   host.write(ISSUE, `${text.replaceAll("\\", "\\\\")}\n`);
 }

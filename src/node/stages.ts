@@ -5,10 +5,10 @@ import { type Failure, reasonOf } from "./failure.ts";
 import { logToKernel } from "./kernel-log.ts";
 import { RUN } from "./places.ts";
 
-/** A JSON object a line. Format: docs/architecture.md, "What a node tells about its boot". */
+/** One JSON object per line. Format: docs/architecture.md, "What a node tells about its boot". */
 const BOOT_JSON = `${RUN}/boot.json`;
 
-/** What fails if boot.json cannot be written. */
+/** The step that a failure to write boot.json is reported as. */
 const NOTES = "notes of the boot";
 
 /** The program that a stage is part of: `init()` in the initrd or `boot()` in the root. */
@@ -27,7 +27,7 @@ export interface Stage {
 
 /** What a failure of a stage means. */
 export type Policy =
-  /** The failure is collected and told, and the boot goes on without what the stage would have done. */
+  /** The failure is collected and reported. The boot goes on without what the stage would have done. */
   | { readonly mayFail: true }
   /** The boot ends with the failure; `hint` is the way out. */
   | { readonly mayFail: false; readonly hint: string };
@@ -44,11 +44,13 @@ export interface Stages {
     work: () => Result | Promise<Result>,
   ): Promise<Result | undefined>;
   stage<Result>(name: string, policy: Policy, work: () => Result | Promise<Result>): Promise<Result>;
-  /** Notes that the boot has come to a point: `init`, `root`, `modules`, `config`. */
+  /** Notes that the boot has reached a point: `init`, `root`, `modules`, `config`. */
   reached(mark: string): void;
 }
 
-/** The stages of one of the two programs of a boot. Their notes outlive the change of root, because `/run` moves along. */
+/**
+ * The stages of one of the two programs of a boot. Their notes survive the change of root, because `/run` moves along.
+ */
 export function stagesOf(host: Host, part: Part): Stages {
   const failures: Failure[] = [];
 
@@ -66,7 +68,7 @@ export function stagesOf(host: Host, part: Part): Stages {
       if (stages.debug)
         logToKernel(host, `${stage} ${duration_s === undefined ? "at" : `took ${duration_s} s, until`} ${uptime_s} s`);
     } catch (error) {
-      // Once: what fails for one note fails for most.
+      // Only once: if one note cannot be written, most cannot.
       if (!failures.some(({ step }) => step === NOTES)) fail(NOTES, reasonOf(error));
     }
   }
@@ -93,7 +95,7 @@ export function stagesOf(host: Host, part: Part): Stages {
   return stages;
 }
 
-/** An error that ends the boot: one sentence and a way out, whatever it was that failed. */
+/** An error that ends the boot: one sentence and a hint, whatever was thrown. */
 export function bootError(stage: string, error: unknown, hint: string): K3osError {
   if (error instanceof K3osError && error.hint !== undefined) return error;
   return new K3osError("machine", `${stage}: ${reasonOf(error)}`, { hint, cause: error });

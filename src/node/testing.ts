@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, vi } from "vitest";
 import type { ExecOptions } from "../host/host.ts";
 
-/** The lines that a test of this file has printed so far. They go nowhere else. */
+/** The lines that a test has printed so far. They are not shown. */
 export function catchPrinted(): string[] {
   const lines: string[] = [];
   beforeEach(() => {
@@ -12,7 +12,7 @@ export function catchPrinted(): string[] {
   return lines;
 }
 
-/** The URL that curl is given by its configuration, where `ps` does not see it; empty if there is none. */
+/** The URL in curl's configuration, which `ps` does not show; empty if there is none. */
 export function askedFor({ input = "" }: ExecOptions): string {
   return /^url = "(.*)"\n$/.exec(String(input))?.[1] ?? "";
 }

@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 
-/** Waits for `work`, and tells meanwhile how large the file `path` has become. */
+/** Waits for `work`, and meanwhile reports how large the file `path` has become. */
 export async function watch<T>(
   host: Host,
   work: Promise<T>,

@@ -1,6 +1,9 @@
 import type { Readable } from "node:stream";
 
-/** Calls `receive` with each line of a stream. A line also ends at a carriage return, as programs redraw their progress. */
+/**
+ * Calls `receive` with each line of a stream. A carriage return also ends a line, because programs redraw their
+ * progress with it.
+ */
 export function eachLine(stream: Readable, receive: (line: string) => void): void {
   let rest = "";
   stream.setEncoding("utf8").on("data", (text: string) => {

@@ -14,7 +14,7 @@ const { qemu: virtual, serialConsole } = ARCHITECTURE;
 
 export interface AccelChoice {
   readonly accel: Accel;
-  /** For the user: why not the fast one. */
+  /** Why hardware virtualisation is not used, for the user. */
   readonly note?: string;
 }
 
@@ -49,7 +49,7 @@ export async function chooseAccel(options: AccelOptions): Promise<AccelChoice> {
   return choice;
 }
 
-/** For a user who asks for hardware virtualisation. It is not tried out; only a missing permission is told. */
+/** For a user who asks for hardware virtualisation. It is not tested; only a missing permission is an error. */
 export function requireKvm(device = "/dev/kvm"): AccelChoice {
   if (usable(device)) return { accel: "kvm" };
   throw new K3osError("host", `Hardware virtualisation was asked for, but ${device} cannot be used.`, {

@@ -8,8 +8,8 @@ export interface Claim {
 }
 
 /**
- * Claims a machine for this process. A claim ends with its holder, however that ends, so nothing has to be cleaned up
- * after a crash. Throws `busy` when another process holds it.
+ * Claims a machine for this process. A claim ends with the process that holds it, even after a crash, so nothing has to
+ * be cleaned up. Throws `busy` when another process holds it.
  */
 export function claim(path: string, name: string): Claim {
   const own = `${path}.${process.pid}`;

@@ -5,7 +5,7 @@ import { SMALLEST_DISK_MIB } from "../image/disk.ts";
 import { runCommand } from "../process/run.ts";
 import { commandFor } from "./name.ts";
 
-/** The disk that a machine keeps over its boots. */
+/** The disk that a machine keeps from boot to boot. */
 export interface OwnDisk {
   /** A raw disk whose content the new disk starts with; empty if not given. */
   readonly from?: string;
@@ -37,7 +37,9 @@ export function parseDiskSize(text: string): number {
   return mebibytes;
 }
 
-/** Makes the disk of a machine, or enlarges it if it is too small. A half-made disk of an interrupted run is made anew. */
+/**
+ * Makes the disk of a machine, or enlarges it if it is too small. A half-made disk of an interrupted run is made anew.
+ */
 export async function ensureDisk(
   tools: Tools,
   file: string,

@@ -12,7 +12,7 @@ it("takes a machine that accepts a connection and says nothing for one that does
   const held: Socket[] = [];
   const silent = createServer((socket) => void held.push(socket));
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
-  // Makes the garbage collector run, which must not take the time limit.
+  // Forces garbage collection, which must not delete the time limit.
   const litter = setInterval(() => void Array.from({ length: 300_000 }, (_, index) => ({ index })), 50);
   const { signal } = new AbortController();
   expect(await apiAnswers((silent.address() as AddressInfo).port, signal, 500)).toBe(false);

@@ -2,7 +2,7 @@ import { request } from "node:https";
 import { parse } from "yaml";
 import { K3osError } from "../errors.ts";
 
-/** Points the node's own kubeconfig to the port of the workstation that leads to its API. */
+/** Replaces the address in the node's kubeconfig by the workstation's port that is forwarded to its API. */
 export function rewriteKubeconfig(text: string, apiPort: number): string {
   return text.replace(/^(\s*server:\s*)\S+$/m, `$1https://127.0.0.1:${apiPort}`);
 }
@@ -33,7 +33,7 @@ function credentials(kubeconfig: string): Credentials {
   };
 }
 
-/** Whether something answers with TLS and HTTP on that port, whatever it says. */
+/** Whether anything answers with TLS and HTTP on that port, with any status. */
 export async function apiAnswers(port: number, signal?: AbortSignal, timeoutMs = 3000): Promise<boolean> {
   try {
     await get(port, "/readyz", { rejectUnauthorized: false }, timeoutMs, signal);
@@ -50,7 +50,7 @@ export interface NodeStatus {
   readonly version: string;
 }
 
-/** The cluster's nodes, asked for with the credentials of the kubeconfig. `undefined` when the API does not answer. */
+/** The cluster's nodes, requested with the kubeconfig's credentials. `undefined` when the API does not answer. */
 export async function nodes(port: number, kubeconfig: string, signal?: AbortSignal): Promise<NodeStatus[] | undefined> {
   const access = credentials(kubeconfig);
   try {
@@ -96,7 +96,7 @@ function get(
       response.on("error", reject);
       response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
     });
-    // Not AbortSignal.timeout: behind AbortSignal.any, the garbage collector of Node.js 20 may take it before its time.
+    // Not AbortSignal.timeout: behind AbortSignal.any, Node.js 20's garbage collector may delete it before it fires.
     const timer = setTimeout(() => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     asked.on("close", () => clearTimeout(timer));
     asked.on("error", reject);

@@ -21,18 +21,18 @@ export interface StartOptions {
   readonly accel: Accel;
   readonly memoryMiB: number;
   readonly cpus: number;
-  /** The text of config.yaml, handed over as it is. */
+  /** The text of config.yaml, passed on unchanged. */
   readonly config?: string | undefined;
   /** Ports of the workstation; free ones are chosen for those that are not given. */
   readonly ports?: { readonly ssh?: number | undefined; readonly api?: number | undefined };
   readonly disks?: readonly Disk[];
-  /** A disk of its own: it boots from it if `boot` says so, and keeps it until it is removed. */
+  /** The machine's own disk. It boots from the disk if `boot` says so, and keeps the disk until it is removed. */
   readonly disk?: OwnDisk | undefined;
   /** Its network cards; one if not given. */
   readonly nics?: readonly Nic[] | undefined;
   /** See `QemuOptions`. */
   readonly clock?: string | undefined;
-  /** Remembered for `status` and `kubectl`. */
+  /** Saved for `status` and `kubectl`. */
   readonly version?: string;
   readonly k3s?: string;
   /** Where machines are kept; the user's own place by default. */
@@ -54,7 +54,7 @@ export async function powerOn(options: StartOptions, paths: MachinePaths): Promi
   }
 }
 
-/** Starts QEMU; `undefined` when it runs, otherwise what it said before it ended. */
+/** Starts QEMU. Returns `undefined` when it runs, otherwise what it printed before it ended. */
 async function launch(
   options: StartOptions,
   paths: MachinePaths,
@@ -72,7 +72,7 @@ async function launch(
   child.once("exit", () => (ended = true));
   child.unref();
   if (id !== undefined) {
-    // No await since the start: every machine that runs has a record.
+    // No await since the start, so that every running machine has a record.
     writeRecord(paths.record, {
       format: 1,
       name: options.name,
@@ -114,7 +114,9 @@ async function answers(paths: MachinePaths): Promise<true | undefined> {
   }
 }
 
-/** QEMU runs in the machine's directory. Sockets are relative to it, because an absolute path may be too long for one. */
+/**
+ * QEMU runs in the machine's directory. Sockets are relative to it, because an absolute path may be too long for one.
+ */
 function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineRecord["ports"]): string[] {
   const firmware = options.boot.kind === "image" ? "bios" : options.boot.firmware;
   return qemuArguments({

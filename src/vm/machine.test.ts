@@ -11,7 +11,7 @@ import { isAlive } from "./process.ts";
 const home = mkdtempSync(join(tmpdir(), "k3os-machines-"));
 const fakeQemu = join(home, "..", `k3os-fake-qemu-${process.pid}.mjs`);
 
-/** Speaks as much QMP as a machine needs, and goes when its power button is pressed. */
+/** A fake QEMU with the QMP commands that a machine needs. It ends when the power button is pressed. */
 const fakeQemuSource = `
 import { createServer } from "node:net";
 const [behaviour, ...argv] = process.argv.slice(2);

@@ -20,8 +20,8 @@ import { poll } from "./wait.ts";
 export type { StartOptions } from "./launch.ts";
 
 /**
- * Powers a machine on and returns once QEMU runs; `waitReady` waits for the node. The machine outlives this
- * process. Throws `busy` when one of that name runs. When this fails, nothing runs and nothing half-made is left.
+ * Powers a machine on and returns once QEMU runs; `waitReady` waits for the node. The machine outlives this process.
+ * Throws `busy` when a machine of that name runs. After a failure, nothing runs and no half-made machine is left.
  */
 export async function startMachine(options: StartOptions): Promise<Machine> {
   const paths = machinePaths(options.home ?? machinesDir(), checkName(options.name));
@@ -73,7 +73,9 @@ export function machineNames(home = machinesDir()): string[] {
     .sort();
 }
 
-/** A machine that was started at some time. The object holds no state: it reads files and process anew each time. */
+/**
+ * A machine that was started at some time. The object holds no state: it reads files and the process anew each time.
+ */
 export class Machine {
   readonly name: string;
   readonly paths: MachinePaths;
@@ -105,7 +107,7 @@ export class Machine {
     });
   }
 
-  /** How ssh reaches it. */
+  /** The parameters to reach it by ssh. */
   get sshTarget(): SshTarget {
     return { tools: this.tools, paths: this.paths, port: this.record.ports.ssh };
   }
@@ -115,7 +117,7 @@ export class Machine {
     return sshRun(this.sshTarget, command, options);
   }
 
-  /** The kubeconfig with which this workstation reaches the cluster; `undefined` before `waitReady`. */
+  /** The kubeconfig for this workstation; `undefined` before `waitReady`. */
   kubeconfig(): string | undefined {
     return existsSync(this.paths.kubeconfig) ? readFileSync(this.paths.kubeconfig, "utf8") : undefined;
   }
@@ -144,7 +146,7 @@ export class Machine {
     const claimed: Claim = claim(this.paths.claim, this.name);
     try {
       if (this.state !== "running") return true;
-      // Noted before QEMU ends, so that nobody takes this end for a crash.
+      // Saved before QEMU ends, so that this end is not taken for a crash.
       this.update({ phase: options.phase ?? "stopped" });
       return await powerOff(this, options.graceMs ?? 60_000, options.signal);
     } finally {

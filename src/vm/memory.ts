@@ -3,7 +3,9 @@ import { K3osError } from "../errors.ts";
 /** With less memory, the kernel kills Kubernetes before the node is Ready. */
 const leastMemoryMiB = 768;
 
-/** Reads an amount of memory: `1G`, `1024M`, `1.5GiB`, or MiB as a bare number. Throws on less than Kubernetes needs. */
+/**
+ * Reads an amount of memory: `1G`, `1024M`, `1.5GiB`, or MiB as a bare number. Throws on less than Kubernetes needs.
+ */
 export function parseMemory(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim());
   if (match === null) {

@@ -1,6 +1,6 @@
 /** Network cards of a machine, for QEMU's command line. Pure. */
 
-/** A port of the host (on 127.0.0.1 only) that leads to one of the guest. */
+/** Forwards a port of the host (on 127.0.0.1 only) to a port of the guest. */
 export interface Forward {
   readonly host: number;
   readonly guest: number;
@@ -14,20 +14,23 @@ export interface Nic {
   readonly hub?: number;
   /** That network's addresses; QEMU's default is `10.0.2.0/24`. The prefix is at least 4 bits long. */
   readonly network?: string;
-  /** Further addresses that answer in that network. */
+  /** Additional addresses in that network that answer. */
   readonly services?: readonly Service[];
   /** Isolates that network: the guest reaches QEMU only, not the host's network. */
   readonly isolated?: boolean;
 }
 
-/** A program that QEMU runs for each connection to an address of the guest's network, talking on stdin and stdout. */
+/** A program that QEMU runs for each connection to an address of the guest's network. It uses stdin and stdout. */
 export interface Service {
   readonly address: string;
   readonly port: number;
   readonly command: readonly string[];
 }
 
-/** The first card without a hub gets the port forwards. Its DHCP server names `bootFile`, if there is one, for a network boot. */
+/**
+ * The first card without a hub gets the port forwards. Its DHCP server names `bootFile`, if there is one, for a network
+ * boot.
+ */
 export function nicArguments(nics: readonly Nic[], forwards: readonly Forward[], bootFile?: string): string[] {
   const reachable = nics.findIndex(({ hub }) => hub === undefined);
   return nics.flatMap((nic, index) => {

@@ -9,7 +9,7 @@ export function machinesDir(env: Readonly<Record<string, string | undefined>> = 
 /** The files of one machine. */
 export interface MachinePaths {
   readonly dir: string;
-  /** `MachineRecord` as JSON; written last, so a directory without it is half-made. */
+  /** `MachineRecord` as JSON. It is written last, so a directory without it is half-made. */
   readonly record: string;
   /** Held by the command that starts or stops the machine. */
   readonly claim: string;
@@ -24,7 +24,7 @@ export interface MachinePaths {
   /** The machine's UEFI variables; for Secure Boot there is a second file, with its keys. */
   readonly uefiVars: string;
   readonly secureBootVars: string;
-  /** The disk that persists over boots, if the machine was started with one. */
+  /** The machine's persistent disk, if it was started with one. */
   readonly disk: string;
   /** The directory of its Unix sockets. It is short, because a socket's path has at most 107 bytes. */
   readonly qmpSocket: string;

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { K3osError } from "../errors.ts";
 
-/** A free port on 127.0.0.1, found by the kernel. Somebody may take it before it is used. */
+/** A free port on 127.0.0.1, chosen by the kernel. Another program may take it before it is used. */
 export function freePort(): Promise<number> {
   return bind(0);
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** A process that can be told from a later one with the same number: by its start time and the host's boot. */
+/** Identifies a process by its number, its start time and the host's boot, because numbers are reused. */
 export interface ProcessId {
   readonly pid: number;
   /** Clock ticks between the host's boot and the start of the process. */

@@ -5,14 +5,14 @@ import { type Forward, type Nic, nicArguments } from "./nics.ts";
 const { qemu, serialConsole } = ARCHITECTURE;
 
 export type Accel = "kvm" | "tcg";
-/** `secure-boot`: UEFI that starts nothing but what is signed with Microsoft's keys or one of the user's. */
+/** `secure-boot`: UEFI that starts only programs signed with Microsoft's keys or one of the user's. */
 export type Firmware = "bios" | "uefi" | "secure-boot";
 
 /** What the machine boots. */
 export type Boot =
-  /** An image directory: kernel and initrd handed over by QEMU, the root as a read-only disk. */
+  /** An image directory. QEMU loads kernel and initrd; the root is a read-only disk. */
   | { readonly kind: "image"; readonly dir: string; readonly append?: string }
-  /** A medium, the way a machine would: as a disc, or as a USB stick. */
+  /** A medium, attached as a disc or as a USB stick. */
   | { readonly kind: "iso"; readonly file: string; readonly as: "disc" | "usb"; readonly firmware: Firmware }
   /** The machine's first disk. */
   | { readonly kind: "disk"; readonly firmware: Firmware }
@@ -22,16 +22,16 @@ export type Boot =
 export interface Disk {
   readonly file: string;
   readonly format: "raw" | "qcow2";
-  /** What the guest sees below /dev/disk/by-id/virtio-…; at most 20 bytes. */
+  /** The name below /dev/disk/by-id/virtio-… in the guest; at most 20 bytes. */
   readonly serial?: string;
   readonly readOnly?: boolean;
-  /** What the guest writes is thrown away when QEMU ends. */
+  /** Discard the guest's writes when QEMU ends. */
   readonly snapshot?: boolean;
-  /** How the guest reaches it: virtio if not given. */
+  /** How the disk is attached; virtio if not given. */
   readonly bus?: Bus | undefined;
   /** Bytes of its sectors, 512 if not given. */
   readonly sectorSize?: 512 | 4096 | undefined;
-  /** Its place in the order of boot devices. */
+  /** Its position in the boot order. */
   readonly bootIndex?: number;
 }
 
@@ -47,9 +47,9 @@ export interface QemuOptions {
   readonly forwards?: readonly Forward[];
   /** One with a network of its own if not given. */
   readonly nics?: readonly Nic[] | undefined;
-  /** When its clock is at power-on, as QEMU takes it: `1970-01-01T00:00:00`. The host's time if not given. */
+  /** The clock's time at power-on, in QEMU's format: `1970-01-01T00:00:00`. The host's time if not given. */
   readonly clock?: string | undefined;
-  /** Paths of the sockets and of the log, as QEMU shall open them. */
+  /** Paths of the sockets and of the log, as QEMU opens them. */
   readonly qmpSocket: string;
   readonly serialSocket: string;
   readonly serialLog: string;
@@ -57,10 +57,12 @@ export interface QemuOptions {
   readonly uefi?: { readonly code: string; readonly vars: string };
 }
 
-/** Skips the kernel's check of its timer. On a busy host, an emulated timer is too late for it, and the kernel panics. */
+/**
+ * Skips the kernel's check of its timer. On a busy host, an emulated timer is too late for it, and the kernel panics.
+ */
 export const lateTimer = "no_timer_check";
 
-/** Which kernel arguments an image is booted with. */
+/** The kernel arguments that an image is booted with. */
 export function kernelArguments(extra = ""): string {
   return ["k3os.root=SERIAL=k3os-root", `console=${serialConsole}`, "quiet", lateTimer, extra]
     .filter((word) => word !== "")
@@ -88,15 +90,15 @@ export function qemuArguments(options: QemuOptions): string[] {
   ];
 }
 
-/** The serial console as a socket. QEMU appends to its log, so that lines that the library writes there stay. */
+/** The serial console as a socket. QEMU appends to its log, because this library writes lines to the log, too. */
 function consoleDevice({ serialSocket, serialLog }: QemuOptions): string {
   const socket = `socket,id=serial,path=${comma(serialSocket)},server=on,wait=off`;
   return `${socket},logfile=${comma(serialLog)},logappend=on`;
 }
 
 function processor(options: QemuOptions): string[] {
-  // QEMU's default translation cache is too small for Kubernetes: it would be flushed again and again. Memory that is not
-  // used is only reserved.
+  // QEMU's default translation cache is too small for Kubernetes: it would be flushed again and again. Unused memory is
+  // only reserved.
   return options.accel === "kvm"
     ? ["-accel", "kvm", "-cpu", "host"]
     : ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"];

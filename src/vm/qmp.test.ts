@@ -11,7 +11,7 @@ const path = join(dir, "qmp.sock");
 let server: Server | undefined;
 afterEach(() => server?.close());
 
-/** Answers as QEMU does, with an event in between. */
+/** A fake QEMU that sends an event between its answers. */
 async function fakeQemu(): Promise<void> {
   server = createServer((socket) => {
     socket.write('{"QMP": {"version": {}, "capabilities": []}}\r\n');

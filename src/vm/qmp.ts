@@ -6,11 +6,11 @@ import { connectUnix } from "./socket.ts";
 /** A connection to QEMU's control socket. QEMU serves one at a time: close it when done. */
 export interface Qmp {
   /**
-   * Runs a command and returns its result. Throws if QEMU refuses or does not answer: a QEMU that is stopped, or serves
-   * another connection, accepts this one without an answer.
+   * Runs a command and returns its result. Throws if QEMU refuses it or does not answer. A QEMU that is paused, or
+   * serves another connection, accepts this one but does not answer.
    */
   execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
-  /** Resolves when QEMU hangs up, which it does when it ends. */
+  /** Resolves when QEMU closes the connection, which it does when it ends. */
   readonly closed: Promise<void>;
   close(): void;
 }

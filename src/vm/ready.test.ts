@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { K3osError } from "../errors.ts";
 import { type Probes, readFailures, watchReady } from "./ready.ts";
 
-/** A node that goes through its boot with every look at it; `change` makes it go wrong. */
+/** A node that makes progress in its boot each time it is looked at. `change` makes something fail. */
 function fake(change: Partial<Probes> = {}): Probes {
   let looks = 0;
   return {
@@ -72,7 +72,7 @@ describe("watchReady", () => {
     ["no kubeconfig", { kubeconfig: async () => undefined }, /its kubeconfig could not be fetched over ssh/],
     ["not Ready", { nodeReady: never }, /Kubernetes runs, but the node did not report Ready/],
   ])("says what was missing when the time is over: %s", async (_, change, message) => {
-    // What comes before is there at the first look, so that a busy host changes nothing.
+    // Earlier stages are complete at the first look, so that a busy host changes nothing.
     const probes = fake({ apiAnswers: async () => true, kubeconfig: async () => "config", ...change });
     const error = await watchReady(probes, "a", { ...options, timeoutMs: 0 }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(K3osError);

@@ -10,29 +10,29 @@ import { type PollOptions, poll } from "./wait.ts";
 export interface ReadyOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Told when the boot has come further: "kernel", "API server", … */
+  /** Called when the boot reaches a stage: "kernel", "API server", … */
   readonly onStage?: (stage: string) => void;
-  /** Told when the machine stood still before its userland and was started anew, and why. */
+  /** Called with the reason when the machine hung before its userland and was restarted. */
   readonly onRestart?: (reason: string) => void;
 }
 
-/** What `watchReady` asks of a machine. Tests have their own. */
+/** What `watchReady` reads from a machine. Tests use their own. */
 export interface Probes {
   console(): string;
   alive(): boolean;
-  /** Starts a machine anew that stands still before its userland, see `StallWatch`. */
+  /** Restarts a machine that hangs before its userland, see `StallWatch`. */
   restartStalled(): Promise<void>;
   apiAnswers(): Promise<boolean>;
   /** The node's kubeconfig; `undefined` as long as it has none. */
   kubeconfig(): Promise<string | undefined>;
   nodeReady(kubeconfig: string): Promise<boolean>;
-  /** Why k3s fails again and again, if it does. Asked rarely: it costs the node something. */
+  /** Why k3s fails again and again, if it does. Called rarely, because it puts load on the node. */
   k3sFailure(): Promise<string | undefined>;
 }
 
 /**
- * Waits until the node is Ready and leaves the kubeconfig behind, readable only by the user. Gives up early when it can
- * no longer become so: kernel panic, machine gone, k3s failing again and again. The machine is not stopped by that.
+ * Waits until the node is Ready and saves the kubeconfig, readable only by the user. Throws early when the node can no
+ * longer become Ready: kernel panic, machine gone, k3s failing again and again. The machine keeps running then.
  */
 export async function waitReady(machine: Machine, options: ReadyOptions): Promise<void> {
   await watchReady(machineProbes(machine, options), machine.name, options);
@@ -40,8 +40,8 @@ export async function waitReady(machine: Machine, options: ReadyOptions): Promis
 }
 
 /**
- * The machine's kubeconfig with the workstation's port, fetched from the node unless that was done before. `undefined`
- * when the node has none yet.
+ * The machine's kubeconfig with the workstation's port. It is fetched from the node only once. `undefined` when the
+ * node has none yet.
  */
 export async function fetchKubeconfig(machine: Machine, signal?: AbortSignal): Promise<string | undefined> {
   const known = machine.kubeconfig();
@@ -96,7 +96,7 @@ export async function watchReady(
 }
 
 const panic = /Kernel panic - not syncing: (.*)/;
-/** Printed by the initrd (os/initrd/init) when its work failed; the line before says why. */
+/** Printed by the initrd (os/initrd/init) when it failed. The line before gives the reason. */
 const initFailure = /(?:^k3os: (.*)\n(?:.*\n)?)?^k3os: the boot stopped/m;
 
 function refuseDead(probes: Probes, name: string): void {
@@ -109,7 +109,7 @@ function refuseDead(probes: Probes, name: string): void {
   if (!probes.alive()) throw gaveUp(`The machine "${name}" powered itself off before it was Ready.`, console, name);
 }
 
-/** Gives up when k3s was restarted more often than a healthy start needs. */
+/** Throws when k3s was restarted more often than in a healthy start. */
 function failureWatch(probes: Probes, everyMs: number): (name: string) => Promise<void> {
   let next = performance.now() + 2 * everyMs;
   return async (name) => {
@@ -153,7 +153,7 @@ function machineProbes(machine: Machine, { signal, onRestart }: ReadyOptions): P
   };
 }
 
-/** Prints how often the supervisor has seen k3s end, and the last line of k3s that is no information or warning. */
+/** Prints how often the supervisor has seen k3s end, and k3s's last line that is neither information nor a warning. */
 const failuresOfK3s =
   "sudo sh -c \"grep -c 'run-k3s, pid' /var/log/messages; grep -v ' k3s: [IW][0-9]' /var/log/k3s-service.log | tail -n 1\"";
 

@@ -3,11 +3,11 @@ import { nodeHost } from "../host/node.ts";
 import { isAlive, type ProcessId } from "./process.ts";
 import type { Accel, Boot } from "./qemu.ts";
 
-/** What is remembered of a machine (`machine.json`). */
+/** The saved data of a machine (`machine.json`). */
 export interface MachineRecord {
   readonly format: 1;
   readonly name: string;
-  /** How far the last `start` or `stop` came. Whether the machine runs is told by `process`. */
+  /** The result of the last `start` or `stop`. `process` tells whether the machine runs. */
   readonly phase: "starting" | "ready" | "stopped" | "failed";
   readonly process: ProcessId;
   /** When it was powered on, as ISO 8601. */
@@ -18,7 +18,7 @@ export interface MachineRecord {
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly ports: { readonly ssh: number; readonly api: number };
-  /** The version of the image it runs, and the program that serves as kubectl for it, where known. */
+  /** The version of its image and the path of its kubectl, if known. */
   readonly version?: string;
   readonly k3s?: string;
   /** Seconds from power-on to Ready. */
@@ -26,8 +26,8 @@ export interface MachineRecord {
 }
 
 /**
- * `running`: powered on (Ready or still on its way). `stopped`: by `down`. `failed`: never became Ready and was
- * stopped. `crashed`: it is gone and nobody stopped it.
+ * `running`: powered on, Ready or not yet. `stopped`: by `down`. `failed`: never became Ready and was stopped.
+ * `crashed`: it ended although no command stopped it.
  */
 export type MachineState = "running" | "stopped" | "failed" | "crashed";
 

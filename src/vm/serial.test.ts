@@ -45,7 +45,7 @@ describe("LogReader", () => {
 
 describe("Serial", () => {
   it("goes on behind the match before, and types", async () => {
-    // A path that no Unix socket address holds.
+    // A path that is too long for the address of a Unix socket.
     const deep = mkdtempSync(join(dir, "d".repeat(110)));
     const log = join(deep, "serial.log");
     writeFileSync(log, "login: ");

@@ -3,7 +3,7 @@ import { K3osError } from "../errors.ts";
 import { connectUnix } from "./socket.ts";
 import { poll, sleep } from "./wait.ts";
 
-/** Reads a growing log piece by piece, each byte once. A log that is replaced by a shorter one is read anew. */
+/** Reads a growing log piece by piece, each byte once. If a shorter log replaces it, reads that one from its start. */
 export class LogReader {
   readonly #path: string;
   readonly #decoder = new TextDecoder();
@@ -34,7 +34,7 @@ export class LogReader {
   }
 }
 
-/** A machine's serial console as a person uses it: everything it printed since power-on, and a keyboard. */
+/** A machine's serial console: everything it printed since power-on, and a keyboard. */
 export class Serial {
   readonly #socketPath: string;
   readonly #reader: LogReader;
@@ -53,8 +53,9 @@ export class Serial {
   }
 
   /**
-   * Waits for something to be printed and returns the match. Each call searches behind the previous match, so a
-   * dialogue is written in its order: `expect(/login:/)`, `send("rancher\n")`, `expect(/Password:/)`.
+   * Waits for something to be printed and returns the match. Each call searches after the previous match, so a dialogue
+   * is written in order: `expect(/login:/)`, `send("rancher
+   * ")`, `expect(/Password:/)`.
    */
   async expect(
     pattern: RegExp | string,
@@ -91,7 +92,10 @@ export class Serial {
   }
 }
 
-/** Removes escape sequences, carriage returns and other control characters. Text placed by coordinates gets a line. */
+/**
+ * Removes escape sequences, carriage returns and other control characters. Text that is placed by coordinates starts a
+ * new line.
+ */
 export function plain(text: string): string {
   return text
     .replace(/(?:\x1b\[\d+;\d+H\s*)+/g, "\n") // a menu places its lines

@@ -6,7 +6,7 @@ import type { MachinePaths } from "./paths.ts";
 
 const user = "rancher";
 
-/** A machine as ssh sees it. */
+/** How to reach a machine by ssh. */
 export interface SshTarget {
   readonly tools: Tools;
   readonly paths: MachinePaths;
@@ -24,9 +24,7 @@ export async function ensureSshKey(tools: Tools, paths: MachinePaths, name: stri
   return readFileSync(`${paths.sshKey}.pub`, "utf8").trim();
 }
 
-/**
- * The command line that reaches a machine. A node in live mode has new host keys after every boot, see `startMachine`.
- */
+/** The ssh command line for a machine. A node in live mode has new host keys after every boot, see `startMachine`. */
 function sshArguments(
   target: Omit<SshTarget, "tools">,
   options: readonly string[],
@@ -57,7 +55,7 @@ export async function sshRun(target: SshTarget, command: string, options: Output
   return outputOf(target.tools.command(sshArguments(target, ["-T"], ["--", command])), options);
 }
 
-/** Gives the terminal (or the pipes) of this process to the machine; returns the exit status. */
+/** Connects the terminal (or the pipes) of this process to the machine. Returns the exit status. */
 export async function sshInteractive(
   target: SshTarget,
   command: readonly string[],

@@ -1,9 +1,9 @@
 import type { Boot } from "./qemu.ts";
 
-/** What can be seen from outside of a machine that has not reached its userland. */
+/** What can be observed of a machine that has not reached its userland. */
 export interface Look {
   readonly boot: Boot["kind"];
-  /** Its console since it was powered on or started anew. */
+  /** Its console since it was powered on or restarted. */
   readonly console: string;
   /** Seconds for which the console has been silent and QEMU idle. */
   readonly idleSeconds: number;
@@ -11,28 +11,27 @@ export interface Look {
   readonly busySeconds: number;
 }
 
-/** A kernel whose timers are lost says so, if one of its other processors still runs. */
+/** A kernel that loses its timers reports it, if another of its processors still runs. */
 const lostTimers = /rcu: INFO: \w+ (?:self-)?detected (?:expedited )?stalls?|kthread timer wakeup didn't happen/;
 
-/** Without its timers, a kernel waits forever. */
+/** A kernel without timers waits forever. */
 const longestIdleSeconds = 30;
 
 /**
- * Which part of a processor an idle QEMU uses at most. A waiting Linux costs it 1 to 4 %, while a boot keeps one or two
+ * The maximum share of a processor that an idle QEMU uses. A waiting Linux uses 1 to 4 %. A boot keeps one or two
  * processors busy, and gets a quarter of one even on a host with eight times as much work as processors.
  */
 export const idleShare = 0.05;
 
 /**
- * A kernel may also wait in a loop. From power-on to the first line of the userland, QEMU uses about 23 s of processor
- * time on a common server, however crowded that is. Three times that is a slow host, five times that is no boot.
+ * A kernel may also hang in a loop. From power-on to the first line of the userland, QEMU uses about 23 s of processor
+ * time on a common server, however busy the host is. Three times that is a slow host; five times that is a hang.
  */
 const endlessSeconds = 120;
 
 /**
- * Why this machine has to be taken for standing still; `undefined` as long as it may be on its way, and when it has
- * reached its userland. Firmware, boot menus and downloads are silent for as long as they like: silence counts from the
- * kernel's start.
+ * Why this machine is considered hung; `undefined` while it may make progress, and once it has reached its userland.
+ * Firmware, boot menus and downloads may be silent for any time, so silence counts from the kernel's start.
  */
 export function stallOf({ boot, console, idleSeconds, busySeconds }: Look): string | undefined {
   if (hasUserland(boot, console)) return undefined;
@@ -43,19 +42,19 @@ export function stallOf({ boot, console, idleSeconds, busySeconds }: Look): stri
   return undefined;
 }
 
-/** Whether something of the userland has printed a line. */
+/** Whether a program of the userland has printed a line. */
 export function hasUserland(boot: Boot["kind"], console: string): boolean {
-  // A network boot prints much before its kernel starts, and there is no mark between the two.
+  // A network boot prints much before its kernel starts, and nothing marks where the kernel begins.
   if (boot === "network") return /^(?:OpenRC |k3os: |k3OS )/m.test(console);
   return (kernelConsole[boot](console) ?? "").split("\n").some((line) => line.trim() !== "" && !isKernels(line));
 }
 
-/** `[    1.234567] …`, or what the kernel's EFI stub prints before. */
+/** `[    1.234567] …`, or a line of the kernel's EFI stub before it. */
 function isKernels(line: string): boolean {
   return /^\[ *\d+\.\d+\]|^EFI stub:/.test(line);
 }
 
-/** What was printed since the kernel was started; `undefined` if that cannot be told, or has not come yet. */
+/** The output since the kernel was started; `undefined` if the kernel has not started yet, or that is unknown. */
 const kernelConsole: { readonly [K in Boot["kind"]]: (console: string) => string | undefined } = {
   image: (console) => console,
   iso: afterMenu,
@@ -63,7 +62,7 @@ const kernelConsole: { readonly [K in Boot["kind"]]: (console: string) => string
   network: () => undefined,
 };
 
-/** GRUB names the entry that it boots; another one if that failed. */
+/** GRUB prints the entry that it boots, and another one if that failed. */
 function afterMenu(console: string): string | undefined {
   const start = console.lastIndexOf("Booting `");
   const end = start === -1 ? -1 : console.indexOf("\n", start);

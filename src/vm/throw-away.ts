@@ -33,7 +33,7 @@ export interface ThrowAwayOptions extends Omit<ImageStartOptions, "name" | "home
 export interface ThrowAway {
   readonly machine: Machine;
   readonly image: BuiltImage;
-  /** Switches it off and removes everything of it. */
+  /** Powers it off and removes all of its files. */
   dispose(): Promise<void>;
 }
 

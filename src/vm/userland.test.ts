@@ -9,7 +9,7 @@ import { waitUserland, watchStalls } from "./userland.ts";
 const home = mkdtempSync(join(tmpdir(), "k3os-userland-"));
 const fakeQemu = join(home, "qemu.mjs");
 
-/** Its guest loses its timers in as many boots as it is told, and reaches its userland in the next one. */
+/** A fake QEMU whose guest loses its timers in the given number of boots, and reaches its userland in the next one. */
 const fakeQemuSource = `
 import { appendFileSync } from "node:fs";
 import { createServer } from "node:net";

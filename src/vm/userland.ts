@@ -7,27 +7,27 @@ import { lastLines } from "./serial.ts";
 import { hasUserland, idleShare, stallOf } from "./stall.ts";
 import { poll } from "./wait.ts";
 
-/** Watches a machine that may stand still before it reaches its userland. */
+/** Watches a machine that may hang before it reaches its userland. */
 export interface StallWatch {
-  /** Starts the machine anew if it stands still, once: the second time it throws. Call it about every second. */
+  /** Restarts the machine if it hangs. The second time, throws. Call it about every second. */
   look(): Promise<void>;
-  /** Whether the machine has come to where it no longer needs this. */
+  /** Whether the machine has reached its userland, so that it need not be watched any more. */
   hasUserland(): boolean;
 }
 
 export interface StallOptions {
-  /** Told when the machine was started anew, and why. */
+  /** Called with the reason when the machine was restarted. */
   readonly onRestart?: ((reason: string) => void) | undefined;
   readonly now?: () => number;
 }
 
-/** Over how much time it is told whether QEMU is idle. */
+/** The time over which QEMU's processor usage is measured. */
 const sampleSeconds = 5;
 
-/** Written into the log of the console by `restart`: what is behind the last one is of the present boot. */
+/** Written to the console's log by `restart`. The text after the last mark is that of the present boot. */
 const restartMark = "--- k3os starts this machine anew: ";
 
-/** A `StallWatch` of a machine that was just powered on. All that has to be remembered is in the log of its console. */
+/** A `StallWatch` for a machine that was just powered on. All of its state is in the console's log. */
 export function watchStalls(machine: Machine, options: StallOptions = {}): StallWatch {
   const now = options.now ?? (() => performance.now() / 1000);
   let seen = { length: -1, cpu: 0 };
@@ -67,8 +67,8 @@ export interface UserlandOptions extends StallOptions {
 }
 
 /**
- * Waits until the userland of a machine has printed something. A machine that stands still before is started anew,
- * once. Not for a machine whose boot menu waits for somebody.
+ * Waits until the userland of a machine has printed something. Restarts a machine that hangs before that, once. Not for
+ * a machine whose boot menu waits for input.
  */
 export async function waitUserland(
   machine: Machine,

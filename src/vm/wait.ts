@@ -17,7 +17,7 @@ export interface PollOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Asks until there is an answer; `undefined` when the time is over. Always asks at least once. */
+/** Asks until there is an answer; `undefined` on a timeout. Always asks at least once. */
 export async function poll<T>(
   ask: () => Promise<T | undefined> | T | undefined,
   options: PollOptions,

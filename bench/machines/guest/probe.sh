@@ -107,7 +107,8 @@ dns=$up
 rest=$((ready + 30 - ${up%.*}))
 [ $rest -le 0 ] || sleep $rest
 
-# What the user of a node waits for who has changed nothing: the first is left out, which is when the program comes into memory.
+# How long a user waits for a command that finds nothing to do. The first run is left out, because it loads the program
+# into memory.
 if [ -e /run/k3os/plan.json ]; then
 	k3os apply
 	for time in $(bash -c 'TIMEFORMAT=%R; for i in 1 2 3 4 5 6 7 8 9; do time k3os apply; done' 2>&1); do say apply "$time"; done

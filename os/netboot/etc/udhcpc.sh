@@ -1,5 +1,6 @@
 #!/bin/sh
-# What udhcpc calls with what a DHCP server says, in the initrd of a netboot set: enough to fetch the root. dhcpcd asks anew later.
+# udhcpc calls this with the answer of a DHCP server, in the initrd of a netboot set. It sets what fetching the root
+# needs. dhcpcd asks again later.
 case $1 in
 deconfig)
   ip address flush dev "$interface"

@@ -5,7 +5,7 @@ import { findProject } from "../../build/project.ts";
 import { runForeground } from "../../process/run.ts";
 import type { Io } from "../io.ts";
 import { examples } from "../options.ts";
-import { Told } from "../report.ts";
+import { ExitWith } from "../report.ts";
 
 export function benchCommand(_: Io): Command {
   const bench = new Command("bench")
@@ -28,7 +28,7 @@ export function benchCommand(_: Io): Command {
 async function runBench(words: readonly string[]): Promise<void> {
   const bundle = await bundleBench(findProject());
   const status = await runForeground({ argv: [process.execPath, bundle, ...words] });
-  if (status !== 0) throw new Told(status);
+  if (status !== 0) throw new ExitWith(status);
 }
 
 /** Bundles `bench/`, as the launcher bundles `src/cli`, and returns the path of the program. */

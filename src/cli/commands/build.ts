@@ -59,7 +59,7 @@ async function runBuild(options: BuildCommandOptions, io: Io): Promise<void> {
   else printLine(io, dir);
 }
 
-/** What goes onto a disk is checked before anything is built; other formats have no place for it. */
+/** Checks a config before anything is built. Only formats for a disk have a place for one. */
 function readConfig({ config, sectorSize, format }: BuildCommandOptions, io: Io): string | undefined {
   const given = config !== undefined ? "--config" : sectorSize !== undefined ? "--sector-size" : undefined;
   if (given !== undefined && !MEDIA[format].isDisk) {

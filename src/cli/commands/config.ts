@@ -4,7 +4,7 @@ import { K3osError } from "../../errors.ts";
 import { type CheckedFile, checkConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { examples, jsonOption } from "../options.ts";
-import { reportError, reportProblems, Told } from "../report.ts";
+import { ExitWith, reportError, reportProblems } from "../report.ts";
 
 export function configCommand(io: Io): Command {
   const check = new Command("check")
@@ -56,10 +56,10 @@ function runCheck(files: readonly string[], { lenient, json }: CheckOptions, io:
       if (valid) printLine(io, `${file}: valid`);
     }
   }
-  if (checked.some(({ valid }) => !valid)) throw new Told(1);
+  if (checked.some(({ valid }) => !valid)) throw new ExitWith(1);
 }
 
-/** Reports a file that cannot be read, so that the other files are checked all the same. */
+/** Reports a file that cannot be read and goes on, so that the other files are still checked. */
 function checkOrTell(file: string, lenient: boolean | undefined, io: Io): Pick<CheckedFile, "valid" | "problems"> {
   try {
     return checkConfigFile(file, { lenient });

@@ -5,8 +5,8 @@ import { nodeHost } from "../../host/node.ts";
 import { CommandFailure, runCommand } from "../../process/run.ts";
 
 /**
- * Copies the files of a directory; each appears whole or not at all. File systems with reflinks share the blocks.
- * Holes stay holes, since most of a disk is one.
+ * Copies the files of a directory. Each appears whole or not at all. File systems with reflinks share the blocks. Holes
+ * stay holes, because most of a disk is one.
  */
 export async function copyFiles(from: string, to: string): Promise<void> {
   await requireDirectory(to);
@@ -17,7 +17,7 @@ export async function copyFiles(from: string, to: string): Promise<void> {
   });
 }
 
-/** Makes the directory if it is missing, and throws if it cannot be written to: now, not after a build of minutes. */
+/** Makes the directory if it is missing. Throws if it is not writable, so that this is found before a long build. */
 export async function requireDirectory(path: string): Promise<void> {
   await writingTo(path, async () => {
     nodeHost.mkdir(path);

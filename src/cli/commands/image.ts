@@ -63,7 +63,9 @@ function lastWords(stderr: string): string {
   );
 }
 
-/** The names in what `ctr images import` prints: `NAME saved`, or in older versions `unpacking NAME (sha256:…)...done`. */
+/**
+ * The names in what `ctr images import` prints: `NAME saved`, or in older versions `unpacking NAME (sha256:…)...done`.
+ */
 export function loadedImages(printed: string): string[] {
   return printed
     .split("\n")

@@ -4,7 +4,7 @@ import { kubectlCommand as kubectlProgram } from "../../vm/kubectl.ts";
 import type { Io } from "../io.ts";
 import { requireKubeconfig, requireRunning } from "../machines.ts";
 import { examples, longNameOption } from "../options.ts";
-import { Told } from "../report.ts";
+import { ExitWith } from "../report.ts";
 
 export function kubectlCommand(io: Io): Command {
   const kubectl = new Command("kubectl")
@@ -28,5 +28,5 @@ async function runKubectl(words: readonly string[], name: string, io: Io): Promi
   const kubeconfig = await requireKubeconfig(machine, io);
   const [program, ...first] = kubectlProgram(machine.record.k3s);
   const status = await runForeground({ argv: [program, ...first, ...words], env: { KUBECONFIG: kubeconfig } });
-  if (status !== 0) throw new Told(status);
+  if (status !== 0) throw new ExitWith(status);
 }

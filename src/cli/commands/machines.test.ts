@@ -24,7 +24,7 @@ async function k3os(...words: string[]) {
   return { status, out: io.out(), err: io.err() };
 }
 
-/** A machine that was stopped: its process is that of a machine before the host's last boot. */
+/** A stopped machine: its process belongs to an earlier boot of the host. */
 function stoppedMachine(name: string): void {
   const paths = machinePaths(machinesDir(), name);
   mkdirSync(paths.dir, { recursive: true });

@@ -3,7 +3,7 @@ import { sshInteractive } from "../../vm/ssh.ts";
 import { type Io, isTerminal } from "../io.ts";
 import { requireRunning } from "../machines.ts";
 import { examples, longNameOption } from "../options.ts";
-import { Told } from "../report.ts";
+import { ExitWith } from "../report.ts";
 
 export function sshCommand(io: Io): Command {
   const ssh = new Command("ssh")
@@ -27,5 +27,5 @@ async function runSsh(words: readonly string[], name: string, io: Io): Promise<v
   const machine = requireRunning(name);
   const terminal = process.stdin.isTTY === true && isTerminal(io.stdout, io.env);
   const status = await sshInteractive(machine.sshTarget, words, terminal);
-  if (status !== 0) throw new Told(status);
+  if (status !== 0) throw new ExitWith(status);
 }

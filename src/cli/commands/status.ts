@@ -9,7 +9,7 @@ import { type Io, printJson, printLine } from "../io.ts";
 import { requireMachine, requireRunning } from "../machines.ts";
 import { examples, jsonOption, nameOption } from "../options.ts";
 import { duration } from "../progress/format.ts";
-import { Told } from "../report.ts";
+import { ExitWith } from "../report.ts";
 import { drawTimeline, timelineOf } from "../timeline.ts";
 
 export function statusCommand(io: Io): Command {
@@ -39,10 +39,10 @@ async function runStatus(options: StatusOptions, io: Io): Promise<void> {
   const status = await describe(requireMachine(options.name), io.signal);
   if (options.json) printJson(io, status);
   else printLine(io, table(status));
-  if (!status.ready) throw new Told(1);
+  if (!status.ready) throw new ExitWith(1);
 }
 
-/** Prints the boot, as far as it has come. Its notes are read over ssh, which is one of the last services to start. */
+/** Prints the boot so far. The notes are read over ssh, which is one of the last services to start. */
 async function showBoot(machine: Machine, json: boolean, io: Io): Promise<void> {
   const separator = "\x1e";
   const notes = `cat /run/k3os/boot.json; printf '${separator}'; sudo cat /run/k3s/stages.json 2>/dev/null; true`;
@@ -108,7 +108,7 @@ export async function describe(machine: Machine, signal: AbortSignal): Promise<S
   };
 }
 
-/** Asks over ssh only when the API is there: a booting node has better things to do. */
+/** Fetches the kubeconfig over ssh only when the API answers, to keep load from a booting node. */
 async function kubeconfigOf(machine: Machine, signal: AbortSignal): Promise<string | undefined> {
   const known = machine.kubeconfig();
   if (known !== undefined) return known;

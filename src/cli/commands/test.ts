@@ -45,7 +45,7 @@ async function runTests(words: readonly string[], { keep = false, budget }: Test
   );
 }
 
-/** Seconds of a time such as `90s`, `70m`, `2h`. */
+/** Parses a time such as `90s`, `70m`, `2h` to seconds. */
 function parseTime(text: string): number {
   const [, number, unit = ""] = /^(\d+)([smh])$/.exec(text) ?? [];
   const seconds = { s: 1, m: 60, h: 3600 }[unit];

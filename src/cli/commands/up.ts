@@ -122,7 +122,7 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
     printLine(io, `  ${"disk".padEnd(11)}as it was left; a new one: ${commandFor("down", options.name, "--purge")}`);
 }
 
-/** Refuses before the build, which may take minutes, what would fail after it. */
+/** Checks before the build, which may take minutes, for errors that would occur after it. */
 async function refuseEarly(options: UpOptions): Promise<void> {
   refuseRunning(options.name);
   if (options.sshPort !== undefined) await checkPort(options.sshPort, "ssh");
@@ -131,7 +131,7 @@ async function refuseEarly(options: UpOptions): Promise<void> {
   checkHostMemory(options.memory, readFileSync("/proc/meminfo", "utf8"));
 }
 
-/** Refuses combinations of options of which one would have no effect. */
+/** Refuses combinations of options in which one would have no effect. */
 function refuseContradictions({ name, iso, disk, firmware, secureBoot, append, dev }: UpOptions): void {
   const firmwareOption = secureBoot === true ? "--secure-boot" : "--firmware";
   if ((firmware !== undefined || secureBoot === true) && iso === undefined && disk === undefined) {
@@ -195,7 +195,7 @@ async function prepare(options: UpOptions, context: BuildOptions): Promise<Prepa
   return { image, boot: { kind: "image", dir: image.dir, append } };
 }
 
-/** The version that the machine will run: that on its disk, if it had one before, else that of the image. */
+/** The version that the machine will run: the one on its disk, if it has been used before, else that of the image. */
 function versionOn({ name, disk, iso }: UpOptions, image: BuiltImage): string {
   const before =
     disk !== undefined && iso === undefined && hasDisk(name) ? findMachine(name)?.record.version : undefined;

@@ -2,8 +2,9 @@ export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
 /**
- * The scripts only hand the words to `k3os __complete`, which knows the commands. It is called by the name that the
- * user typed, because the launcher lives in a checkout and not in PATH. No candidates means file names.
+ * The scripts only pass the words to `k3os __complete`, which knows the commands. They call it by the name that the
+ * user typed, because the launcher is in a checkout and not in PATH. Without candidates, the shell completes file
+ * names.
  */
 const scripts: Readonly<Record<Shell, string>> = {
   bash: `_k3os() {

@@ -10,8 +10,8 @@ export interface Display extends Progress {
 }
 
 /**
- * Shows the progress of some work on the display that fits: live on a terminal, otherwise a line a step. With `--json`,
- * stdout belongs to the result, so that progress goes to stderr.
+ * Shows the progress of some work on the display that fits: live on a terminal, otherwise one line per step. With
+ * `--json`, progress goes to stderr, because stdout is for the result.
  */
 export async function withProgress<T>(io: Io, json: boolean, work: (progress: Progress) => Promise<T>): Promise<T> {
   const output = json ? io.stderr : io.stdout;
@@ -23,7 +23,7 @@ export async function withProgress<T>(io: Io, json: boolean, work: (progress: Pr
   }
 }
 
-/** Shows work as one step, which ends with the note that the work returns, or as failed. */
+/** Shows work as one step. It ends with the note that the work returns, or as failed. */
 export async function asStep<T>(
   progress: Progress,
   title: string,

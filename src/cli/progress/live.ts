@@ -14,7 +14,7 @@ interface Running {
   detail: string;
 }
 
-/** Progress for a terminal: finished steps scroll away above, running ones are redrawn in place below. */
+/** Progress for a terminal. Finished steps scroll away above; running steps are redrawn in place below. */
 export function liveProgress(output: Output, coloured: boolean): Display {
   const colours = pico.createColors(coloured);
   const display = createLogUpdate(output as NodeJS.WriteStream);

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 const lines = 30;
 const bytes = 16 * 1024;
 
-/** The end of a failed step's log and where the whole of it is. */
+/** The end of a failed step's log, and the path of the whole log. */
 export function logTail(path: string): string {
   const tail = readEnd(path);
   return `${tail

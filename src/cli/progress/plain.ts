@@ -3,10 +3,10 @@ import { duration } from "./format.ts";
 import type { Display } from "./index.ts";
 import { logTail } from "./log-tail.ts";
 
-/** The interval of a progress line, so that nobody takes a slow step for a hanging one. */
+/** The interval of progress lines, so that a slow step does not look hung. */
 const aliveEveryMs = 60_000;
 
-/** Progress for files and pipes: a line when a step has ended, and one a minute while it takes long. */
+/** Progress for files and pipes: a line when a step ends, and one a minute while it runs. */
 export function plainProgress(output: Output, now: () => number = () => performance.now()): Display {
   const open = new Set<() => void>();
   return {

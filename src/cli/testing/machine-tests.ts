@@ -22,8 +22,8 @@ export interface MachineRun {
 }
 
 /**
- * Runs files of machine tests, each as a process of its own. The image is built before, with its progress shown. None
- * of their machines outlives this, however a file ends, unless it is to be kept.
+ * Runs files of machine tests, each in its own process. The image is built before, with its progress shown. However a
+ * file ends, its machines are removed, unless they are to be kept.
  */
 export async function runMachineTests({ tests, keep, budgetSeconds }: MachineRun, io: Io): Promise<Tally> {
   const project = findProject();
@@ -52,8 +52,8 @@ interface FileOptions {
 }
 
 /**
- * Everything that the file makes is below a temporary directory of its own. That is where its machines are found, even
- * if its process was killed.
+ * Everything that the file makes is below its own temporary directory. So its machines are found even if its process
+ * was killed.
  */
 async function runFile({ name, file }: MachineTest, { alone, keep }: FileOptions, io: Io): Promise<Tally> {
   const scratch = mkdtempSync(join(tmpdir(), "k3os-test-"));
@@ -92,7 +92,9 @@ function machinesBelow(directory: string): Machine[] {
     .flatMap((machine) => findMachine(basename(machine), dirname(machine)) ?? []);
 }
 
-/** Command lines that reach a machine of a test, whose home is `<state directory>/k3os/machines`, and remove all of it. */
+/**
+ * Command lines that reach a machine of a test, whose home is `<state directory>/k3os/machines`, and remove all of it.
+ */
 export function howToReach({ name, paths }: Pick<Machine, "name" | "paths">, scratch: string): string {
   const state = dirname(dirname(dirname(paths.dir)));
   const command = (verb: string, ...rest: readonly string[]) =>
@@ -106,7 +108,7 @@ export function howToReach({ name, paths }: Pick<Machine, "name" | "paths">, scr
   ].join("\n");
 }
 
-/** The commit that is checked out; empty where there is none, as in an unpacked archive, or no git. */
+/** The commit that is checked out; empty without git or a repository, as in an unpacked archive. */
 async function commitOf(project: string, signal: AbortSignal): Promise<string> {
   const head = outputOf({ argv: ["git", "rev-parse", "HEAD"], cwd: project }, { signal });
   const { status, stdout } = await head.catch(() => ({ status: 1, stdout: "" }));

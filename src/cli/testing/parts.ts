@@ -1,7 +1,7 @@
 import { K3osError } from "../../errors.ts";
 import { type Io, printLine } from "../io.ts";
 import { duration } from "../progress/format.ts";
-import { Told } from "../report.ts";
+import { ExitWith } from "../report.ts";
 import { goTest } from "./go.ts";
 import { type MachineRun, runMachineTests } from "./machine-tests.ts";
 import { check } from "./run.ts";
@@ -30,7 +30,7 @@ export function partsWith(machines: MachineRun): { readonly [Name in PartName]: 
   };
 }
 
-/** Runs everything, whatever fails. Prints what was slowest, a table, and as the last line the sum. */
+/** Runs all parts, even if some fail. Prints the slowest tests, a table, and the sum as the last line. */
 export async function runParts(selected: readonly Part[], io: Io): Promise<void> {
   const rows: (Tally & { title: string; time: string })[] = [];
   for (const { title, run } of selected.flat()) {
@@ -48,7 +48,7 @@ export async function runParts(selected: readonly Part[], io: Io): Promise<void>
   printLine(io, "");
   for (const row of rows) printLine(io, rowOf(row));
   printLine(io, lastLine(total));
-  if (total.failed > 0) throw new Told(1);
+  if (total.failed > 0) throw new ExitWith(1);
 }
 
 function rowOf({ title, passed, failed, skipped = [], time }: Tally & { title: string; time: string }): string {
@@ -56,7 +56,9 @@ function rowOf({ title, passed, failed, skipped = [], time }: Tally & { title: s
   return `${counts}   ${time}${skipped.length === 0 ? "" : `, skipped: ${skipped.join(", ")}`}`;
 }
 
-/** What keeps a step from running, such as a missing program, counts as a failure and does not hide the other steps. */
+/**
+ * An error that keeps a step from running, such as a missing program, counts as one failure. The other steps still run.
+ */
 function failure(error: unknown, io: Io): Tally {
   if (!(error instanceof K3osError)) throw error;
   printLine(io, [error.message, error.hint].filter(Boolean).join("\n  "));

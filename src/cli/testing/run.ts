@@ -7,13 +7,13 @@ import type { Tally } from "./tally.ts";
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Receives standard output line by line instead of it being shown. */
+  /** Receives standard output line by line. It is not shown then. */
   readonly onLine?: (line: string) => void;
   /** The same for standard error. */
   readonly onErrorLine?: (line: string) => void;
 }
 
-/** Runs a program of the project, its output shown, and returns its status. It is stopped when the user stops us. */
+/** Runs a program of the project, shows its output, and returns its status. Ctrl-C stops the program, too. */
 export function runTool(argv: readonly string[], io: Io, options: RunOptions = {}): Promise<number> {
   const { cwd, env, ...receivers } = options;
   const project = findProject();
@@ -21,7 +21,7 @@ export function runTool(argv: readonly string[], io: Io, options: RunOptions = {
   return show({ argv, cwd: cwd ?? project, env: { PATH: path, ...env } }, { signal: io.signal, ...receivers });
 }
 
-/** A program that is a test as a whole. */
+/** Runs a program that counts as one test. */
 export async function check(argv: readonly string[], io: Io, options: RunOptions = {}): Promise<Tally> {
   const passed = (await runTool(argv, io, options)) === 0;
   return { passed: passed ? 1 : 0, failed: passed ? 0 : 1 };

@@ -62,7 +62,7 @@ describe("the estimate of a file's time", () => {
 });
 
 describe("runScheduled", () => {
-  /** Runs tests that take their weight times `slowness`, on a clock of its own. */
+  /** Runs tests that take their weight times `slowness`, on a simulated clock. */
   async function schedule(groups: MachineTest[][], budget: number, slowness = 1) {
     let clock = 0;
     let running = 0;

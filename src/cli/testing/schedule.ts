@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * Which folder of `test/vm` a file of machine tests is in. `boots`: machines that nobody expects to be Ready, with one
- * processor each. `nodes`: machines whose Kubernetes is waited for, which uses all processors.
+ * The folder of `test/vm` that a file of machine tests is in. `boots`: machines with one processor that are not
+ * expected to become Ready. `nodes`: machines whose Kubernetes becomes Ready, which uses all processors.
  */
 export type Group = "boots" | "nodes";
 
@@ -22,7 +22,7 @@ export interface MachineTest {
 export type Weights = Readonly<Record<string, number>>;
 
 /**
- * The order in which files run: group by group, each group beginning at another place for another commit. If a budget
+ * The order in which files run: group by group, each starting at a place that depends on the commit. So if a budget
  * ends before the last file, another commit skips other files.
  */
 export function inOrder(tests: readonly MachineTest[], commit: string): readonly MachineTest[][] {
@@ -69,11 +69,11 @@ export interface Schedule<T> {
   readonly results: readonly T[];
   /** Seconds of each file that ran. */
   readonly finished: ReadonlyMap<string, number>;
-  /** Names of files that would not have been done in time, in their order. */
+  /** Names of files that would not have finished in time, in order. */
   readonly skipped: readonly string[];
 }
 
-/** Runs the files of each group, as many side by side as the group allows. A file for which time is too short is skipped. */
+/** Runs the files of each group, as many side by side as the group allows. Skips a file if too little time is left. */
 export async function runScheduled<T>(
   groups: readonly MachineTest[][],
   { weights, secondsLeft, run, signal, now = () => performance.now() / 1000 }: ScheduleOptions<T>,
@@ -101,7 +101,7 @@ export async function runScheduled<T>(
         queue.length = 0; // the other lane ends with its present file
         throw error;
       });
-    // Throws when all lanes have ended: nothing runs on behind the caller's back.
+    // Waits until all lanes have ended before it throws, so that nothing runs on in the background.
     const ends = await Promise.allSettled(Array.from({ length: width }, lane));
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }

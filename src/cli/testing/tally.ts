@@ -2,7 +2,7 @@
 export interface Tally {
   readonly passed: number;
   readonly failed: number;
-  /** Machine tests that were not started, by name, because the time would not have been enough for them. */
+  /** Names of machine tests that were not started because too little time was left. */
   readonly skipped?: readonly string[];
   readonly times?: readonly Timed[];
   /** Texts to print after everything else, such as how to reach a machine that was left running. */
@@ -15,7 +15,7 @@ export interface Timed {
   readonly seconds: number;
 }
 
-/** One tally of several. */
+/** The sum of several tallies. */
 export function sum(tallies: readonly Tally[]): Required<Tally> {
   return {
     passed: tallies.reduce((total, { passed }) => total + passed, 0),
@@ -32,7 +32,7 @@ export function lastLine({ passed, failed, skipped = [] }: Tally): string {
   return skipped.length === 0 ? counts : `${counts}, ${skipped.length} skipped`;
 }
 
-/** The ten slowest as lines, slowest first. What took less than a second is left out. */
+/** The ten slowest as lines, slowest first. Tests of less than a second are left out. */
 export function slowest(times: readonly Timed[]): string[] {
   return times
     .filter(({ seconds }) => seconds >= 1)

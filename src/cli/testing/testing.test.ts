@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { K3osError } from "../../errors.ts";
-import { Told } from "../report.ts";
+import { ExitWith } from "../report.ts";
 import { testIo } from "../test-io.ts";
 import { GoReport } from "./go.ts";
 import { type Part, runParts } from "./parts.ts";
@@ -23,7 +23,7 @@ describe("runParts", () => {
     const missing = async () => {
       throw new K3osError("host", "Go is missing.", { hint: "Install it." });
     };
-    await expect(runParts([part(missing, async () => ({ passed: 3, failed: 1 }))], io)).rejects.toThrow(Told);
+    await expect(runParts([part(missing, async () => ({ passed: 3, failed: 1 }))], io)).rejects.toThrow(ExitWith);
     expect(io.out()).toContain("Go is missing.\n  Install it.");
     expect(io.out()).toMatch(/\n3 passed, 2 failed\n$/);
   });

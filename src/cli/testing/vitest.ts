@@ -16,17 +16,17 @@ export async function vitestUnit(io: Io): Promise<Tally> {
 
 export interface VitestOptions {
   readonly project: "unit" | "vm";
-  /** A single file; all of the project if not given. */
+  /** A single file; the whole project if not given. */
   readonly file?: string;
   readonly reporter: "default" | "verbose";
   /** An existing directory, for the report. */
   readonly scratch: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Show what it prints in one piece when it has ended. */
+  /** Show the output in one piece at the end. */
   readonly captured?: boolean;
 }
 
-/** Runs tests in a process of their own. */
+/** Runs tests in their own process. */
 export async function vitest(options: VitestOptions, io: Io): Promise<Tally> {
   const { project, file, reporter, scratch, env = {}, captured = false } = options;
   const report = join(scratch, "report.json");
@@ -55,7 +55,7 @@ function readReport(path: string): Report {
   }
 }
 
-/** A run can fail without a failed test: a file that cannot be loaded, a hook that throws. */
+/** A run can fail without a failed test: a file cannot be loaded, or a hook throws. */
 export function tallyOf({ numPassedTests = 0, numFailedTests = 0, testResults = [] }: Report, status: number): Tally {
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
   return {

@@ -1,38 +1,38 @@
-/** Which card of the machine each entry of `ethernets` means. */
+/** Finds the card of the machine that each entry of `ethernets` means. */
 import { matches } from "./names.ts";
 import type { Common, Ethernet, Network } from "./schema.ts";
 
 /** A network interface as the kernel has it. */
 export interface Interface {
   readonly name: string;
-  /** Its own: a card in a bond has another one for the time being. */
+  /** Its permanent address. A card in a bond temporarily has another one. */
   readonly mac: string;
-  /** Of a card; what has none was made by software. */
+  /** The driver of a card. An interface without one was made by software. */
   readonly driver?: string | undefined;
 }
 
-/** An interface that is or will be, and what the config says about it. */
+/** An existing or future interface, and its config. */
 export interface Device {
   readonly name: string;
   readonly config: Common;
 }
 
 export interface Card extends Device {
-  /** In `ethernets`. */
+  /** The key in `ethernets`. */
   readonly key: string;
   readonly was: string;
 }
 
-/** Each card is configured once: by the first entry that it matches. */
-export function findCards({ ethernets = {} }: Network, own: readonly Interface[], problems: string[]): Card[] {
+/** Matches cards with entries. A card belongs to the first entry that matches it. */
+export function findCards({ ethernets = {} }: Network, interfaces: readonly Interface[], problems: string[]): Card[] {
   const taken = new Set<string>();
   return Object.entries(ethernets).flatMap(([key, config]) => {
-    const free = own.filter(({ name }) => !taken.has(name));
+    const free = interfaces.filter(({ name }) => !taken.has(name));
     const meant = free.filter((one) => isMeant(key, config, one));
     const found = meant.length > 0 ? meant : free.filter((one) => wasMeant(config, one));
     for (const { name } of found) taken.add(name);
     if (found.length === 0) {
-      const cards = own.filter(({ driver }) => driver !== undefined);
+      const cards = interfaces.filter(({ driver }) => driver !== undefined);
       const had = cards.map(({ name, mac, driver }) => `${name} (${mac}, ${driver})`).join(", ");
       problems.push(`ethernets.${key}: no interface matches; this machine has ${had || "no network card"}`);
     }
@@ -53,7 +53,7 @@ function isMeant(key: string, { match = {} }: Ethernet, { name, mac, driver }: I
   );
 }
 
-/** Whether it is a card that has got the name or the MAC address that it shall have. */
+/** Whether the card already has the name or MAC address that the entry sets. */
 function wasMeant({ set_name, macaddress }: Ethernet, { name, mac, driver }: Interface): boolean {
   return driver !== undefined && (name === set_name || mac.toLowerCase() === macaddress?.toLowerCase());
 }

@@ -1,11 +1,11 @@
-/** What the values of `k3os.network` may look like. */
+/** Checks of the values of `k3os.network`. */
 import type { Check, Complaint } from "../kinds.ts";
 import { isIp, like } from "../values.ts";
 import { isOfCluster } from "./names.ts";
 
 const NAME_HINT = "at most 15 letters, digits, `.`, `_` and `-`, such as eth0";
 
-/** What the kernel allows as a name, but for characters that only confuse. */
+/** Accepts the kernel's interface names, except those with confusing characters. */
 export const linkName: Check = (name) => {
   if (isOfCluster(name)) {
     const hint = "Kubernetes makes and removes interfaces of that name itself";
@@ -13,7 +13,7 @@ export const linkName: Check = (name) => {
   }
   return /^[A-Za-z0-9][\w.-]{0,14}$/.test(name) ? undefined : { expected: "the name of an interface", hint: NAME_HINT };
 };
-/** A key of `ethernets` is a name only if nothing is to be matched. */
+/** The key of an entry without `match` is the name of an interface. */
 export const ethernetKey: Check = (name) =>
   isOfCluster(name) ? linkName(name) : like(/^[\w.-]{1,64}$/, "the name of an interface", NAME_HINT)(name);
 
@@ -61,7 +61,7 @@ export function sameFamily({ to, via }: Readonly<Record<string, unknown>>) {
   };
 }
 
-/** An interface as it is written: any of its keys may be `null`. */
+/** An interface as written: any of its keys may be `null`. */
 interface Written {
   readonly dhcp4?: boolean | null;
   readonly dhcp6?: boolean | null;
@@ -69,7 +69,7 @@ interface Written {
   readonly interfaces?: readonly string[] | null;
 }
 
-/** A card belongs to one bond or bridge only, and has no addresses of its own then. */
+/** A card may belong to one bond or bridge only, and then must not have addresses. */
 export function checkReferences(
   value: Readonly<Record<string, unknown>>,
 ): (Complaint & { readonly key: string }) | undefined {

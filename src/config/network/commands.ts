@@ -1,11 +1,11 @@
-/** Lines for `ip -batch`. */
+/** Commands for `ip -batch`. */
 import type { Card, Device } from "./cards.ts";
 import type { Common, Network, Route } from "./schema.ts";
 
-/** The names of the interfaces that somebody's list of keys and names means. */
+/** Resolves a list of keys and names to names of interfaces. `owner` has the list. */
 type References = (owner: string, wanted: readonly string[]) => readonly string[];
 
-/** Bonds, bridges and VLANs that are not `there` yet, and who is part of them. */
+/** Makes bonds, bridges and VLANs that are not `there` yet, and adds their members. */
 export function makeCommands(network: Network, there: ReadonlySet<string>, references: References): string[] {
   const { bonds = {}, bridges = {}, vlans = {} } = network;
   const add = (name: string, line: string) => (there.has(name) ? [] : [line]);
@@ -46,7 +46,10 @@ export function makeCommands(network: Network, there: ReadonlySet<string>, refer
   ];
 }
 
-/** By way of another name, if somebody else still has the one that is wanted: two cards may swap theirs. */
+/**
+ * Renames cards. If another card still has the wanted name, an intermediate name is used, because two cards may swap
+ * names.
+ */
 export function renameCommands(cards: readonly Card[], there: ReadonlySet<string>): string[] {
   const renamed = cards.filter(({ was, name }) => was !== name);
   const detours = renamed.map((card, index) => ({ ...card, by: there.has(card.name) ? `k3os-${index}` : undefined }));
@@ -74,7 +77,7 @@ export function upCommands({ name, config }: Device): string[] {
   ];
 }
 
-/** Addresses that are not in the config any more go; where there is DHCP, they may be its. */
+/** Removes addresses that are not in the config, unless DHCP may have set them. */
 export function addressCommands({ name, config }: Device): string[] {
   const flush = isStatic(config) ? [`address flush dev ${name} scope global`] : [];
   const add = (config.addresses ?? []).map((address) =>
@@ -99,7 +102,7 @@ export function removalCommands(before: Wanted, now: Wanted): string[] {
   ];
 }
 
-/** A network, and the interfaces that it means. */
+/** A network, and its interfaces on this machine. */
 export interface Wanted {
   readonly network: Network;
   readonly devices: readonly Device[];
@@ -117,7 +120,7 @@ function routesOf(network: Network, devices: readonly Device[]): { text: string;
   return [...ofDevices, ...(network.routes ?? []).map((route) => routeOf(route))];
 }
 
-/** `::/0` instead of `default`, whose family is a guess. */
+/** `::/0` instead of `default`, so that the family is explicit. */
 function routeOf({ to, via, metric, on_link }: Route, device?: string): { text: string; onLink: boolean } {
   const destination = to === "default" ? (via.includes(":") ? "::/0" : "0.0.0.0/0") : to;
   const text = [
@@ -128,7 +131,7 @@ function routeOf({ to, via, metric, on_link }: Route, device?: string): { text: 
   return { text, onLink: on_link === true };
 }
 
-/** It has addresses, and nobody else gives it any. */
+/** Whether the interface has only the addresses of its config. */
 function isStatic({ dhcp4, dhcp6, addresses = [] }: Common): boolean {
   return !dhcp4 && !dhcp6 && addresses.length > 0;
 }

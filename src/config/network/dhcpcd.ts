@@ -1,9 +1,9 @@
 import type { Dhcp } from "./resolve.ts";
 
-/** What this writes stands below; everything above it is the image's. */
+/** Everything above this line is the image's. Everything below is generated. */
 const MARK = "# From here on k3os.network.";
 
-/** dhcpcd.conf(5) of the image with what it looks after; without `dhcp`, of the image alone. */
+/** The image's dhcpcd.conf(5) with the interfaces that dhcpcd manages. Without `dhcp`, only the image's part. */
 export function dhcpcdConf(existing: string, dhcp: readonly Dhcp[] | undefined): string {
   const [image = ""] = existing.split(`${MARK}\n`);
   if (dhcp === undefined) return image;

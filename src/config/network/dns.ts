@@ -1,6 +1,6 @@
 import type { Common, Network } from "./schema.ts";
 
-/** All name servers and domains of a network, those for no interface in particular first. */
+/** All name servers and domains of a network. Those without an interface come first. */
 export function nameserversOf(network: Network | undefined): {
   addresses: readonly string[];
   search: readonly string[];
@@ -12,7 +12,7 @@ export function nameserversOf(network: Network | undefined): {
   };
 }
 
-/** Whether nothing but the config says what the addresses of this node are. */
+/** Whether only the config determines the addresses of this node. */
 export function isStaticOnly(network: Network | undefined): boolean {
   const devices = devicesOf(network);
   return devices.length > 0 && !devices.some(({ dhcp4, dhcp6, accept_ra }) => dhcp4 || dhcp6 || accept_ra);
@@ -22,7 +22,7 @@ function devicesOf({ ethernets, bonds, bridges, vlans }: Network = {}): Common[]
   return Object.values({ ...ethernets, ...bonds, ...bridges, ...vlans });
 }
 
-/** The interfaces that a network is about, by their keys. */
+/** The interfaces that a network describes, by key. */
 export function namesOf({ ethernets, bonds, bridges, vlans }: Network): string[] {
   return Object.keys({ ...ethernets, ...bonds, ...bridges, ...vlans });
 }

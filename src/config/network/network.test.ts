@@ -152,13 +152,13 @@ describe("what a network comes to", () => {
   });
 
   it("heeds routers where there is DHCP, and where it is told to", () => {
-    expect(resolved("ethernets: { eth0: { addresses: [10.0.0.5/24] } }").deaf).toEqual(["eth0"]);
+    expect(resolved("ethernets: { eth0: { addresses: [10.0.0.5/24] } }").ignoringRouters).toEqual(["eth0"]);
     expect(resolved("ethernets: { eth0: { addresses: [10.0.0.5/24], accept-ra: true } }")).toMatchObject({
-      deaf: [],
+      ignoringRouters: [],
       dhcp: [{ name: "eth0", ipv4: false, ipv6: true }],
     });
-    expect(resolved("ethernets: { eth0: { dhcp4: true } }").deaf).toEqual([]);
-    expect(resolved("vlans: { v1: { id: 1, link: eth0 } }").deaf).toEqual(["v1", "eth0"]);
+    expect(resolved("ethernets: { eth0: { dhcp4: true } }").ignoringRouters).toEqual([]);
+    expect(resolved("vlans: { v1: { id: 1, link: eth0 } }").ignoringRouters).toEqual(["v1", "eth0"]);
   });
 });
 

@@ -1,4 +1,4 @@
-/** From what `k3os.network` wants and what the machine has to what is to be done. */
+/** Compares `k3os.network` with the interfaces of the machine and returns what has to be done. */
 
 import { type Card, type Device, findCards, type Interface } from "./cards.ts";
 import {
@@ -13,11 +13,11 @@ import { isOfCluster } from "./names.ts";
 import type { Network } from "./schema.ts";
 
 export interface Resolved {
-  /** Lines for `ip -batch`, in their order. */
+  /** Commands for `ip -batch`, in order. */
   readonly commands: readonly string[];
-  /** Interfaces with static addresses, or none: they heed no router. */
-  readonly deaf: readonly string[];
-  /** What dhcpcd looks after; `undefined`: every interface that is not the cluster's. */
+  /** Interfaces that must ignore router advertisements: they have static addresses, or none. */
+  readonly ignoringRouters: readonly string[];
+  /** The interfaces that dhcpcd manages; `undefined`: every interface that is not the cluster's. */
   readonly dhcp: readonly Dhcp[] | undefined;
   /** What could not be done, as sentences. */
   readonly problems: readonly string[];
@@ -67,7 +67,7 @@ export function resolve(network: Network, interfaces: readonly Interface[]): Res
       ...devices.flatMap(addressCommands),
       ...routeCommands(network, devices),
     ],
-    deaf: [...new Set([...devices.map(({ name }) => name), ...parents])].filter((name) => !heard.has(name)),
+    ignoringRouters: [...new Set([...devices.map(({ name }) => name), ...parents])].filter((name) => !heard.has(name)),
     dhcp: usable ? dhcp : undefined,
     problems,
   };
@@ -78,16 +78,18 @@ function devicesOf({ bonds, bridges, vlans }: Network, cards: readonly Device[])
   return [...cards, ...made.map(([name, config]) => ({ name, config }))];
 }
 
-/** What takes back, on a machine that runs, the addresses and routes of an earlier network that are not in this one. */
+/**
+ * Commands that remove the addresses and routes of an earlier network that are not in this one, on a running machine.
+ */
 export function removals(before: Network, now: Network, interfaces: readonly Interface[]): readonly string[] {
   const own = interfaces.filter(({ name }) => !isOfCluster(name));
-  // By the names that the cards have until now.
+  // With the current names of the cards.
   const cards = (network: Network) => findCards(network, own, []).map((card: Card) => ({ ...card, name: card.was }));
   const wanted = (network: Network) => ({ network, devices: devicesOf(network, cards(network)) });
   return removalCommands(wanted(before), wanted(now));
 }
 
-/** The interfaces that a network makes, each with a text that changes when it has to be made anew. */
+/** The interfaces that a network makes. The text of an interface changes when it has to be made anew. */
 export function makes({ bonds = {}, bridges = {}, vlans = {} }: Network): Readonly<Record<string, string>> {
   const all = [
     ...Object.entries(bonds).map(([name, { parameters }]) => [name, { bond: parameters ?? {} }] as const),

@@ -1,4 +1,4 @@
-/** `k3os.network`: netplan's version 2, as far as a node has a use for it. */
+/** `k3os.network`: the part of netplan's version 2 that a node needs. */
 import { flag, type Infer, list, map, struct, text } from "../kinds.ts";
 import { ipAddress, like, notEmpty } from "../values.ts";
 import {
@@ -48,7 +48,7 @@ const overrides = (version: 4 | 6) =>
     { about: `What is taken of what DHCP${version === 6 ? "v6" : ""} says.` },
   );
 
-/** What every kind of interface has. */
+/** What every kind of interface has in common. */
 const common = {
   dhcp4: flag({ about: "An IPv4 address by DHCP.", example: "true" }),
   dhcp6: flag({ about: "An IPv6 address by router advertisement or DHCPv6.", example: "true" }),
@@ -202,5 +202,5 @@ export const network = struct(
 export type Network = Infer<typeof network>;
 export type Ethernet = Infer<typeof ethernet>;
 export type Route = Infer<typeof route>;
-/** What all kinds of interfaces have. */
+/** What all kinds of interfaces have in common. */
 export type Common = Infer<typeof anyInterface>;

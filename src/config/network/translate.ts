@@ -11,7 +11,7 @@ export interface Translated {
   readonly findings: readonly Finding[];
 }
 
-/** `undefined` for a text that has nothing in it. Never throws. */
+/** Translates a tree; the result has none if the text was empty. Never throws. */
 export function translateNetworkConfig(tree: Tree | undefined): Translated {
   const inner = tree?.type === "dict" ? (get(tree, "network") ?? tree) : tree;
   if (inner === undefined || (inner.type === "scalar" && inner.text === "")) return { tree: undefined, findings: [] };
@@ -66,7 +66,7 @@ function ofVersion1(config: Dict): Translated {
   return { tree: wrapped({ type: "dict", span: config.span, entries }), findings };
 }
 
-/** One device of the list: its own keys, then what its subnets come to. */
+/** One device of the list: its own keys, then the keys from its subnets. */
 function device(item: Dict, type: string): Entry {
   const name = get(item, "name") ?? scalar("", item.span);
   const entries: Entry[] = [];
@@ -111,7 +111,7 @@ function parametersOf(parameters: Dict): Dict {
   return { ...parameters, entries };
 }
 
-/** The kernel's numbers for what has a name. */
+/** Names of values, by the kernel's numbers. */
 const NUMBERED: Readonly<Record<string, readonly string[]>> = {
   mode: ["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"],
   lacp_rate: ["slow", "fast"],
@@ -184,7 +184,7 @@ function servers(item: Dict): Dict {
   return { type: "dict", span: item.span, entries };
 }
 
-/** Several entries of name servers as one. */
+/** Merges several entries of name servers. */
 function joined(entries: readonly Entry[]): Dict {
   const inner = entries.flatMap(({ value }) => (value.type === "dict" ? value.entries : []));
   const span = entries[0]?.keySpan ?? { start: 0, end: 0 };
@@ -199,7 +199,7 @@ function joined(entries: readonly Entry[]): Dict {
   };
 }
 
-/** `10.0.0.5` and `255.255.255.0`, or `24`, as `10.0.0.5/24`. */
+/** Joins `10.0.0.5` and `255.255.255.0`, or `24`, to `10.0.0.5/24`. */
 function withPrefix(address: Tree, netmask: Tree | undefined): Tree {
   const text = textOf(address);
   const mask = textOf(netmask);
@@ -239,7 +239,7 @@ function itemsOf(tree: Tree | undefined): readonly Tree[] {
   return tree === undefined ? [] : tree.type === "list" ? tree.items : [tree];
 }
 
-/** Lists, and texts of several words. */
+/** The words of a list, or of a text. */
 function wordsOf(tree: Tree | undefined): Scalar[] {
   return itemsOf(tree).flatMap((item) =>
     item.type === "scalar"
@@ -251,7 +251,7 @@ function wordsOf(tree: Tree | undefined): Scalar[] {
   );
 }
 
-/** `1` and `0` are true and false there. */
+/** `1` and `0` mean true and false in version 1. */
 function flagOf(tree: Tree): Tree {
   const text = textOf(tree);
   return text === "1" || text === "0" ? scalar(String(text === "1"), tree.span, true) : tree;

@@ -1,7 +1,7 @@
 import type { Manifest } from "../schema.ts";
 import type { Step } from "../steps/step.ts";
 
-/** One that is fetched waits for the network. */
+/** A manifest with a URL waits for the network. */
 export function manifestStep({ name, content, url }: Manifest): Step {
   const file = /\.(ya?ml|json)$/.test(name) ? name : `${name}.yaml`;
   return url === undefined

@@ -1,6 +1,6 @@
 import type { Config } from "../schema.ts";
 
-/** What no proxy can reach for a node: itself, link-local and private addresses, other nodes among them. */
+/** Addresses that a node reaches without a proxy: its own, link-local and private ones. Other nodes are among them. */
 const NEAR = [
   "localhost",
   "127.0.0.0/8",
@@ -12,7 +12,7 @@ const NEAR = [
   "fc00::/7",
 ];
 
-/** What k3s uses if its arguments say nothing else. */
+/** k3s's defaults, if its arguments do not say otherwise. */
 const CLUSTER = { "cluster-cidr": "10.42.0.0/16", "service-cidr": "10.43.0.0/16", "cluster-domain": "cluster.local" };
 
 /**

@@ -3,7 +3,7 @@ import { NO_PASSWORD } from "../steps/password.ts";
 import type { Step } from "../steps/step.ts";
 import { keySteps } from "./keys.ts";
 
-/** An account, then what lets somebody in. */
+/** The account first, then its password and keys. */
 export function userSteps({ name, shell = "/bin/bash", groups = [], sudo = false, ...access }: User): Step[] {
   return [
     { phase: "boot", kind: "account", user: name, shell, groups: [...new Set(groups)].sort(), sudo },

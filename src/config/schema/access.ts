@@ -1,4 +1,4 @@
-/** What accounts and wireless networks may look like. */
+/** Checks of accounts and wireless networks. */
 import { utf8 } from "../bytes.ts";
 import type { Check } from "../kinds.ts";
 import { all, like } from "../values.ts";
@@ -21,13 +21,14 @@ export const newUserName = all(userName, (text) =>
     : undefined,
 );
 
-// Lengths in bytes, since a name is bytes on the air (IEEE 802.11).
+// The length counts in bytes, since a name is bytes on the air (IEEE 802.11).
 export const ssid: Check = (text) =>
   text !== "" && utf8(text).length <= 32 ? undefined : { expected: "a name of 1 to 32 bytes" };
 
 export const passphrase = all(
   like(/^([\x20-\x7e]{8,63}|[0-9A-Fa-f]{64})$/, "8 to 63 ASCII characters"),
-  // wpa_supplicant takes a # behind the second quotation mark of a line for a comment, and the first one is its own.
+  // In wpa_supplicant's file, a # after the second quotation mark of a line starts a comment. The value's own opening
+  // quotation mark is the first one.
   like(
     /^(?!.*".*#)/,
     'a passphrase without a `#` behind a `"`',

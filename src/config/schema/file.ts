@@ -2,7 +2,7 @@ import { base64Flaw, latin1 } from "../bytes.ts";
 import { type Infer, struct, text } from "../kinds.ts";
 import * as values from "../values.ts";
 
-/** Old k3OS had no other way to a fixed address than a file of connman's, which nothing reads here. */
+/** In old k3OS, a connman file was the only way to set a fixed address. k3OS has no connman any more. */
 const path = values.all(values.filePath, (text) =>
   /^\/(var\/lib|etc)\/connman\//.test(text)
     ? { weight: "warning", expected: "a file that something reads", hint: "connman is gone: use `k3os.network`" }

@@ -47,5 +47,5 @@ export const install = struct(
   { about: "What the installer does." },
 );
 
-/** What the installer reads; every key is optional. */
+/** The installer's settings. Every key is optional. */
 export type InstallConfig = Infer<typeof install>;

@@ -1,4 +1,4 @@
-/** What devices, mount points and the like may look like. */
+/** Checks of devices, mount points and the like. */
 import { all, filePath, like } from "../values.ts";
 
 export const httpUrl = like(/^https?:\/\/[^\s/]+\S*$/, "an http or https URL", "such as https://example.com/file.yaml");

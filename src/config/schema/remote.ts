@@ -1,4 +1,4 @@
-/** What proxies, registries and manifests may look like. */
+/** Checks of proxies, registries and manifests. */
 import { like } from "../values.ts";
 
 export const proxyUrl = like(

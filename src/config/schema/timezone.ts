@@ -7,7 +7,7 @@ const ZONE = like(
   "such as Europe/Berlin or UTC, a name below /usr/share/zoneinfo",
 );
 
-/** Where the engine knows the zones (QuickJS does not), a name that is none is told before a node gets it. */
+/** Where the engine knows the time zones (QuickJS does not), an unknown name is reported before a node gets it. */
 export const timezone: Check = (text) => {
   const complaint = ZONE(text);
   if (complaint !== undefined || typeof Intl === "undefined") return complaint;

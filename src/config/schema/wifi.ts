@@ -15,5 +15,5 @@ export const wifi = struct(
   { needed: ["name"] },
 );
 
-/** One network; without a passphrase it is an open one. */
+/** A network without a passphrase is open. */
 export type Wifi = Infer<typeof wifi>;

@@ -1,12 +1,12 @@
 import { digestOf } from "../digest.ts";
 import type { StepKind } from "./kind.ts";
 
-/** What sshd reads beside a user's own ~/.ssh/authorized_keys (os/rootfs/etc/ssh/sshd_config). */
+/** sshd reads these files in addition to a user's own ~/.ssh/authorized_keys (os/rootfs/etc/ssh/sshd_config). */
 const AUTHORIZED_KEYS = "/etc/ssh/authorized_keys.d";
-/** Keys that were fetched, for boots at which they cannot be: a file for each URL. */
+/** Fetched keys, for boots without network: one file for each URL. */
 const FETCHED = "/var/lib/rancher/k3os/authorized-keys";
 
-/** The file is the config's alone, so that a key which leaves the config leaves the node. */
+/** The file holds only keys of the config, so that a key which is removed from the config is removed from the node. */
 export const authorizedKeys: StepKind<"authorized-keys"> = {
   describe: ({ user, keys }) => {
     if (keys.length === 0) return `let keys that were fetched before log in as ${user}`;

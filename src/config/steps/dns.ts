@@ -1,6 +1,6 @@
 import type { StepKind } from "./kind.ts";
 
-/** dhcpcd and openresolv put the head before what DHCP says, and the tail after it. */
+/** dhcpcd and openresolv write the head before the servers from DHCP, and the tail after them. */
 const RESOLV_HEAD = "/etc/resolv.conf.head";
 const RESOLV_TAIL = "/etc/resolv.conf.tail";
 const RESOLV_CONF = "/etc/resolv.conf";

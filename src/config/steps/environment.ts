@@ -12,8 +12,8 @@ export const environment: StepKind<"environment"> = {
 };
 
 /**
- * /etc/environment with the variables set: those that are there keep their line, the others come at the end. Applied to
- * its own result it changes nothing.
+ * /etc/environment with the variables set. Existing variables keep their line, the others are appended. Applied to its
+ * own result it changes nothing.
  */
 export function environmentText(variables: Readonly<Record<string, string>>, existing: string): string {
   const left = new Map(Object.entries(variables));
@@ -29,7 +29,7 @@ export function environmentText(variables: Readonly<Record<string, string>>, exi
   return left.size > 0 ? `${lines.join("\n")}\n` : lines.join("\n");
 }
 
-/** For pam_env, which knows quotes but no escapes, and for a shell. */
+/** An assignment for both pam_env, which supports quotes but no escapes, and a shell. */
 function assignment(name: string, value: string): string {
   return `${name}=${value.includes("'") ? `"${value.replace(/["\\$`]/g, "\\$&")}"` : quote(value)}`;
 }

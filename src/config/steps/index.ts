@@ -57,12 +57,12 @@ export function kindOf<K extends StepName>(step: Step<K>): StepKind<K> {
   return STEP_KINDS[step.kind];
 }
 
-/** What a step does, in one line without secrets. Steps of a plan that differ may have the same line. */
+/** Describes the step in one line without secrets. Different steps of a plan may have the same line. */
 export function describeStep(step: Step): string {
   return kindOf(step).describe(step);
 }
 
-/** The files that a step amounts to; `undefined` for a step that is something else, or more. */
+/** The files that the step consists of; `undefined` if it does something else, or more. */
 export function render(step: Step, read: ReadFile): readonly RenderedFile[] | undefined {
   return kindOf(step).files?.(step, read);
 }

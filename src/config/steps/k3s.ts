@@ -8,8 +8,8 @@ const K3S_ENVIRONMENT = "/etc/rancher/k3s/k3s-service.env";
 export const k3s: StepKind<"k3s"> = {
   describe: ({ role, args }) => ["configure k3s", role, ...redactArguments(args)].join(" "),
   /**
-   * Two files of shell assignments. In /etc/conf.d/k3s `K3S_ARGS` holds role and arguments, each quoted for the `eval`
-   * that OpenRC's supervise-daemon does with `command_args`; the other one holds the environment, secrets included.
+   * Two files of shell assignments. In /etc/conf.d/k3s, `K3S_ARGS` holds role and arguments, each quoted for the `eval`
+   * of `command_args` in OpenRC's supervise-daemon. The other file holds the environment, including secrets.
    */
   files: ({ role, args, environment }) => {
     const words = [role, ...args].map(quote).join(" ");

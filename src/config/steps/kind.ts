@@ -3,32 +3,32 @@ import type { Network } from "../network/schema.ts";
 import type { Step, StepData, StepName } from "./step.ts";
 
 export interface StepKind<K extends StepName> {
-  /** What the step does, in one line without secrets. Steps of a plan that differ may have the same line. */
+  /** Describes the step in one line without secrets. Different steps of a plan may have the same line. */
   describe(step: Step<K>): string;
-  /** The files that the step amounts to; `undefined` where only applying it tells what is in them. */
+  /** The files that the step consists of; `undefined` if their content is only known when the step is applied. */
   files?(step: Step<K>, read: ReadFile): readonly RenderedFile[] | undefined;
-  /** The paths that it writes, where `files` does not tell them. */
+  /** The paths that it writes, if it has no `files`. */
   paths?(step: Step<K>): readonly string[];
   /**
-   * Whether nothing is left to do. `undefined` if that cannot be seen; without this function it never can. Then a step
-   * is satisfied when its `files` are there, or, if it has none, once it was applied in this boot.
+   * Whether nothing is left to do; `undefined` if that cannot be observed. In that case, and without this function, a
+   * step is satisfied when its `files` are there, or, if it has none, once it was applied in this boot.
    */
   isSatisfied?(step: Step<K>, observation: Observation<K>): boolean | undefined;
-  /** Whether k3s must be restarted to notice the change. Without this function it need not. */
+  /** Whether k3s must be restarted to notice the change. Without this function, it need not. */
   isReadByK3s?(step: Step<K>, observation: Observation<K>): boolean;
 }
 
-/** A kind that is missing, or whose step is another one, does not compile. */
+/** A missing kind, or one with another kind's step, does not compile. */
 export type StepKinds = { readonly [K in StepName]: StepKind<K> };
 
-/** What is observed of a node for a step, by its kind. Kinds that are not here consist of files, or leave no trace. */
+/** What is observed of a node for a step, by kind. Kinds that are not here consist of files, or leave no trace. */
 export interface Observations {
-  /** Whether the module is loaded or built in; `-` and `_` are the same in its name. */
+  /** Whether the module is loaded or built in. In its name, `-` and `_` are the same. */
   readonly module: boolean;
-  /** `undefined` if the kernel does not know it. */
+  /** `undefined` if the kernel does not have the key. */
   readonly sysctl: string | undefined;
   readonly hostname: string;
-  /** What /etc/shadow has for the user. */
+  /** The user's password field in /etc/shadow. */
   readonly password: string | undefined;
   /** The zone that /etc/localtime links to; `undefined` if it is no such link. */
   readonly timezone: string | undefined;
@@ -36,7 +36,7 @@ export interface Observations {
   readonly mount: boolean;
   /** `undefined` if there is none of this name. */
   readonly account: ObservedAccount | undefined;
-  /** Whether the manifest was put there, or the user has one of his own. */
+  /** Whether the manifest was written, or the user has his own file. */
   readonly manifest: boolean;
   readonly "remote-manifest": boolean;
   /** The network that was last configured since the machine was started. */
@@ -45,19 +45,19 @@ export interface Observations {
 
 export type Observation<K extends StepName> = K extends keyof Observations ? Observations[K] : undefined;
 
-/** What steps have left on a node, by the kind of step that it may call for although no config asks for one. */
+/** What steps have left on a node, by the kind of step that undoes or completes it. No config asks for these steps. */
 export interface Leftovers {
   /** The accounts that steps made. */
   readonly "no-account": readonly string[];
-  /** Files that a step wrote since the machine was started and that are still as it left them. */
+  /** Files that a step wrote since the machine was started and that have not changed since. */
   readonly restore: readonly string[];
   /** Whether a network was configured since the machine was started. */
   readonly "no-network": boolean;
-  /** Whether k3s has been started, and whether that was before something changed that it reads then. */
+  /** Whether k3s has been started, and whether something that it reads at its start has changed since. */
   readonly "restart-k3s": { readonly started: boolean; readonly outdated: boolean };
 }
 
-/** `groups` in order, without the account's own. */
+/** `groups` are sorted and do not contain the account's own. */
 export type ObservedAccount = Omit<StepData["account"], "user">;
 
 export interface ObservedNetwork {
@@ -73,5 +73,5 @@ export interface RenderedFile {
   readonly owner?: string;
 }
 
-/** Reads a file that is there already, `undefined` if it is not: needed where a step changes only a part of one. */
+/** Reads an existing file; `undefined` if there is none. For steps that change only a part of a file. */
 export type ReadFile = (path: string) => string | undefined;

@@ -6,7 +6,7 @@ export const noNetwork: StepKind<"no-network"> = {
   isReadByK3s: () => true,
 };
 
-/** For a network that was configured, if the config says nothing about it any more. */
+/** Undoes a network that was configured, if the config has none any more. */
 export function undoNetwork(isConfigured: boolean, steps: readonly Step[]): Step<"no-network">[] {
   const isOutdated = isConfigured && !steps.some(({ kind }) => kind === "network");
   return isOutdated ? [{ phase: "boot", kind: "no-network" }] : [];

@@ -1,6 +1,6 @@
 import type { StepKind } from "./kind.ts";
 
-/** Where the hash belongs: nobody has a password of this hash. */
+/** In place of a hash. No password has this hash. */
 export const NO_PASSWORD = "*";
 
 export const password: StepKind<"password"> = {

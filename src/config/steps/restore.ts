@@ -8,7 +8,7 @@ export const restore: StepKind<"restore"> = {
   isReadByK3s: ({ path }) => path === REGISTRIES || path === ENVIRONMENT,
 };
 
-/** For files that steps wrote and no step writes any more; `paths` are those that steps still write. */
+/** Undoes files that earlier steps wrote. `paths` are those that the present steps write. */
 export function undoFiles(written: readonly string[], paths: ReadonlySet<string>): Step<"restore">[] {
   return written.filter((path) => !paths.has(path)).map((path) => ({ phase: "boot", kind: "restore", path }));
 }

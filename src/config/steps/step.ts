@@ -1,14 +1,14 @@
-/** The steps of a plan, as data: what there is to say about each kind of step. */
+/** The steps of a plan, as data, with the properties of each kind. */
 import type { Network } from "../network/schema.ts";
 import type { Wifi } from "../schema/wifi.ts";
 
 /**
- * When a step is due: `init` first of all, in the initrd if the config is known there; `boot` before the services
+ * When a step is applied: `init` first of all, in the initrd if the config is known there; `boot` before the services
  * start and without network; `runtime` afterwards, with network.
  */
 export type Phase = "init" | "boot" | "runtime";
 
-/** A step of any kind, or of the kind that is named. */
+/** A step of any kind, or of the given kind. */
 export type Step<Kind extends StepName = StepName> = {
   [K in Kind]: { readonly phase: Phase; readonly kind: K } & StepData[K];
 }[Kind];
@@ -22,7 +22,7 @@ export interface StepData {
   readonly dns: {
     readonly nameservers: readonly string[];
     readonly search: readonly string[];
-    /** Nobody else, such as DHCP, has any to add. */
+    /** Whether nothing else, such as DHCP, adds any. */
     readonly complete: boolean;
   };
   readonly network: { readonly network: Network };
@@ -32,13 +32,13 @@ export interface StepData {
   readonly ntp: { readonly servers: readonly string[] };
   /** `password` is crypt(5)'s output if `hashed`, plain otherwise. */
   readonly password: { readonly user: string; readonly password: string; readonly hashed: boolean };
-  /** Keys of the config, and those of `urls` as far as they were fetched before. */
+  /** Keys of the config, and keys of `urls` that were fetched before. */
   readonly "authorized-keys": {
     readonly user: string;
     readonly keys: readonly string[];
     readonly urls: readonly string[];
   };
-  /** Keys to be fetched, and those that they stand beside; `source` is what the config says. */
+  /** Keys to fetch, and the config's keys that are written beside them. `source` is the entry of the config. */
   readonly "remote-keys": {
     readonly user: string;
     readonly keys: readonly string[];
@@ -54,7 +54,7 @@ export interface StepData {
     /** Make the file system if the device is empty. */
     readonly format: boolean;
   };
-  /** An account with a home below /home; `groups` in order, without its own. */
+  /** An account with a home below /home. `groups` are sorted and do not contain its own. */
   readonly account: {
     readonly user: string;
     readonly shell: string;
@@ -67,31 +67,31 @@ export interface StepData {
     readonly role: "server" | "agent";
     /** Without the role. */
     readonly args: readonly string[];
-    /** Variables of the config and those that carry token and server. */
+    /** Variables of the config, and those for token and server. */
     readonly environment: Readonly<Record<string, string>>;
   };
   /** The text of k3s's registries.yaml. */
   readonly registries: { readonly content: string };
-  /** A file in server/manifests, to be put there unless it has been. */
+  /** A file in server/manifests. It is written only once. */
   readonly manifest: { readonly name: string; readonly content: string };
   readonly "remote-manifest": { readonly name: string; readonly url: string };
   readonly file: {
     readonly path: string;
-    /** Decoded from base64 if it was; to be unpacked first if `encoding` says so. */
+    /** Decoded if it was base64. `encoding` names a further encoding to undo. */
     readonly content: string | Uint8Array;
     readonly encoding?: "gzip";
     /** Permission bits. */
     readonly mode: number;
-    /** As chown takes it. */
+    /** In the format of chown(1). */
     readonly owner?: string;
   };
   /** To be merged into /etc/environment. */
   readonly environment: { readonly variables: Readonly<Record<string, string>> };
   /** Run once per boot. A list stops at its first failure. */
   readonly command: { readonly list: CommandList; readonly index: number; readonly command: string };
-  /** Undoes an earlier step that changed a file: back to what was there before. */
+  /** Undoes an earlier step that changed a file: restores the previous content. */
   readonly restore: { readonly path: string };
-  /** k3s reads its part of the config when it starts. */
+  /** Restarts k3s, which reads its part of the config only when it starts. */
   readonly "restart-k3s": unknown;
 }
 

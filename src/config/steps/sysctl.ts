@@ -5,7 +5,7 @@ export const sysctl: StepKind<"sysctl"> = {
   isSatisfied: ({ value }, current) => words(current) === words(value),
 };
 
-/** The kernel separates numbers by tabs. */
+/** The kernel separates numbers with tabs. */
 function words(text: string | undefined): string | undefined {
   return text?.trim().split(/\s+/).join(" ");
 }

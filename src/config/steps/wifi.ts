@@ -12,7 +12,7 @@ export const wifi: StepKind<"wifi"> = {
 /**
  * The networks for wpa_supplicant (wpa_supplicant.conf(5)), the first one with the highest priority. Names are written
  * as hexadecimal bytes, so that none needs quotes. A passphrase is quoted and may contain quotation marks, because it
- * ends at the last one of its line. What wpa_supplicant would take for a comment is refused in schema/access.ts.
+ * ends at the last one of its line. schema/access.ts refuses passphrases that wpa_supplicant would read as a comment.
  */
 export function wpaSupplicantConf(networks: readonly Wifi[]): string {
   const blocks = networks.map((network, index) => {
@@ -20,7 +20,7 @@ export function wpaSupplicantConf(networks: readonly Wifi[]): string {
       `ssid=${hex(network.name)}`,
       ...authentication(network.passphrase),
       `priority=${networks.length - index}`,
-      // Asks for the network by its name, which hidden ones wait for.
+      // Sends requests with the network's name. Hidden networks answer only those.
       "scan_ssid=1",
     ];
     return `network={\n${lines.map((line) => `\t${line}\n`).join("")}}\n`;
@@ -28,7 +28,7 @@ export function wpaSupplicantConf(networks: readonly Wifi[]): string {
   return ["ctrl_interface=/run/wpa_supplicant\n", ...blocks].join("");
 }
 
-/** 64 hexadecimal digits are the key itself, which only WPA2 takes. WPA3 needs the passphrase. */
+/** 64 hexadecimal digits are the key itself, which only WPA2 accepts. WPA3 needs the passphrase. */
 function authentication(passphrase: string | undefined): string[] {
   if (passphrase === undefined) return ["key_mgmt=NONE"];
   if (/^[0-9A-Fa-f]{64}$/.test(passphrase))

@@ -2,10 +2,10 @@ import type { ObservedAccount } from "../../config/steps/kind.ts";
 import type { Host } from "../../host/host.ts";
 import { readEntries } from "./account-files.ts";
 
-/** Tells the accounts that steps made from those that somebody added by hand. */
+/** The comment of accounts that steps made. It tells them from accounts that were added by hand. */
 export const COMMENT = "k3OS config";
 
-/** An account as a step says it; `undefined` if there is none of this name. */
+/** The account in the form of a step; `undefined` if there is none of this name. */
 export function observeAccount(host: Host, user: string): ObservedAccount | undefined {
   const fields = readEntries(host, "/etc/passwd").find(([name]) => name === user);
   if (fields === undefined) return undefined;

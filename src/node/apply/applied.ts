@@ -7,7 +7,7 @@ import { RUN } from "../places.ts";
 /** Digests of the steps that were applied in this boot. Only root may read it: digests give short secrets away. */
 const APPLIED = `${RUN}/applied`;
 
-/** Notes that a step was applied, for `wasApplied` of this boot. */
+/** Notes that a step was applied in this boot, for `wasApplied`. */
 export function noteApplied(host: Host, step: Step): void {
   if (host.stat(APPLIED) === undefined) host.write(APPLIED, "", { mode: 0o600 });
   host.append(APPLIED, `${digest(step)}\n`);

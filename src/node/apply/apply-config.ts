@@ -9,7 +9,7 @@ import { planConfig } from "./plan-config.ts";
 const PHASES: readonly Phase[] = ["init", "boot", "runtime"];
 
 export interface ApplyOptions {
-  /** Restart k3s if it has to be, instead of telling so. */
+  /** Restart k3s if it must be restarted; otherwise only print that it must be. */
   readonly restart: boolean;
 }
 

@@ -133,7 +133,7 @@ describe("applySteps", () => {
     for (const path of ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/environment"]) {
       expect(after[path]).toBe(before[path]);
     }
-    // A volume may be in use, a manifest's objects are the cluster's, a home is its user's.
+    // A volume may be in use. The objects of a manifest belong to the cluster, and a home belongs to its user.
     expect(after).toHaveProperty("/var/lib/rancher/k3s/server/manifests/a.yaml");
     expect(host.stat("/home/ada")).toBeDefined();
     expect((await applyAll(host, {})).steps).toEqual([]);

@@ -5,8 +5,8 @@ import { noteApplied } from "./applied.ts";
 import { applyStep } from "./steps/index.ts";
 
 /**
- * Applies the steps of one phase in their order and returns those that failed. One failure does not keep the next step
- * from being applied, except in a list of commands, which ends at its first failure.
+ * Applies the steps of one phase in order and returns those that failed. After a failure the next step is still
+ * applied, except in a list of commands, which ends at its first failure.
  */
 export async function applySteps(host: Host, steps: readonly Step[], phase: Phase): Promise<Failure[]> {
   const failures: Failure[] = [];

@@ -6,7 +6,7 @@ import { COMMENT, membersOf, sudoersOf } from "./accounts.ts";
 import { makeHome } from "./homes.ts";
 import { account, setPasswordHash } from "./users.ts";
 
-/** Accounts of the image have smaller numbers. */
+/** The image's accounts have smaller numbers. */
 const FIRST_UID = 1001;
 
 /**
@@ -39,7 +39,7 @@ export function makeAccount(host: Host, user: string, { shell, groups, sudo }: O
   setSudo(host, user, sudo);
 }
 
-/** Takes an account away that `makeAccount` made. Its home stays. */
+/** Removes an account that `makeAccount` made. Its home stays. */
 export function removeAccount(host: Host, user: string): void {
   setSudo(host, user, false);
   setPasswordHash(host, user, "!");

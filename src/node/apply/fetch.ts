@@ -6,10 +6,10 @@ const PATIENCE = [
   ...["--connect-timeout", "5", "--max-time", "10", "--retry", "9", "--retry-delay", "1"],
   ...["--retry-all-errors", "--retry-max-time", "30"],
 ];
-/** More than keys or a manifest ever are: all of it is held in memory. */
+/** Larger than any keys or manifest. All of it is held in memory. */
 const LIMIT = ["--max-filesize", "16M"];
 
-/** The text at a URL, through the proxy of the config if there is one: it is in /etc/environment by now. */
+/** Fetches the text at a URL. Uses the proxy of the config, which /etc/environment holds by now. */
 export async function fetchText(host: Host, url: string): Promise<string> {
   const curl = ["curl", "--fail", "--silent", "--show-error", "--location", ...PATIENCE, ...LIMIT, "--config", "-"];
   const argv = ["sh", "-c", 'set -a; . /etc/environment; exec "$@"', "fetch", ...curl];

@@ -1,9 +1,9 @@
 import type { Host } from "../../host/host.ts";
 
-/** What the image gives new homes. */
+/** The files that a new home starts with. */
 const SKELETON = "/etc/skel";
 
-/** Makes a home with what the image gives new ones. One that is there keeps what it holds. */
+/** Makes a home with the files of the skeleton. An existing home keeps its content. */
 export function makeHome(host: Host, home: string, id: number): void {
   if (host.stat(home)?.uid === id) return;
   if (host.stat(home) === undefined) {

@@ -8,8 +8,8 @@ import { readFacts } from "../facts.ts";
 import { readLayers } from "../layer-files.ts";
 import { forgetSeen } from "./seen.ts";
 
-/** The plan that was last made in this boot, and what it was made of. Only root may read it: it holds secrets. */
-const KEPT = "/run/k3os/plan.json";
+/** The last plan made in this boot, and its inputs. Only root may read it, because it holds secrets. */
+const PLAN = "/run/k3os/plan.json";
 
 interface KeptPlan {
   readonly facts: Facts;
@@ -18,13 +18,13 @@ interface KeptPlan {
   readonly problems: readonly Problem[];
 }
 
-/** Keeps a plan for `keptPlan`. */
+/** Saves a plan for `keptPlan`. */
 export function keepPlan(host: Host, { facts, layers, steps, problems }: KeptPlan): void {
   const texts = layers.map(({ name, kind, text }) => ({ name, kind, text }));
   const kept = JSON.stringify({ facts, layers: texts, steps, problems }, (_, value: unknown) =>
     value instanceof Uint8Array ? { base64: toBase64(value) } : value,
   );
-  host.write(KEPT, `${kept}\n`, { mode: 0o600 });
+  host.write(PLAN, `${kept}\n`, { mode: 0o600 });
   forgetSeen(host);
 }
 
@@ -33,8 +33,8 @@ export function keepPlan(host: Host, { facts, layers, steps, problems }: KeptPla
  * the layers takes a hundredth of the time that reading them as configs takes.
  */
 export function keptPlan(host: Host, now: Host): Pick<KeptPlan, "steps" | "problems"> | undefined {
-  if (host.stat(KEPT) === undefined) return undefined;
-  const kept = JSON.parse(host.readText(KEPT), (_, value: { base64?: string } | null) =>
+  if (host.stat(PLAN) === undefined) return undefined;
+  const kept = JSON.parse(host.readText(PLAN), (_, value: { base64?: string } | null) =>
     typeof value?.base64 === "string" ? base64(value.base64) : value,
   ) as KeptPlan;
   const facts = readFacts(now);

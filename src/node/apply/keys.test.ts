@@ -33,7 +33,7 @@ function node() {
     },
   });
   host.chown("/home/rancher", "1000:1000");
-  /** Applies a config of these keys, and tells what sshd reads of it. */
+  /** Applies a config with these keys, and returns what sshd reads of it. */
   const apply = async (...keys: string[]) => {
     const steps = pending(plan({ ssh_authorized_keys: keys }, { mode: "local", version: "1" }), observe(host));
     const failures = [];
@@ -43,7 +43,7 @@ function node() {
   return { host, answers, apply };
 }
 
-/** The next boot: /etc and /run begin anew. */
+/** Simulates the next boot: /etc and /run start afresh. */
 function reboot(host: ReturnType<typeof node>["host"]): void {
   for (const path of ["/etc/ssh", "/run/k3os/written.json", "/run/k3os/applied"]) host.remove(path);
 }

@@ -4,7 +4,7 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 
 const MANIFESTS = "/var/lib/rancher/k3s/server/manifests";
-/** One file for each manifest that was put there: what the config said, and what was written, as digests. */
+/** One file for each manifest that was written: the digests of the config's text and of the written text. */
 const SEEDED = "/var/lib/rancher/k3os/manifests";
 
 export type ManifestStep = Step<"manifest" | "remote-manifest">;
@@ -21,7 +21,10 @@ export function isSeeded(host: Host, step: ManifestStep): boolean {
   return !untouched || seeded[0] === sourceOf(step);
 }
 
-/** Puts a manifest where k3s finds it, and notes it. Interrupted between the two, the manifest counts as the user's. */
+/**
+ * Writes a manifest to k3s's directory, and then notes it. After an interruption between the two, the manifest counts
+ * as the user's.
+ */
 export function seedManifest(host: Host, step: ManifestStep, content: string): void {
   host.mkdir(MANIFESTS);
   host.mkdir(SEEDED);

@@ -8,7 +8,7 @@ import { isMounted } from "../mounts.ts";
 const PATIENCE_MS = 10_000;
 const INTERVAL_MS = 100;
 
-/** Mounts a volume, after making its file system if that is wanted and the device is empty. */
+/** Mounts a volume. Makes its file system first if the step says so and the device is empty. */
 export async function mountVolume(host: Host, step: Step<"mount">): Promise<void> {
   const { device: spec, path, type, options, format } = step;
   const device = await awaitDevice(host, spec);
@@ -38,7 +38,7 @@ async function findDevice(host: Host, spec: string): Promise<string | undefined>
   return status === 0 ? stdout.trim() : undefined;
 }
 
-/** blkid(8) ends with 2 if it finds neither a file system nor partitions, nor anything else that it knows. */
+/** blkid(8) exits with 2 if it finds no file system, no partitions, and nothing else that it knows. */
 async function isEmpty(host: Host, device: string): Promise<boolean> {
   const { status, stderr } = await host.exec(["blkid", "--probe", device]);
   if (status !== 0 && status !== 2) {
@@ -47,7 +47,7 @@ async function isEmpty(host: Host, device: string): Promise<boolean> {
   return status === 2;
 }
 
-/** The root is read-only: below /mnt, /media and /srv a mount point needs a writable place first. */
+/** Makes the mount point. The root is read-only, so /mnt, /media and /srv need a writable file system first. */
 async function makeRoom(host: Host, path: string): Promise<void> {
   const top = `/${path.split("/")[1]}`;
   if (path === top || !["/mnt", "/media", "/srv"].includes(top) || isMounted(host, top)) return;

@@ -16,7 +16,7 @@ const LEFTOVERS: { readonly [K in keyof Leftovers]: (host: Host) => Leftovers[K]
   "restart-k3s": observeK3s,
 };
 
-/** The state of this node, as far as a plan asks for it. */
+/** The state of this node, as far as a plan needs it. */
 export function observe(host: Host): Observed {
   return {
     observe: (step) => observeStep(host, step),

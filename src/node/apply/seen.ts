@@ -1,9 +1,11 @@
 import type { Host } from "../../host/host.ts";
 import { decodeUtf8 } from "../../host/utf8.ts";
 
-/** What was looked at the last time that there was nothing to do. Only root may read it: it holds secrets. */
+/**
+ * The answers that were read the last time there was nothing to do. Only root may read it, because it holds secrets.
+ */
 const SEEN = "/run/k3os/seen.json";
-/** More is compared as quickly by going the whole way. */
+/** Above this size, comparing is no faster than planning anew. */
 const MAX_CHARACTERS = 256 * 1024;
 
 const LOOKS = ["read", "readText", "stat", "list", "readLink"] as const;
@@ -11,9 +13,9 @@ type Look = (typeof LOOKS)[number];
 type Sight = readonly [look: Look, path: string, saw: unknown];
 
 export interface Watched {
-  /** The same host, whose answers about files are noted. */
+  /** The host, with its answers about files recorded. */
   readonly host: Host;
-  /** Remembers them for `isAsSeen`. */
+  /** Saves the answers for `isAsSeen`. */
   keep(): void;
 }
 
@@ -36,7 +38,7 @@ export function watched(host: Host): Watched {
   };
 }
 
-/** Whether all that was looked at is still the same, so that there is still nothing to do. */
+/** Whether everything that was read is still the same, so that there is still nothing to do. */
 export function isAsSeen(host: Host): boolean {
   if (host.stat(SEEN) === undefined) return false;
   const sights = JSON.parse(host.readText(SEEN)) as Sight[];
@@ -48,12 +50,15 @@ export function isAsSeen(host: Host): boolean {
   }
 }
 
-/** Forgets what was seen, when something was applied since. */
+/** Deletes the record, because something was applied since. */
 export function forgetSeen(host: Host): void {
   host.remove(SEEN);
 }
 
-/** An answer as JSON has it. Of a file's state, what configurations are about: not its time, which /proc invents. */
+/**
+ * An answer in a form that JSON can hold. A file's time is left out, because configurations do not depend on it and
+ * /proc invents it.
+ */
 function sight(answer: ReturnType<Host[Look]>): unknown {
   if (answer === undefined) return null;
   if (answer instanceof Uint8Array) return decodeUtf8(answer);

@@ -31,7 +31,7 @@ export function passwordHash(host: Host, user: string): string | undefined {
   return readEntries(host, "/etc/shadow").find((line) => line[0] === user)?.[1];
 }
 
-/** Replaces a user's line of /etc/shadow. An empty hash lets the user in without a password, where PAM allows it. */
+/** Replaces a user's password in /etc/shadow. An empty hash allows a login without a password, where PAM allows it. */
 export function setPasswordHash(host: Host, user: string, hash: string): void {
   const all = readEntries(host, "/etc/shadow");
   const fields = all.find((line) => line[0] === user);

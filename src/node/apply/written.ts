@@ -5,7 +5,7 @@ import type { Host } from "../../host/host.ts";
 const RECORD = "/run/k3os/written.json";
 
 interface Written {
-  /** What the step left there, as `stateOf` tells it. */
+  /** What the step left there, in the form of `stateOf`. */
   readonly after: string;
   /** The text before; `null` if there was no file. */
   readonly before: string | null;
@@ -31,7 +31,7 @@ export function writeNoted(host: Host, path: string, write: () => void): void {
   save(host, { ...read(host), [path]: { after: stateOf(host, path), before } });
 }
 
-/** Puts back what was there before `writeNoted`, if the file is still as that left it. */
+/** Restores the content from before `writeNoted`, if the file has not changed since. */
 export function restoreFile(host: Host, path: string): void {
   const { [path]: written, ...others } = read(host);
   if (written !== undefined && written.after === stateOf(host, path)) {
@@ -74,7 +74,7 @@ function read(host: Host): Record {
   return host.stat(RECORD) === undefined ? {} : (JSON.parse(host.readText(RECORD)) as Record);
 }
 
-/** Only root may read it: what was there before may hold secrets. */
+/** Only root may read it, because the previous content may hold secrets. */
 function save(host: Host, record: Record): void {
   host.write(RECORD, `${JSON.stringify(record)}\n`, { mode: 0o600 });
 }

@@ -7,7 +7,10 @@ import { interfaces } from "../network/interfaces.ts";
 import { enableService } from "../openrc.ts";
 import { sysctlPath } from "../sysctl.ts";
 
-/** The file systems of /etc/fstab, mount propagation as the kubelet needs it, the loopback interface, and links to /proc in /dev. */
+/**
+ * Mounts the file systems of /etc/fstab, sets mount propagation as the kubelet needs it, brings up the loopback
+ * interface, and links /dev to /proc.
+ */
 export async function bringUpKernelInterfaces(host: Host): Promise<void> {
   const link = (name: string, target: string) => () => host.symlink(target, `/dev/${name}`);
   await doAll([
@@ -21,14 +24,14 @@ export async function bringUpKernelInterfaces(host: Host): Promise<void> {
 }
 
 /**
- * Loads the modules of the image's own list and the drivers of paravirtual devices. Checking their signatures keeps another processor
- * busy for a while. Returns all that was asked for, for `coldplug`, which loads the rest.
+ * Loads the modules of the image's own list and the drivers of paravirtual devices. The signature checks use a second
+ * processor meanwhile. Returns all that was requested, for `coldplug`, which loads the rest.
  */
 export function loadEarlyDrivers(host: Host): Promise<ReadonlySet<string>> {
   return coldplug(host, { modules: linesBelow(host, "/etc/modules-load.d"), buses: FAST_BUSES });
 }
 
-/** Applies `/etc/sysctl.d/*.conf`, in name order. Keys that this kernel does not have are passed over, as `sysctl -e` does. */
+/** Applies `/etc/sysctl.d/*.conf`, in name order. Skips keys that this kernel does not have, as `sysctl -e` does. */
 export async function setSysctls(host: Host): Promise<void> {
   const settings = linesBelow(host, "/etc/sysctl.d").map((line) => {
     const equals = line.indexOf("=");
@@ -44,9 +47,9 @@ export async function setSysctls(host: Host): Promise<void> {
 }
 
 /**
- * On a small machine, sets the kernel's memory reserve to what its own rule gives, √(16 · kB of memory). If transparent huge pages are
- * enabled, khugepaged raises the reserve to 5 % of the memory, for large allocations that such a machine does not have
- * (Documentation/admin-guide/sysctl/vm.rst, min_free_kbytes; mm/khugepaged.c).
+ * On a small machine, sets the kernel's memory reserve to what its own rule gives, √(16 · kB of memory). If transparent
+ * huge pages are enabled, khugepaged raises the reserve to 5 % of the memory, for large allocations that such a machine
+ * does not have (Documentation/admin-guide/sysctl/vm.rst, min_free_kbytes; mm/khugepaged.c).
  */
 export function keepLittleMemoryBack(host: Host): void {
   const total = Number(/^MemTotal:\s+(\d+) kB/m.exec(host.readText("/proc/meminfo"))?.[1] ?? 0);
@@ -54,7 +57,10 @@ export function keepLittleMemoryBack(host: Host): void {
   host.poke("/proc/sys/vm/min_free_kbytes", `${Math.floor(Math.sqrt(16 * total))}`);
 }
 
-/** A login on each console of the kernel's (`console=`, /sys/class/tty/console/active), and on the first virtual one. */
+/**
+ * Enables a login on each console of the kernel (`console=`, /sys/class/tty/console/active), and on the first virtual
+ * one.
+ */
 export async function linkConsoles(host: Host): Promise<void> {
   const consoles = readTextIf(host, "/sys/class/tty/console/active")?.trim().split(/\s+/) ?? [];
   const ports = new Set(consoles.map((name) => (name === "tty0" ? "tty1" : name)).filter((name) => name !== ""));
@@ -62,8 +68,9 @@ export async function linkConsoles(host: Host): Promise<void> {
 }
 
 /**
- * Puts a line with the addresses of each network interface into the login prompt. agetty(8) fills in `\\4{eth0}`, and prints the prompt
- * again when an address changes, so nothing has to wait for DHCP. If there is no card yet, this waits until all `drivers` are loaded.
+ * Adds a line with the addresses of each network interface to the login prompt. agetty(8) fills in `\\4{eth0}`, and
+ * prints the prompt again when an address changes, so nothing has to wait for DHCP. If there is no card yet, waits
+ * until all `drivers` are loaded.
  */
 export async function showAddresses(host: Host, drivers: Promise<unknown>): Promise<void> {
   const find = () => interfaces(host).map(({ name }) => name);

@@ -11,7 +11,7 @@ import { nodeAtBoot } from "./testing.ts";
 
 const printed = catchPrinted();
 
-/** Something that a boot does, and the calls that may cost it: no other call may. */
+/** Something that a boot does, and the only calls whose failure may prevent it. */
 interface Effect {
   readonly isThere: (host: MemoryHost) => boolean;
   readonly about: RegExp;
@@ -105,13 +105,13 @@ const effects: Readonly<Record<string, Effect>> = {
   },
 };
 
-/** Calls whose failure is an answer, so that nothing is to be told. */
+/** Calls whose failure is an answer. Nothing has to be reported. */
 const NO_FAULT = [
-  // A module that this system does not have is passed over.
+  // Modules that this system does not have are skipped.
   /^exec modprobe -a/,
-  // The device has gone away since its bus was listed.
+  // The device disappeared after its bus was listed.
   /modalias$/,
-  // Nothing waits for it. What it leaves is deleted by the next boot.
+  // Nothing waits for it. The next boot deletes what it leaves.
   /^exec ionice/,
 ];
 
@@ -140,7 +140,7 @@ async function bootWith(fault: Fault, fails: (call: Call, index: number) => bool
   return { host: inner, failed };
 }
 
-/** What is wrong after a boot during which these calls failed, in words; empty if it kept to the rules. */
+/** What went wrong in a boot during which these calls failed; empty if the boot followed the rules. */
 function violations(host: MemoryHost, fault: Fault, failed: readonly Call[], stages: readonly string[]): string[] {
   const calls = failed.map(words);
   const about = (pattern: RegExp) => calls.some((call) => pattern.test(call));

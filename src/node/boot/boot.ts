@@ -29,14 +29,14 @@ import { restoreIdentity } from "./identity.ts";
 import { provideImages } from "./images.ts";
 import { prepareInstallation } from "./install-mode.ts";
 
-/** What the boot goes on with if the layers cannot be read at all, which is not known to happen. */
+/** Used if the layers cannot be read at all. No cause for that is known. */
 const NOTHING: Pick<LoadedLayers, "config" | "problems" | "layers"> = { config: {}, problems: [], layers: [] };
-/** The mode that opens no login if the mode cannot be read. */
+/** Used if the facts cannot be read. This mode allows no login. */
 const UNKNOWN: Facts = { mode: "local", version: "unknown" };
 
 /**
- * Process 1's second half, in the root: everything that has to be done before the first service starts. No stage ends it: a stage that
- * fails is told, and costs the node only what it would have done.
+ * The second half of process 1, in the root: everything before the first service starts. No stage ends the boot. A
+ * failed stage is reported, and the node lacks only what that stage would have done.
  */
 export async function boot(host: Host): Promise<void> {
   const stages = stagesOf(host, "root");
@@ -78,12 +78,12 @@ export async function boot(host: Host): Promise<void> {
   await Promise.all([earlyDrivers, kernelInterfaces]);
   reached("modules");
 
-  // Before the user's own. Some are there only once their module is.
+  // Before the sysctls of the configuration. Some keys exist only once their module is loaded.
   await stage("sysctls", { mayFail }, () => setSysctls(host));
   await stage("configuration", { mayFail }, async () => {
     for (const phase of ["init", "boot"] as const) failures.push(...(await applySteps(host, due, phase)));
   });
-  // After the mounts of the configuration: k3s may keep its data on one of them.
+  // After the mounts of the configuration, because k3s may keep its data on one of them.
   await stage("images", { mayFail }, () => provideImages(host));
   await stage("addresses", { mayFail }, () => showAddresses(host, allDrivers));
   await stage("service links", { mayFail }, () => chooseServices(host, config, facts, due));
@@ -112,7 +112,7 @@ async function awaitCards(host: Host, { k3os }: Config, drivers: Promise<unknown
 }
 
 /**
- * The steps that are due, found out one by one. A step of which that cannot be found out is due, but for a manifest: what is there may
+ * The steps that are due, checked one by one. A step whose check fails counts as due, except a manifest: the file may
  * be the user's own.
  */
 function dueEach(host: Host, steps: readonly Step[], failures: Failure[]): readonly Step[] {
@@ -127,15 +127,15 @@ function dueEach(host: Host, steps: readonly Step[], failures: Failure[]): reado
   });
 }
 
-/** Whoever sits at the console of a system in memory logs in as rancher; sshd never takes a password. */
+/** On a system in memory, rancher may log in at the console without a password. sshd never accepts a password. */
 function allowConsoleLogin(host: Host, { k3os }: Config, { mode }: Facts): void {
   if (mode !== "local" && k3os?.password === undefined) setPasswordHash(host, "rancher", "");
 }
 
-/** Has only those services started that this boot needs. */
+/** Enables only the services that this boot needs. */
 async function chooseServices(host: Host, { k3os }: Config, { mode }: Facts, due: readonly Step[]): Promise<void> {
   await doAll([
-    // Only a config that wants something of the network costs the boot a service that does it.
+    // Enabled only if the config needs the network, so that other boots do not start the service.
     () => due.some(({ phase }) => phase === "runtime") && enableService(host, "k3os-apply"),
     () => mode === "install" && prepareInstallation(host, k3os?.install?.silent === true),
   ]);

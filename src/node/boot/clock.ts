@@ -2,22 +2,25 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { RUN } from "../places.ts";
 
-/** That the clock was wrong, for `wait-for-clock`. */
+/** Exists if the clock was wrong at boot, for `wait-for-clock`. */
 export const CLOCK_WAS_WRONG = `${RUN}/clock-was-wrong`;
 
-/** Files that were written at a time that has passed: the image's, the time daemon's, the log of the last boot, the cluster's. */
+/**
+ * Files with a time in the past: those of the image, of the time daemon, of the last boot's log, and of the cluster.
+ */
 const WITNESSES = [
   "/usr/share/k3os/image.json",
   "/var/lib/chrony/drift",
   "/var/log/messages",
   "/var/lib/rancher/k3s/server/db/state.db",
 ];
-/** A clock that is ahead of its time once must not push all boots after it further. */
+/** A clock that is once ahead must not push the clocks of all later boots ahead. */
 const PLAUSIBLE_MS = 50 * 365 * 86_400_000;
 
 /**
- * Never lets the clock be earlier than what it has been before: on machines without a battery it begins in 1970, when no certificate
- * is valid. The kernel has set it from the hardware clock already (CONFIG_RTC_HCTOSYS). Only a wrong clock costs a process.
+ * Sets the clock to the latest time known to have passed if it is earlier than that. Machines without a battery start
+ * in 1970, when no certificate is valid yet. The kernel has already set the clock from the hardware clock
+ * (CONFIG_RTC_HCTOSYS). Only a wrong clock costs a process.
  */
 export async function correctClock(host: Host): Promise<void> {
   const [image = 0, ...others] = WITNESSES.map((path) => host.stat(path)?.mtime ?? 0);

@@ -9,7 +9,7 @@ import { readMounts } from "../mounts.ts";
 import { STATE } from "../places.ts";
 
 const filled = `${STATE}${FILLED}`;
-/** Sectors that may stay unused at the end of a disk: the second partition table, and less than a MiB. */
+/** Sectors that may stay unused at the end of a disk: the backup partition table, and less than a MiB. */
 const SLACK = 4096;
 
 /** The partition with the state, by its names in /sys. */
@@ -20,8 +20,9 @@ interface StatePartition {
 }
 
 /**
- * Maintains the disk that a node keeps its state on. A disk that was built gets a UUID of its own at its first boot; the file system
- * grows to all of the disk; what a factory reset left is deleted in the background. If there is nothing to do, no program runs.
+ * Maintains the disk with the node's state. At the first boot from a built disk it gets its own UUID. The file system
+ * grows to fill the disk. What a factory reset discarded is deleted in the background. If there is nothing to do, no
+ * program runs.
  */
 export async function maintainDisk(host: Host): Promise<void> {
   const device = readMounts(host).find(({ target }) => target === STATE)?.source;
@@ -29,11 +30,11 @@ export async function maintainDisk(host: Host): Promise<void> {
   await doAll([() => improve(host, device), () => deleteDiscarded(host)]);
 }
 
-/** One after the other: both write to the file system's superblock. */
+/** One after the other, because both write to the file system's superblock. */
 async function improve(host: Host, device: string): Promise<void> {
   const errors: unknown[] = [];
   await fillDisk(host, device.slice("/dev/".length)).catch((error) =>
-    // A node with too little room is better than none.
+    // A node with too little room is better than no node.
     errors.push(new K3osError("host", `the state partition could not be grown: ${reasonOf(error)}`, { cause: error })),
   );
   await ensureOwnUuid(host, device).catch((error) => errors.push(error));
@@ -41,8 +42,8 @@ async function improve(host: Host, device: string): Promise<void> {
 }
 
 /**
- * Grows the partition and then the file system. Power may fail in between: each step is done again, which does no harm, until the
- * note says that all of them were done.
+ * Grows the partition and then the file system. After a power cut in between, the next boot repeats all steps, which
+ * does no harm. A note marks that all of them are complete.
  */
 async function fillDisk(host: Host, name: string): Promise<void> {
   const partition = partitionOf(host, name);
@@ -57,7 +58,7 @@ async function fillDisk(host: Host, name: string): Promise<void> {
 const block = (name: string) => `/sys/class/block/${name}`;
 const number = (host: Host, path: string) => Number(host.readText(path));
 
-/** Which disk a partition is on is read from the links of /sys: names follow no rule. */
+/** The links of /sys tell which disk a partition is on. The names follow no rule. */
 function partitionOf(host: Host, name: string): StatePartition | undefined {
   if (host.stat(`${block(name)}/partition`) === undefined) return undefined;
   const disk = host.readLink(block(name)).split("/").at(-2) ?? "";
@@ -70,8 +71,8 @@ function hasRoom(host: Host, { name, disk }: StatePartition): boolean {
 }
 
 /**
- * Writes both copies of the partition table, of which a power cut may have left one behind. The partition is in use meanwhile, so the
- * kernel is told of its new size alone, and not of the whole table.
+ * Writes both copies of the partition table, since a power cut may have left an old one. The partition is in use, so
+ * the kernel is told only its new size and does not reread the table.
  */
 async function growPartition(host: Host, { disk, number: index }: StatePartition): Promise<void> {
   const sfdisk = ["sfdisk", "--quiet", "--force", "--no-reread", "--no-tell-kernel"];
@@ -89,7 +90,7 @@ function endOfRoom(host: Host, disk: string, end: number): number {
   return Math.min(number(host, `${block(disk)}/size`), ...starts.filter((start) => start >= end));
 }
 
-/** Disks that were built have one UUID. A machine with two of them must be able to tell them apart. */
+/** All built disks have the same UUID. A machine with two of them must be able to tell them apart. */
 async function ensureOwnUuid(host: Host, device: string): Promise<void> {
   if (!host.readText("/proc/cmdline").includes(`UUID=${PREBUILT.state}:`)) return;
   await run(host, ["tune2fs", "-U", "random", device]);

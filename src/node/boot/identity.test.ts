@@ -5,7 +5,7 @@ import { restoreIdentity } from "./identity.ts";
 
 const kept = "/var/lib/rancher/k3os";
 
-/** A boot: `/etc` is as the image has it, `/var` as the boots before left it. */
+/** Simulates a boot: `/etc` is as in the image, `/var` as earlier boots left it. */
 function boot(persistent: Record<string, string> = {}, uuid = "11111111-2222-4333-8444-555555555555") {
   const host = memoryHost({
     files: { "/proc/sys/kernel/random/uuid": `${uuid}\n`, "/etc/machine-id": "", ...persistent },

@@ -4,8 +4,8 @@ import { doAll } from "../failure.ts";
 import { NODE_DATA } from "../places.ts";
 
 /**
- * Gives the machine an identity (machine-id(5)) at its first boot, and the same one at every other; brings back the keys by which
- * others know it. A file of the image, or of the user's, at one of these places stays.
+ * Gives the machine an identity (machine-id(5)) at its first boot, and the same one at every later boot. Restores its
+ * ssh host keys, too. An identity or key that the image or the user has put there stays.
  */
 export async function restoreIdentity(host: Host): Promise<void> {
   await doAll([
@@ -22,14 +22,14 @@ function restoreMachineId(host: Host): Promise<void> | undefined {
   const path = `${NODE_DATA}/machine-id`;
   const kept = readTextIf(host, path);
   const id = kept ?? host.readText("/proc/sys/kernel/random/uuid").replaceAll("-", "");
-  // If it cannot be kept, the machine has one for this boot.
+  // If the identity cannot be saved, it is valid for this boot only.
   return doAll([
     () => host.write("/etc/machine-id", id, { mode: 0o444 }),
     () => kept ?? host.write(path, id, { mode: 0o444 }),
   ]);
 }
 
-/** Made by the service sshd (os/rootfs/etc/init.d/sshd) where there are none. */
+/** The service sshd (os/rootfs/etc/init.d/sshd) makes missing keys. */
 async function restoreHostKeys(host: Host): Promise<void> {
   const kept = `${NODE_DATA}/ssh`;
   if (host.stat(kept) === undefined) return;
@@ -41,7 +41,7 @@ async function restoreHostKeys(host: Host): Promise<void> {
   );
 }
 
-/** Makes `path` a link, so that what is written there ends up in `target`. */
+/** Makes `path` a link to `target`, so that files written there end up in `target`. */
 function linkDirectory(host: Host, path: string, target: string): void {
   if (host.stat(path) !== undefined) return;
   host.mkdir(target, { mode: 0o700 });

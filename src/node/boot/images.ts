@@ -1,15 +1,15 @@
 import type { Host } from "../../host/host.ts";
 import { doAll } from "../failure.ts";
 
-/** What the image brings along, and the folders of k3s that it belongs in. */
+/** Files that the image contains, with the directories of k3s that they belong in. */
 const PROVIDED = [
   { from: "/usr/share/k3os/images", to: "/var/lib/rancher/k3s/agent/images" },
   { from: "/usr/share/k3os/manifests", to: "/var/lib/rancher/k3s/server/manifests" },
 ];
 
 /**
- * Links the image's container images and manifests to where k3s takes them from. A name that is there already is the user's
- * and stays: old k3OS put its own over it at every boot (rancher/k3os#683).
+ * Links the image's container images and manifests into k3s's directories. An existing file is the user's and stays.
+ * Old k3OS replaced it at every boot (rancher/k3os#683).
  */
 export async function provideImages(host: Host): Promise<void> {
   await doAll(

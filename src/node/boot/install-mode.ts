@@ -3,8 +3,8 @@ import { doAll } from "../failure.ts";
 import { disableService, enableService } from "../openrc.ts";
 
 /**
- * Makes a machine that was started to be installed (`k3os.mode=install`) run the installer instead of Kubernetes: by itself if the
- * config says `k3os.install.silent`, otherwise on every console, where it asks.
+ * For a machine started with `k3os.mode=install`: runs the installer instead of Kubernetes. With `k3os.install.silent`
+ * it runs without questions, otherwise it asks them on every console.
  */
 export async function prepareInstallation(host: Host, silent: boolean): Promise<void> {
   await doAll([

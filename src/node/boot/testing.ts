@@ -1,4 +1,4 @@
-/** Test support: a node whose boot the tests follow. */
+/** Test support: a node whose boot is tested. */
 import { type MemoryHost, memoryHost } from "../../host/memory.ts";
 import { PREBUILT } from "../../image/disk.ts";
 
@@ -9,8 +9,8 @@ const SEED = {
 };
 
 /**
- * An installed node at the begin of `boot()`, with something to do for every stage: a disk that was built and has room, a seed volume, and a
- * layer of each kind, each of which says something that no other one says. `sources` are named by the kernel's command line.
+ * An installed node at the start of `boot()`. Every stage has something to do: a built disk that can grow, a seed
+ * volume, and a layer of each kind with a value that no other layer has.
  */
 export function nodeAtBoot(): MemoryHost {
   const seed = "/run/k3os/cidata";

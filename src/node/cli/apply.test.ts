@@ -86,7 +86,7 @@ describe("k3os apply", () => {
     expect((await apply(host)).told).toEqual(["restart k3s, which takes this up when it starts; pods go on running"]);
     expect(host.ran).toContainEqual(["rc-service", "--quiet", "k3s", "restart"]);
     expect(ran).toHaveBeenCalledTimes(1);
-    // As the service does when it starts.
+    // The service does this when it starts.
     host.remove("/run/k3os/k3s-outdated");
     expect(await apply(host)).toEqual({ status: 0, told: [] });
   });

@@ -1,8 +1,8 @@
 import { K3osError } from "../../errors.ts";
 
 /**
- * Options of a command of ours: `flags` stand alone, `values` take the next word or what follows `=`. Anything else is
- * a usage error, and so is a second value: one of the two would silently count for nothing.
+ * Parses the options of one of our commands. `flags` stand alone; `values` take the next word or the text after `=`.
+ * Anything else is a usage error. So is a second value, because one of the two would be ignored silently.
  */
 export function parseArguments(
   args: readonly string[],
@@ -25,7 +25,7 @@ export function parseArguments(
   return options;
 }
 
-/** For values that may also come as a word, or by another name of the option. */
+/** The error for a value given twice, also for values that may be a word or have another option. */
 export function givenTwice(option: string): K3osError {
   return new K3osError("usage", `the value of ${option} was given twice`);
 }

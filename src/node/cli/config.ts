@@ -36,7 +36,7 @@ export async function configCommand(host: Host, args: readonly string[]): Promis
   return rejected.length > 0 ? 1 : 0;
 }
 
-/** Of a key, or of every key below it that a layer says something about. */
+/** Explains a key, or every key below it that a layer sets. */
 function why({ provenance }: Loaded, key: string, json: boolean): number {
   const path = canonicalPath(schema, key);
   const found = Object.entries(provenance).filter(([name]) => name === path || name.startsWith(`${path}.`));

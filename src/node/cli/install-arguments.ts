@@ -25,7 +25,7 @@ const VALUES: Readonly<Record<string, "device" | "config_url" | "iso_url" | "ima
   "--tty": "tty",
 };
 
-/** Old k3OS's install.sh read these. */
+/** The variables that old k3OS's install.sh read. */
 const VARIABLES: Readonly<Record<string, keyof InstallConfig>> = {
   K3OS_INSTALL_DEVICE: "device",
   K3OS_INSTALL_CONFIG_URL: "config_url",
@@ -41,8 +41,8 @@ const VARIABLES: Readonly<Record<string, keyof InstallConfig>> = {
 };
 
 /**
- * The command line over the environment over the config. As in old k3OS's install.sh, a word that is no option is the device, and
- * a second one the image.
+ * Merges the settings: the command line wins over the environment, and that over the config. As in old k3OS's
+ * install.sh, the first word without an option is the device, the second one the image.
  */
 export function readSettings(
   args: readonly string[],
@@ -76,7 +76,7 @@ function flagsOf(given: Readonly<Record<string, string>>): Record<string, true> 
   return Object.fromEntries(Object.keys(given).flatMap((name) => (FLAGS[name] ? [[FLAGS[name], true]] : [])));
 }
 
-/** The device, the image and the like, each given once, whether as a word or by one of its options. */
+/** The device, the image and so on, each given at most once, as a word or by an option. */
 function valuesOf(words: readonly string[], given: Readonly<Record<string, string>>): Record<string, string> {
   const values: Record<string, string> = {};
   const [device, image] = words;

@@ -28,7 +28,7 @@ Examples:
   sudo k3os install --silent --device only --config https://example.com/node.yaml
   sudo k3os install --device 'model=Samsung*,size>=500G' --power-off`;
 
-/** `k3os install`: to a disk, by questions or silently. Ends with 1 if it was not installed. */
+/** `k3os install`: installs to a disk, with questions or silently. Returns 1 if nothing was installed. */
 export async function installCommand(host: Host, args: readonly string[], openTerminal: OpenTerminal): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
     console.log(HELP);
@@ -44,7 +44,7 @@ export async function installCommand(host: Host, args: readonly string[], openTe
   return 0;
 }
 
-/** The owner of a process's files in /proc is who it runs as (proc(5)). */
+/** The owner of /proc/self is the user who runs the process (proc(5)). */
 function refuseOthersThanRoot(host: Host): void {
   if (host.stat("/proc/self/status")?.uid === 0) return;
   throw new K3osError("host", "installing needs root", { hint: "Run it with sudo." });

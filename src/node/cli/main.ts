@@ -3,18 +3,18 @@ import type { Host } from "../../host/host.ts";
 import { explain } from "../explain.ts";
 
 interface Command {
-  /** A sentence for the help; commands without one are for the boot only. */
+  /** A sentence for the help. Commands without one are for the boot only. */
   readonly about?: string;
   /** What may follow the name. */
   readonly options?: string;
-  /** Whether it is for root. */
+  /** Whether only root may run it. */
   readonly root?: true;
-  /** It answers `--help` itself. */
+  /** It prints its own `--help`. */
   readonly ownHelp?: true;
   readonly run: (host: Host, args: readonly string[]) => Promise<number>;
 }
 
-/** Each is loaded when it is asked for: reading a program takes longer than most of them do. */
+/** Each command is loaded when it is called, because parsing a program takes longer than most commands run. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   status: {
     about: "Tell how this node is",
@@ -73,7 +73,7 @@ const EXAMPLES = `Examples:
   sudo k3os reset --yes            without the question
   sudo k3os sources --only aws     ask one of them`;
 
-/** The node's `k3os` command: returns the exit status, 2 for a command line that it does not understand. */
+/** The node's `k3os` command. Returns the exit status, 2 for a usage error. */
 export async function main(host: Host, args: readonly string[]): Promise<number> {
   const [name = "--help", ...rest] = args;
   if (name === "--help" || name === "-h" || name === "help") return print(help());

@@ -7,8 +7,8 @@ import { STATE } from "../places.ts";
 import { parseArguments } from "./arguments.ts";
 
 /**
- * `k3os reset`: forgets all that this node keeps, and boots it anew. Images and `/k3os/system/config.yaml` stay. The next boot does it, so
- * that nothing runs on what goes away.
+ * `k3os reset`: makes the next boot delete everything that this node keeps, and reboots. Images and
+ * `/k3os/system/config.yaml` stay. The boot deletes it, so that no running program uses what is deleted.
  */
 export async function resetCommand(host: Host, args: readonly string[]): Promise<number> {
   const options = parseArguments(args, { flags: ["--yes"] });

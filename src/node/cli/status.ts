@@ -9,13 +9,13 @@ import { savedStages, uptime } from "../stages.ts";
 import { parseArguments } from "./arguments.ts";
 
 interface Service {
-  /** `started`, `stopped`, `crashed` … as OpenRC names it. */
+  /** `started`, `stopped`, `crashed` …, in OpenRC's words. */
   readonly state: string;
-  /** How often it ended and was started again. */
+  /** How often it ended and was restarted. */
   readonly restarts: number;
-  /** Whether it has not taken up yet what was applied. */
+  /** Whether it must be restarted to notice what was applied. */
   readonly restart_due: boolean;
-  /** What it said last before it ended, if it has. */
+  /** Its last message before it ended, if it has ended. */
   readonly last_error?: string;
 }
 
@@ -25,17 +25,17 @@ interface Status {
   readonly mode: string;
   readonly uptime_s: number;
   readonly addresses: readonly string[];
-  /** Where its user data came from; empty if there was none. */
+  /** The source of its user data; empty if there was none. */
   readonly data_source: string;
   readonly k3s: Service;
-  /** What the API says of this node; `unknown` while it does not answer. */
+  /** The node's state in the API; `unknown` while the API does not answer. */
   readonly ready: "True" | "False" | "unknown";
   readonly config_problems: number;
 }
 
 const LOG = "/var/log/k3s-service.log";
 
-/** `k3os status`: ends with 0 if the node is Ready and its configuration is without errors. */
+/** `k3os status`: returns 0 if the node is Ready and its configuration has no errors. */
 export async function statusCommand(host: Host, args: readonly string[]): Promise<number> {
   const options = parseArguments(args, { flags: ["--json"] });
   const { problems, failures } = lastReport(host);
@@ -78,12 +78,12 @@ async function globalAddresses(host: Host): Promise<string[]> {
   const { stdout } = await host.exec(["ip", "-json", "address", "show", "scope", "global", "up"]);
   type Link = { ifname?: string; addr_info?: { local?: string }[] };
   const links = JSON.parse(stdout || "[]") as Link[];
-  // Interfaces of the container network are no way to reach this machine.
+  // The interfaces of the container network do not lead to this machine.
   const own = links.filter(({ ifname = "" }) => !/^(cni|veth|flannel|kube)/.test(ifname));
   return own.flatMap(({ addr_info = [] }) => addr_info.flatMap(({ local }) => (local ? [local] : [])));
 }
 
-/** OpenRC prints `status: started 00:01:07 (2)`: how long, and how many times it was started again. */
+/** OpenRC prints `status: started 00:01:07 (2)`: the time since the start, and the number of restarts. */
 async function serviceState(host: Host): Promise<Service> {
   const { stdout } = await host.exec(["rc-service", "k3s", "status"]);
   const restarts = Number(/\((\d+)\)/.exec(stdout)?.[1] ?? 0);

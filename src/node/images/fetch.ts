@@ -16,8 +16,8 @@ export interface FetchOptions {
 
 /**
  * Fetches the files of the image at `url`, a directory of a server, into the existing `directory`. `image.json` comes
- * first and its signature is checked at once: it has the sums of all other files. Those are not compared here
- * (`verifyImage`).
+ * first and its signature is checked at once, because it has the sums of all other files. Those sums are not checked
+ * here (`verifyImage`).
  */
 export async function fetchImage(host: Host, url: string, directory: string, options: FetchOptions): Promise<void> {
   const base = url.replace(/\/+$/, "").replace(/\/image\.json$/, "");

@@ -1,6 +1,6 @@
 import type { ImageJson } from "../../image/image-json.ts";
 
-/** An image that lies on this machine as files, each checked against its sum in `image.json`. */
+/** An image in the file system. Each file was checked against its sum in `image.json`. */
 export interface SourceImage {
   /** Holds `IMAGE_FILES`. */
   readonly directory: string;

@@ -45,7 +45,7 @@ describe("openImage", () => {
 
   const key = { publicKey: "ssh-ed25519 AAAA release", name: "image_key" };
 
-  /** A server with these files, and a key that signs what ends in `good`. */
+  /** A server with these files, and a key whose valid signatures end in `good`. */
   const signed = (served: Record<string, string>) => {
     /** URLs that were fetched, and other programs that ran. */
     const order: string[] = [];

@@ -13,10 +13,11 @@ import { verifyImage } from "./verify.ts";
 export const ON_MEDIUM = "k3os/system/current";
 
 export interface OpenOptions {
-  /** The image must be signed by it. If not given, no signature is looked for. */
+  /** If given, the image must have a signature by this key. Otherwise no signature is checked. */
   readonly key?: SigningKey | undefined;
   /**
-   * A directory for what is fetched and mounted. Made if it is missing, for root only: a URL's content may be secret.
+   * A directory for fetched files and mounts. Made if it is missing, for root only, because a URL's content may be
+   * secret.
    */
   readonly work: string;
   /** What the user can do about a damaged image, as a hint. */

@@ -2,8 +2,7 @@ import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 
 /**
- * Both the identity of the signer and the namespace of the signature (ssh-keygen(1)). A signature for another namespace
- * is refused.
+ * The signer's identity and the signature's namespace (ssh-keygen(1)). A signature with another namespace is refused.
  */
 const PURPOSE = "k3os";
 
@@ -15,7 +14,7 @@ export interface SigningKey {
   readonly name: string;
 }
 
-/** Where the signature of a file is, by URL or path: beside it. */
+/** URL or path of the signature of a file: beside the file. */
 export function signatureOf(place: string): string {
   return place.replace(/([?#].*)?$/, ".sig$1");
 }

@@ -53,7 +53,7 @@ function parseImageJson(text: string, path: string): ImageJson {
     const known = Object.keys(json.files ?? {}).every((name) => (IMAGE_FILES as readonly string[]).includes(name));
     if (json.format === 1 && /^[\w][\w.+~-]*$/.test(json.version) && complete && known) return json;
   } catch {
-    // Not JSON: the same message.
+    // Not JSON either: the error below covers it.
   }
   throw new K3osError("integrity", `${path} does not describe an image that this version of k3OS knows`);
 }

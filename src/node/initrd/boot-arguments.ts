@@ -11,10 +11,13 @@ export type RootSource =
   /** A file on a server, which the initrd of a netboot set fetches into memory. */
   | { readonly kind: "url"; readonly url: string };
 
-/** `local`: what is written persists on the state partition. Otherwise it is kept in memory; `install` asks to put k3OS on a disk. */
+/**
+ * `local`: written files persist on the state partition. In the other modes they are kept in memory; `install` offers
+ * to install k3OS.
+ */
 export type Mode = "live" | "install" | "local";
 
-/** What happens to what persisted up to now: wiped for good, or at every boot, as the flag files of the same names have it. */
+/** Whether to wipe the persistent data, once or at every boot. The flag files have the same names. */
 export type Wipe = "factory-reset" | "ephemeral";
 
 export interface BootArguments {
@@ -25,16 +28,16 @@ export interface BootArguments {
   /** The mode if no state partition is found. */
   readonly fallbackMode: Mode | undefined;
   readonly wipe: Wipe | undefined;
-  /** A shell first. */
+  /** Open a shell first. */
   readonly rescue: boolean;
   readonly debug: boolean;
-  /** Lay the files that the initrd brings along over the root (`./k3os up --dev`). */
+  /** Mount the files that the initrd contains over the root (`./k3os up --dev`). */
   readonly dev: boolean;
-  /** MAC address of the card that the machine was booted through, as boot loaders hand it over in `BOOTIF`. */
+  /** MAC address of the card that the machine booted from; boot loaders pass it in `BOOTIF`. */
   readonly bootCard: string | undefined;
 }
 
-/** What `k3os.mode=` may say. `disk` was old k3OS's word for the first half of a boot that ended as `local`. */
+/** The values of `k3os.mode=`. Old k3OS had `disk` for the first half of a boot that ended as `local`. */
 const MODES: Readonly<Record<string, Partial<BootArguments>>> = {
   live: { mode: "live" },
   install: { mode: "install" },
@@ -47,8 +50,8 @@ const MODES: Readonly<Record<string, Partial<BootArguments>>> = {
 };
 
 /**
- * What of the kernel's command line the initrd acts on; the rest is config and read later.
- * A repeated word counts the last time, as the kernel does it; a bare `rescue` is mode `shell`, as in old k3OS.
+ * The part of the kernel's command line that the initrd needs. The rest is config and is read later. Of a repeated word
+ * the last one counts, as in the kernel. A bare `rescue` is mode `shell`, as in old k3OS.
  */
 export function bootArguments(cmdline: string): BootArguments {
   let root: RootSource | undefined;
@@ -89,7 +92,7 @@ function rootSource(value: string): RootSource {
   );
 }
 
-/** `01-52-54-00-12-34-56`: 01 stands for Ethernet, as in PXELINUX, where that comes from. */
+/** Parses `01-52-54-00-12-34-56`. The 01 stands for Ethernet; the format is PXELINUX's. */
 function macAddress(value: string): string | undefined {
   return /^01(?:[-:][0-9a-f]{2}){6}$/i.test(value) ? value.slice(3).replaceAll("-", ":").toLowerCase() : undefined;
 }

@@ -2,28 +2,31 @@ import { readTextIf } from "../../host/files.ts";
 import { type Host, HostError } from "../../host/host.ts";
 import { throwAll } from "../failure.ts";
 
-/** Paravirtual devices: what a virtual machine boots from and talks through, found without probing. */
+/** Buses of paravirtual devices. A virtual machine boots from them, and they need no probing. */
 export const FAST_BUSES = ["virtio", "vmbus", "xen"];
-/** Of these, the ones that can have no volume on them: virtio's cards, sources of randomness … (its block devices are 2, SCSI hosts 8). */
+/**
+ * Paravirtual devices that cannot hold a volume: network cards, sources of randomness … (virtio's block devices are 2,
+ * SCSI hosts 8).
+ */
 const NO_STORAGE = /^virtio:d(?!0000000[28])/;
 const BUSES = [...FAST_BUSES, "pci", "scsi", "usb", "acpi", "platform", "mmc", "hid", "serio"];
 
 export interface Coldplug {
-  /** What was asked for already: it is not asked for again. */
+  /** What was requested before. It is not requested again. */
   readonly known?: ReadonlySet<string>;
   /** Modules to load at the same time. */
   readonly modules?: readonly string[];
-  /** All if not given. */
+  /** All buses if not given. */
   readonly buses?: readonly string[];
-  /** Leave out what is known to hold no volume. */
+  /** Skip devices that are known to hold no volume. */
   readonly storageOnly?: boolean;
 }
 
 /**
- * Loads the modules of the devices that the kernel has found so far, by the aliases that it gives for them
- * (Documentation/ABI/stable/sysfs-module, MODALIAS). Aliases that no module of this system has are passed over. Returns all that
- * was asked for up to now, for the next call. Drivers of real hardware may take seconds to look at it; this waits for them. A bus
- * that cannot be read does not keep the others from their drivers; it is thrown afterwards.
+ * Loads the modules for the devices that the kernel has found so far, by their aliases
+ * (Documentation/ABI/stable/sysfs-module, MODALIAS). Aliases without a module in this system are skipped. Returns
+ * everything that was requested so far, for the next call. Waits for the drivers; those of real hardware may probe for
+ * seconds. If a bus cannot be read, the others still get their drivers, and then the error is thrown.
  */
 export async function coldplug(
   host: Host,
@@ -45,12 +48,12 @@ export async function coldplug(
   return new Set([...known, ...fresh]);
 }
 
-/** Loads modules by names or aliases, in their order; those that this system does not have are passed over. */
+/** Loads modules by name or alias, in order. Skips modules that this system does not have. */
 export function loadModules(host: Host, names: readonly string[]): Promise<unknown> {
   return host.exec(["modprobe", "-a", "-q", "-b", ...names]);
 }
 
-/** Devices that go away while they are looked at are left out. */
+/** Devices that disappear meanwhile are skipped. */
 function modaliases(host: Host, directory: string): string[] {
   if (host.stat(directory) === undefined) return [];
   return host.list(directory).flatMap((device) => {

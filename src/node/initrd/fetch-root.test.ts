@@ -7,9 +7,12 @@ const content = "root";
 
 interface Lab {
   readonly cards?: Record<string, { mac?: string; carrier?: string }>;
-  /** Cards whose network has a DHCP server. */
+  /** Cards on a network with a DHCP server. */
   readonly dhcp?: string[];
-  /** What each try of wget does: a text is what it fetches, all of it or less; a number its status. The last one goes on. */
+  /**
+   * The result of each try of wget. A text is what it fetches, whole or in part; a number is its exit status. The last
+   * entry repeats.
+   */
   readonly server?: (string | number)[];
   readonly sum?: string;
 }

@@ -4,16 +4,19 @@ import { run } from "../../host/run.ts";
 import { watch } from "../watch.ts";
 import { connect, disconnect } from "./netboot-card.ts";
 
-/** What the build put into the initrd of a netboot set: the root that belongs to its kernel (src/build/media/netboot.ts). */
+/**
+ * Written by the build into the initrd of a netboot set: describes the root that belongs to its kernel
+ * (src/build/media/netboot.ts).
+ */
 const EXPECTED = "/root.json";
 const TARGET = "/root.squashfs";
-/** Between two tries: switches, DHCP and web servers that come up together with this machine have two minutes. */
+/** Pauses between tries. Switches, DHCP and web servers that start together with this machine have two minutes. */
 const PAUSES_S = [1, 2, 5, 10, 20, 30, 30];
 const TELL_EVERY_MS = 3000;
 
 /**
- * Fetches the root over HTTP into the memory of this machine and compares it with its sum. What does not answer is tried again for some minutes; a
- * file with another sum is not: it would be the same one again.
+ * Fetches the root over HTTP into memory and compares it with its sum. Retries for some minutes if the server does not
+ * answer. Does not retry after a wrong sum, because the same file would come again.
  */
 export async function fetchRoot(host: Host, url: string, bootCard: string | undefined): Promise<string> {
   const expected = JSON.parse(host.readText(EXPECTED)) as { readonly sha256: string; readonly size: number };
@@ -43,7 +46,7 @@ export async function fetchRoot(host: Host, url: string, bootCard: string | unde
   return TARGET;
 }
 
-/** Goes on where an earlier try ended, if the server can. */
+/** Resumes an interrupted download if the server supports it. */
 async function download(host: Host, url: string, card: string, size: number): Promise<void> {
   tell(host, `fetching ${url} through ${card}, ${megabytes(size)}`);
   let told = host.monotonic();

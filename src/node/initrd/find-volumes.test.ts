@@ -3,7 +3,7 @@ import { memoryHost } from "../../host/memory.ts";
 import { bootArguments } from "./boot-arguments.ts";
 import { findVolumes } from "./find-volumes.ts";
 
-/** A machine whose volumes have these tags; a number is how often one is asked for before it appears. */
+/** A machine with volumes of these tags. `appears` is the number of searches before a volume appears. */
 function machine(volumes: Record<string, string>, { appears = 0, files = {} } = {}) {
   let asked = 0;
   const host = memoryHost({

@@ -7,24 +7,24 @@ import { logToKernel } from "../kernel-log.ts";
 import type { BootArguments, Mode, RootSource } from "./boot-arguments.ts";
 import { coldplug, FAST_BUSES } from "./coldplug.ts";
 
-/** Virtual media and USB sticks appear late: old k3OS waited too short (rancher/k3os#60). */
+/** Virtual media and USB sticks appear late. Old k3OS did not wait long enough (rancher/k3os#60). */
 const PATIENCE_MS = 60_000;
-/** How long a machine that may not be installed yet is searched for a state partition, as in old k3OS. */
+/** How long to search for a state partition on a machine that may not be installed yet, as in old k3OS. */
 const FALLBACK_MS = 30_000;
 
 const CURRENT_ROOT = "/k3os/system/current/root.squashfs";
 
-/** What a boot stands on. */
+/** The volumes that a boot uses. */
 export interface Volumes {
   readonly mode: Mode;
   readonly root: RootSource;
-  /** A block device with the squashfs, or with the volume that holds it; none for a root from a server. */
+  /** A block device that is the squashfs, or the volume with it; none for a root from a server. */
   readonly device: string | undefined;
-  /** The device of the state partition; none if what is written is kept in memory. It may be the root's device, too. */
+  /** The device of the state partition; none if written files are kept in memory. It may also be the root's device. */
   readonly state: string | undefined;
 }
 
-/** Waits for the volumes of this boot, loading drivers for what appears meanwhile. */
+/** Waits for the volumes of this boot. Loads drivers for devices that appear meanwhile. */
 export async function findVolumes(host: Host, boot: BootArguments): Promise<Volumes> {
   const search = new Search(host);
   const given = boot.root;
@@ -44,12 +44,12 @@ export async function findVolumes(host: Host, boot: BootArguments): Promise<Volu
   return { mode, root, device, state };
 }
 
-/** Whether the root is on the state partition. Only the menu of an installed disk names its volume by UUID. */
+/** Whether the root is on the state partition. Only the menu of an installed disk identifies its volume by UUID. */
 function isState(source: RootSource): boolean {
   return source.kind === "uuid" || (source.kind === "label" && source.label === STATE_LABEL);
 }
 
-/** Looks for volumes while drivers are loaded. Devices of slow buses appear some time after their driver. */
+/** Searches for volumes while drivers are loaded. Devices on slow buses appear some time after their driver. */
 class Search {
   readonly #host: Host;
   #known: ReadonlySet<string> | undefined;
@@ -60,7 +60,7 @@ class Search {
     this.#host = host;
   }
 
-  /** The device; an error that tells what there is if it does not appear. */
+  /** Returns the device. If it does not appear, throws an error that lists the existing volumes. */
   async find(source: RootSource): Promise<string> {
     const device = await this.look(source, PATIENCE_MS);
     if (device !== undefined) return device;
@@ -84,7 +84,7 @@ class Search {
         const device = await lookOnce(host, source);
         if (device !== undefined) return device;
       } catch (error) {
-        // Devices come and go while they are looked at: the next try sees what is there then.
+        // A device may appear or disappear during the search. The next try sees the new state.
         this.#failed = reasonOf(error);
       }
     }

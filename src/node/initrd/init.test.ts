@@ -9,7 +9,7 @@ import { init } from "./init.ts";
 const STATE = "/run/k3os/state";
 const IMAGE = "image 2";
 
-/** A machine whose initrd has just started, and what is mounted in it: sources by their target. */
+/** A machine whose initrd has just started, and its mounts: sources by target. */
 interface Machine {
   readonly host: MemoryHost;
   readonly mounted: Map<string, string>;
@@ -80,7 +80,7 @@ const ROOT = [
   ...["proc", "sys", "dev", "run"].map((place) => `/sysroot/${place}`),
 ];
 
-/** Calls without which there is no root: only these may end the boot. */
+/** Calls that the root depends on. Only their failure may end the boot. */
 const ESSENTIAL = [
   /^exec mount (?!.*remount)/,
   /^(stat|mkdir) \/(proc|sys|dev|run|sysroot|sysroot\/.*|run\/k3os\/(medium|state|live)(\/.*)?)$/,
@@ -89,12 +89,12 @@ const ESSENTIAL = [
   /^mkdir \/run\/k3os\/state\/k3os\/data\//,
 ];
 
-/** Calls whose failure is an answer, or is made good by the next try, so that nothing is to be told. */
+/** Calls whose failure is an answer, or is repaired by the next try. Nothing has to be reported. */
 const NO_FAULT = [/^exec (modprobe|findfs|sh|mount -t ext4) /, /\/sys\/bus\//];
 
 const words = ({ operation, subject }: Call) => `${operation} ${subject}`;
 
-/** What is wrong after one call failed, in words; empty if the boot kept to the rules. */
+/** What went wrong after one call failed; empty if the boot followed the rules. */
 async function violations(make: () => Machine, fault: Fault, at: number): Promise<string[] | undefined> {
   const { host: inner, mounted } = make();
   let failed: Call | undefined;

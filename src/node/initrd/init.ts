@@ -12,25 +12,25 @@ import { enterRescueShell } from "./rescue.ts";
 import { errorsNoted, mountState, repairMounted } from "./state.ts";
 import { copySeeds, MEMORY, mountMemory, mountOnDisk, mountWritablePlaces, protectImages } from "./writable.ts";
 
-/** Where the root is put together before it becomes `/`. */
+/** Where the root is assembled before it becomes `/`. */
 const SYSROOT = "/sysroot";
 
 /**
- * Fetches a root into the memory of this machine, checks it, and returns its path. It uses the card with the MAC address `bootCard`
- * if there is one.
+ * Fetches a root into memory, checks it, and returns its path. Uses the card with the MAC address `bootCard` if there
+ * is one.
  */
 export type FetchRoot = (host: Host, url: string, bootCard: string | undefined) => Promise<string>;
 
-/** Process 1's first half, in the initrd: from the kernel's hands to a root that OpenRC can run in. */
+/** The first half of process 1, in the initrd: from the start of the kernel to a root that OpenRC can run in. */
 export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Promise<void> {
   const stages = stagesOf(host, "initrd");
   const { stage, reached } = stages;
-  // Without these there is no root, or not the one that was asked for.
+  // Without these there is no root, or not the requested one.
   const essential = {
     mayFail: false,
     hint: "dmesg may tell why. Restart, or choose the previous system in the boot menu.",
   } as const;
-  // A node that lacks one of these can still be reached, and tells so.
+  // A node that lacks one of these can still be reached, and reports it.
   const optional = { mayFail: true } as const;
 
   await stage("kernel file systems", essential, () => mountKernelFileSystems(host));
@@ -42,7 +42,8 @@ export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Pr
 
   const fileSystems = stage("file system modules", optional, () => loadFileSystems(host, boot));
   const volumes = await stage("volumes", essential, () => findVolumes(host, boot));
-  // No disk is among them, so nothing here waits for them. They should be loaded before the root's own modprobe starts.
+  // These drivers are not for disks, so nothing here waits for them. They should be loaded before the root starts its
+  // own modprobe.
   const otherDrivers = stage("drivers of virtual devices", optional, () => coldplug(host, { buses: FAST_BUSES }));
   await fileSystems;
   const { state } = volumes;
@@ -69,16 +70,16 @@ export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Pr
   await otherDrivers;
   await stage("modprobe of the root", optional, () => setModprobe(host, defaultModprobe ?? "/sbin/modprobe"));
   reached("root");
-  // Not a stage: the place where stages are noted moves, too.
+  // Not a stage, because the file with the notes of stages moves, too.
   await moveKernelFileSystems(host).catch((error) => {
     throw bootError("move of the kernel file systems", error, essential.hint);
   });
 }
 
 /**
- * Tells the kernel which program loads modules that it misses, and returns the one that it had. The initrd keeps modprobe at
- * /bin/modprobe, not at the kernel's default path: until this is called, the kernel would start it two dozen times for modules
- * that are not in an initrd.
+ * Sets the program that the kernel runs to load missing modules, and returns the previous one. The initrd keeps
+ * modprobe at /bin/modprobe, not at the kernel's default path. Until this is called, the kernel would start it two
+ * dozen times for modules that are not in an initrd.
  */
 function setModprobe(host: Host, modprobe: string): string {
   const path = "/proc/sys/kernel/modprobe";
@@ -88,8 +89,8 @@ function setModprobe(host: Host, modprobe: string): string {
 }
 
 /**
- * Loads the drivers of the file systems that this boot mounts. The kernel would load them one by one, each when it is mounted.
- * The check of a module's signature takes as long as finding a disk, so both are done at the same time.
+ * Loads the drivers of the file systems that this boot mounts. Otherwise the kernel would load each one when it is
+ * mounted. Checking a module's signature takes as long as finding a disk, so both are done at the same time.
  */
 function loadFileSystems(host: Host, { root }: BootArguments): Promise<unknown> {
   const state = root?.kind === "uuid" ? ["ext4"] : [];
@@ -133,7 +134,7 @@ function refuseToFetch(): never {
   });
 }
 
-/** A kernel that the network brought needs its own modules, which lie in the root. */
+/** A kernel from the network needs its own modules, which are in the root. */
 function requireModules(host: Host): void {
   const release = host.readText("/proc/sys/kernel/osrelease").trim();
   if (host.stat(`${SYSROOT}/usr/lib/modules/${release}`)) return;
@@ -143,8 +144,8 @@ function requireModules(host: Host): void {
 }
 
 /**
- * Starts to read a large program, so that it is decompressed into the page cache while this boot uses another processor. Nothing
- * waits for it: it goes on after the change of root, and the kernel drops the pages again when it needs the memory.
+ * Starts to read a large program, so that another processor decompresses it into the page cache during this boot.
+ * Nothing waits for it. It continues after the change of root, and the kernel drops the pages when it needs the memory.
  */
 function readAhead(host: Host, path: string): void {
   void host.exec(["sh", "-c", 'exec cat "$0" >/dev/null', path], { inherit: true });

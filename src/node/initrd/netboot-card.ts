@@ -4,12 +4,12 @@ import { run } from "../../host/run.ts";
 import { coldplug } from "./coldplug.ts";
 
 const CARDS = "/sys/class/net";
-/** Drivers, and the switch at the other end of the cable, take their time. */
+/** Drivers, and the switch at the other end of the cable, need time. */
 const LINK_MS = 30_000;
 
 /**
- * Gives the machine an address by DHCP, through the card with the MAC address `preferred` or else the first with a link whose network has a
- * server. Returns the name of the card.
+ * Gets an address by DHCP on the card with the MAC address `preferred`, or else on the first card with a link and a
+ * DHCP server. Returns the name of the card.
  */
 export async function connect(host: Host, preferred: string | undefined): Promise<string> {
   const linked = await cardsWithLink(host, preferred);
@@ -22,7 +22,7 @@ export async function connect(host: Host, preferred: string | undefined): Promis
   });
 }
 
-/** Leaves the cards as they were found: the configuration of the node says later what they are for. */
+/** Resets the cards to their initial state. The node's configuration determines later how they are used. */
 export async function disconnect(host: Host): Promise<void> {
   for (const card of cards(host)) {
     await run(host, ["ip", "address", "flush", "dev", card]);
@@ -63,7 +63,9 @@ function cards(host: Host): string[] {
   return host.list(CARDS).filter((name) => host.stat(`${CARDS}/${name}/device`) !== undefined);
 }
 
-/** What the kernel says of a card (Documentation/ABI/testing/sysfs-class-net); of its `carrier` only once it is up. */
+/**
+ * An attribute of a card (Documentation/ABI/testing/sysfs-class-net). `carrier` can be read only when the card is up.
+ */
 function text(host: Host, card: string, name: "address" | "carrier"): string {
   return host.readText(`${CARDS}/${card}/${name}`).trim();
 }

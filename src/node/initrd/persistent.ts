@@ -5,10 +5,13 @@ import { DATA, EPHEMERAL, FACTORY_RESET } from "../../image/disk.ts";
 import type { Wipe } from "./boot-arguments.ts";
 import { copySeeds } from "./writable.ts";
 
-/** Below the state partition: what was wiped. The running system deletes it in the background. */
+/** Directory of the state partition for wiped data. The running system deletes it in the background. */
 export const DISCARDED = "/k3os/discarded";
 
-/** Discards what persists, if a flag file or the kernel's command line asks for it. If that fails, the next boot tries again. */
+/**
+ * Discards the persistent data if a flag file or the kernel's command line asks for it. After a failure, the next boot
+ * tries again.
+ */
 export function wipeIfAsked(host: Host, state: string, asked: Wipe | undefined): void {
   const data = `${state}${DATA}`;
   const flagged = [FACTORY_RESET, EPHEMERAL].some((flag) => host.stat(`${state}${flag}`));
@@ -17,9 +20,9 @@ export function wipeIfAsked(host: Host, state: string, asked: Wipe | undefined):
 }
 
 /**
- * Fills the directory that holds what persists: at first with all that the image has for it, after an upgrade with what the new
- * image adds. It is noted only when it is complete: after a failure, or when power fails at any moment, the next boot does it
- * again.
+ * Fills the directory of persistent data: at first with everything that the image has for it, after an upgrade with
+ * what the new image adds. The note that it is complete comes last, so after a failure or a power cut the next boot
+ * does it again.
  */
 export async function seedPersistent(
   host: Host,
@@ -43,7 +46,7 @@ export async function seedPersistent(
   }
 }
 
-/** Moves it aside: quick, and a power cut leaves it done or not done. */
+/** Moves it aside. A rename is quick, and a power cut leaves it either done or not done. */
 function discard(host: Host, state: string, data: string): void {
   const doomed = `${state}${DISCARDED}`;
   host.mkdir(doomed);

@@ -3,7 +3,7 @@ import { quickjsHost } from "../../host/quickjs.ts";
 import { explain } from "../explain.ts";
 import { type FetchRoot, init } from "./init.ts";
 
-/** Runs this initrd's half of process 1 to its end; the exit status tells whether there is a root. */
+/** Runs the initrd's half of process 1. The exit status is 0 if there is a root. */
 export function start(fetchRoot?: FetchRoot): void {
   const host = quickjsHost();
   init(host, fetchRoot).then(

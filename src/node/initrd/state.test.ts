@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { memoryHost } from "../../host/memory.ts";
 import { errorsNoted, mountState, repairMounted } from "./state.ts";
 
-/** A partition that the kernel mounts or refuses, and what e2fsck makes of it. */
+/** A partition that the kernel mounts or refuses, and the exit status of e2fsck. */
 function machine({ refusals = 0, errors = "0", e2fsck = 0 }) {
   return memoryHost({
     files: { "/dev/kmsg": "", "/sys/fs/ext4/vda3/errors_count": `${errors}\n` },

@@ -7,7 +7,8 @@ import { STATE } from "../places.ts";
 import { mount } from "./mount.ts";
 
 /**
- * Mounts the state partition. The kernel replays its journal; e2fsck(8) is run only if the kernel refuses the file system.
+ * Mounts the state partition. The kernel replays its journal. e2fsck(8) runs only if the kernel refuses the file
+ * system.
  */
 export async function mountState(host: Host, device: string): Promise<void> {
   if (await tryMount(host, device)) return;
@@ -15,7 +16,7 @@ export async function mountState(host: Host, device: string): Promise<void> {
   await mount(host, volume(device));
 }
 
-/** How many errors the kernel has noted in the mounted file system, now or at an earlier boot. */
+/** How many errors the kernel has recorded in the mounted file system, including those of earlier boots. */
 export function errorsNoted(host: Host, device: string): number {
   return Number(readTextIf(host, `/sys/fs/ext4/${device.slice("/dev/".length)}/errors_count`) ?? 0);
 }
@@ -42,7 +43,7 @@ async function tryMount(host: Host, device: string): Promise<boolean> {
 async function repair(host: Host, device: string): Promise<void> {
   logToKernel(host, `checking the file system on ${device}`);
   const { status, stdout, stderr } = await host.exec(["e2fsck", "-p", device]);
-  // 1: errors were corrected; 2: and a reboot is asked for, which concerns mounted file systems only.
+  // 1: errors were corrected. 2: a reboot is also needed, but only for a mounted file system.
   if (status <= 3) return;
   const said = `${stdout}${stderr}`.trim().split("\n").slice(-3).join(" ");
   throw new K3osError("machine", `the file system on ${device} cannot be repaired safely: ${said}`, {

@@ -2,20 +2,20 @@ import type { Config, Wifi } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import { composeConfig } from "./node-config.ts";
 
-/** What was answered. A question that was not asked has no answer. */
+/** The answers so far. A question that was not asked has none. */
 export interface Answers {
   readonly action?: "install" | "configure";
   /** The path of the disk. */
   readonly device?: string;
-  /** That a part of something larger may be destroyed. */
+  /** Whether a disk that is part of something larger may be overwritten. */
   readonly force?: boolean;
   readonly fromFile?: boolean;
   readonly configPlace?: string;
-  /** As it was typed: GitHub users, keys, with commas between them. */
+  /** As typed: GitHub users and keys, separated by commas. */
   readonly keys?: string;
   readonly password?: string;
   readonly passwordAgain?: string;
-  /** Wi-Fi networks that are answered for, and the one that is being asked about. */
+  /** Wi-Fi networks that are complete, then the one that is being asked about. */
   readonly wifi?: readonly Wifi[];
   readonly wifiName?: string;
   readonly wifiPassphrase?: string;
@@ -24,7 +24,7 @@ export interface Answers {
   readonly token?: string;
 }
 
-/** The config of the running system with the answers laid over it. */
+/** The config of the running system, overlaid with the answers. */
 export function configFrom(answers: Answers, base: Config = {}): Config {
   const { password, role, serverUrl, token } = answers;
   const wifi = networksOf(answers);
@@ -54,7 +54,7 @@ export function networksOf({ wifi = [], wifiName, wifiPassphrase }: Answers): re
   return [...wifi, { name: wifiName, ...(wifiPassphrase && { passphrase: wifiPassphrase }) }];
 }
 
-/** What the check of config.yaml says about these answers; `undefined` if they are right. */
+/** What the check of config.yaml reports for these answers; `undefined` if they are right. */
 export function complaintAbout(answers: Answers): string | undefined {
   try {
     const { warnings } = composeConfig(configFrom(answers));
@@ -65,7 +65,7 @@ export function complaintAbout(answers: Answers): string | undefined {
   }
 }
 
-/** Of a problem with its excerpt only the message and the hint: what was typed is on the screen anyway. */
+/** The message and hint of a formatted problem. Its excerpt is left out, because the user has just typed it. */
 function sentence(problem: string): string {
   const [first = "", ...rest] = problem.split("\n");
   const message = first.replace(/^config\.yaml:\d+:\d+ \S+: (warning: )?/, "");

@@ -2,7 +2,7 @@ import type { Host } from "../../host/host.ts";
 import { bootArguments } from "../initrd/boot-arguments.ts";
 
 /**
- * URL of the directory that this system's root came from, with the rest of its image beside it; `undefined` if it came
+ * URL of the directory that this system's root came from. The rest of its image is there, too. `undefined` if it came
  * from a medium.
  */
 export function bootServer(host: Host): string | undefined {

@@ -11,7 +11,7 @@ import type { Candidate } from "./select.ts";
 
 const SMALLEST = SMALLEST_DISK_MIB * 1024 * 1024;
 
-/** Every disk, with the reason if it cannot be installed to, or if that would destroy more than what is on it. */
+/** Lists every disk, with the reason if it cannot be used, or if using it would destroy more than its own content. */
 export async function findCandidates(host: Host): Promise<Candidate[]> {
   const disks = readDisks(host);
   const contents = await readAllContents(host, disks);
@@ -45,13 +45,13 @@ function whyNot(host: Host, disk: Disk, mounts: readonly Mounted[], swaps: reado
   return undefined;
 }
 
-/** The devices of /proc/swaps, which begins with a line of headings. */
+/** The devices in /proc/swaps. Its first line is a heading. */
 function readSwaps(host: Host): string[] {
   const lines = readTextIf(host, "/proc/swaps")?.trim().split("\n") ?? [];
   return lines.slice(1).map((line) => unquoted(line.split(/\s+/)[0] ?? ""));
 }
 
-/** Devices that are made of this one: volume groups, RAID arrays, encrypted volumes. */
+/** Devices built on top of this one: volume groups, RAID arrays, encrypted volumes. */
 function holders(host: Host, disk: Disk, name: string): string[] {
   const at = name === disk.name ? `/sys/block/${name}/holders` : `/sys/block/${disk.name}/${name}/holders`;
   return host.stat(at) === undefined ? [] : host.list(at);

@@ -6,10 +6,10 @@ import type { Asker } from "../terminal/ask.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { type NodeConfig, showConfig } from "./node-config.ts";
 
-/** The layer that is the node's own. */
+/** The node's local layer. */
 const LOCAL = `${NODE_DATA}/config.yaml`;
 
-/** Gives the running system a config in place of an installation, and applies it. */
+/** Writes a config for the running system instead of installing, and applies it. */
 export async function configureSystem(
   host: Host,
   terminal: Terminal,

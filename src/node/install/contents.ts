@@ -3,28 +3,28 @@ import type { Host } from "../../host/host.ts";
 import { formatBytes } from "../format-bytes.ts";
 import type { Disk } from "./disks.ts";
 
-/** What would be lost: a partition, or a file system on the whole disk. */
+/** Something that would be lost: a partition, or a file system on the whole disk. */
 export interface Content {
   readonly path: string;
   /** Bytes. */
   readonly size: number;
-  /** Of the file system or the volume, such as `ext4`, `LVM2_member`; empty if there is none that anybody knows. */
+  /** Type of the file system or volume, such as `ext4` or `LVM2_member`; empty if unknown. */
   readonly type: string;
   readonly label: string;
 }
 
-/** What is on the disk. Nothing, if it is blank. */
+/** The contents of the disk; none if it is blank. */
 export async function readContents(host: Host, disk: Disk): Promise<Content[]> {
   return (await readAllContents(host, [disk])).get(disk.path) ?? [];
 }
 
-/** What is on each of the disks, by their paths: as blkid(8) tells it, which reads the devices themselves. */
+/** The contents of each disk, by path. They come from blkid(8), which reads the devices themselves. */
 export async function readAllContents(host: Host, disks: readonly Disk[]): Promise<ReadonlyMap<string, Content[]>> {
   const parts = disks.flatMap((disk) => [disk, ...disk.partitions]);
   if (parts.length === 0) return new Map();
   const argv = ["blkid", "-c", "/dev/null", "-o", "export", ...parts.map(({ path }) => path)];
   const { status, stdout, stderr } = await host.exec(argv);
-  // 2: nothing was found on any of them.
+  // 2: blkid found nothing on any of them.
   if (status !== 0 && status !== 2) {
     throw new K3osError("host", `what is on the disks cannot be told: ${stderr.trim() || `blkid: status ${status}`}`);
   }
@@ -44,7 +44,7 @@ export function describeContent({ path, size, type, label }: Content): string {
   return `${path}  ${formatBytes(size)}  ${kind}${label === "" ? "" : ` "${label}"`}`;
 }
 
-/** Blocks of `NAME=value` lines, each begun by DEVNAME; special characters have a backslash before them. */
+/** Parses blocks of `NAME=value` lines. DEVNAME starts a block; special characters are escaped with a backslash. */
 function parseExport(text: string): Map<string, Record<string, string>> {
   const devices = new Map<string, Record<string, string>>();
   let current: Record<string, string> = {};

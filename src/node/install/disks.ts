@@ -28,7 +28,7 @@ export interface DiskPartition {
   readonly size: number;
 }
 
-/** What has no medium to write on, or is made of other devices. */
+/** Devices that have no writable medium, or are built on top of other devices. */
 const NO_DISKS = /^(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd|mtdblock)|^mmcblk\d+(boot\d+|rpmb)$/;
 const SECTOR = 512;
 
@@ -52,7 +52,7 @@ function readDisk(host: Host, name: string): Disk {
     name,
     path: `/dev/${name}`,
     size: Number(text("size")) * SECTOR,
-    // The kernel puts "ATA" where SCSI disks name their vendor; virtio has a number there.
+    // The kernel reports "ATA" instead of a vendor for SATA disks, and a number for virtio disks.
     model: transport === "scsi" || transport === "usb" ? `${vendor} ${model}`.trim() : model,
     serial: text("serial", "device/serial") || pageSerial(host, `${at}/device/vpd_pg80`),
     wwn: worldWideName(text("wwid", "device/wwid")),
@@ -87,7 +87,7 @@ function transportOf(host: Host, name: string, vendor: string): Disk["transport"
 }
 
 /**
- * The serial number in a SCSI disk's unit serial number page: four bytes of header, the last two with the length
+ * The serial number in a SCSI disk's unit serial number page. The header has four bytes; the last two are the length
  * (SPC-4, 7.8.20).
  */
 function pageSerial(host: Host, path: string): string {
@@ -99,7 +99,7 @@ function pageSerial(host: Host, path: string): string {
     .trim();
 }
 
-/** `naa.` is how the kernel writes what udev writes as `0x`. */
+/** The kernel writes `naa.` where udev writes `0x`. */
 function worldWideName(wwid: string): string {
   return wwid.startsWith("naa.") ? `0x${wwid.slice(4)}` : /^(eui|uuid|nvme)\./.test(wwid) ? wwid : "";
 }
@@ -113,8 +113,8 @@ function attribute(host: Host, path: string): string {
 }
 
 /**
- * The names that udev would give the disk in /dev/disk/by-id (its rules 60-persistent-storage). There is no udev here,
- * so they are made of the same facts.
+ * The names that udev would give the disk in /dev/disk/by-id (its rules 60-persistent-storage). This system has no
+ * udev, so they are computed from the same attributes.
  */
 export function byIdNames({ transport, model, serial, wwn, name }: Disk): string[] {
   const word = (text: string) => text.trim().replace(/[^A-Za-z0-9#+\-.:=@_]+/g, "_");
@@ -134,7 +134,7 @@ export function byIdNames({ transport, model, serial, wwn, name }: Disk): string
   return wwn.startsWith("0x") ? [...names, `wwn-${wwn}`, `scsi-3${wwn.slice(2)}`] : names;
 }
 
-/** `20 GB QEMU HARDDISK (ata, serial QM00001)`. */
+/** Describes a disk to people: `20 GB QEMU HARDDISK (ata, serial QM00001)`. */
 export function describeDisk({ size, model, serial, transport }: Disk): string {
   const facts = [transport, ...(serial === "" ? [] : [`serial ${serial}`])].join(", ");
   return [formatBytes(size), model, `(${facts})`].filter((part) => part !== "").join(" ");

@@ -10,9 +10,8 @@ import { WORK } from "./work.ts";
 const RUNNING = `${MEDIUM}/${ON_MEDIUM}`;
 
 /**
- * Opens the image that is to be installed: the one that the settings name, whose signature is checked if there is a
- * key; without one, that of the medium that this system runs from. What is fetched is kept in memory until the machine
- * restarts.
+ * Opens the image to install: the one in the settings, whose signature is checked if there is a key, otherwise the one
+ * on the medium that this system runs from. Fetched files stay in memory until the machine restarts.
  */
 export async function imageToInstall(
   host: Host,

@@ -25,14 +25,14 @@ import type { Settings } from "./settings.ts";
 import { hasWifi } from "./wifi.ts";
 import { writePlan } from "./write.ts";
 
-/** What the installer stands on: the machine, what it was told, and how the running system is configured. */
+/** The inputs of the installer: the machine, its settings, and the config of the running system. */
 export interface Installation {
   readonly host: Host;
   readonly settings: Settings;
   readonly config: Config;
 }
 
-/** Installs without a question. Everything is checked and fetched before the disk is touched. */
+/** Installs without questions. Checks and fetches everything before the disk is changed. */
 export async function installSilently({ host, settings, config }: Installation): Promise<void> {
   const progress = terminalProgress({ mode: "lines", columns: 80, write: (text) => host.warn(text) });
   const { device } = settings;
@@ -42,7 +42,7 @@ export async function installSilently({ host, settings, config }: Installation):
     });
   }
   const disk = selectDisk(device, await findDisks(host, settings), settings);
-  // At boot the network may still be coming up.
+  // At boot the network may not be up yet.
   if ([settings.config_url, settings.iso_url].some((place) => place !== undefined && isUrl(place)))
     await host.exec(["/usr/lib/k3os/wait-for-network", "30"], { inherit: true });
   const nodeConfig = await configWithoutQuestions(host, settings, config);
@@ -53,7 +53,7 @@ export async function installSilently({ host, settings, config }: Installation):
   await leave(host, plan);
 }
 
-/** Asks on the terminal, shows what will be done, and does it once that is agreed to. */
+/** Asks on the terminal, shows the plan, and carries it out if the user agrees. */
 export async function installWithQuestions(installation: Installation, openTerminal: OpenTerminal): Promise<void> {
   const terminal = await openTerminal();
   try {
@@ -87,13 +87,13 @@ async function guide(installation: Installation, terminal: Terminal, asker: Aske
   await leaveWhenAgreed(host, plan, terminal, asker);
 }
 
-/** Where nothing but the system is replaced, nothing is lost that other disks need. */
+/** If only the system is replaced, other disks lose nothing that they need. */
 async function findDisks(host: Host, { no_format }: Settings): Promise<Candidate[]> {
   const found = await findCandidates(host);
   return no_format === true ? found.map(({ memberOf: _, ...candidate }) => candidate) : found;
 }
 
-/** The answers, and the config that they amount to; without one if that on the disk stays. */
+/** The answers, and the config made from them; no config if the one on the disk stays. */
 async function askAboutNode(
   { host, settings, config }: Installation,
   found: readonly Candidate[],
@@ -122,14 +122,14 @@ async function askAboutNode(
 }
 
 /**
- * Begins to check the image while the user is still reading. Returns what waits for it; a disk that cannot be used is
- * told at once.
+ * Starts to check the image while the user is still reading. Returns a function that waits for the result. Throws at
+ * once if the disk cannot be used.
  */
 function openInBackground(
   { host, settings }: Installation,
   found: readonly Candidate[],
 ): (progress: Progress) => Promise<SourceImage> {
-  // About a part of something larger it asks.
+  // The interview asks about a disk that is part of something larger.
   if (settings.device !== undefined) selectDisk(settings.device, found, { force: true });
   const outcome = imageToInstall(host, settings, silent).then(
     (image) => ({ image }),
@@ -147,7 +147,7 @@ function openInBackground(
   };
 }
 
-/** From `config_url`, or what the running system is configured with; `undefined` if the one on the disk stays. */
+/** The config from `config_url`, else that of the running system; `undefined` if the one on the disk stays. */
 async function configWithoutQuestions(
   host: Host,
   settings: Settings,

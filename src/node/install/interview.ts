@@ -4,8 +4,8 @@ import type { Answers } from "./answers.ts";
 import type { QuestionStep, Situation } from "./questions.ts";
 
 /**
- * Asks one question after the other; which one comes next depends on the answers so far. Going back forgets the answer
- * before, and with it everything that followed.
+ * Asks one question after the other. The answers so far determine the next one. Going back discards the previous answer
+ * and everything after it.
  */
 export async function interview(
   steps: readonly QuestionStep[],

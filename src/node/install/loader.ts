@@ -11,12 +11,12 @@ import { mounted } from "./mounted.ts";
 import { WORK } from "./work.ts";
 
 const MiB = 1 << 20;
-/** The only size of sectors that BIOS boots from. */
+/** BIOS boots only from disks with sectors of this size. */
 const SECTOR = 512;
 
 /**
- * Does `work` while the root of the image, which brings the loader, is mounted, and hands it the loader's directory.
- * Throws before if the image has none.
+ * Mounts the root of the image, which contains the loader, and calls `work` with the loader's directory. Throws before
+ * if the image has no loader.
  */
 export function withLoader(host: Host, image: SourceImage, work: (loader: string) => Promise<void>): Promise<void> {
   const root = {
@@ -41,7 +41,7 @@ export function withLoader(host: Host, image: SourceImage, work: (loader: string
   });
 }
 
-/** Makes the disk bootable by UEFI and by BIOS. The first sector comes last. */
+/** Makes the disk bootable by UEFI and by BIOS. Writes the first sector last. */
 export async function writeLoader(host: Host, disk: Disk, loader: string): Promise<void> {
   await writeEsp(host, disk, loader);
   if (logicalSector(host, disk) === SECTOR) await writeBiosLoader(host, disk, loader);

@@ -2,12 +2,12 @@ import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { RUN } from "../places.ts";
 
-/** A link to nowhere, whose target says who holds the lock: a process and when it started, since numbers come again. */
+/** A dangling link. Its target identifies the holder by process number and start time, because numbers are reused. */
 const LOCK = `${RUN}/install.lock`;
 
 /**
- * Does `work` while no other installer of this machine writes. Throws `busy` if one does; a lock whose holder is gone
- * is taken over.
+ * Does `work` while no other installer of this machine writes. Throws `busy` if one does. Takes over a lock whose
+ * holder has ended.
  */
 export async function withLock<T>(host: Host, work: () => Promise<T>): Promise<T> {
   const me = identity(host, host.readLink("/proc/self"));
@@ -27,12 +27,12 @@ export async function withLock<T>(host: Host, work: () => Promise<T>): Promise<T
   }
 }
 
-/** ln(1) makes a link only where there is none, in one step. */
+/** ln(1) fails if the link exists, so checking and taking the lock are one step. */
 async function take(host: Host, me: string): Promise<boolean> {
   return (await host.exec(["ln", "-s", me, LOCK])).status === 0;
 }
 
-/** `pid@start time`, or `undefined` if there is no such process (proc_pid_stat(5), field 22). */
+/** `pid@start time`; `undefined` if there is no such process (proc_pid_stat(5), field 22). */
 function identity(host: Host, pid: string): string | undefined {
   const path = `/proc/${pid}/stat`;
   if (!/^\d+$/.test(pid) || host.stat(path) === undefined) return undefined;

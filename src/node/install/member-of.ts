@@ -1,9 +1,6 @@
 import type { Content } from "./contents.ts";
 
-/**
- * Wholes that several disks may make together, by the types that blkid(8) gives to their parts
- * (libblkid/src/superblocks).
- */
+/** Kinds of storage that span several disks, by the blkid(8) types of their parts (libblkid/src/superblocks). */
 const WHOLES: readonly (readonly [type: RegExp, whole: string])[] = [
   [/^LVM[12]_member$/, "an LVM volume group"],
   [/_raid_member$/, "a RAID array"],
@@ -15,8 +12,8 @@ const WHOLES: readonly (readonly [type: RegExp, whole: string])[] = [
 ];
 
 /**
- * What the disk with these contents is a part of, though nothing uses it now: nothing on a live system puts volume
- * groups and arrays together. Completes "/dev/sda cannot be used: …"; `undefined` if there is nothing but its own.
+ * What a disk with these contents is part of, even if nothing uses it now: a live system assembles no volume groups and
+ * arrays. Completes "/dev/sda cannot be used: …"; `undefined` if the disk stands alone.
  */
 export function memberOf(contents: readonly Content[]): string | undefined {
   for (const { path, type, label } of contents) {

@@ -14,19 +14,21 @@ import { WORK } from "./work.ts";
 
 /** The config.yaml that the installed system gets. */
 export interface NodeConfig {
-  /** Byte for byte what is written. */
+  /** The exact bytes to write. */
   readonly text: string;
   readonly config: Config;
-  /** What is strange about it and no reason to refuse it, as lines for people. */
+  /** Warnings as lines for people. They are no reason to refuse the config. */
   readonly warnings: readonly string[];
 }
 
-/** From a URL or a file; kept as its author wrote it. Throws `config` with every error that it has, in their places. */
+/**
+ * Reads the config from a URL or a file and keeps its text. Throws `config` with all of its errors and their places.
+ */
 export async function fetchConfig(host: Host, place: string): Promise<NodeConfig> {
   return checkConfig(await readPlace(host, place), withoutUserInfo(place));
 }
 
-/** Of a value that the installer has put together. */
+/** Makes the config from a value that the installer has put together. */
 export function composeConfig(config: Config): NodeConfig {
   return checkConfig(toYaml(withoutInstall(config)), "config.yaml");
 }
@@ -38,7 +40,7 @@ export function checkConfig(text: string, name: string): NodeConfig {
   return { text, config, warnings: lines("warning") };
 }
 
-/** The config as people may see it: without its secrets, and without what concerns only the installer. */
+/** The config to show to people: without its secrets, and without the keys for the installer. */
 export function showConfig(config: Config): string {
   return toYaml(redact(withoutInstall(config))).trimEnd();
 }

@@ -5,8 +5,8 @@ import { ESP, MAKE_ESP, MAKE_STATE, PARTITIONS, partitionDevice, partitionScript
 import type { Disk } from "./disks.ts";
 
 /**
- * Takes from the disk whatever a firmware or a kernel could recognise: file systems, the partition table with its
- * second copy, the loader. From here on the disk boots nothing, until the new loader is written as the last step.
+ * Erases everything that firmware or a kernel could recognise: file systems, both copies of the partition table, the
+ * loader. From here on the disk does not boot, until the new loader is written as the last step.
  */
 export async function erase(host: Host, { path, partitions }: Disk): Promise<void> {
   for (const partition of partitions) await run(host, ["wipefs", "--all", "--force", "--quiet", partition.path]);
@@ -15,8 +15,8 @@ export async function erase(host: Host, { path, partitions }: Disk): Promise<voi
 }
 
 /**
- * Writes the partition table, and returns when the kernel has it: with the devices of an older table, data would end up
- * elsewhere.
+ * Writes the partition table and waits until the kernel knows it. Otherwise data would be written to the partitions of
+ * an older table.
  */
 export async function partition(host: Host, disk: Disk): Promise<void> {
   const argv = ["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", disk.path];
@@ -37,7 +37,7 @@ function isKnown(host: Host, disk: Disk): boolean {
   });
 }
 
-/** Size of a partition in sectors of 512 bytes, whatever the disk's own are: /sys counts in these. */
+/** Size of a partition in units of 512 bytes, which /sys uses for every disk. */
 export function sectorsOf(host: Host, disk: Disk, number: number): number {
   return Number(host.readText(attribute(disk, number, "size")));
 }

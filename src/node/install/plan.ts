@@ -6,15 +6,15 @@ import { type Disk, describeDisk } from "./disks.ts";
 import { type NodeConfig, showConfig } from "./node-config.ts";
 import type { Settings } from "./settings.ts";
 
-/** All that an installation does, as data: decided and checked before anything is changed. */
+/** Everything that an installation does, as data. It is complete and checked before anything is changed. */
 export interface InstallPlan {
   readonly disk: Disk;
-  /** What is on it now. */
+  /** What is on the disk now. */
   readonly contents: readonly Content[];
   readonly image: SourceImage;
-  /** Not given: the one that is on the disk stays. */
+  /** Not given: the config on the disk stays. */
   readonly config?: NodeConfig | undefined;
-  /** Keep partitions and data, and replace the system only. */
+  /** Keep partitions and data, and replace only the system. */
   readonly keepData: boolean;
   /** Kernel arguments of the installed machine. */
   readonly arguments: readonly string[];
@@ -30,14 +30,14 @@ export function makePlan(
     keepData: no_format,
     arguments: [
       ...(tty === undefined ? [] : [`console=${tty.replace(/^\/dev\//, "")}`]),
-      // The menu says quiet, which must not hide it.
+      // The menu adds quiet. These override it.
       ...(debug ? ["k3os.debug", "ignore_loglevel"] : []),
     ],
     afterwards: power_off ? "power-off" : "restart",
   };
 }
 
-/** What the user agrees to. */
+/** What the user has to agree to. */
 export function summary(plan: InstallPlan): string {
   const { disk, contents, image, config, keepData } = plan;
   const erased = contents.length === 0 ? ["nothing: the disk is blank"] : contents.map(describeContent);

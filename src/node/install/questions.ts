@@ -1,7 +1,4 @@
-/**
- * What the installer asks, in the order of old k3OS, as data. Pure but for the fetching of the config that a question
- * checks.
- */
+/** The installer's questions, in the order of old k3OS, as data. Pure, except that one check fetches a config. */
 import type { Config } from "../../config/index.ts";
 import type { Question } from "../terminal/question.ts";
 import { type Answers, complaintAbout, networksOf } from "./answers.ts";
@@ -16,21 +13,21 @@ export interface Situation {
   readonly candidates: readonly Candidate[];
   /** Whether there is an image to install. */
   readonly canInstall: boolean;
-  /** Whether there is hardware for Wi-Fi, and the image can use it. */
+  /** Whether the machine has Wi-Fi hardware and the image can use it. */
   readonly wifi: boolean;
-  /** What the running system is configured with: a question whose answer is there is not asked. */
+  /** The config of the running system. Questions that it answers are not asked. */
   readonly config: Config;
-  /** Fetches and checks a config.yaml; throws what is wrong with it. */
+  /** Fetches and checks a config.yaml. Throws if something is wrong with it. */
   readonly fetchConfig: (place: string) => Promise<NodeConfig>;
 }
 
 export interface QuestionStep {
   readonly id: keyof Answers;
-  /** The question, or nothing if what is known already makes it needless. */
+  /** The question; nothing if it need not be asked. */
   question(answers: Answers, situation: Situation): Question | undefined;
-  /** "No" is not an answer to go on with, but asks the question before again. */
+  /** "No" leads back to the previous question. */
   readonly noGoesBack?: boolean;
-  /** What is to be known after the answer, and which question is asked then, if not the following one. */
+  /** The answers to go on with, and the question that is asked then instead of the following one. */
   goOn?(answers: Answers): { readonly answers: Answers; readonly next: keyof Answers };
 }
 
@@ -213,7 +210,7 @@ export const QUESTIONS: readonly QuestionStep[] = [
   },
 ];
 
-/** A config.yaml answers all questions about the node; so does one that stays where it is. */
+/** Whether the node's questions are asked. A config.yaml, fetched or already on the disk, answers all of them. */
 function asksForAnswers(fromFile: boolean | undefined, { config_url, no_format }: Settings): boolean {
   return fromFile !== true && config_url === undefined && no_format !== true;
 }

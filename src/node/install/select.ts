@@ -2,23 +2,26 @@ import { K3osError } from "../../errors.ts";
 import { byIdNames, type Disk, describeDisk } from "./disks.ts";
 import type { Settings } from "./settings.ts";
 
-/** A disk that may be installed to, or why not. */
+/** A disk, and whether it can be installed to. */
 export interface Candidate {
   readonly disk: Disk;
   /** Completes "/dev/vda cannot be used: …". */
   readonly refusal?: string;
-  /** Likewise, but for the user to overrule: it is a part of something that other disks belong to. */
+  /**
+   * Completes the same sentence, but the user may overrule it: the disk is part of something that other disks belong
+   * to.
+   */
   readonly memberOf?: string;
 }
 
 type Condition = (disk: Disk) => boolean;
 type Chooser = "largest" | "smallest" | "only";
 
-/** What `device` asks for: conditions that a disk has to meet, and which of several is meant. */
+/** What `device` asks for: conditions on a disk, and which disk is taken if several meet them. */
 interface Selector {
   readonly conditions: readonly Condition[];
   readonly chooser: Chooser | undefined;
-  /** The selector names one disk: whether that can be used is no matter of choice. */
+  /** Whether the selector names one disk. Such a disk is either usable or an error. */
   readonly exact: boolean;
 }
 
@@ -27,9 +30,9 @@ const FORMS =
   "largest, smallest or only; several with commas between them";
 
 /**
- * The disk that `device` means. Words with commas between them all have to apply: `model=Samsung*,size>=100G,smallest`.
- * A disk that cannot be used, or is a part of something larger, is never chosen by `largest`, `smallest`, `only` or by
- * what it is like; one that is named is refused with the reason, unless it is a part and `force` is set.
+ * The disk that `device` means. Words separated by commas must all apply: `model=Samsung*,size>=100G,smallest`.
+ * `largest`, `smallest`, `only` and conditions never choose a disk that cannot be used or is part of something larger.
+ * A disk that is named explicitly is refused with the reason, unless it is such a part and `force` is set.
  */
 export function selectDisk(device: string, candidates: readonly Candidate[], { force }: Pick<Settings, "force">): Disk {
   const selector = parseSelector(device);
@@ -58,13 +61,13 @@ export function selectDisk(device: string, candidates: readonly Candidate[], { f
   );
 }
 
-/** A name for the one disk that can be used; where there is none, or several, `only`, which says so. */
+/** The name of the only usable disk. If there is none, or several, `only`: selecting that reports the reason. */
 export function theOnlyDisk(candidates: readonly Candidate[]): string {
   const [one, ...others] = candidates.filter(({ refusal }) => refusal === undefined);
   return one !== undefined && others.length === 0 ? one.disk.path : "only";
 }
 
-/** The disk that `device` names, whether it can be used or not; `undefined` if it leaves a choice. */
+/** The disk that `device` names, usable or not; `undefined` if `device` does not name exactly one. */
 export function namedDisk(device: string, candidates: readonly Candidate[]): Candidate | undefined {
   return nameOf(parseSelector(device), candidates);
 }
@@ -128,7 +131,7 @@ function condition(word: string, device: string): Condition {
   throw notUnderstood(device);
 }
 
-/** Units as disks are sold (G is 10^9), and with an i as computers count (Gi is 2^30). */
+/** Disks are sold in decimal units (G is 10^9); Gi is 2^30. */
 function sizeCondition(relation: string, value: string, device: string): Condition {
   const [, number, unit = "", binary] = /^(\d+(?:\.\d+)?)\s*([KMGTP]?)(i?)B?$/i.exec(value) ?? [];
   if (number === undefined) throw notUnderstood(device);
@@ -144,7 +147,7 @@ function sizeCondition(relation: string, value: string, device: string): Conditi
     case "<":
       return ({ size }) => size < wanted;
     default:
-      // No disk has exactly the size that is printed on it.
+      // A disk never has exactly the advertised size.
       return ({ size }) => Math.abs(size - wanted) < wanted * 0.08;
   }
 }

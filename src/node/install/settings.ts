@@ -1,6 +1,4 @@
 import type { InstallConfig } from "../../config/index.ts";
 
-/**
- * What the installer was told before it asks anything: `k3os.install` of the config, under what the command line says.
- */
+/** The installer's settings before any question: `k3os.install` of the config, overridden by the command line. */
 export type Settings = InstallConfig;

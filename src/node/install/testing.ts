@@ -5,7 +5,7 @@ interface TestDisk {
   /** GB. */
   readonly size?: number;
   readonly facts?: Readonly<Record<string, string>>;
-  /** GB, by number. */
+  /** Sizes in GB, by number. */
   readonly partitions?: Readonly<Record<number, number>>;
 }
 
@@ -25,7 +25,7 @@ export function machineWith(disks: Readonly<Record<string, TestDisk>>, options: 
       files[`${at}/${part}/size`] = sectors(gigabytes);
     }
   }
-  // Blank, unless the test says otherwise.
+  // Disks are blank unless the test says otherwise.
   const programs = { blkid: () => ({ status: 2 }), ...options.programs };
   return memoryHost({ ...options, files, programs });
 }
@@ -54,8 +54,8 @@ const loader = {
 };
 
 /**
- * A machine whose programs do to its files what the real ones would do: file systems keep their files when they are
- * unmounted, in `/disk/<label>`.
+ * A machine whose programs change its files as the real ones would. Unmounted file systems keep their files in
+ * `/disk/<label>`.
  */
 export function installerMachine({
   on = {},

@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 
-/** Whether the machine has a network card for Wi-Fi that the kernel drives. */
+/** Whether the machine has a Wi-Fi card with a driver. */
 export function hasWifi(host: Host): boolean {
   const cards = "/sys/class/net";
   return (

@@ -1,4 +1,4 @@
 import { RUN } from "../places.ts";
 
-/** Where the installer keeps what it fetches and mounts. For root only: a config holds secrets. */
+/** Directory for the installer's downloads and mounts. For root only, because a config holds secrets. */
 export const WORK = `${RUN}/install`;

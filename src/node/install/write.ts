@@ -19,8 +19,8 @@ import { WORK } from "./work.ts";
 const ROOT = `${WORK}/state`;
 
 /**
- * Carries the plan out. Power may fail at any moment: the old loader goes first and the new one comes last, so that a
- * disk either boots a whole system or none, and a second run starts over.
+ * Carries out the plan. Power may fail at any moment: the old loader is erased first and the new one is written last,
+ * so that the disk boots either a complete system or none. A second run starts over.
  */
 export async function writePlan(host: Host, plan: InstallPlan, progress: Progress): Promise<void> {
   await checkUnchanged(host, plan);
@@ -37,7 +37,7 @@ export async function writePlan(host: Host, plan: InstallPlan, progress: Progres
   await run(host, ["sync"]);
 }
 
-/** Whatever went wrong, the user needs to know what the disk is now. */
+/** Adds the state of the disk to an error, because the user needs to know it. */
 function unfinished({ disk, keepData }: InstallPlan, error: unknown): unknown {
   if (!(error instanceof K3osError || error instanceof HostError)) return error;
   const { kind = "host", hint } = error as Partial<K3osError>;
@@ -57,7 +57,7 @@ async function writeSystem(host: Host, plan: InstallPlan, progress: Progress): P
     : "Choose a larger disk.";
   const copy = () => copyToSlot(host, ROOT, image, { ifFull, progress });
   const directory = await mounted(host, statePartition(disk), copy);
-  // Mounted anew, so that the disk is read and not the page cache.
+  // Mounted again, so that the disk is read and not the page cache.
   await mounted(host, statePartition(disk), async () => {
     await finishCopy(host, ROOT, image, directory, progress);
     if (!keepData) writeEntries(host, ROOT, [{ path: FILLED, text: `${sectorsOf(host, disk, STATE.number)}\n` }]);
@@ -72,8 +72,8 @@ function statePartition({ path }: Disk): Mount {
 }
 
 /**
- * Erases the disk and makes an empty state partition. Its file system has its final size: the first boot has nothing to
- * grow.
+ * Erases the disk and makes an empty state partition. The file system gets its final size at once, so the first boot
+ * need not grow it.
  */
 async function makeState(host: Host, { disk }: InstallPlan, progress: Progress): Promise<void> {
   await inStep(progress, `Erase and partition ${disk.path}`, async () => {
@@ -83,7 +83,7 @@ async function makeState(host: Host, { disk }: InstallPlan, progress: Progress):
   await inStep(progress, "Make file systems", () => makeFileSystems(host, disk));
 }
 
-/** Preens the file system that is there, as a boot would (e2fsck(8): 0 and 1 are good). */
+/** Checks the existing file system as a boot would (e2fsck(8): 0 and 1 are good). */
 function checkState(host: Host, { disk }: InstallPlan, progress: Progress): Promise<void> {
   const device = partitionDevice(disk.path, STATE.number);
   return inStep(progress, "Check the state partition", async () => {
@@ -95,7 +95,7 @@ function checkState(host: Host, { disk }: InstallPlan, progress: Progress): Prom
   });
 }
 
-/** What was decided on may have changed while somebody read the summary. */
+/** Throws if the disk has changed while the user read the summary. */
 async function checkUnchanged(host: Host, { disk, contents, keepData }: InstallPlan): Promise<void> {
   const now = (await findCandidates(host)).find((candidate) => candidate.disk.path === disk.path);
   const { refusal } = now ?? { refusal: "it is gone" };

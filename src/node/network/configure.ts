@@ -9,9 +9,10 @@ import { interfaces } from "./interfaces.ts";
 const DHCPCD_CONF = "/etc/dhcpcd.conf";
 
 /**
- * Makes the network what the configuration says: links, addresses and routes at once with ip(8), the rest by dhcpcd, which does not
- * even start where everything is static. Whatever can be done is done; what could not is thrown afterwards, in one error. Of what was
- * configured before, that goes which is not wanted any more; whatever others made, the cluster above all, is left alone.
+ * Configures the network. Links, addresses and routes are set at once with ip(8). dhcpcd does the rest, and does not
+ * even start if everything is static. If a part fails, the others are still done, and all failures are thrown at the
+ * end as one error. Removes what an earlier configuration made and this one does not want; leaves alone what others
+ * made, above all the cluster.
  */
 export async function configureNetwork(host: Host, network: Network): Promise<void> {
   const last = configuredNetwork(host);
@@ -19,34 +20,34 @@ export async function configureNetwork(host: Host, network: Network): Promise<vo
   const gone = outdatedLinks(host, before, network);
   const left = interfaces(host).filter(({ name }) => !gone.includes(name));
   const found = resolve(network, left);
-  // A machine none of whose cards is meant, as after a typing error, stays where it can be reached.
+  // If no card matches, as after a typing error, all cards keep DHCP so that the machine can be reached.
   const isOff = found.dhcp === undefined && found.problems.length > 0;
   noteConfigured(host, { network, complete: false, ...(isOff && { left: before }) });
   const complaints = [...found.problems];
   const restart = await handOver(host, found.dhcp);
-  // On its own it would make a bond0 that nobody asked for, just under the name that somebody will.
+  // By default the module makes a bond0, and that name may be wanted.
   if (network.bonds !== undefined) await run(host, ["modprobe", "bonding", "max_bonds=0"]);
-  ignoreRouters(host, found.deaf);
+  ignoreRouters(host, found.ignoringRouters);
   const removed = isOff ? [] : removals(before, network, left);
-  // What is not there any more cannot be removed, which is as well.
+  // Removing something that no longer exists fails, which does no harm.
   if (removed.length > 0) await ipBatch(host, removed);
   const deleted = isOff ? [] : gone.map((name) => `link delete dev ${name}`);
   const lines = [...deleted, ...found.commands];
   const { status, stderr } = await ipBatch(host, lines);
   if (status !== 0) complaints.push(stderr.trim().split("\n").join(" "));
-  ignoreRouters(host, found.deaf);
+  ignoreRouters(host, found.ignoringRouters);
   if (restart) await run(host, ["rc-service", "dhcpcd", "restart"]);
   if (complaints.length > 0) throw new K3osError("config", complaints.join("; "));
   noteConfigured(host, { network, complete: true });
 }
 
-/** Back to what the image does: DHCP on every card. Names, MTU and MAC addresses of cards stay as they are. */
+/** Restores the image's default: DHCP on every card. Names, MTU and MAC addresses of cards stay as they are. */
 export async function resetNetwork(host: Host): Promise<void> {
   await configureNetwork(host, {});
   noteConfigured(host, undefined);
 }
 
-/** Links that an earlier configuration made and this one does not make, or otherwise; what is made upon another comes first. */
+/** Links of an earlier configuration that this one lacks or makes differently; a link comes before those below it. */
 function outdatedLinks(host: Host, before: Network, now: Network): string[] {
   const wanted = makes(now);
   return Object.entries(makes(before))
@@ -59,17 +60,17 @@ function ipBatch(host: Host, lines: readonly string[]): Promise<ExecResult> {
   return host.exec(["ip", "-force", "-batch", "-"], { input: `${lines.join("\n")}\n` });
 }
 
-/** Waits for the drivers of all devices if a card that the configuration names has not been found yet. */
+/** If a named card has not been found yet, waits for the drivers of all devices. */
 export async function awaitCards(host: Host, network: Network, drivers: Promise<unknown>): Promise<void> {
   if (resolve(network, interfaces(host)).problems.length > 0) await drivers;
 }
 
-/** Whether dhcpcd has anything to look after. */
+/** Whether dhcpcd manages any interface. */
 export function usesDhcp(host: Host): boolean {
   return isEnabled(host, "dhcpcd");
 }
 
-/** Before the link is up, and again for links that were made just now. */
+/** Called before the link is up, and again for links that were just made. */
 function ignoreRouters(host: Host, names: readonly string[]): void {
   for (const name of names) {
     const path = `/proc/sys/net/ipv6/conf/${name}/accept_ra`;
@@ -77,7 +78,10 @@ function ignoreRouters(host: Host, names: readonly string[]): void {
   }
 }
 
-/** Tells dhcpcd what to look after. On a node that runs, it ends at once where it has nothing to do; else it has to be restarted. */
+/**
+ * Configures which interfaces dhcpcd manages. On a running node, stops it if there are none. Returns whether it must be
+ * restarted.
+ */
 async function handOver(host: Host, dhcp: Resolved["dhcp"]): Promise<boolean> {
   const runs = servicesRun(host);
   const existing = host.readText(DHCPCD_CONF);

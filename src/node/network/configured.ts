@@ -3,14 +3,14 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { RUN } from "../places.ts";
 
-/** What was last configured, so that it can be taken back when the configuration says otherwise. */
+/** The last configured network, so that a later configuration can undo it. */
 const CONFIGURED = `${RUN}/network.json`;
 
 export interface Configured {
   readonly network: Network;
-  /** Whether all of it could be done. */
+  /** Whether all of it could be configured. */
   readonly complete: boolean;
-  /** An earlier one that still holds, because of this one nothing could be done. */
+  /** The earlier network that is still in effect, if nothing of this one could be configured. */
   readonly left?: Network;
 }
 
@@ -20,7 +20,7 @@ export function configuredNetwork(host: Host): Configured | undefined {
   return text === undefined ? undefined : (JSON.parse(text) as Configured);
 }
 
-/** Keeps it for `configuredNetwork`; `undefined` for what the image does by itself. */
+/** Saves the network for `configuredNetwork`; `undefined` for the image's default. */
 export function noteConfigured(host: Host, configured: Configured | undefined): void {
   if (configured === undefined) host.remove(CONFIGURED);
   else host.write(CONFIGURED, JSON.stringify(configured));

@@ -4,12 +4,12 @@ import type { Host } from "../../host/host.ts";
 
 const ALL = "/sys/class/net";
 
-/** The network interfaces of this machine, but for the loopback. */
+/** The network interfaces of this machine, without the loopback. */
 export function interfaces(host: Host): Interface[] {
-  // There may be files among them, such as bonding_masters.
+  // The directory may contain files, such as bonding_masters.
   const names = host.list(ALL).filter((name) => name !== "lo" && host.stat(`${ALL}/${name}/address`));
   return names.map((name) => {
-    // Of a card in a bond, the address that it has by itself.
+    // The permanent address of a card in a bond.
     const permanent = readTextIf(host, `${ALL}/${name}/bonding_slave/perm_hwaddr`);
     const mac = (permanent ?? host.readText(`${ALL}/${name}/address`)).trim();
     const link = `${ALL}/${name}/device/driver`;

@@ -6,12 +6,15 @@ import { enableService, servicesRun } from "../openrc.ts";
 const PROGRAM = "/usr/sbin/wpa_supplicant";
 const SERVICE = "wpa_supplicant";
 
-/** Whether the image can join Wi-Fi networks: wpa_supplicant is no part of the default one. */
+/** Whether the image can join Wi-Fi networks. The default image has no wpa_supplicant. */
 export function canJoinWifi(host: Host): boolean {
   return host.stat(PROGRAM) !== undefined;
 }
 
-/** Has the networks joined that `write` puts into the configuration; at boot by the service, on a node that runs at once. */
+/**
+ * Joins the networks that `write` puts into the configuration. At boot the service does it; on a running node it starts
+ * at once.
+ */
 export async function joinWifi(host: Host, write: () => void): Promise<void> {
   if (!canJoinWifi(host)) {
     throw new K3osError(
@@ -20,7 +23,7 @@ export async function joinWifi(host: Host, write: () => void): Promise<void> {
     );
   }
   write();
-  // Not in /etc/init.d from the beginning: OpenRC reads every script there at every boot.
+  // The script is not in /etc/init.d from the start, because OpenRC reads every script there at every boot.
   enableService(host, SERVICE, `/usr/lib/k3os/services/${SERVICE}`);
   if (servicesRun(host)) await run(host, ["rc-service", SERVICE, "restart"]);
 }

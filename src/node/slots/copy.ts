@@ -8,7 +8,7 @@ import { writeEntries } from "./entries.ts";
 import { makeRoom } from "./room.ts";
 import { besideVersion, slotVersion } from "./switch.ts";
 
-/** The files were whole when they were copied. */
+/** The hint if a copy is damaged. The files were whole when they were copied. */
 const BAD_HARDWARE = "The disk, its cable or the machine's memory may be unsound: look into `dmesg`.";
 
 /**
@@ -25,7 +25,7 @@ export async function copyToSlot(
   const { version } = image.json;
   const inUse = [slotVersion(host, root, "current"), slotVersion(host, root, "previous")].includes(version);
   const directory = slotDirectory(inUse ? besideVersion(version) : version);
-  // An interrupted run may have left it.
+  // An interrupted run may have left this directory.
   host.remove(`${root}${directory}`);
   await makeRoom(host, root, image, ifFull);
   await copyImage(host, image, `${root}${directory}`, progress);

@@ -2,7 +2,7 @@ import { parentOf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import type { DiskEntry } from "../../image/disk.ts";
 
-/** Writes files and links below `root`, one after the other: the caller puts last what makes the others count. */
+/** Writes files and links below `root`, in order. The entries that make the others take effect must come last. */
 export function writeEntries(host: Host, root: string, entries: readonly DiskEntry[]): void {
   for (const entry of entries) {
     const path = `${root}${entry.path}`;

@@ -4,7 +4,7 @@ import { writeEntries } from "./entries.ts";
 
 /**
  * Writes the boot menu onto the state partition mounted at `root`. `machine` holds kernel arguments of this machine for
- * every slot; if it is empty, those that are there stay.
+ * every slot; if it is empty, the existing ones stay.
  */
 export function writeMenu(host: Host, root: string, machine: readonly string[]): void {
   writeEntries(host, root, menuEntries(machine));

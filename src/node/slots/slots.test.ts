@@ -60,7 +60,7 @@ function addImage(host: Host, version: string, text: string): void {
   for (const name of [...IMAGE_FILES, "boot.cfg"]) host.write(`${SYSTEM}/${version}/${name}`, text);
 }
 
-/** Texts of the files in what a link names: one text if it is whole and of one build. */
+/** The distinct contents of the files in the slot: a single one if the slot is whole and from one build. */
 function textsIn(host: Host, slot: string): string[] {
   const directory = `${SYSTEM}/${host.readLink(`${SYSTEM}/${slot}`)}`;
   return [...new Set(IMAGE_FILES.map((name) => host.readText(`${directory}/${name}`)))];
@@ -164,7 +164,7 @@ describe.each([
         if (!(error instanceof PowerCut)) throw error;
         cuts++;
         expect(builds).toContainEqual(textsIn(host, "current").join());
-        // The second run is cut, too, wherever the first one was.
+        // The second run is also cut off, at every change.
         for (let again = 0; ; again++) {
           const retry = cutBefore(host, again);
           try {

@@ -1,8 +1,9 @@
 import type { Found } from "./clouds.ts";
 
 /**
- * What ovf-env.xml says, on the disc that Azure attaches until the machine has said that it is ready: custom data, which is nowhere else, host name and keys.
- * Namespaces have any prefix. Throws if the text is something else.
+ * Reads ovf-env.xml from the disc that Azure attaches until the machine reports that it is ready. It has host name,
+ * keys and the custom data, which is nowhere else. Namespaces may have any prefix. Throws if the text is something
+ * else.
  */
 export function readOvfEnvironment(text: string): Found {
   const section = elementOf(text, "LinuxProvisioningConfigurationSet");
@@ -17,7 +18,7 @@ export function readOvfEnvironment(text: string): Found {
   };
 }
 
-/** What is inside of the first element of that name, as it is written. */
+/** The raw content of the first element with that name. */
 function elementOf(xml: string, name: string): string | undefined {
   return new RegExp(`<((?:[\\w-]+:)?${name})(?:\\s[^>]*)?>([\\s\\S]*?)</\\1\\s*>`).exec(xml)?.[2];
 }

@@ -2,13 +2,14 @@ import { fromUtf8 } from "../../config/bytes.ts";
 import type { Host } from "../../host/host.ts";
 import { fetchAll } from "./fetch.ts";
 
-/** Azure's own address in every virtual network. */
+/** Azure's own service, at the same address in every virtual network. */
 const WIRE_SERVER = "http://168.63.129.16/machine/";
 const HEADERS = ["x-ms-agent-name: k3os", "x-ms-version: 2012-11-30", "Content-Type: text/xml; charset=utf-8"];
 
 /**
- * Tells Azure that the machine is provisioned. Otherwise it reports after 20 minutes that it was not, though it runs. What
- * is told is that the goal state which the wire server names has been reached (Azure, "images without a provisioning agent").
+ * Reports to Azure that the machine is provisioned: that the goal state of the wire server has been reached (Azure,
+ * "images without a provisioning agent"). Without it, Azure declares after 20 minutes that provisioning failed,
+ * although the machine runs.
  */
 export async function reportReady(host: Host): Promise<void> {
   const { goal } = await fetchAll(host, { goal: { url: `${WIRE_SERVER}?comp=goalstate`, headers: HEADERS } });

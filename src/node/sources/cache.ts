@@ -3,7 +3,7 @@ import type { Host } from "../../host/host.ts";
 import { NODE_DATA } from "../places.ts";
 import { type SourceFiles, store, stored } from "./source-files.ts";
 
-/** What a cloud said last, for a boot at which it says nothing. */
+/** The last answer of a cloud, for a boot at which the cloud does not answer. */
 const CACHE = `${NODE_DATA}/data-source`;
 const ORIGIN = `${CACHE}/origin.json`;
 
@@ -12,7 +12,7 @@ interface Origin {
   readonly machine: string;
 }
 
-/** Keeps what a source said. The directory of the last time is replaced as a whole. */
+/** Saves the answer of a source. The previous directory is replaced as a whole. */
 export async function remember(host: Host, source: string, files: SourceFiles): Promise<void> {
   const next = `${CACHE}.new`;
   host.remove(next);
@@ -23,7 +23,10 @@ export async function remember(host: Host, source: string, files: SourceFiles): 
   host.rename(next, CACHE);
 }
 
-/** What one of these sources said at an earlier boot of this machine; a copy of its disk in another machine is not it. */
+/**
+ * The answer of one of these sources at an earlier boot of this machine. A disk that was copied to another machine has
+ * no answer for it.
+ */
 export function recall(host: Host, sources: readonly string[]): (Origin & { readonly files: SourceFiles }) | undefined {
   const text = readTextIf(host, ORIGIN);
   if (text === undefined) return undefined;
@@ -32,7 +35,7 @@ export function recall(host: Host, sources: readonly string[]): (Origin & { read
   return { ...origin, files: stored(host, CACHE) };
 }
 
-/** The identity that firmware gives a machine (SMBIOS); empty where there is none. */
+/** The identity of the machine in its firmware (SMBIOS); empty if there is none. */
 function machineId(host: Host): string {
   return readTextIf(host, "/sys/class/dmi/id/product_uuid")?.trim() ?? "";
 }

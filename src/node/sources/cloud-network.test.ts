@@ -4,7 +4,7 @@ import { ofOpenStack } from "./openstack-network.ts";
 import { ofPacket } from "./packet-network.ts";
 import { ofScaleway } from "./scaleway-network.ts";
 
-/** What a node makes of it: a document of ours must never be refused by our own schema. */
+/** Reads a translated document as a node would. Our own schema must never refuse it. */
 function understood(network: unknown) {
   const loaded = loadText(JSON.stringify(network), "network-config", { strict: true });
   expect(told(loaded)).toEqual([]);

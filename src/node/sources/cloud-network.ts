@@ -1,4 +1,4 @@
-/** What clouds say about the network in words of their own, as network-config version 2. */
+/** Translates the network descriptions of clouds into network-config version 2. */
 
 interface Address {
   readonly ip_address?: string;
@@ -14,7 +14,7 @@ interface DropletInterface {
   readonly anchor_ipv4?: Address;
 }
 
-/** What all kinds of interfaces have. */
+/** What all kinds of interfaces have in common. */
 export interface Device {
   dhcp4?: boolean;
   dhcp6?: boolean;
@@ -46,14 +46,14 @@ export interface NetworkConfig {
   readonly vlans?: Readonly<Record<string, Vlan>>;
 }
 
-/** The kernel's numbers for the modes of bonding, which some documents have in place of their names. */
+/** Names of the bonding modes, by the kernel's numbers. Some documents use the numbers. */
 const MODES = ["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"];
 
 export function bondMode(mode: string | number): string {
   return MODES[Number(mode)] ?? String(mode);
 }
 
-/** DigitalOcean's metadata: the droplet's addresses are static; where DHCP is on, it says so. */
+/** Translates DigitalOcean's metadata. The droplet's addresses are static unless it says that DHCP is on. */
 export function ofDigitalOcean(metadata: {
   readonly interfaces?: Readonly<Record<string, readonly DropletInterface[]>>;
   readonly dns?: { readonly nameservers?: readonly string[] };
@@ -81,7 +81,7 @@ function withPrefix(address: Address | undefined): string[] {
   return [`${address.ip_address}/${address.cidr ?? prefixOf(address.netmask ?? "")}`];
 }
 
-/** `255.255.255.0` is 24, `ffff:ffff::` is 32, `64` is 64. */
+/** The prefix length: `255.255.255.0` is 24, `ffff:ffff::` is 32, `64` is 64. */
 export function prefixOf(netmask: string): number {
   if (/^\d+$/.test(netmask)) return Number(netmask);
   const digits = netmask.includes(":")

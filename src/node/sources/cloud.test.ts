@@ -94,7 +94,7 @@ describe("a cloud's metadata service", () => {
   </ns1:ProvisioningSection>
 </ns0:Environment>`;
 
-    /** A machine with Azure's disc, as long as it has text. */
+    /** A machine with Azure's disc, as long as `text` is given. */
     function withDisc(text: string | undefined, answer: (asked: Asked) => Answer | undefined): MemoryHost {
       const host: MemoryHost = memoryHost({
         programs: {

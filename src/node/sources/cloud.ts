@@ -13,8 +13,8 @@ import { readVolume } from "./volume.ts";
 type Bytes = Readonly<Record<string, Uint8Array | undefined>>;
 
 /**
- * Asks a cloud's metadata service. `undefined` when it is not there, or what answers is something else. What stands on a disc beside it
- * is looked for once `drivers` are loaded, and remembered when the disc is gone.
+ * Asks a cloud's metadata service. `undefined` if nothing answers, or something else does. The file on a disc beside it
+ * is read once `drivers` are loaded, and saved for boots without the disc.
  */
 export async function readCloud(
   host: Host,
@@ -37,7 +37,7 @@ export async function readCloud(
   return files && { ...files, ...(earlier !== undefined && { userdata: earlier }) };
 }
 
-/** Reads the volume on which some clouds hand over the same; `undefined` when there is none. */
+/** Reads the same documents from the volume that some clouds attach; `undefined` if there is none. */
 export async function readCloudVolume(
   host: Host,
   name: string,
@@ -51,7 +51,7 @@ export async function readCloudVolume(
   return documents && interpret(host, cloud, documents, onFailure);
 }
 
-/** Lets the cloud know that the machine is up, where it waits to hear so. */
+/** Reports to the cloud that the machine is up, if the cloud expects that. */
 export async function reportToCloud(host: Host, name: string): Promise<void> {
   if (cloudOf(name)?.reportsReady) await reportReady(host);
 }
@@ -107,7 +107,10 @@ async function interpret(
   };
 }
 
-/** The whole name, which cloud controllers know a node by, unless it is too long for a host name and for a label of Kubernetes. */
+/**
+ * Cloud controllers know a node by the whole name. It is shortened only if it is too long for a host name or a label of
+ * Kubernetes.
+ */
 function shortened(name: string): string {
   return name.length > 63 ? (name.split(".")[0] ?? name) : name;
 }

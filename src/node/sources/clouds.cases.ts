@@ -1,12 +1,15 @@
-/** A small metadata service that speaks for all clouds, and what a node should make of it: for the unit tests and for a machine. */
+/**
+ * A small metadata service for all clouds, and what a node should read from it. For the unit tests and the machine
+ * tests.
+ */
 
 import type { CloudName } from "../../config/clouds.ts";
 
 export interface Asked {
   readonly method: string;
-  /** As it was asked for: a machine tells only by host and path which cloud it means. */
+  /** The requested URL. On a machine, host and path determine the cloud. */
   readonly url: URL;
-  /** By name, in small letters. */
+  /** By name, in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body?: string;
 }
@@ -20,7 +23,7 @@ export const USERDATA = "#cloud-config\nk3os:\n  labels: { from: cloud }\n";
 const BASE64 = "I2Nsb3VkLWNvbmZpZwprM29zOgogIGxhYmVsczogeyBmcm9tOiBjbG91ZCB9Cg==";
 export const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFooBarBaz cloud";
 
-/** What every cloud hands over; its host name is its own. */
+/** What every cloud is expected to return. The host name differs by cloud. */
 export const expected: Readonly<Record<CloudName, Readonly<Record<string, string>>>> = {
   aws: { local_hostname: "ip-10-0-0-5.ec2.internal\n" },
   azure: { local_hostname: "vm-azure\n" },
@@ -70,7 +73,7 @@ export const expected: Readonly<Record<CloudName, Readonly<Record<string, string
   vultr: { local_hostname: "guest-vultr\n" },
 };
 
-/** `key` is the one that may log in. What was told to Azure's wire server ends up in `told`. */
+/** `key` is the one that may log in. Reports to Azure's wire server are appended to `told`. */
 export function metadataService(key: string = KEY, told: string[] = []): (asked: Asked) => Answer {
   const documents: Readonly<Record<string, string | Uint8Array>> = {
     "/metadata/instance/compute": JSON.stringify({
@@ -163,7 +166,7 @@ export function metadataService(key: string = KEY, told: string[] = []): (asked:
   };
 }
 
-/** A header that the cloud insists on is missing. */
+/** Whether a header that the cloud requires is missing. */
 function lacks(path: string, headers: Asked["headers"]): boolean {
   if (path.startsWith("/latest/")) {
     const ofVultr = path === "/latest/user-data" && headers["metadata-token"] === "vultr";

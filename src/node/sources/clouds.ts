@@ -1,7 +1,8 @@
 /**
- * The metadata services of the clouds, as data: where what is found, and how it is read. `cloud.ts` does the asking.
+ * The metadata services of the clouds, as data: where things are found, and how they are read. `cloud.ts` does the
+ * requests.
  *
- * Each follows the provider's own documentation of its metadata service.
+ * Each entry follows the provider's own documentation of its metadata service.
  */
 import { parse as parseYaml } from "yaml";
 import type { CloudName } from "../../config/clouds.ts";
@@ -12,27 +13,33 @@ import { ofPacket, type PacketMetadata } from "./packet-network.ts";
 import { ofScaleway, type ScalewayMetadata } from "./scaleway-network.ts";
 
 export interface Cloud {
-  /** What all paths begin with. */
+  /** The common beginning of all paths. */
   readonly url: string;
   readonly headers?: readonly string[];
-  /** Only root's ports may ask. */
+  /** Whether requests must come from a port that only root may use. */
   readonly privileged?: boolean;
-  /** A key for this session, to be sent along as `header`; a service that does not know it is asked without. */
+  /**
+   * A key for this session, which is sent along as `header`. A service that does not know this path is asked without
+   * it.
+   */
   readonly token?: { readonly path: string; readonly headers: readonly string[]; readonly header: string };
-  /** The document without which this is not the cloud, and the others. */
+  /** `hello` identifies the cloud: without it, this is another service. The others are optional. */
   readonly documents: Readonly<Record<"hello", string>> &
     Readonly<Partial<Record<"userdata" | "keys" | "network", string>>>;
   /** A volume that holds the same documents below a directory. It is tried first, because it needs no network. */
   readonly volume?: { readonly label: string; readonly directory: string };
-  /** A file that is told beside the service's documents, on a volume that is there at the first boot only. */
+  /** A file to read in addition to the service's documents, on a volume that exists at the first boot only. */
   readonly disc?: { readonly tag: string; readonly path: string };
   /** Throws if the documents are not the cloud's. */
   read(documents: Documents, now: number): Found;
-  /** Told once the node has read everything. */
+  /** Whether to report to the cloud once the node has read everything. */
   readonly reportsReady?: boolean;
 }
 
-/** Texts; what the service does not have is missing. User data stays outside: it may be no text. */
+/**
+ * The documents as texts; those that the service lacks are missing. User data is not among them, because it may be
+ * binary.
+ */
 type Documents = {
   readonly hello: string;
   readonly keys?: string;
@@ -43,13 +50,13 @@ type Documents = {
 export interface Found {
   readonly hostname?: string | undefined;
   readonly keys?: readonly string[] | undefined;
-  /** User data that is a part of another document. */
+  /** User data that is part of another document. */
   readonly userdata?: string | undefined;
   /** network-config, in either version. */
   readonly network?: unknown;
 }
 
-/** Where nearly all of them answer. */
+/** The address of nearly all of them. */
 const LINK_LOCAL = "http://169.254.169.254";
 
 export const CLOUDS: Readonly<Record<CloudName, Cloud>> = {
@@ -182,7 +189,7 @@ function googleKeys(entries: readonly string[], now: number): string[] {
   });
 }
 
-/** What is no host name comes from somebody else, such as a portal that wants one to log in. */
+/** A text that is no host name comes from something else, such as a captive portal. */
 function hostnameIn(text: string): string {
   const [name = ""] = text.trim().split(/\s+/);
   if (/^[\w.-]+$/.test(name)) return name;

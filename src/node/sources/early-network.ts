@@ -3,16 +3,16 @@ import type { Host } from "../../host/host.ts";
 import { awaitCards, configureNetwork, usesDhcp } from "../network/configure.ts";
 
 const CONFIG = "/usr/lib/k3os/dhcpcd-early.conf";
-/** Ends with the first address and leaves it; the service takes it over. */
+/** Ends at the first address and keeps it. The service takes it over. */
 const DHCPCD = ["dhcpcd", "--config", CONFIG, "--oneshot", "--waitip=4", "--ipv4only", "--quiet"];
 const DHCP_TIMEOUT_S = 10;
 const LINK_LOCAL_TIMEOUT_S = 20;
 
 /**
- * Gives the machine an address before its configuration is known, for metadata services. Only those machines wait for it whose
- * configuration names a cloud. What the machine's own layers say about the network is done, otherwise there is DHCP; where no server
- * answers, a link-local address, which is all that 169.254.169.254 needs. Only that one is probed for a second owner first,
- * which takes seconds.
+ * Gives the machine an address before its configuration is known, for metadata services. Only machines whose
+ * configuration names a cloud wait for it. Applies what the machine's own layers say about the network, and DHCP
+ * otherwise. If no server answers, uses a link-local address, which is all that 169.254.169.254 needs. Only that
+ * address is first probed for another owner, which takes seconds.
  */
 export async function bringUpEarlyNetwork(
   host: Host,
@@ -21,7 +21,7 @@ export async function bringUpEarlyNetwork(
 ): Promise<void> {
   if (network !== undefined) {
     await awaitCards(host, network, drivers);
-    // What goes wrong is told when the whole configuration is applied.
+    // Failures are reported when the whole configuration is applied.
     await configureNetwork(host, network).catch(() => {});
     if (!usesDhcp(host)) return;
   }

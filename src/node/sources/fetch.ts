@@ -8,25 +8,25 @@ export interface Request {
   /** `Name: value`. */
   readonly headers?: readonly string[];
   readonly body?: string;
-  /** From a port that only root may use, by which Scaleway knows root. */
+  /** Send it from a port that only root may use. Scaleway requires that. */
   readonly privileged?: boolean;
 }
 
 export interface Response {
-  /** 0 if nobody answered. */
+  /** 0 if there was no answer. */
   readonly status: number;
   /** Empty unless the status is 200. */
   readonly body: Uint8Array;
 }
 
-/** Of one request: to connect, and in all. A service that was not there in time is asked once more. */
+/** Limits of one request: to connect, and in total. A service that did not answer in time is asked once more. */
 const PATIENCE = ["connect-timeout = 2", "max-time = 5", "retry = 1", "retry-delay = 1", "retry-connrefused"];
-/** More than any user data: clouds take 16 to 64 KiB. */
+/** More than any user data. Clouds allow 16 to 64 KiB. */
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * Asks for several documents at once, with one curl. Never throws: what could not be had has status 0. Proxies are for the
- * internet, a metadata service is beside the machine. URLs and headers go through a pipe, because some are secrets.
+ * Fetches several documents at once, with one curl. Never throws: a document that could not be fetched has status 0.
+ * Uses no proxy, because a metadata service is local. URLs and headers go through a pipe, because some are secrets.
  */
 export async function fetchAll<Name extends string>(
   host: Host,
@@ -54,7 +54,7 @@ export async function fetchAll<Name extends string>(
   }
 }
 
-/** One transfer in the language of curl's `--config`. Whatever stands before `next` is for that one alone. */
+/** One transfer in the format of curl's `--config`. Options before `next` apply to that transfer only. */
 function section({ url, method = "GET", headers = [], body, privileged }: Request, path: string): string {
   return [
     "silent",

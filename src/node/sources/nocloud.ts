@@ -6,10 +6,13 @@ import { readVolume } from "./volume.ts";
 
 /** NoCloud's label, in both spellings that its documentation allows. */
 const TAGS = ["LABEL=cidata", "LABEL=CIDATA"];
-/** What we call it, and what a volume does; old k3OS also took a `config` in place of `user-data`. */
+/** Our names of the files, and their names on a volume. Old k3OS also took a `config` instead of `user-data`. */
 const FILES = { userdata: ["user-data", "config"], "meta-data": ["meta-data"], "network-config": ["network-config"] };
 
-/** The files of a NoCloud volume. `undefined` when the machine has no such volume. Format: cloud-init's NoCloud data source. */
+/**
+ * The files of a NoCloud volume. `undefined` if the machine has no such volume. Format: cloud-init's NoCloud data
+ * source.
+ */
 export async function readNoCloud(host: Host, onFailure?: OnFailure): Promise<SourceFiles | undefined> {
   const files = await readVolume(host, TAGS, FILES, onFailure);
   if (files === undefined) return undefined;

@@ -45,8 +45,8 @@ export interface OpenStackNetworks {
 }
 
 /**
- * OpenStack's network_data.json (Nova's schema of that name). Its ids are no names of interfaces: bonds become `bond0` …, VLANs `vlan101` …,
- * and cards, known by their MAC addresses, keep theirs.
+ * Translates OpenStack's network_data.json (Nova's schema of that name). Its ids are not names of interfaces: bonds
+ * become `bond0` …, VLANs become `vlan101` …. Cards are matched by MAC address and keep their names.
  */
 export function ofOpenStack({
   links = [],

@@ -18,14 +18,14 @@ export interface PacketMetadata {
   readonly private_subnets?: readonly string[];
 }
 
-/** Equinix Metal's own, which its metadata does not tell. */
+/** The name servers of Equinix Metal. Its metadata does not contain them. */
 const NAMESERVERS = { addresses: ["147.75.207.207", "147.75.207.208"] };
 const PRIVATE = ["10.0.0.0/8"];
 const LACP = "802.3ad";
 
 /**
- * The network of Equinix Metal's metadata, once Packet's: all addresses are static, on the first bond where the cards are bonded, otherwise on the
- * first card.
+ * Translates the network of Equinix Metal's (formerly Packet's) metadata. All addresses are static. They belong to the
+ * first bond if the cards are bonded, otherwise to the first card.
  */
 export function ofPacket({ network, private_subnets = PRIVATE }: PacketMetadata): NetworkConfig | undefined {
   const { bonding = {}, interfaces = [], addresses = [] } = network ?? {};
@@ -70,7 +70,7 @@ function deviceOf(all: readonly Address[], privateSubnets: readonly string[]): D
   };
 }
 
-/** Of several default routes of a family the first counts. */
+/** Of several default routes of a family, the first one counts. */
 function sameRoute(one: { to: string; via: string }, to: string, via: string): boolean {
   return one.to === to && one.via.includes(":") === via.includes(":");
 }

@@ -9,19 +9,19 @@ interface Address {
 }
 
 export interface ScalewayMetadata {
-  /** Of instances without routed addresses; those have `public_ips` instead. */
+  /** For instances without routed addresses. The others have `public_ips` instead. */
   readonly private_ip?: string | null;
   readonly ipv6?: Address | null;
   readonly public_ips?: readonly Address[] | null;
   readonly private_nics?: readonly { readonly mac_address?: string }[] | null;
 }
 
-/** The card that the public addresses belong to: Scaleway tells no more of it. */
+/** The card with the public addresses. Scaleway's metadata does not name it. */
 const PUBLIC = "eth0";
 
 /**
- * What Scaleway's metadata says beyond DHCP: IPv6 addresses, and more than one address. `undefined` where DHCP on every card, as it is
- * anyway, says it all.
+ * Translates what Scaleway's metadata adds to DHCP: IPv6 addresses, and additional addresses. `undefined` if the
+ * default, DHCP on every card, is enough.
  */
 export function ofScaleway({
   private_ip,
@@ -50,7 +50,7 @@ export function ofScaleway({
   return { version: 2, ethernets };
 }
 
-/** Those that router advertisements bring need no more than DHCP does. */
+/** Addresses from router advertisements need no configuration, like those from DHCP. */
 function isByDhcp({ provisioning_mode }: Address): boolean {
   return provisioning_mode === "dhcp" || provisioning_mode === "slaac";
 }

@@ -3,10 +3,12 @@ import type { Host } from "../../host/host.ts";
 import { doAll } from "../failure.ts";
 import { RUN_CONFIG } from "../places.ts";
 
-/** What a data source says: files of `/run/config`, by name. */
+/** What a data source returned: files of `/run/config`, by name. */
 export type SourceFiles = Readonly<Partial<Record<SourceFile, string | Uint8Array>>>;
 
-/** As old k3OS named them, and what came later: NoCloud's meta-data, and the network-config of all that have one. */
+/**
+ * The names of old k3OS, and two newer ones: NoCloud's meta-data, and the network-config of every source that has one.
+ */
 type SourceFile = "userdata" | "local_hostname" | "ssh/authorized_keys" | "meta-data" | "network-config";
 
 export const SOURCE_FILES: readonly SourceFile[] = [
@@ -17,7 +19,7 @@ export const SOURCE_FILES: readonly SourceFile[] = [
   "network-config",
 ];
 
-/** Writes what a data source says below `directory`, readable by root only, since user data holds tokens. */
+/** Writes the files of a data source below `directory`, readable by root only, since user data holds tokens. */
 export async function store(host: Host, files: SourceFiles, directory: string = RUN_CONFIG): Promise<void> {
   host.mkdir(directory, { mode: 0o700 });
   await doAll(
@@ -31,7 +33,7 @@ export async function store(host: Host, files: SourceFiles, directory: string = 
   );
 }
 
-/** What `store` left in a directory. */
+/** The files that `store` wrote to a directory. */
 export function stored(host: Host, directory: string): SourceFiles {
   const names = SOURCE_FILES.filter((name) => host.stat(`${directory}/${name}`)?.type === "file");
   return Object.fromEntries(names.map((name) => [name, host.read(`${directory}/${name}`)]));

@@ -22,7 +22,7 @@ function machine(cmdline: string, answer: (asked: Asked) => Answer | undefined =
   return host;
 }
 
-/** The source that was used; empty if there was none. */
+/** Reads the sources and returns the one that was used; empty if there was none. */
 async function read(host: MemoryHost): Promise<string> {
   await readDataSources(host, Promise.resolve());
   return host.readText("/run/k3os/data-source");

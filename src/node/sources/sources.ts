@@ -9,7 +9,7 @@ import { type SourceFiles, store } from "./source-files.ts";
 
 /** The source that was used at this boot, for `k3os status`; empty if there was none. */
 export const DATA_SOURCE = `${RUN}/data-source`;
-/** Where user data is looked for when nobody says it. */
+/** The sources that are asked if no layer names any. */
 const DEFAULT_SOURCES = ["cdrom"];
 
 /** The data sources that the machine's own layers name, in their order. */
@@ -22,11 +22,11 @@ function localConfig(host: Host, onUnreadable?: OnUnreadable): NonNullable<Confi
 }
 
 /**
- * Asks the data sources one after the other until one answers; what it says ends up in `/run/config`, and its name in
- * `/run/k3os/data-source`. `cdrom` is a NoCloud volume on any disk, `file=/path` a file, everything else a cloud. A volume that is
- * not there is looked for again once `drivers` are all loaded. The network is brought up when the first cloud is asked. If nobody
- * answers, what a cloud said at an earlier boot still holds. A failure costs only what could not be read. All failures are thrown
- * at the end, as one error.
+ * Asks the data sources in order until one answers. Writes its files to `/run/config` and its name to
+ * `/run/k3os/data-source`. `cdrom` is a NoCloud volume on any disk, `file=/path` a file, everything else a cloud. A
+ * missing volume is searched for again once all `drivers` are loaded. The network is brought up when the first cloud is
+ * asked. If no source answers, the answer of a cloud at an earlier boot is used. A failure affects only what could not
+ * be read. All failures are thrown at the end, as one error.
  */
 export async function readDataSources(host: Host, drivers: Promise<unknown>): Promise<void> {
   const errors: unknown[] = [];
@@ -60,7 +60,7 @@ async function take(host: Host, source: string, files: SourceFiles): Promise<voi
   ]);
 }
 
-/** Takes what a cloud said at an earlier boot, if one did. */
+/** Uses the answer of a cloud at an earlier boot, if there is one. */
 async function takeEarlier(host: Host, sources: readonly string[]): Promise<string | undefined> {
   const earlier = recall(host, sources);
   if (earlier === undefined) return undefined;
@@ -68,7 +68,7 @@ async function takeEarlier(host: Host, sources: readonly string[]): Promise<stri
   return `${earlier.source} (of an earlier boot)`;
 }
 
-/** What one source has to say now; `undefined` if it is not there. What cannot be read of it is handed to `onFailure`. */
+/** The files of one source; `undefined` if it does not exist. Errors of single files go to `onFailure`. */
 export async function readSource(
   host: Host,
   source: string,
@@ -84,7 +84,7 @@ export async function readSource(
   }
   const path = /^file=(.*)/.exec(source)?.[1];
   if (path !== undefined) return host.stat(path)?.type === "file" ? { userdata: host.read(path) } : undefined;
-  // Loaded when a cloud is asked: most machines are in none.
+  // Loaded only when a cloud is asked, because most machines are in none.
   const { readCloud, readCloudVolume } = await import("./cloud.ts");
   const ofVolume = await readCloudVolume(host, source, onFailure);
   if (ofVolume !== undefined) return ofVolume;

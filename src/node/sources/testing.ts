@@ -1,9 +1,9 @@
-/** Shorthands of the tests: a curl that asks a service in this process. */
+/** Test support: a curl that asks a service in this process. */
 import type { ExecOptions, ExecResult } from "../../host/host.ts";
 import type { MemoryHost } from "../../host/memory.ts";
 import type { Answer, Asked } from "./clouds.cases.ts";
 
-/** What curl does with our `--config -`. `host` is asked for late, because it needs this to be made. */
+/** A curl for our `--config -`. `host` is a function, because the host is made with this program. */
 export function fakeCurl(host: () => MemoryHost, answer: (asked: Asked) => Answer | undefined) {
   return (_argv: readonly string[], { input }: ExecOptions): Partial<ExecResult> => {
     let stdout = "";
@@ -29,7 +29,7 @@ export function fakeCurl(host: () => MemoryHost, answer: (asked: Asked) => Answe
   };
 }
 
-/** Bytes as text, to compare. */
+/** Bytes as text, for comparisons. */
 export function texts(files: Readonly<Record<string, string | Uint8Array | undefined>> | undefined) {
   if (files === undefined) return undefined;
   const entries = Object.entries(files).map(([name, content]) => [name, Buffer.from(content ?? "").toString()]);

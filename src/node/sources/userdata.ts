@@ -3,13 +3,13 @@ import type { Host } from "../../host/host.ts";
 import { type OnFailure, rethrow } from "../failure.ts";
 import { RUN } from "../places.ts";
 
-/** What unpacked user data may grow to: far more than any config. */
+/** The limit of unpacked user data: far more than any config. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * User data as its author wrote it: out of base64 if it is nothing else, which no config is, and out of gzip. Clouds that store
- * text only get the one, and those that allow 16 KiB only the other, or both. What cannot be unpacked stays as it is: reading the
- * layer says that it is gzip.
+ * Decodes user data from base64, if all of it is base64 (no config is), and then from gzip. Some clouds store only
+ * text, some allow only 16 KiB, so users encode it. Data that cannot be unpacked stays as it is: reading the layer then
+ * reports that it is gzip.
  */
 export async function unpack(host: Host, data: Uint8Array, onFailure: OnFailure = rethrow): Promise<Uint8Array> {
   const text = isGzip(data) ? undefined : fromUtf8(data)?.trim();

@@ -8,9 +8,9 @@ import { RUN } from "../places.ts";
 const FOLDER = `${RUN}/cidata`;
 
 /**
- * Reads files of the first volume that one of these tags of blkid(8) tells (`LABEL=cidata`, `TYPE=udf`), each the first of its paths that
- * there is. `undefined` when the machine has no such volume. It is mounted for as long as that takes. Throws if it cannot be
- * mounted; what fails afterwards, such as one of the files, is handed to `onFailure`.
+ * Reads files of the first volume that has one of these tags of blkid(8) (`LABEL=cidata`, `TYPE=udf`). Each file is the
+ * first of its paths that exists. `undefined` if the machine has no such volume. The volume is mounted meanwhile.
+ * Throws if it cannot be mounted. Later failures, such as one unreadable file, go to `onFailure`.
  */
 export async function readVolume(
   host: Host,
@@ -34,7 +34,7 @@ export async function readVolume(
   return read;
 }
 
-/** What blkid(8) ends with if no volume has the tag. */
+/** The exit status of blkid(8) if no volume has the tag. */
 const NOT_FOUND = 2;
 
 async function tagged(host: Host, tags: readonly string[]): Promise<string | undefined> {

@@ -4,13 +4,13 @@ import { answered, labelOf, type PromptState, press, render, type Screen, startP
 import { type Answer, BACK, type Question } from "./question.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** How long the rest of an escape sequence may take on a slow line, before Esc was meant. */
+/** How long to wait for the rest of an escape sequence. After that, it is the Esc key. */
 const ESCAPE_MS = 150;
 
-/** Asks until there is an answer that passes the question's check. Throws `interrupted` at Ctrl-C and at the end of the input. */
+/** Asks until an answer passes the question's check. Throws `interrupted` at Ctrl-C and at the end of the input. */
 export class Asker {
   readonly #terminal: Terminal;
-  /** Typed and not yet used. */
+  /** Typed and not used yet. */
   #pending = "";
   readonly #keys: Key[] = [];
 
@@ -141,7 +141,10 @@ function stopped(): K3osError {
   return new K3osError("interrupted", "stopped; nothing was changed");
 }
 
-/** Draws a prompt over its last drawing. It knows only how many lines it has drawn, so the size of the terminal does not matter. */
+/**
+ * Draws a prompt over its last drawing. It remembers only the number of lines, so the size of the terminal does not
+ * matter.
+ */
 class Painter {
   readonly #terminal: Terminal;
   #cursorLine = 0;
@@ -158,7 +161,7 @@ class Painter {
     this.#cursorLine = cursor.line;
   }
 
-  /** Leaves one line of the prompt behind. */
+  /** Replaces the prompt by one line. */
   finish(line: string): void {
     this.#terminal.write(`${this.#toTop()}${line}\r\n`);
     this.#cursorLine = 0;

@@ -1,4 +1,4 @@
-/** A key, or a piece of text that was typed or pasted. */
+/** A key, or a piece of typed or pasted text. */
 export type Key =
   | { readonly name: "text"; readonly text: string }
   | {
@@ -56,7 +56,7 @@ export interface DecodedKeys {
   readonly rest: string;
 }
 
-/** From the characters that a terminal sends to keys. */
+/** Decodes the characters that a terminal sends. */
 export function decodeKeys(input: string): DecodedKeys {
   const keys: Key[] = [];
   for (let at = 0; at < input.length; ) {

@@ -5,14 +5,11 @@ export interface MemoryTerminal extends Terminal {
   readonly written: string;
   /** Whether `close` was called. */
   readonly closed: boolean;
-  /** What was typed while `showTyping` was off. */
+  /** Text that was typed while `showTyping` was off. */
   readonly unseen: string;
 }
 
-/**
- * A terminal with somebody at it who types one piece after the other, each when it is asked for; the end of the pieces is the end
- * of the input.
- */
+/** A terminal for tests. Each read returns the next piece of input; after the last piece the input ends. */
 export function memoryTerminal(
   pieces: readonly string[],
   mode: Terminal["mode"] = "keys",
@@ -31,7 +28,7 @@ export function memoryTerminal(
       terminal.written += text;
     },
     read: async (timeoutMs?: number) => {
-      // Whoever waits only for a moment gets nothing: the next piece is typed later.
+      // A read with a timeout gets nothing: the next piece is typed later.
       if (timeoutMs !== undefined) return "";
       const piece = left.shift();
       if (!visible) terminal.unseen += piece ?? "";

@@ -1,7 +1,7 @@
 import type { Progress } from "../../progress.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Steps on a terminal, one after the other: a line each, which counts where lines can be drawn over. */
+/** Shows steps on a terminal, one line each. The line counts up if lines can be redrawn. */
 export function terminalProgress({ mode, columns, write }: Pick<Terminal, "mode" | "columns" | "write">): Progress {
   if (mode === "lines") {
     return {

@@ -1,15 +1,15 @@
-/** How a question looks on a screen, and what keys do to it. Pure: nothing here reads or writes. */
+/** How a question is drawn, and how keys change it. Pure: nothing here reads or writes. */
 import type { Key } from "./keys.ts";
 import { type Answer, BACK, type Question } from "./question.ts";
 
 export interface PromptState {
-  /** Of a choice: which line. */
+  /** The selected line of a choice. */
   readonly index: number;
-  /** Of a text: what is typed, as characters. */
+  /** The typed text, as characters. */
   readonly typed: readonly string[];
-  /** Where in it the cursor is. */
+  /** The position of the cursor in it. */
   readonly cursor: number;
-  /** What was wrong with the last answer, or what is being done about it. */
+  /** Why the last answer was refused, or that it is being checked. */
   readonly note: string | undefined;
 }
 
@@ -93,11 +93,11 @@ function edit(state: PromptState, key: Key): PromptState {
 
 export interface Screen {
   readonly lines: readonly string[];
-  /** Where the cursor belongs: the line that is typed into, and the column, both from 0. */
+  /** Line and column of the cursor, both from 0. */
   readonly cursor: { readonly line: number; readonly column: number };
 }
 
-/** The lines of a prompt, none longer than the terminal is wide, because one that wraps cannot be drawn over. */
+/** The lines of a prompt. None is longer than the terminal is wide, because a wrapped line cannot be redrawn. */
 export function render(question: Question, state: PromptState, columns: number): Screen {
   const width = columns - 1;
   const note = state.note === undefined ? [] : wrap(state.note, width);
@@ -127,12 +127,12 @@ export function render(question: Question, state: PromptState, columns: number):
 
 const KEYS_OF_CHOICE = "  Up/Down: choose   Enter: accept   Esc: back   Ctrl-C: quit";
 
-/** What stays on the screen of an answered question. */
+/** The line that stays on the screen after the answer. */
 export function answered(question: Question, answer: Answer | typeof BACK, columns: number): string {
   return cut(`${labelOf(question)}${answer === BACK ? "(back)" : answerText(question, answer)}`, columns - 1);
 }
 
-/** What stands before an answer: no colon after a question mark. */
+/** The label before an answer. A question mark gets no colon. */
 export function labelOf({ title }: Question): string {
   return title.endsWith("?") ? `${title} ` : `${title}: `;
 }

@@ -1,11 +1,11 @@
-/** Something to be asked, as data. */
+/** A question, as data. */
 export type Question = ChoiceQuestion | TextQuestion | ConfirmQuestion;
 
 export interface ChoiceQuestion {
   readonly kind: "choice";
   readonly title: string;
   readonly choices: readonly Choice[];
-  /** The value that Enter takes at first; the first one if not given. */
+  /** The value that is selected at first; the first one if not given. */
   readonly initial?: string | undefined;
 }
 
@@ -22,9 +22,9 @@ export interface TextQuestion {
   readonly initial?: string | undefined;
   /** Never show what is typed. */
   readonly secret?: boolean;
-  /** What is wrong with an answer, for people; `undefined` if nothing is. It is asked again until nothing is. */
+  /** Why an answer is wrong, for people; `undefined` if it is right. The question is asked again until it is right. */
   readonly check?: (text: string) => string | undefined | Promise<string | undefined>;
-  /** What is said while `check` takes its time. */
+  /** Shown while `check` runs. */
   readonly checking?: string;
 }
 
@@ -34,7 +34,7 @@ export interface ConfirmQuestion {
   readonly initial: boolean;
 }
 
-/** The answer to go back to the question before. */
+/** The answer that goes back to the previous question. */
 export const BACK = Symbol("back");
 
 export type Answer = string | boolean;

@@ -4,10 +4,13 @@ import type { Host } from "../../host/host.ts";
 import { decodeUtf8 } from "../../host/utf8.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Control characters of what is typed are for us; Ctrl-C stays a signal, so that it reaches what we have started, too. */
+/**
+ * We handle control characters ourselves. Ctrl-C stays a signal, so that it also reaches the programs that we have
+ * started.
+ */
 const KEY_BY_KEY = ["-icanon", "-echo", "-ixon", "min", "1", "time", "0"];
 
-/** The terminal of this process, by stty(1) and QuickJS's event loop. */
+/** The terminal of this process, using stty(1) and QuickJS's event loop. */
 export async function quickjsTerminal(host: Host): Promise<Terminal> {
   const isTerminal = os.isatty(0) && os.isatty(1);
   const saved = isTerminal ? (await host.exec(["stty", "-g"])).stdout.trim() : "";
@@ -72,7 +75,7 @@ export async function quickjsTerminal(host: Host): Promise<Terminal> {
   };
 }
 
-/** How many bytes are whole UTF-8 characters: the last one may still be on its way. */
+/** How many bytes form whole UTF-8 characters. The last character may be incomplete. */
 function wholeCharacters(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;

@@ -7,11 +7,11 @@ import { writeNotedFiles } from "../write.ts";
 import type { StepHandler } from "./handler.ts";
 
 export const authorizedKeys: StepHandler<"authorized-keys"> = {
-  // A key lets its owner in even where the home could not be made.
+  // A key allows a login even if the home could not be made.
   apply: (host, step) => doAll([() => prepareLogin(host, step.user), () => writeNotedFiles(host, step)]),
 };
 
-/** Whom a key lets in needs a home: a volume that is mounted on /home begins empty. */
+/** A login needs a home. A volume that is mounted on /home starts empty. */
 function prepareLogin(host: Host, user: string): void {
   const found = account(host, user);
   if (found === undefined) throw new K3osError("config", `there is no user ${user}`);

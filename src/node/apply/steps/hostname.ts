@@ -4,7 +4,7 @@ const KERNEL_HOSTNAME = "/proc/sys/kernel/hostname";
 
 export const hostname: StepHandler<"hostname"> = {
   observe: (host) => host.readText(KERNEL_HOSTNAME).trim(),
-  /** The kernel's name, the one that survives in /etc, and an address for programs that look themselves up. */
+  /** Sets the kernel's host name, /etc/hostname, and an address for programs that look up their own name. */
   apply(host, { name }) {
     host.poke(KERNEL_HOSTNAME, name);
     host.write("/etc/hostname", `${name}\n`);

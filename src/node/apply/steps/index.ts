@@ -23,7 +23,7 @@ import { sysctl } from "./sysctl.ts";
 import { timezone } from "./timezone.ts";
 import { wifi } from "./wifi.ts";
 
-/** Kinds that consist of files need no file of their own here. */
+/** Kinds that only write files have no file of their own here. */
 export const STEP_HANDLERS: { readonly [K in StepName]: Handler<K> } = {
   account,
   "authorized-keys": authorizedKeys,
@@ -51,13 +51,13 @@ export const STEP_HANDLERS: { readonly [K in StepName]: Handler<K> } = {
   wifi,
 } satisfies StepHandlers;
 
-/** Does what a step says. Throws if that fails. */
+/** Does the step. Throws if that fails. */
 export async function applyStep<K extends StepName>(host: Host, step: Step<K>): Promise<void> {
   const handler: Handler<K> = STEP_HANDLERS[step.kind];
   await handler.apply(host, step);
 }
 
-/** What the pure half of the step's kind needs to know of the node. */
+/** Observes what the pure half of the step's kind needs to know. */
 export function observeStep<K extends StepName>(host: Host, step: Step<K>): Observation<K> {
   const handler: Handler<K> = STEP_HANDLERS[step.kind];
   return handler.observe?.(host, step) as Observation<K>;

@@ -9,7 +9,7 @@ export const password: StepHandler<"password"> = {
     setPasswordHash(host, step.user, step.hashed ? step.password : await hash(host, step.password)),
 };
 
-/** SHA-512 as crypt(5) has it; the password goes through a pipe, where `ps` does not see it. */
+/** SHA-512 in the format of crypt(5). The password goes through a pipe, so that `ps` does not show it. */
 async function hash(host: Host, plain: string): Promise<string> {
   return (await run(host, ["mkpasswd", "-m", "sha512", "-P", "0"], { input: `${plain}\n` })).trim();
 }

@@ -9,8 +9,8 @@ import type { StepHandler } from "./handler.ts";
 
 export const remoteKeys: StepHandler<"remote-keys"> = {
   /**
-   * Fetches keys, keeps them for boots without network, and writes them beside those of the config. A source that does
-   * not answer keeps the keys that it had. Its failure is thrown once the other keys are in place.
+   * Fetches keys, keeps them for boots without network, and writes them beside those of the config. If a source does
+   * not answer, its earlier keys stay. The failure is thrown after the other keys are in place.
    */
   async apply(host, { phase, user, keys, sources }) {
     const { fetchText } = await import("../fetch.ts");
@@ -32,7 +32,7 @@ function keepKeys(host: Host, url: string, text: string): void {
   const lines = text.split("\n").filter((line) => /^(ssh|ecdsa|sk-)/.test(line));
   if (lines.length === 0) throw new K3osError("network", `${withoutUserInfo(url)} has no ssh keys`);
   const path = fetchedKeysPath(url);
-  // The name tells of the URL, which may have a password.
+  // The file name contains the URL, which may contain a password.
   host.mkdir(parentOf(path), { mode: 0o700 });
   host.write(path, lines.map((line) => `${line}\n`).join(""), { mode: 0o600 });
 }

@@ -10,7 +10,7 @@ it("has a handler for each kind of step", () => {
 
 it("does not compile if a table lacks a kind, or has another one in its place", () => {
   const { wifi, ...kinds } = STEP_KINDS;
-  // @ts-expect-error: there is no `wifi`.
+  // @ts-expect-error: `wifi` is missing.
   const incomplete: StepKinds = kinds;
   // @ts-expect-error: `k3s` is the kind of other steps.
   const mistaken: StepKinds = { ...kinds, wifi: STEP_KINDS.k3s };
@@ -24,9 +24,9 @@ it("does not compile if a handler is missing, or does not observe what its kind 
   const { wifi, mount, ...handlers } = STEP_HANDLERS;
   const observing: Omit<StepHandlers, "wifi" | "mount"> = handlers as StepHandlers;
   const mounting: StepHandlers["mount"] = mount as StepHandlers["mount"];
-  // @ts-expect-error: there is no `wifi`.
+  // @ts-expect-error: `wifi` is missing.
   const incomplete: StepHandlers = { ...observing, mount: mounting };
-  // @ts-expect-error: `mount` does not tell what is mounted.
+  // @ts-expect-error: `mount` has no `observe`.
   const blind: StepHandlers = { ...observing, wifi, mount: { apply: mount.apply } };
   expect([
     { ...incomplete, wifi },

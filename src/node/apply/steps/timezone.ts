@@ -10,7 +10,7 @@ export const timezone: StepHandler<"timezone"> = {
     const target = host.stat(LOCALTIME)?.type === "link" ? host.readLink(LOCALTIME) : "";
     return target.startsWith(ZONES) ? target.slice(ZONES.length) : undefined;
   },
-  /** Programs that start from now on show local time of this zone. */
+  /** Programs that are started later use this zone. */
   apply(host, { zone }) {
     if (host.stat(ZONES + zone) === undefined) {
       throw new K3osError("config", `there is no time zone ${zone}`, { hint: `They are the files below ${ZONES}.` });
