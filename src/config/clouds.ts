@@ -1,6 +1,6 @@
 /**
- * The clouds that `k3os.data_sources` may name. Two tables go by these names: `src/node/sources/clouds.ts` says how the
- * service of each is asked, `clouds.cases.ts` beside it what the service answers.
+ * The clouds that `k3os.data_sources` may name. `src/node/sources/clouds.ts` describes the service of each, and
+ * `clouds.cases.ts` beside it its answers. Both are tables by these names.
  */
 export const CLOUD_NAMES = [
   "aws",

@@ -1,6 +1,6 @@
 /**
- * Keys of other systems' files that mean nothing here, squashed, and what to use instead if there is something. People
- * who move to k3OS bring such files along, and should not be told of a typing error.
+ * Squashed keys of other systems' config files that k3OS does not have, and what to use instead if there is something.
+ * People who move to k3OS bring such files along. These keys are not reported as typing errors.
  */
 const CLOUD_CONFIG = `
 ansible apkrepos apt aptpipelining autoinstall byobubydefault cacerts chef chpasswd cloudconfigmodules

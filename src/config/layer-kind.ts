@@ -1,5 +1,5 @@
 /**
- * Where a layer comes from decides how its text is read:
+ * The origin of a layer determines how its text is read:
  * - `system`, `local`, `drop-in`: config.yaml;
  * - `cmdline`: /proc/cmdline;
  * - `userdata`: config.yaml, `#cloud-config`, or a script;

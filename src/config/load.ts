@@ -1,6 +1,6 @@
 import { toBase64 } from "./bytes.ts";
 import { type Layer, readLayer } from "./layer.ts";
-import { add, additions, merge, type Patch, settle } from "./merge.ts";
+import { add, additions, merge, type Patch, withoutNulls } from "./merge.ts";
 import type { Problem, Severity, Weight } from "./problem.ts";
 import { type Config, schema } from "./schema.ts";
 import { canonicalPath } from "./spelling.ts";
@@ -85,7 +85,7 @@ export function load(layers: readonly Layer[], options: LoadOptions = {}): Loade
     const overrides = found.overrides.filter(({ layer }) => layer !== origin.layer);
     provenance[path] = { ...found, overrides, added: origin };
   }
-  const config = add(settle(merged, schema), settle(added, schema)) as Config;
+  const config = add(withoutNulls(merged, schema), withoutNulls(added, schema)) as Config;
   return { config: script === undefined ? config : withScript(config, script), provenance, problems, rejected };
 }
 

@@ -41,7 +41,7 @@ export function additions(patch: Patch, layer: LayerKind, struct: StructOf): Pat
   return found;
 }
 
-/** A settled patch with `additions` before its own items, each item once. */
+/** A patch without nulls. The items of `additions` come before its own, each item once. */
 export function add(settled: Patch, added: Patch): Patch {
   const sum: Record<string, unknown> = { ...settled };
   for (const [name, more] of Object.entries(added)) {

@@ -31,8 +31,8 @@ export interface ObservedFile {
 
 /**
  * The steps that are not satisfied yet, in their order; none on a node that is up to date. Before them come steps that
- * undo what an earlier config did, where that is cheap and safe: accounts, the network, and files that are still as they
- * were written.
+ * undo what an earlier config did, where that is cheap and safe: accounts, the network, and files that are still as
+ * they were written.
  */
 export function pending(steps: readonly Step[], observed: Observed): readonly Step[] {
   const read = (path: string) => observed.original(path);

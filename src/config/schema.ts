@@ -1,6 +1,6 @@
 /**
- * Every key of config.yaml: one entry here gives it its spellings, its type, its checks and its documentation. `plan.ts`
- * says which steps it asks for.
+ * Every key of config.yaml: one entry here gives it its spellings, its type, its checks and its documentation.
+ * `plan.ts` says which steps it asks for.
  */
 import { CLOUD_NAMES } from "./clouds.ts";
 import { type Infer, list, map, struct, text } from "./kinds.ts";

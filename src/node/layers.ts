@@ -6,7 +6,7 @@ export interface LoadedLayers extends Loaded {
   readonly layers: readonly Layer[];
 }
 
-/** What the layers of this node come to. */
+/** The layers of this node, merged. */
 export function loadConfig(host: Host, onUnreadable?: OnUnreadable): LoadedLayers {
   const layers = readLayers(host, onUnreadable);
   return { ...load(layers), layers };

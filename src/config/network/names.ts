@@ -1,6 +1,6 @@
 /**
- * Interfaces that the container network makes and removes, and the one of a node without network. Nothing here
- * configures them. os/rootfs/etc/dhcpcd.conf denies the same patterns.
+ * Interfaces that the container network makes and removes, and the dummy interface of a node without network. Nothing
+ * here configures them. os/rootfs/etc/dhcpcd.conf denies the same patterns.
  */
 const OF_CLUSTER = /^(veth|cni|flannel|cali|cilium|lxc|kube-|docker|br-|tunl|vxlan|wg|nodelocaldns|k3os0)/;
 

@@ -1,7 +1,7 @@
 /**
- * cloud-init's network-config as a tree of `k3os.network`. Version 2 is nearly that already. Version 1 is a list of
- * devices with subnets; some clouds and many NoCloud volumes have it. Spans stay those of the text, so that problems
- * point into it.
+ * Translates cloud-init's network-config to a tree of `k3os.network`. Version 2 is nearly the same. Version 1 is a list
+ * of devices with subnets; some clouds and many NoCloud volumes have it. Places in the text are kept, so that problems
+ * point to it.
  */
 import type { Finding } from "../problem.ts";
 import { type Dict, type Entry, type List, type Scalar, type Span, scalar, type Tree } from "../tree.ts";

@@ -16,8 +16,8 @@ const NEAR = [
 const CLUSTER = { "cluster-cidr": "10.42.0.0/16", "service-cidr": "10.43.0.0/16", "cluster-domain": "cluster.local" };
 
 /**
- * The variables that tell programs of a proxy, in both spellings: curl takes `http_proxy` only in small letters, others
- * take only capitals. The node's own addresses are not known here; they are added when k3s starts.
+ * The environment variables that programs read a proxy from, in both spellings: curl reads `http_proxy` only in lower
+ * case, other programs only upper case. The node's own addresses are not known yet; they are added when k3s starts.
  */
 export function proxyVariables({ hostname, k3os = {} }: Config): Readonly<Record<string, string>> {
   const { http, https = http, no_proxy = [] } = k3os.proxy ?? {};

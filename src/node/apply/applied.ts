@@ -4,7 +4,10 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { RUN } from "../places.ts";
 
-/** Digests of the steps that were applied in this boot. Only root may read it: digests give short secrets away. */
+/**
+ * Digests of the steps that were applied in this boot. Only root may read it, because short secrets can be guessed from
+ * a digest.
+ */
 const APPLIED = `${RUN}/applied`;
 
 /** Notes that a step was applied in this boot, for `wasApplied`. */

@@ -10,8 +10,8 @@ import { account, setPasswordHash } from "./users.ts";
 const FIRST_UID = 1001;
 
 /**
- * Makes an account, or changes it to what is wanted. /etc begins anew at every boot, /home does not: the owner of an
- * existing home gives the number. Otherwise it is the lowest number that neither an account nor a home has.
+ * Makes an account, or changes an existing one to match. /etc starts afresh at every boot and /home does not, so an
+ * existing home's owner determines the number. Otherwise it is the lowest number that no account and no home has.
  */
 export function makeAccount(host: Host, user: string, { shell, groups, sudo }: ObservedAccount): void {
   const existing = account(host, user);

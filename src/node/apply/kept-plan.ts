@@ -29,8 +29,8 @@ export function keepPlan(host: Host, { facts, layers, steps, problems }: KeptPla
 }
 
 /**
- * The plan that was last made, if node and layers still say what they said then; `now` is asked. Comparing the texts of
- * the layers takes a hundredth of the time that reading them as configs takes.
+ * The last plan, if the facts and layers of the node are still the same; `now` is the host to read them from. Comparing
+ * the texts of the layers takes a hundredth of the time that reading them as configs takes.
  */
 export function keptPlan(host: Host, now: Host): Pick<KeptPlan, "steps" | "problems"> | undefined {
   if (host.stat(PLAN) === undefined) return undefined;

@@ -10,8 +10,8 @@ const SEEDED = "/var/lib/rancher/k3os/manifests";
 export type ManifestStep = Step<"manifest" | "remote-manifest">;
 
 /**
- * Whether nothing is to be done: the manifest was put there, or it belongs to the user, who has edited or deleted it
- * since, or had one of this name before. Only a manifest that is still as it was written follows the config.
+ * Whether nothing has to be done. That is so if the manifest was already written, or if the file is the user's: edited
+ * or deleted since, or there before. Only a manifest that is unchanged since it was written follows the config.
  */
 export function isSeeded(host: Host, step: ManifestStep): boolean {
   const written = readTextIf(host, `${MANIFESTS}/${step.name}`);

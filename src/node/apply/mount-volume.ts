@@ -4,7 +4,9 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { isMounted } from "../mounts.ts";
 
-/** How long a device is awaited. A slow controller needs seconds; a missing disk must not keep a node from booting. */
+/**
+ * How long to wait for a device. A slow controller needs seconds, but a missing disk must not keep a node from booting.
+ */
 const PATIENCE_MS = 10_000;
 const INTERVAL_MS = 100;
 

@@ -19,7 +19,7 @@ export interface Watched {
   keep(): void;
 }
 
-/** A host that notes its answers. Find out by it alone whether there is anything to do. */
+/** A host that records its answers. Use only this host to find out whether there is anything to do. */
 export function watched(host: Host): Watched {
   const sights = new Map<string, Sight>();
   const noting = (look: Look) => (path: string) => {
@@ -45,7 +45,7 @@ export function isAsSeen(host: Host): boolean {
   try {
     return sights.every(([look, path, saw]) => JSON.stringify(sight(host[look](path))) === JSON.stringify(saw));
   } catch {
-    // It could be read then, and cannot be read now.
+    // It could be read then and cannot be read now, so it has changed.
     return false;
   }
 }

@@ -1,7 +1,7 @@
 import { digestOf } from "../../config/digest.ts";
 import type { Host } from "../../host/host.ts";
 
-/** What steps wrote since the machine was started, and what was there before, to undo them. */
+/** The files that steps wrote since the machine was started, with their previous content, to undo them. */
 const RECORD = "/run/k3os/written.json";
 
 interface Written {
@@ -48,7 +48,7 @@ export function writtenPaths(host: Host): string[] {
     .map(([path]) => path);
 }
 
-/** The text of a file without what a step wrote; `undefined` if it is not there. */
+/** The text of a file before a step wrote it; `undefined` if there was none. */
 export function originalText(host: Host, path: string): string | undefined {
   const written = read(host)[path];
   const text = written !== undefined && written.after === stateOf(host, path) ? written.before : textOf(host, path);

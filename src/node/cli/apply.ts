@@ -3,8 +3,8 @@ import { isAsSeen } from "../apply/seen.ts";
 import { parseArguments } from "./arguments.ts";
 
 /**
- * `k3os apply`: applies every step of the configuration that is not satisfied yet. k3s is restarted if it has to be,
- * unless `--no-restart` is given. A second run looks at the same files, and finds that there is nothing to do.
+ * `k3os apply`: applies every step of the configuration that is not satisfied yet. Restarts k3s if it must be
+ * restarted, unless `--no-restart` is given. A second run only compares the same files again and finds nothing to do.
  */
 export async function applyCommand(host: Host, args: readonly string[]): Promise<number> {
   const options = parseArguments(args, { flags: ["--no-restart"] });

@@ -15,9 +15,9 @@ import { loadConfig } from "../layers.ts";
 import { parseArguments } from "./arguments.ts";
 
 /**
- * `k3os config`: the merged value without its secrets, what applying would change (`--plan`), where a value comes from
- * (`--why KEY`). `--dump` and `--dump-json` are old k3OS's: the value with its secrets, without `k3os.install`. Returns 1
- * if a layer was rejected.
+ * `k3os config`: prints the merged value without its secrets, what applying would change (`--plan`), or where a value
+ * comes from (`--why KEY`). `--dump` and `--dump-json` are from old k3OS: they print the value with its secrets,
+ * without `k3os.install`. Returns 1 if a layer was rejected.
  */
 export async function configCommand(host: Host, args: readonly string[]): Promise<number> {
   const options = parseArguments(args, { flags: ["--json", "--plan", "--dump", "--dump-json"], values: ["--why"] });

@@ -6,7 +6,7 @@ import { namedSources, readSource } from "../sources/sources.ts";
 import { parseArguments } from "./arguments.ts";
 
 /**
- * `k3os sources`: asks the data sources of this node again, and tells which of them answer and what they have. Changes
+ * `k3os sources`: asks the data sources of this node again, and prints which of them answer and what they have. Changes
  * nothing. `--only NAME` asks that one, whether or not the node's configuration names it. Returns 1 if none answers.
  */
 export async function sourcesCommand(host: Host, args: readonly string[]): Promise<number> {
