@@ -62,7 +62,7 @@ describe("a volume", () => {
 
   it("is left alone when nobody can tell what is on it", async () => {
     const host = blkid(8);
-    await expect(mountVolume(host, wanted)).rejects.toThrow("what is on /dev/vdb cannot be told");
+    await expect(mountVolume(host, wanted)).rejects.toThrow("the content of /dev/vdb cannot be read");
     expect(ran(host)).toEqual(["blkid --probe /dev/vdb"]);
   });
 });

@@ -44,7 +44,7 @@ async function findDevice(host: Host, spec: string): Promise<string | undefined>
 async function isEmpty(host: Host, device: string): Promise<boolean> {
   const { status, stderr } = await host.exec(["blkid", "--probe", device]);
   if (status !== 0 && status !== 2) {
-    throw new K3osError("config", `what is on ${device} cannot be told: ${stderr.trim() || `status ${status}`}`);
+    throw new K3osError("config", `the content of ${device} cannot be read: ${stderr.trim() || `status ${status}`}`);
   }
   return status === 2;
 }

@@ -30,7 +30,7 @@ export async function resetCommand(host: Host, args: readonly string[]): Promise
 async function confirmed(host: Host): Promise<boolean> {
   const terminal = await host.exec(["test", "-t", "0"]);
   if (terminal.status !== 0) {
-    throw new K3osError("usage", "nobody is there to be asked", {
+    throw new K3osError("usage", "the reset cannot be confirmed without a terminal", {
       hint: "To reset without a question: k3os reset --yes",
     });
   }

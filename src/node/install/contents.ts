@@ -26,7 +26,10 @@ export async function readAllContents(host: Host, disks: readonly Disk[]): Promi
   const { status, stdout, stderr } = await host.exec(argv);
   // 2: blkid found nothing on any of them.
   if (status !== 0 && status !== 2) {
-    throw new K3osError("host", `what is on the disks cannot be told: ${stderr.trim() || `blkid: status ${status}`}`);
+    throw new K3osError(
+      "host",
+      `the content of the disks cannot be read: ${stderr.trim() || `blkid: status ${status}`}`,
+    );
   }
   const found = parseExport(stdout);
   return new Map(disks.map((disk) => [disk.path, contentsOf(disk, found)]));

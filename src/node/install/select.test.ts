@@ -97,7 +97,7 @@ describe("candidates", () => {
 
   it("do not go without an answer from blkid", async () => {
     const host = machineWith({ sda: {} }, { programs: { blkid: () => ({ status: 127, stderr: "not found\n" }) } });
-    await expect(findCandidates(host)).rejects.toThrow("what is on the disks cannot be told: not found");
+    await expect(findCandidates(host)).rejects.toThrow("the content of the disks cannot be read: not found");
   });
 
   it("names what holds a disk", async () => {
