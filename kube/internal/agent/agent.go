@@ -1,108 +1,104 @@
-// Package agent runs a node: container runtime, kubelet, kube-proxy and the pod network.
+// Package agent is a node: container runtime, kubelet, kube-proxy and the pod network.
 package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/images"
+	"k3os.io/kube/internal/parts"
 	"k3os.io/kube/internal/stage"
 )
 
 // A Node is what one machine contributes to the cluster.
 type Node struct {
-	Config  config.Node
-	Name    string
-	IPs     []net.IP
-	Network Network
+	Config      config.Node
+	Name        string
+	IPs         []net.IP
+	Network     PodNetwork
+	ClusterCIDR string // of all pods
+	Credentials Credentials
 
-	ClusterDNS      netip.Addr
-	ClusterDomain   string
-	ServesDNS       bool // a resolver for pods runs in the cluster
-	KubeProxy       bool
-	KubeletConfig   string // kubeconfig files
-	KubeProxyConfig string
+	ClusterDNS    netip.Addr
+	ClusterDomain string
+	ServesDNS     bool // a resolver for pods runs in the cluster
+	KubeProxy     bool
 
-	// Ready is closed when the API answers; kubelet and kube-proxy wait for it.
-	Ready <-chan struct{}
+	// APIReady is closed when the API answers; kubelet and kube-proxy wait for it.
+	APIReady <-chan struct{}
 }
 
-// Run starts everything and returns when ctx ends or a part cannot go on. Pods outlive it.
-func (n *Node) Run(ctx context.Context) error {
-	socket := n.Config.ContainerRuntimeEndpoint
-	g, ctx := errgroup.WithContext(ctx)
-	imagesLoaded := make(chan struct{})
-	if err := n.Network.CheckPlugins(); err != nil {
-		fmt.Fprintf(os.Stderr, "k3s: warning: %v\n", err)
-	}
-	enableForwarding()
-	if err := n.Network.WriteCNI(); err != nil {
-		return fmt.Errorf("cannot write the CNI configuration: %w", err)
-	}
-	if socket == "" {
-		socket = containerd.Socket
-		opts := n.runtimeOptions()
-		configFile, err := containerd.WriteConfig(opts)
-		if err != nil {
-			return err
-		}
-		g.Go(func() error {
-			return containerd.Run(ctx, configFile, filepath.Join(opts.Root, "containerd.log"))
-		})
-		g.Go(func() error {
-			if err := containerd.WaitReady(ctx, socket); err != nil {
-				return nil // only ctx ends the wait, and its reason is known elsewhere
+// Credentials are where a machine gets what its components identify themselves with.
+type Credentials interface {
+	// Ensure makes what is missing and renews what expires soon, and names the certificates that it has written. It is
+	// safe to call at any time.
+	Ensure() (written []string, err error)
+	// Kubeconfig is the file for a component, which is named by its certificate, such as pki.Kubelet.
+	Kubeconfig(name string) string
+}
+
+// Parts are the node's. Pods outlive them.
+func (n *Node) Parts() []parts.Part {
+	networkConfigured, imagesLoaded := parts.NewMark(""), parts.NewMark("")
+	runtime := sync.OnceValue(n.runtimeOptions)
+	all := []parts.Part{
+		{Name: "pod network", Tier: parts.Clients, Ends: true, Run: func(ctx context.Context) error {
+			enableForwarding()
+			if err := n.Network.Configure(); err != nil {
+				return fmt.Errorf("cannot write the CNI configuration: %w", err)
 			}
-			stage.Reached(stage.ContainerdReady)
-			importer := &images.Importer{
-				Dir: n.Config.AgentDir("images"), StateFile: n.Config.AgentDir("images.json"),
-				Socket: socket, Snapshotter: opts.Snapshotter,
-			}
-			if err := importer.ImportAll(ctx); err != nil && ctx.Err() == nil {
-				fmt.Fprintf(os.Stderr, "k3s: %v\n", err)
-			}
-			close(imagesLoaded)
-			return importer.Watch(ctx)
-		})
-	} else {
-		close(imagesLoaded)
-	}
-	g.Go(func() error {
+			networkConfigured.Reach()
+			return n.Network.Connect(ctx)
+		}},
 		// A pod that starts before its image is loaded would ask a registry for it.
-		if !await(ctx, imagesLoaded) || !await(ctx, n.Ready) {
-			return nil
-		}
-		return n.runKubelet(ctx, socket)
-	})
-	g.Go(func() error {
-		if !n.KubeProxy || !await(ctx, n.Ready) {
-			return nil
-		}
-		return n.runKubeProxy(ctx)
-	})
-	if err := n.Network.Masquerade(ctx); err != nil {
+		{Name: "kubelet", Tier: parts.Clients, After: []<-chan struct{}{imagesLoaded.Reached(), n.APIReady}, Run: n.runKubelet},
+	}
+	if n.KubeProxy {
+		all = append(all, parts.Part{Name: "kube-proxy", Tier: parts.Clients, After: []<-chan struct{}{n.APIReady}, Run: n.runKubeProxy})
+	}
+	if n.Config.ContainerRuntimeEndpoint != "" {
+		imagesLoaded.Reach() // whoever runs the runtime also loads its images
+		return all
+	}
+	return append(all,
+		parts.Part{Name: "containerd", Tier: parts.Clients, After: []<-chan struct{}{networkConfigured.Reached()},
+			Run: func(ctx context.Context) error { return runContainerd(ctx, runtime()) }},
+		parts.Part{Name: "images", Tier: parts.Clients,
+			Run: func(ctx context.Context) error { return n.loadImages(ctx, runtime().Snapshotter, imagesLoaded) }},
+	)
+}
+
+func runContainerd(ctx context.Context, o containerd.Options) error {
+	configFile, err := containerd.WriteConfig(o)
+	if err != nil {
 		return err
 	}
-	return g.Wait()
+	return containerd.Run(ctx, configFile, filepath.Join(o.Root, "containerd.log"))
 }
 
-func await(ctx context.Context, c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	case <-ctx.Done():
-		return false
+// loadImages loads the node's archives, reaches loaded, and follows their directory.
+func (n *Node) loadImages(ctx context.Context, snapshotter string, loaded *parts.Mark) error {
+	if containerd.WaitReady(ctx, containerd.Socket) != nil {
+		return nil // only the end of ctx ends the wait
 	}
+	stage.Reached(stage.ContainerdReady)
+	importer := &images.Importer{
+		Dir: n.Config.AgentDir("images"), StateFile: n.Config.AgentDir("images.json"),
+		Socket: containerd.Socket, Snapshotter: snapshotter,
+	}
+	if err := importer.ImportAll(ctx); err != nil && ctx.Err() == nil {
+		fmt.Fprintf(os.Stderr, "k3s: %v\n", err)
+	}
+	loaded.Reach()
+	return importer.Watch(ctx)
 }
 
 func (n *Node) runtimeOptions() containerd.Options {
@@ -112,6 +108,7 @@ func (n *Node) runtimeOptions() containerd.Options {
 	if snapshotter == "" {
 		snapshotter = containerd.ChooseSnapshotter(root)
 	}
+	plugins := n.Network.Plugins()
 	return containerd.Options{
 		Root:        root,
 		ConfigDir:   c.AgentDir("etc", "containerd"),
@@ -120,20 +117,10 @@ func (n *Node) runtimeOptions() containerd.Options {
 		PauseImage:  c.PauseImage,
 		Snapshotter: snapshotter,
 		Runtime:     c.DefaultRuntime,
-		CNIBinDirs:  n.Network.BinDirs,
-		CNIConfDir:  n.Network.ConfDir,
+		CNIBinDirs:  plugins.BinDirs,
+		CNIConfDir:  plugins.ConfDir,
 		Debug:       c.Debug,
 	}
-}
-
-// AdoptPodCIDR moves the pod network to the range that the cluster gave the node, should it not be the expected one: a
-// node that was renamed is a second node to the cluster. Pods that run already keep their addresses.
-func (n *Node) AdoptPodCIDR(ctx context.Context, cidr string) error {
-	if cidr == "" || cidr == n.Network.PodCIDR || !n.Network.Managed {
-		return nil
-	}
-	n.Network.PodCIDR = cidr
-	return errors.Join(n.Network.WriteCNI(), n.Network.Masquerade(ctx))
 }
 
 // hasCommand reports whether the node has a program.

@@ -31,10 +31,7 @@ func TestNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.PodCIDR != "10.42.0.0/24" {
-		t.Errorf("pods in %s; want 10.42.0.0/24", n.PodCIDR)
-	}
-	if err := n.WriteCNI(); err != nil {
+	if err := n.Configure(); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "etc", "cni", "net.d", "10-k3os.conflist"))
@@ -43,18 +40,24 @@ func TestNetwork(t *testing.T) {
 	}
 	var conf struct {
 		Name    string
-		Plugins []struct{ Type string }
+		Plugins []struct {
+			Type string
+			IPAM struct{ Ranges [][]struct{ Subnet string } }
+		}
 	}
 	if err := json.Unmarshal(b, &conf); err != nil || len(conf.Plugins) != 2 || conf.Plugins[0].Type != "bridge" {
-		t.Errorf("got %s, %v; want a chain of bridge and portmap", b, err)
+		t.Fatalf("got %s, %v; want a chain of bridge and portmap", b, err)
+	}
+	if got := conf.Plugins[0].IPAM.Ranges[0][0].Subnet; got != "10.42.0.0/24" {
+		t.Errorf("pods in %s; want 10.42.0.0/24", got)
 	}
 
 	if _, err := NewNetwork("10.42.0.0/25", "vxlan", dir, nil); err == nil {
 		t.Error("a /25 was accepted; want an error")
 	}
 	own, err := NewNetwork("10.42.0.0/16", "none", dir, nil)
-	if err != nil || own.ConfDir != "/etc/cni/net.d" || own.Managed {
-		t.Errorf("backend none gives %+v, %v; want the user's own directory, unmanaged", own, err)
+	if err != nil || own.Plugins().ConfDir != "/etc/cni/net.d" {
+		t.Errorf("backend none gives %+v, %v; want the user's own directory", own, err)
 	}
 }
 

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,20 +12,21 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"k3os.io/kube/internal/componentargs"
+	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/pki"
 )
 
 // runKubelet runs the kubelet until ctx ends. Its settings go through a drop-in directory, as k3s's do, so that a user
 // can add files of his own, and a --kubelet-arg beats both.
-func (n *Node) runKubelet(ctx context.Context, socket string) error {
+func (n *Node) runKubelet(ctx context.Context) error {
 	dropins := n.Config.AgentDir("etc", "kubelet.conf.d")
-	if err := n.writeKubeletConfig(dropins, socket); err != nil {
+	if err := n.writeKubeletConfig(dropins, n.runtimeSocket()); err != nil {
 		return fmt.Errorf("cannot write the kubelet's configuration: %w", err)
 	}
 	defaults := [][2]string{
 		{"config-dir", dropins},
 		{"hostname-override", n.Name},
-		{"kubeconfig", n.KubeletConfig},
+		{"kubeconfig", n.Credentials.Kubeconfig(pki.Kubelet)},
 		{"node-ip", joinIPs(n)},
 		{"node-labels", strings.Join(n.Config.NodeLabels, ",")},
 		// Without --config the kubelet begins with its old defaults, and a 0 in the drop-in does not count as a setting.
@@ -42,14 +42,15 @@ func (n *Node) runKubelet(ctx context.Context, socket string) error {
 	cmd := kubelet.NewKubeletCommand(ctx)
 	cmd.SetArgs(componentargs.Merge(defaults, n.Config.KubeletArgs))
 	cmd.SilenceErrors = true
-	err := cmd.ExecuteContext(ctx)
-	if ctx.Err() != nil {
-		return nil
+	return cmd.ExecuteContext(ctx)
+}
+
+// runtimeSocket is that of the user's container runtime, or of ours.
+func (n *Node) runtimeSocket() string {
+	if own := n.Config.ContainerRuntimeEndpoint; own != "" {
+		return own
 	}
-	if err == nil {
-		err = errors.New("it ended without saying why")
-	}
-	return fmt.Errorf("kubelet: %w", err)
+	return containerd.Socket
 }
 
 func (n *Node) writeKubeletConfig(dir, socket string) error {

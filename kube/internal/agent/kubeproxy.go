@@ -2,13 +2,13 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/pflag"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 
 	"k3os.io/kube/internal/componentargs"
+	"k3os.io/kube/internal/pki"
 )
 
 // runKubeProxy runs kube-proxy until ctx ends, with nftables where the node has nft.
@@ -18,10 +18,10 @@ func (n *Node) runKubeProxy(ctx context.Context) error {
 		mode = "nftables"
 	}
 	defaults := [][2]string{
-		{"cluster-cidr", n.Network.ClusterCIDR},
+		{"cluster-cidr", n.ClusterCIDR},
 		{"healthz-bind-address", "127.0.0.1"},
 		{"hostname-override", n.Name},
-		{"kubeconfig", n.KubeProxyConfig},
+		{"kubeconfig", n.Credentials.Kubeconfig(pki.KubeProxy)},
 		{"proxy-mode", mode},
 	}
 	o := proxy.NewOptions()
@@ -31,7 +31,7 @@ func (n *Node) runKubeProxy(ctx context.Context) error {
 		return fmt.Errorf("--kube-proxy-arg: %w", err)
 	}
 	if err := o.Complete(fs); err != nil {
-		return fmt.Errorf("kube-proxy: %w", err)
+		return err
 	}
 	if err := o.Validate(); err != nil {
 		return fmt.Errorf("--kube-proxy-arg: %w", err)
@@ -42,9 +42,6 @@ func (n *Node) runKubeProxy(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case err := <-ended:
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("kube-proxy: %w", errors.Join(err, errors.New("it ended")))
+		return err
 	}
 }

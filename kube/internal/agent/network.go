@@ -10,17 +10,25 @@ import (
 	"path/filepath"
 
 	"sigs.k8s.io/knftables"
+
+	"k3os.io/kube/internal/files"
 )
 
-// A Network is the pods' network on one node: a bridge, with addresses from the node's own range. No overlay is needed
-// until there is a second node.
-type Network struct {
-	ClusterCIDR string
-	// PodCIDR is the part of ClusterCIDR that belongs to this node. It is assumed before the API server has said so,
-	// because a kubelet that finds no CNI configuration reports itself unready and looks again only seconds later.
-	PodCIDR string
-	// Managed is false when the user brings his own CNI plugin.
-	Managed bool
+// A PodNetwork connects the pods of this node with each other and with the world.
+type PodNetwork interface {
+	// Plugins are for the container runtime.
+	Plugins() Plugins
+	// Configure writes what the runtime reads of the network. It comes before the runtime starts.
+	Configure() error
+	// Connect lets pods reach the world.
+	Connect(ctx context.Context) error
+	// Adopt moves the network to the range that the cluster gave the node, should it not be the expected one: a node that
+	// was renamed is a second node to the cluster. Pods that run already keep their addresses.
+	Adopt(ctx context.Context, podCIDR string) error
+}
+
+// Plugins are the directories of CNI's configuration and programs.
+type Plugins struct {
 	ConfDir string
 	BinDirs []string
 }
@@ -28,19 +36,46 @@ type Network struct {
 // Where CNI plugins are on Debian, on most other systems, and where k3s's users put theirs.
 var defaultBinDirs = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni", "/var/lib/rancher/k3s/data/cni"}
 
-// NewNetwork returns the network of the first node of a cluster.
-func NewNetwork(clusterCIDR, backend, agentDir string, binDirs []string) (Network, error) {
-	n := Network{ClusterCIDR: clusterCIDR, Managed: backend != "none", BinDirs: binDirs}
-	if len(n.BinDirs) == 0 {
-		n.BinDirs = defaultBinDirs
-	}
-	n.ConfDir = "/etc/cni/net.d"
-	if n.Managed {
-		n.ConfDir = filepath.Join(agentDir, "etc", "cni", "net.d")
+// NewNetwork returns the network of the first node of a cluster, or, for the backend "none", the one that the user brings.
+func NewNetwork(clusterCIDR, backend, agentDir string, binDirs []string) (PodNetwork, error) {
+	if len(binDirs) == 0 {
+		binDirs = defaultBinDirs
 	}
 	pods, err := firstPodCIDR(clusterCIDR)
-	n.PodCIDR = pods
-	return n, err
+	if err != nil {
+		return nil, err
+	}
+	if backend == "none" {
+		return ownNetwork{Plugins{"/etc/cni/net.d", binDirs}}, nil
+	}
+	return &bridge{clusterCIDR, pods, Plugins{filepath.Join(agentDir, "etc", "cni", "net.d"), binDirs}}, nil
+}
+
+// An ownNetwork is the user's: his CNI plugin does everything.
+type ownNetwork struct{ plugins Plugins }
+
+func (n ownNetwork) Plugins() Plugins                  { return n.plugins }
+func (ownNetwork) Configure() error                    { return nil }
+func (ownNetwork) Connect(context.Context) error       { return nil }
+func (ownNetwork) Adopt(context.Context, string) error { return nil }
+
+// A bridge gives pods addresses from the node's own range. No overlay is needed until there is a second node.
+type bridge struct {
+	clusterCIDR string
+	// podCIDR is the part of clusterCIDR that belongs to this node. It is assumed before the API server has said so,
+	// because a kubelet that finds no CNI configuration reports itself unready and looks again only seconds later.
+	podCIDR string
+	plugins Plugins
+}
+
+func (n *bridge) Plugins() Plugins { return n.plugins }
+
+func (n *bridge) Adopt(ctx context.Context, podCIDR string) error {
+	if podCIDR == "" || podCIDR == n.podCIDR {
+		return nil
+	}
+	n.podCIDR = podCIDR
+	return errors.Join(n.Configure(), n.Connect(ctx))
 }
 
 // firstPodCIDR is the /24 that the controller manager gives to the first node.
@@ -55,12 +90,12 @@ func firstPodCIDR(cluster string) (string, error) {
 	return netip.PrefixFrom(p.Masked().Addr(), 24).String(), nil
 }
 
-func (n Network) confFile() string { return filepath.Join(n.ConfDir, "10-k3os.conflist") }
+func (n *bridge) confFile() string { return filepath.Join(n.plugins.ConfDir, "10-k3os.conflist") }
 
-// WriteCNI writes the configuration; containerd notices a change by itself.
-func (n Network) WriteCNI() error {
-	if !n.Managed {
-		return nil
+// Configure writes the configuration; containerd notices a change by itself.
+func (n *bridge) Configure() error {
+	if err := n.plugins.check("bridge", "host-local", "loopback", "portmap"); err != nil {
+		fmt.Fprintf(os.Stderr, "k3s: warning: %v\n", err)
 	}
 	type object = map[string]any
 	b, err := json.MarshalIndent(object{
@@ -75,7 +110,7 @@ func (n Network) WriteCNI() error {
 				"forceAddress":     true,
 				// With nft at hand one rule for the whole node does it, instead of an iptables chain per pod.
 				"ipMasq": !hasCommand("nft"),
-				"ipam":   object{"type": "host-local", "ranges": [][]object{{{"subnet": n.PodCIDR}}}, "dataDir": "/var/lib/cni/networks"},
+				"ipam":   object{"type": "host-local", "ranges": [][]object{{{"subnet": n.podCIDR}}}, "dataDir": "/var/lib/cni/networks"},
 			},
 			{"type": "portmap", "capabilities": object{"portMappings": true}},
 		},
@@ -83,36 +118,30 @@ func (n Network) WriteCNI() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(n.ConfDir, 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(n.confFile(), append(b, '\n'), 0o644)
+	return files.Write(n.confFile(), append(b, '\n'), 0o644)
 }
 
-// CheckPlugins reports a CNI plugin that no directory has, since otherwise the first pod's event would be the first sign.
-func (n Network) CheckPlugins() error {
-	if !n.Managed {
-		return nil
-	}
+// check reports a plugin that no directory has, since otherwise the first pod's event would be the first sign.
+func (p Plugins) check(names ...string) error {
 	var missing []error
-	for _, plugin := range []string{"bridge", "host-local", "loopback", "portmap"} {
+	for _, plugin := range names {
 		found := false
-		for _, d := range n.BinDirs {
+		for _, d := range p.BinDirs {
 			if _, err := os.Stat(filepath.Join(d, plugin)); err == nil {
 				found = true
 				break
 			}
 		}
 		if !found {
-			missing = append(missing, fmt.Errorf("the CNI plugin %q is in none of %v (set --cni-bin-dir)", plugin, n.BinDirs))
+			missing = append(missing, fmt.Errorf("the CNI plugin %q is in none of %v (set --cni-bin-dir)", plugin, p.BinDirs))
 		}
 	}
 	return errors.Join(missing...)
 }
 
-// Masquerade lets pods reach the world through the node's address.
-func (n Network) Masquerade(ctx context.Context) error {
-	if !n.Managed || !hasCommand("nft") {
+// Connect translates the pods' addresses to the node's.
+func (n *bridge) Connect(ctx context.Context) error {
+	if !hasCommand("nft") {
 		return nil
 	}
 	nft, err := knftables.New(knftables.IPv4Family, "k3os")
@@ -127,7 +156,7 @@ func (n Network) Masquerade(ctx context.Context) error {
 	})
 	tx.Flush(&knftables.Chain{Name: "postrouting"})
 	tx.Add(&knftables.Rule{Chain: "postrouting", Rule: knftables.Concat(
-		"ip saddr", n.PodCIDR, "ip daddr !=", n.ClusterCIDR, "ip daddr != 224.0.0.0/4", "masquerade")})
+		"ip saddr", n.podCIDR, "ip daddr !=", n.clusterCIDR, "ip daddr != 224.0.0.0/4", "masquerade")})
 	if err := nft.Run(ctx, tx); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("cannot set the rule that lets pods out: %w", err)
 	}

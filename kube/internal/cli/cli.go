@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/component-base/version"
 
+	"k3os.io/kube/internal/components"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/logging"
 	"k3os.io/kube/internal/server"
@@ -29,7 +30,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{
+	known := []command{
 		{name: "server", short: "Run a Kubernetes server, and a node beside it", run: runServer},
 		{name: "agent", short: "Join a cluster as a node (not supported yet)", run: runAgent},
 		{name: "kubectl", short: "Kubernetes' command line", run: runKubectl, alias: true},
@@ -37,8 +38,11 @@ func commands() []command {
 		{name: "ctr", short: "containerd's own command line", run: runCtr, alias: true},
 		{name: "token", short: "Print the join token", run: runToken},
 		{name: "containerd", run: runContainerd, alias: true, hidden: true},
-		{name: "coredns", run: runCoreDNS, hidden: true},
 	}
+	for _, c := range components.All {
+		known = append(known, command{name: c.Name, run: func(args []string) error { return c.Main(args[1:]) }, hidden: true})
+	}
+	return known
 }
 
 // Main returns the exit status.

@@ -13,11 +13,10 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/version"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 
-	"k3os.io/kube/internal/components/coredns/serve"
 	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/crictl"
-	_ "k3os.io/kube/internal/queuemetrics" // not for everybody
-	_ "k3os.io/kube/internal/translations" // likewise
+	_ "k3os.io/kube/internal/queuemetrics" // switches off client-go's metrics of work queues
+	_ "k3os.io/kube/internal/translations" // keeps kubectl's translations from being loaded
 )
 
 const adminKubeconfig = "/etc/rancher/k3s/k3s.yaml"
@@ -50,8 +49,6 @@ func runCrictl(args []string) error {
 func runContainerd(args []string) error {
 	return containerdcmd.App().Run(context.Background(), append([]string{"containerd"}, args[1:]...))
 }
-
-func runCoreDNS(args []string) error { return serve.Main(args[1:]) }
 
 func setDefault(name, value string) {
 	if os.Getenv(name) == "" {

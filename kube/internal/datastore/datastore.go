@@ -62,18 +62,18 @@ func (s SQLite) Open(ctx context.Context) (Endpoint, error) {
 		err = os.MkdirAll(dir, 0o700)
 	}
 	if err != nil {
-		return Endpoint{}, fmt.Errorf("cannot create the datastore's directory: %w", err)
+		return Endpoint{}, fmt.Errorf("cannot create its directory: %w", err)
 	}
 	backend, err := s.backend(ctx, dir)
 	if err != nil {
-		return Endpoint{}, fmt.Errorf("cannot open the datastore in %s (is the disk full or the file damaged?): %w", dir, err)
+		return Endpoint{}, fmt.Errorf("cannot open the database in %s (is the disk full or the file damaged?): %w", dir, err)
 	}
 	if err := backend.Start(ctx); err != nil {
-		return Endpoint{}, fmt.Errorf("cannot start the datastore in %s: %w", dir, err)
+		return Endpoint{}, fmt.Errorf("cannot start on %s: %w", dir, err)
 	}
 	socket := filepath.Join(dir, "kine.sock")
 	if err := serve(ctx, backend, socket); err != nil {
-		return Endpoint{}, fmt.Errorf("cannot serve the datastore on %s: %w", socket, err)
+		return Endpoint{}, fmt.Errorf("cannot serve on %s: %w", socket, err)
 	}
 	return Endpoint{URL: scheme + "://" + socket}, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"k3os.io/kube/internal/dirwatch"
+	"k3os.io/kube/internal/files"
 )
 
 const namespace = "k8s.io"
@@ -49,8 +50,8 @@ type record struct {
 // ImportAll loads every archive that is new, has changed, or whose images are gone. An archive that cannot be loaded
 // does not keep the others, or the node, from starting: the error names each one.
 func (im *Importer) ImportAll(ctx context.Context) error {
-	files, err := archives(im.Dir)
-	if err != nil || len(files) == 0 {
+	tars, err := archives(im.Dir)
+	if err != nil || len(tars) == 0 {
 		return err
 	}
 	client, err := containerd.New(im.Socket, containerd.WithDefaultNamespace(namespace))
@@ -70,7 +71,7 @@ func (im *Importer) ImportAll(ctx context.Context) error {
 	}
 	state := im.load()
 	var errs []error
-	for _, f := range files {
+	for _, f := range tars {
 		info, err := os.Stat(f)
 		if err != nil {
 			errs = append(errs, err)
@@ -87,8 +88,7 @@ func (im *Importer) ImportAll(ctx context.Context) error {
 		state[f] = record{info.Size(), info.ModTime(), names}
 		fmt.Fprintf(os.Stderr, "k3s: loaded %s from %s\n", strings.Join(names, ", "), f)
 	}
-	im.save(state)
-	return errors.Join(errs...)
+	return errors.Join(append(errs, im.save(state))...)
 }
 
 func (r record) current(info os.FileInfo, have map[string]bool) bool {
@@ -206,11 +206,13 @@ func (im *Importer) load() map[string]record {
 	return state
 }
 
-func (im *Importer) save(state map[string]record) {
+func (im *Importer) save(state map[string]record) error {
 	b, err := json.MarshalIndent(state, "", "  ")
-	if err != nil {
-		return
+	if err == nil {
+		err = files.Write(im.StateFile, b, 0o600)
 	}
-	_ = os.WriteFile(im.StateFile+".tmp", b, 0o600)
-	_ = os.Rename(im.StateFile+".tmp", im.StateFile)
+	if err != nil {
+		return fmt.Errorf("cannot remember which images are loaded: %w", err)
+	}
+	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"k3os.io/kube/internal/files"
 )
 
 // Kubeconfigs are the files that WriteKubeconfigs makes, by the certificate that each stands for.
@@ -95,5 +97,5 @@ func writeKubeconfig(file string, c *api.Config, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
-	return WriteFile(file, b, mode)
+	return files.Write(file, b, mode)
 }

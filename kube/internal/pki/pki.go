@@ -4,7 +4,6 @@
 package pki
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/x509"
 	"errors"
@@ -20,6 +19,8 @@ import (
 	"k8s.io/client-go/util/keyutil"
 	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/util/pkiutil"
+
+	"k3os.io/kube/internal/files"
 )
 
 const (
@@ -250,7 +251,7 @@ func (s *Store) serviceAccountKey() error {
 	if err != nil {
 		return err
 	}
-	return WriteFile(file, pem, 0o600)
+	return files.Write(file, pem, 0o600)
 }
 
 // shareAuthorities puts the public halves where the node looks for them.
@@ -260,7 +261,7 @@ func (s *Store) shareAuthorities() error {
 		if err != nil {
 			return err
 		}
-		if err := WriteFile(filepath.Join(s.Agent, name+".crt"), b, 0o644); err != nil {
+		if err := files.Write(filepath.Join(s.Agent, name+".crt"), b, 0o644); err != nil {
 			return err
 		}
 	}
@@ -285,39 +286,8 @@ func write(certFile, keyFile string, c *x509.Certificate, k crypto.Signer) error
 	if err != nil {
 		return err
 	}
-	if err := WriteFile(keyFile, pem, 0o600); err != nil {
+	if err := files.Write(keyFile, pem, 0o600); err != nil {
 		return err
 	}
-	return WriteFile(certFile, pkiutil.EncodeCertPEM(c), 0o644)
-}
-
-// WriteFile replaces a file in one step, so that neither a reader nor a power failure meets half of it. One that is so already is
-// left alone.
-func WriteFile(name string, data []byte, mode os.FileMode) error {
-	if isSo(name, data, mode) {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
-}
-
-func isSo(name string, data []byte, mode os.FileMode) bool {
-	info, err := os.Lstat(name)
-	if err != nil || info.Mode() != mode {
-		return false
-	}
-	b, err := os.ReadFile(name)
-	return err == nil && bytes.Equal(b, data)
+	return files.Write(certFile, pkiutil.EncodeCertPEM(c), 0o644)
 }

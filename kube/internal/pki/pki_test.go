@@ -185,30 +185,6 @@ func TestToken(t *testing.T) {
 	}
 }
 
-func TestWriteFileLeavesAloneWhatIsSo(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "file")
-	inode := func(data string, mode os.FileMode) uint64 {
-		t.Helper()
-		if err := WriteFile(name, []byte(data), mode); err != nil {
-			t.Fatal(err)
-		}
-		info, err := os.Stat(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, _ := os.ReadFile(name); string(got) != data || info.Mode() != mode {
-			t.Fatalf("%q, %v; want %q, %v", got, info.Mode(), data, mode)
-		}
-		return info.Sys().(*syscall.Stat_t).Ino
-	}
-	first := inode("a", 0o600)
-	if inode("a", 0o600) != first {
-		t.Error("the same again made another file")
-	}
-	inode("b", 0o600)
-	inode("b", 0o644)
-}
-
 func TestWriteAdminGivesTheFileToAGroup(t *testing.T) {
 	dir := t.TempDir()
 	s := newTestStore(t)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/token"
 )
 
@@ -22,7 +23,7 @@ func EnsureToken(serverDir, caFile, given string) error {
 	if err != nil {
 		return err
 	}
-	if err := WriteFile(file, []byte(token.Format(ca, secret)+"\n"), 0o600); err != nil {
+	if err := files.Write(file, []byte(token.Format(ca, secret)+"\n"), 0o600); err != nil {
 		return fmt.Errorf("cannot write the token: %w", err)
 	}
 	for _, link := range []string{"node-token", "agent-token"} {

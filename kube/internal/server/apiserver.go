@@ -20,8 +20,7 @@ import (
 	"k3os.io/kube/internal/pki"
 )
 
-// apiServerOptions parses the API server's command line. It must be called for every component before
-// applyFeatureGates, because all of them share one set of gates.
+// apiServerOptions parses the API server's command line.
 func apiServerOptions(cfg config.Server, host hostFacts, store *pki.Store, etcd string) (*options.ServerRunOptions, error) {
 	o := options.NewServerRunOptions()
 	fs := pflag.NewFlagSet("kube-apiserver", pflag.ContinueOnError)
@@ -119,11 +118,4 @@ func serveAPI(ctx context.Context, o *options.ServerRunOptions) error {
 	// Every type's schema, which nothing needs from here on. Whoever builds a document makes them anew.
 	builtIn.OpenAPIV3Config.Definitions = nil
 	return prepared.Run(ctx)
-}
-
-func bindAddress(cfg config.Server) string {
-	if cfg.BindAddress != "" {
-		return cfg.BindAddress
-	}
-	return "0.0.0.0"
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -16,10 +15,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
-	"k3os.io/kube/internal/agent"
-	"k3os.io/kube/internal/components/coredns"
 	"k3os.io/kube/internal/config"
-	"k3os.io/kube/internal/stage"
 )
 
 // Labels that a kubelet may not give itself.
@@ -28,8 +24,9 @@ var serverLabels = map[string]string{
 }
 
 // followNode waits for this machine's node, labels it as a server and reports when it is ready.
-func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Server, host hostFacts) error {
-	watcher := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "nodes", "", fields.OneTermEqualSelector("metadata.name", host.nodeName))
+func (p *controlPlane) followNode(ctx context.Context) error {
+	defer p.settle()
+	watcher := p.watchNode()
 	labelled := false
 	_, err := watchtools.UntilWithSync(ctx, watcher, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
 		node, ok := e.Object.(*corev1.Node)
@@ -37,14 +34,14 @@ func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Ser
 			return false, nil
 		}
 		if !labelled {
-			if err := labelServer(ctx, client, node); err != nil {
+			if err := labelServer(ctx, p.client, node); err != nil {
 				fmt.Fprintf(os.Stderr, "k3s: cannot label the node: %v\n", err)
 			} else {
 				labelled = true
 			}
 		}
-		if len(cfg.NodeExternalIP) > 0 {
-			if err := setAddresses(ctx, client, node, cfg, host); err != nil {
+		if len(p.cfg.NodeExternalIP) > 0 {
+			if err := setAddresses(ctx, p.client, node, p.cfg, p.host); err != nil {
 				fmt.Fprintf(os.Stderr, "k3s: cannot set the node's addresses: %v\n", err)
 			}
 		}
@@ -53,38 +50,28 @@ func followNode(ctx context.Context, client kubernetes.Interface, cfg config.Ser
 	if err != nil {
 		return nil // only the end of ctx ends the wait
 	}
-	stage.Reached(stage.NodeReady)
+	p.start.nodeReady.Reach()
 	return nil
 }
 
+func (p *controlPlane) watchNode() cache.ListerWatcher {
+	return cache.NewListWatchFromClient(p.client.CoreV1().RESTClient(), "nodes", "",
+		fields.OneTermEqualSelector("metadata.name", p.host.nodeName))
+}
+
 // followPodCIDR moves the pod network to the range that the controllers give the node.
-func followPodCIDR(ctx context.Context, client kubernetes.Interface, machine *agent.Node) error {
-	watcher := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "nodes", "", fields.OneTermEqualSelector("metadata.name", machine.Name))
-	_, err := watchtools.UntilWithSync(ctx, watcher, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
+func (p *controlPlane) followPodCIDR(ctx context.Context) error {
+	_, err := watchtools.UntilWithSync(ctx, p.watchNode(), &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
 		node, ok := e.Object.(*corev1.Node)
 		if !ok || node.Spec.PodCIDR == "" {
 			return false, nil
 		}
-		return true, machine.AdoptPodCIDR(ctx, node.Spec.PodCIDR)
+		return true, p.network.Adopt(ctx, node.Spec.PodCIDR)
 	})
 	if err != nil && ctx.Err() == nil {
 		fmt.Fprintf(os.Stderr, "k3s: cannot move the pod network to the node's range: %v\n", err)
 	}
 	return nil
-}
-
-// followDNS reports when cluster DNS answers for the first time.
-func followDNS(ctx context.Context, client kubernetes.Interface) error {
-	watcher := cache.NewListWatchFromClient(client.AppsV1().RESTClient(), "deployments", metav1.NamespaceSystem,
-		fields.OneTermEqualSelector("metadata.name", coredns.Name))
-	_, err := watchtools.UntilWithSync(ctx, watcher, &appsv1.Deployment{}, nil, func(e watch.Event) (bool, error) {
-		d, ok := e.Object.(*appsv1.Deployment)
-		return ok && d.Status.AvailableReplicas > 0, nil
-	})
-	if err == nil {
-		stage.Reached(stage.CoreDNSReady)
-	}
-	return nil // only the end of ctx ends the wait
 }
 
 func nodeReady(n *corev1.Node) bool {

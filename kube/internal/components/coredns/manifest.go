@@ -5,9 +5,7 @@ package coredns
 import (
 	"bytes"
 	_ "embed"
-	"errors"
 	"os"
-	"path/filepath"
 	"text/template"
 )
 
@@ -41,27 +39,4 @@ func Manifest(v Values) ([]byte, error) {
 	var out bytes.Buffer
 	err = t.Execute(&out, v)
 	return out.Bytes(), err
-}
-
-// WriteManifest puts the manifest into dir. An unchanged one is not touched, so it is not applied again.
-func WriteManifest(dir string, v Values) error {
-	b, err := Manifest(v)
-	if err != nil {
-		return err
-	}
-	file := filepath.Join(dir, Name+".yaml")
-	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, b) {
-		return nil
-	}
-	tmp := file + ".tmp"
-	return errors.Join(os.WriteFile(tmp, b, 0o600), os.Rename(tmp, file))
-}
-
-// RemoveManifest takes the manifest away when the component is disabled.
-func RemoveManifest(dir string) error {
-	err := os.Remove(filepath.Join(dir, Name+".yaml"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
 }

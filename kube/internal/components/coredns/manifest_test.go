@@ -1,11 +1,8 @@
 package coredns
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -25,24 +22,5 @@ func TestManifest(t *testing.T) {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the manifest lacks %q", want)
 		}
-	}
-}
-
-func TestWriteManifestLeavesTheSameAlone(t *testing.T) {
-	dir := t.TempDir()
-	v := Values{Binary: "/k3s"}
-	if err := WriteManifest(dir, v); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "coredns.yaml")
-	old := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(file, old, old); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteManifest(dir, v); err != nil {
-		t.Fatal(err)
-	}
-	if info, _ := os.Stat(file); time.Since(info.ModTime()) < time.Minute {
-		t.Error("an unchanged manifest was written again; want it left alone")
 	}
 }

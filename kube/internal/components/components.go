@@ -1,0 +1,45 @@
+// Package components lists what the cluster is packaged with: pods that run this very binary.
+package components
+
+import (
+	"k3os.io/kube/internal/components/coredns"
+	"k3os.io/kube/internal/components/coredns/serve"
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/stage"
+)
+
+// A Component is one manifest, and the program that its pod runs.
+type Component struct {
+	// Name is that of the manifest's file, for --disable, of the binary's hidden command, and of the Deployment in
+	// kube-system.
+	Name string
+	// Wanted is whether a server with this configuration has a use for the component, which --disable overrules.
+	Wanted func(config.Server) bool
+	// Manifest renders its objects.
+	Manifest func(config.Server) ([]byte, error)
+	// Main runs the program with its arguments, without its name.
+	Main func(args []string) error
+	// Available is the stage that a start has come to when the Deployment is available for the first time.
+	Available stage.Stage
+}
+
+// All are the packaged components.
+var All = []Component{
+	{
+		Name:      coredns.Name,
+		Wanted:    func(cfg config.Server) bool { return !cfg.DisableAgent }, // nobody else runs pods
+		Manifest:  corednsManifest,
+		Main:      serve.Main,
+		Available: stage.CoreDNSReady,
+	},
+}
+
+func corednsManifest(cfg config.Server) ([]byte, error) {
+	dns, err := cfg.DNSAddress()
+	if err != nil {
+		return nil, err
+	}
+	return coredns.Manifest(coredns.Values{
+		ClusterIP: dns.String(), ClusterDomain: cfg.ClusterDomain, Image: cfg.PauseImage,
+	})
+}

@@ -1,0 +1,186 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	basecompatibility "k8s.io/component-base/compatibility"
+	apioptions "k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+	controlleroptions "k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
+	scheduleroptions "k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+
+	"k3os.io/kube/internal/agent"
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/datastore"
+	"k3os.io/kube/internal/parts"
+	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/stage"
+)
+
+// A Datastore keeps the cluster's objects.
+type Datastore interface {
+	// Open returns when the datastore serves. It does so until ctx ends.
+	Open(ctx context.Context) (datastore.Endpoint, error)
+}
+
+// A controlPlane is the API with its datastore, and what works with it on this machine.
+type controlPlane struct {
+	cfg         config.Server
+	host        hostFacts
+	store       *pki.Store
+	credentials agent.Credentials
+	datastore   Datastore
+	network     agent.PodNetwork
+	settle      func() // ends what the process does differently while it starts
+	start       start
+
+	// What a part leaves for those that come after it.
+	endpoint     datastore.Endpoint // when the datastore is open
+	options      componentOptions   // when they are read
+	clientConfig *rest.Config       // when the API is ready
+	client       kubernetes.Interface
+}
+
+// A start is what parts wait for.
+type start struct {
+	datastoreOpen, credentialsThere, optionsRead *parts.Mark
+	apiReady                                     *parts.Mark
+	nodeReady                                    *parts.Mark
+	nodeAwaited                                  *parts.Mark // the node is ready or was waited for long enough
+}
+
+func newStart() start {
+	return start{
+		datastoreOpen: parts.NewMark(""), credentialsThere: parts.NewMark(""), optionsRead: parts.NewMark(""),
+		apiReady: parts.NewMark(stage.APIReady), nodeReady: parts.NewMark(stage.NodeReady), nodeAwaited: parts.NewMark(""),
+	}
+}
+
+// nodePatience is how long the controllers leave the machine to the kubelet.
+const nodePatience = 10 * time.Second
+
+// parts are the control plane's. Each says what it waits for; all are started at once.
+//
+// On a small machine everything that starts when the API is ready takes the CPU from the kubelet, and without a node the
+// controllers have nothing to do. So they wait for it, but not for one that does not come.
+func (p *controlPlane) parts() []parts.Part {
+	s := p.start
+	all := []parts.Part{
+		{Name: "datastore", Tier: parts.Datastore, Run: p.openDatastore},
+		{Name: "credentials", Tier: parts.API, Run: p.keepCredentials},
+		{Name: "options", Tier: parts.API, Ends: true, After: after(s.datastoreOpen, s.credentialsThere), Run: p.readOptions},
+		{Name: "kube-apiserver", Tier: parts.API, After: after(s.optionsRead),
+			Run: func(ctx context.Context) error { return serveAPI(ctx, p.options.api) }},
+		{Name: "API", Tier: parts.Clients, Ends: true, After: after(s.optionsRead), Run: p.awaitAPI},
+		{Name: "manifests", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.deploy},
+	}
+	if p.cfg.DisableAgent {
+		all = append(all, parts.Part{Name: "no node", Tier: parts.Clients, Ends: true, After: after(s.apiReady), Run: p.withoutNode})
+	} else {
+		all = append(all,
+			parts.Part{Name: "node", Tier: parts.Clients, Ends: true, After: after(s.apiReady), Run: p.followNode},
+			parts.Part{Name: "patience", Tier: parts.Clients, Ends: true, After: after(s.apiReady), Run: p.awaitNode},
+			parts.Part{Name: "pod range", Tier: parts.Clients, Ends: true, After: after(s.nodeReady), Run: p.followPodCIDR},
+			parts.Part{Name: "packaged components", Tier: parts.Clients, Ends: true, After: after(s.nodeReady), Run: p.followComponents},
+		)
+	}
+	if !p.cfg.DisableControllerManager {
+		all = append(all, parts.Part{Name: "kube-controller-manager", Tier: parts.Clients, After: after(s.nodeAwaited),
+			Run: func(ctx context.Context) error { return runControllers(ctx, p.options.controllers) }})
+	}
+	if !p.cfg.DisableScheduler {
+		all = append(all, parts.Part{Name: "kube-scheduler", Tier: parts.Clients, After: after(s.nodeAwaited),
+			Run: func(ctx context.Context) error { return runScheduler(ctx, p.options.scheduler) }})
+	}
+	return all
+}
+
+func after(marks ...*parts.Mark) (reached []<-chan struct{}) {
+	for _, m := range marks {
+		reached = append(reached, m.Reached())
+	}
+	return reached
+}
+
+func (p *controlPlane) openDatastore(ctx context.Context) (err error) {
+	if p.endpoint, err = p.datastore.Open(ctx); err != nil {
+		return err
+	}
+	p.start.datastoreOpen.Reach()
+	<-ctx.Done()
+	return nil
+}
+
+// componentOptions are the command lines of the three components.
+type componentOptions struct {
+	api         *apioptions.ServerRunOptions
+	controllers *controlleroptions.KubeControllerManagerOptions
+	scheduler   *scheduleroptions.Options
+}
+
+// readOptions parses all command lines before it applies the feature gates, which the components share.
+func (p *controlPlane) readOptions(context.Context) (err error) {
+	o := &p.options
+	if o.api, err = apiServerOptions(p.cfg, p.host, p.store, p.endpoint.URL); err != nil {
+		return err
+	}
+	if o.controllers, err = controllerOptions(p.cfg, p.store); err != nil {
+		return err
+	}
+	if o.scheduler, err = schedulerOptions(p.cfg, p.store); err != nil {
+		return err
+	}
+	registry := o.api.GenericServerRunOptions.ComponentGlobalsRegistry
+	if registry.FeatureGateFor(basecompatibility.DefaultKubeComponent) == nil {
+		return errors.New("Kubernetes' feature gates are not registered")
+	}
+	rest.SetDefaultWarningHandler(rest.NoWarnings{})
+	if err := registry.Set(); err != nil {
+		return err
+	}
+	p.start.optionsRead.Reach()
+	return nil
+}
+
+// awaitAPI makes the client that others use, and returns when /readyz says ok.
+func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
+	if p.clientConfig, err = clientcmd.BuildConfigFromFlags("", p.credentials.Kubeconfig(pki.Supervisor)); err != nil {
+		return err
+	}
+	p.clientConfig.QPS, p.clientConfig.Burst = -1, -1
+	client, err := kubernetes.NewForConfig(p.clientConfig)
+	if err != nil {
+		return err
+	}
+	p.client = client
+	err = wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		b, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+		return err == nil && string(b) == "ok", nil
+	})
+	if err == nil {
+		p.start.apiReady.Reach()
+	}
+	return err
+}
+
+// awaitNode lets the controllers go.
+func (p *controlPlane) awaitNode(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+	case <-p.start.nodeReady.Reached():
+	case <-time.After(nodePatience):
+	}
+	p.start.nodeAwaited.Reach()
+	return nil
+}
+
+func (p *controlPlane) withoutNode(context.Context) error {
+	p.start.nodeAwaited.Reach()
+	p.settle()
+	return nil
+}
