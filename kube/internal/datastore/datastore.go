@@ -91,7 +91,10 @@ func (s SQLite) backend(ctx context.Context, dir string) (server.Backend, error)
 		CompactBatchSize: 1000,
 	}
 	var running sync.WaitGroup
-	_, dialect, err := sqlite.NewVariant(ctx, &running, "sqlite3", config)
+	// A stop meanwhile must not close the database under kine's hands.
+	opening, closeDB := context.WithCancel(context.WithoutCancel(ctx))
+	_, dialect, err := sqlite.NewVariant(opening, &running, "sqlite3", config)
+	context.AfterFunc(ctx, closeDB)
 	if err != nil {
 		return nil, err
 	}
