@@ -59,10 +59,12 @@ func (n *Node) Parts() []parts.Part {
 			return n.Network.Connect(ctx)
 		}},
 		// A pod that starts before its image is loaded would ask a registry for it.
-		{Name: "kubelet", Tier: parts.Clients, After: []<-chan struct{}{imagesLoaded.Reached(), n.APIReady}, Run: n.runKubelet},
+		{Name: "kubelet", Tier: parts.Clients, After: []<-chan struct{}{imagesLoaded.Reached(), n.APIReady},
+			Run: n.runKubelet},
 	}
 	if n.KubeProxy {
-		all = append(all, parts.Part{Name: "kube-proxy", Tier: parts.Clients, After: []<-chan struct{}{n.APIReady}, Run: n.runKubeProxy})
+		all = append(all, parts.Part{Name: "kube-proxy", Tier: parts.Clients, After: []<-chan struct{}{n.APIReady},
+			Run: n.runKubeProxy})
 	}
 	if n.Config.ContainerRuntimeEndpoint != "" {
 		imagesLoaded.Reach() // whoever runs the runtime also loads its images

@@ -29,7 +29,8 @@ func (n *Node) runKubelet(ctx context.Context) error {
 		{"kubeconfig", n.Credentials.Kubeconfig(pki.Kubelet)},
 		{"node-ip", joinIPs(n)},
 		{"node-labels", strings.Join(n.Config.NodeLabels, ",")},
-		// Without --config the kubelet begins with its old defaults, and a 0 in the drop-in does not count as a setting.
+		// Without --config the kubelet begins with its old defaults, and a 0 in the drop-in does not count as a
+		// setting.
 		{"read-only-port", "0"},
 		{"v", fmt.Sprint(n.Config.Verbose)},
 	}

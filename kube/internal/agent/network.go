@@ -22,8 +22,8 @@ type PodNetwork interface {
 	Configure() error
 	// Connect lets pods reach the world.
 	Connect(ctx context.Context) error
-	// Adopt moves the network to the range that the cluster gave the node, should it not be the expected one: a node that
-	// was renamed is a second node to the cluster. Pods that run already keep their addresses.
+	// Adopt moves the network to the range that the cluster gave the node, should it not be the expected one: a node
+	// that was renamed is a second node to the cluster. Pods that run already keep their addresses.
 	Adopt(ctx context.Context, podCIDR string) error
 }
 
@@ -36,7 +36,8 @@ type Plugins struct {
 // Where CNI plugins are on Debian, on most other systems, and where k3s's users put theirs.
 var defaultBinDirs = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni", "/var/lib/rancher/k3s/data/cni"}
 
-// NewNetwork returns the network of the first node of a cluster, or, for the backend "none", the one that the user brings.
+// NewNetwork returns the network of the first node of a cluster, or, for the backend "none", the one that the user
+// brings.
 func NewNetwork(clusterCIDR, backend, agentDir string, binDirs []string) (PodNetwork, error) {
 	if len(binDirs) == 0 {
 		binDirs = defaultBinDirs

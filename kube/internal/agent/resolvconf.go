@@ -10,8 +10,9 @@ import (
 // hostResolvConfs are where a host's real name servers may be; systemd-resolved shows a loopback stub in the first.
 var hostResolvConfs = []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"}
 
-// resolvConf is the file whose name servers pods inherit. A loopback address means the node in it, but the pod itself in
-// a pod, so a file with nothing else cannot be used; CoreDNS then answers for the cluster only, instead of asking itself.
+// resolvConf is the file whose name servers pods inherit. A loopback address means the node in it, but the pod itself
+// in a pod, so a file with nothing else cannot be used; CoreDNS then answers for the cluster only, instead of asking
+// itself.
 func (n *Node) resolvConf() (string, error) {
 	if n.Config.ResolvConf != "" {
 		return n.Config.ResolvConf, nil

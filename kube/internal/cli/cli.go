@@ -40,7 +40,8 @@ func commands() []command {
 		{name: "containerd", run: runContainerd, alias: true, hidden: true},
 	}
 	for _, c := range components.All {
-		known = append(known, command{name: c.Name, run: func(args []string) error { return c.Main(args[1:]) }, hidden: true})
+		run := func(args []string) error { return c.Main(args[1:]) }
+		known = append(known, command{name: c.Name, run: run, hidden: true})
 	}
 	return known
 }

@@ -26,9 +26,9 @@ const (
 	scheme = "unix"
 	// maxRequest is etcd's own limit, with room for the envelope.
 	maxRequest = 1536<<10 + 512<<10
-	// notify is how often a quiet watch is told that it is up to date. What that costs, for sixty watches, is a good part of
-	// an idle server; what it is for is that a client who was away can resume from a revision that still exists, and those
-	// are kept for minutes. A read that must be up to date does not wait for it: the API server then asks.
+	// notify is how often a quiet watch is told that it is up to date. For sixty watches that is a good part of an idle
+	// server's work. It lets a client that was away resume from a revision that still exists, and revisions are kept for
+	// minutes. A consistent read does not wait for it: the API server then asks.
 	notify = 30 * time.Second
 	// minPing is etcd's own limit for how often a client may ask whether the server is there.
 	minPing = 5 * time.Second
@@ -44,8 +44,8 @@ type Endpoint struct {
 // SQLite is a datastore in a file of this machine.
 type SQLite struct {
 	Dir string // created if there is none; holds the file and the socket
-	// Name is the user's own for the database, sqlite://FILE?PARAMETERS in kine's spelling, or "" for a file in Dir. How
-	// durable his is he says himself, in its parameters.
+	// Name is the user's own database, sqlite://FILE?PARAMETERS in kine's spelling, or "" for a file in Dir. The user's
+	// parameters decide how durable it is.
 	Name string
 
 	more string // further parameters of SQLite's, for tests
@@ -66,7 +66,8 @@ func (s SQLite) Open(ctx context.Context) (Endpoint, error) {
 	}
 	backend, err := s.backend(ctx, dir)
 	if err != nil {
-		return Endpoint{}, fmt.Errorf("cannot open the database in %s (is the disk full or the file damaged?): %w", dir, err)
+		return Endpoint{}, fmt.Errorf("cannot open the database in %s (is the disk full or the file damaged?): %w",
+			dir, err)
 	}
 	if err := backend.Start(ctx); err != nil {
 		return Endpoint{}, fmt.Errorf("cannot start on %s: %w", dir, err)

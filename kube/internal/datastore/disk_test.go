@@ -83,7 +83,8 @@ var (
 type openFile struct {
 	path string
 	own  *sqlitelib.Tsqlite3_io_methods
-	// directory is whether SQLite's next sync of the file is one of its directory too, as the first of a log or journal is.
+	// directory is whether SQLite's next sync of the file is one of its directory too, as the first of a log or journal
+	// is.
 	directory atomic.Bool
 }
 

@@ -38,7 +38,9 @@ func (b backend) Create(ctx context.Context, key string, value []byte, lease int
 	return rev, err
 }
 
-func (b backend) Update(ctx context.Context, key string, value []byte, revision, lease int64) (int64, *server.KeyValue, bool, error) {
+func (b backend) Update(
+	ctx context.Context, key string, value []byte, revision, lease int64,
+) (int64, *server.KeyValue, bool, error) {
 	ctx, failure := noticing(ctx)
 	rev, kv, done, err := b.Backend.Update(ctx, key, value, revision, lease)
 	if *failure != nil {

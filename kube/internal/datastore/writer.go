@@ -11,16 +11,16 @@ import (
 // maxGroup bounds how long the first member of a group waits for the others' statements. More would hardly be cheaper.
 const maxGroup = 64
 
-// A writer runs all transactions on one connection, and lets those that wait at the same time share a sync: group commit.
+// A writer runs all transactions on one connection. Transactions that wait at the same time share a sync: group commit.
 //
-// SQLite's COMMIT (synchronous=FULL) returns when the write-ahead log is on the disk, and no other connection sees the
-// rows before. So neither a client nor a watch ever learns of something that a power cut takes back. The price is a sync
-// for each COMMIT, and SQLite has one writer at a time. Therefore the transactions that arrive during a sync become
-// savepoints of one SQLite transaction, a group, whose COMMIT acknowledges all of them.
+// With synchronous=FULL a COMMIT returns when the write-ahead log is on the disk, and no other connection sees the rows
+// before. So neither a client nor a watch learns of something that a power cut takes back. But each COMMIT costs a sync,
+// and SQLite has one writer at a time. Therefore transactions that arrive during a sync become savepoints of one SQLite
+// transaction, a group. Its COMMIT acknowledges all of them.
 //
-// A member fails alone: its savepoint is rolled back. Only if SQLite takes back the whole transaction, because the disk is
-// full or broken, does a group fail as a whole. SQLite overwrites what a failed COMMIT has left in the log, and syncs
-// that again, so the next group does not stand on pages that the kernel has given up.
+// A member fails alone: its savepoint is rolled back. A group fails as a whole only if SQLite takes back the whole
+// transaction, because the disk is full or broken. A sync that failed is never repeated for the same pages: SQLite
+// writes the next group over what the failed COMMIT left in the log.
 type writer struct {
 	turn    chan struct{} // full while somebody has the turn, to whom the fields below belong
 	conn    *connection   // nil once closed
@@ -114,8 +114,8 @@ func (w *writer) close() error {
 	return conn.Close()
 }
 
-// exec runs a statement to its end even if ctx ends: SQLite takes back the whole transaction, not only a savepoint, when
-// a statement that writes is interrupted.
+// exec runs a statement to its end even if ctx ends: SQLite takes back the whole transaction, not only a savepoint,
+// when a statement that writes is interrupted.
 func (m *member) exec(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	r, err := m.writer.conn.ExecContext(context.WithoutCancel(ctx), text, args)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 )
 
 // Write replaces a file in one step, so that neither a reader nor a power cut meets half of it, and makes its directory
-// if there is none. It returns when the file is on the disk. A file that has this content and mode already is left alone.
+// if there is none. It returns when the file is on the disk. A file that has this content and mode already is left
+// alone.
 func Write(name string, data []byte, mode os.FileMode) error {
 	if holds(name, data, mode) {
 		return nil

@@ -141,7 +141,8 @@ func (im *Importer) importFile(ctx context.Context, client *containerd.Client, f
 	return names, nil
 }
 
-// unpack syncs each layer: containerd notes at once that it is there, and after a power cut would run empty files for ever.
+// unpack syncs each layer: containerd notes at once that it is there, and after a power cut would run empty files for
+// ever.
 func (im *Importer) unpack(ctx context.Context, client *containerd.Client, i images.Image) error {
 	return containerd.NewImageWithPlatform(client, i, platforms.Default()).
 		Unpack(ctx, im.Snapshotter, containerd.WithUnpackApplyOpts(diff.WithSyncFs(true)))

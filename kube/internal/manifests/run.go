@@ -1,8 +1,8 @@
 // Package manifests keeps the files in server/manifests applied.
 //
-// A file is applied when it is new or has changed. In between a user may edit its objects, as he may in k3s; only objects
-// that somebody deleted come back. What a file no longer names is deleted, and so is what a deleted file named. Each
-// file's inventory is a ConfigMap in kube-system, so it survives a restart and can be read with kubectl.
+// A file is applied when it is new or has changed. In between a user may edit its objects, as he may in k3s; only
+// objects that somebody deleted come back. What a file no longer names is deleted, and so is what a deleted file named.
+// Each file's inventory is a ConfigMap in kube-system, so it survives a restart and can be read with kubectl.
 package manifests
 
 import (

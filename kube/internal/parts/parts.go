@@ -22,8 +22,8 @@ type Part struct {
 	Ends bool
 }
 
-// A Tier says who is stopped first: each tier uses those below it, so the last one stops first. Nobody logs errors about
-// a peer that has already stopped.
+// A Tier says who is stopped first: each tier uses those below it, so the last one stops first. Nobody logs errors
+// about a peer that has already stopped.
 type Tier int
 
 // The tiers of a server.

@@ -48,7 +48,9 @@ func TestWhatStartsLastStopsFirst(t *testing.T) {
 	var j journal
 	var started sync.WaitGroup
 	all := []Part{
-		j.service("datastore", Datastore, &started), j.service("client", Clients, &started), j.service("api", API, &started),
+		j.service("datastore", Datastore, &started),
+		j.service("client", Clients, &started),
+		j.service("api", API, &started),
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	go func() { started.Wait(); stop() }()
@@ -64,7 +66,9 @@ func TestAPartThatFailsStopsTheOthersInOrder(t *testing.T) {
 		var started sync.WaitGroup
 		failure := errors.New("no room")
 		all := []Part{
-			j.service("datastore", Datastore, &started), j.service("api", API, &started), j.service("client", Clients, &started),
+			j.service("datastore", Datastore, &started),
+			j.service("api", API, &started),
+			j.service("client", Clients, &started),
 			{Name: "x", Tier: failing, Run: func(context.Context) error { started.Wait(); return failure }},
 		}
 		err := run(t.Context(), all, func() {}, forEver)
@@ -82,7 +86,8 @@ func TestAPartThatEndsByItselfIsAnErrorWithItsName(t *testing.T) {
 		j.service("datastore", Datastore, &started),
 		{Name: "kube-apiserver", Tier: API, Run: func(context.Context) error { return nil }},
 	}
-	if err := run(t.Context(), all, func() {}, forEver); err == nil || err.Error() != "kube-apiserver ended without saying why" {
+	const want = "kube-apiserver ended without saying why"
+	if err := run(t.Context(), all, func() {}, forEver); err == nil || err.Error() != want {
 		t.Errorf("%v; want that it ended", err)
 	}
 }
@@ -123,10 +128,8 @@ func TestAPartWaitsForAllOfAfter(t *testing.T) {
 	var j journal
 	first, second := NewMark(""), NewMark("")
 	all := []Part{
-		{Name: "last", Ends: true, After: []<-chan struct{}{first.Reached(), second.Reached()}, Run: func(context.Context) error {
-			j.write("last")
-			return nil
-		}},
+		{Name: "last", Ends: true, After: []<-chan struct{}{first.Reached(), second.Reached()},
+			Run: func(context.Context) error { j.write("last"); return nil }},
 		{Name: "first", Ends: true, Run: func(context.Context) error { j.write("first"); first.Reach(); return nil }},
 		{Name: "second", Ends: true, After: []<-chan struct{}{first.Reached()}, Run: func(context.Context) error {
 			j.write("second")

@@ -21,8 +21,8 @@ import (
 // writers is how many objects are written side by side: so many that they share the syncs of the disk.
 const writers = 16
 
-// bootstrapRBAC brings Kubernetes' own roles and bindings up to date by upstream's rules. It lists what exists first, so
-// a start that finds everything in place costs four requests instead of three hundred.
+// bootstrapRBAC brings Kubernetes' own roles and bindings up to date by upstream's rules. It lists what exists first,
+// so a start that finds everything in place costs four requests instead of three hundred.
 func bootstrapRBAC(hook genericapiserver.PostStartHookContext) error {
 	return eventually(hook, "Kubernetes' own roles", func(ctx context.Context) error {
 		client, err := kubernetes.NewForConfig(hook.LoopbackClientConfig)

@@ -57,7 +57,8 @@ type start struct {
 func newStart() start {
 	return start{
 		datastoreOpen: parts.NewMark(""), credentialsThere: parts.NewMark(""), optionsRead: parts.NewMark(""),
-		apiReady: parts.NewMark(stage.APIReady), nodeReady: parts.NewMark(stage.NodeReady), nodeAwaited: parts.NewMark(""),
+		apiReady: parts.NewMark(stage.APIReady), nodeReady: parts.NewMark(stage.NodeReady),
+		nodeAwaited: parts.NewMark(""),
 	}
 }
 
@@ -66,27 +67,31 @@ const nodePatience = 10 * time.Second
 
 // parts are the control plane's. Each says what it waits for; all are started at once.
 //
-// On a small machine everything that starts when the API is ready takes the CPU from the kubelet, and without a node the
-// controllers have nothing to do. So they wait for it, but not for one that does not come.
+// On a small machine everything that starts when the API is ready takes the CPU from the kubelet, and without a node
+// the controllers have nothing to do. So they wait for it, but not for one that does not come.
 func (p *controlPlane) parts() []parts.Part {
 	s := p.start
 	all := []parts.Part{
 		{Name: "datastore", Tier: parts.Datastore, Run: p.openDatastore},
 		{Name: "credentials", Tier: parts.API, Run: p.keepCredentials},
-		{Name: "options", Tier: parts.API, Ends: true, After: after(s.datastoreOpen, s.credentialsThere), Run: p.readOptions},
+		{Name: "options", Tier: parts.API, Ends: true, After: after(s.datastoreOpen, s.credentialsThere),
+			Run: p.readOptions},
 		{Name: "kube-apiserver", Tier: parts.API, After: after(s.optionsRead),
 			Run: func(ctx context.Context) error { return serveAPI(ctx, p.options.api) }},
 		{Name: "API", Tier: parts.Clients, Ends: true, After: after(s.optionsRead), Run: p.awaitAPI},
 		{Name: "manifests", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.deploy},
 	}
 	if p.cfg.DisableAgent {
-		all = append(all, parts.Part{Name: "no node", Tier: parts.Clients, Ends: true, After: after(s.apiReady), Run: p.withoutNode})
+		all = append(all,
+			parts.Part{Name: "no node", Tier: parts.Clients, Ends: true, After: after(s.apiReady), Run: p.withoutNode})
 	} else {
 		all = append(all,
 			parts.Part{Name: "node", Tier: parts.Clients, Ends: true, After: after(s.apiReady), Run: p.followNode},
 			parts.Part{Name: "patience", Tier: parts.Clients, Ends: true, After: after(s.apiReady), Run: p.awaitNode},
-			parts.Part{Name: "pod range", Tier: parts.Clients, Ends: true, After: after(s.nodeReady), Run: p.followPodCIDR},
-			parts.Part{Name: "packaged components", Tier: parts.Clients, Ends: true, After: after(s.nodeReady), Run: p.followComponents},
+			parts.Part{Name: "pod range", Tier: parts.Clients, Ends: true, After: after(s.nodeReady),
+				Run: p.followPodCIDR},
+			parts.Part{Name: "packaged components", Tier: parts.Clients, Ends: true, After: after(s.nodeReady),
+				Run: p.followComponents},
 		)
 	}
 	if !p.cfg.DisableControllerManager {

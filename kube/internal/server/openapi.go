@@ -22,10 +22,10 @@ import (
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
-// installOpenAPI makes target, the server of Kubernetes' own API, describe that API when somebody asks, and only the part
-// that he asks for. Upstream describes everything before it serves, which is a quarter of a start, and keeps all of it,
-// although few nodes are ever asked. It goes with SkipOpenAPIInstallation, and must come before the aggregator, which
-// passes these documents on, prepares to run.
+// installOpenAPI makes target, the server of Kubernetes' own API, describe that API when somebody asks, and only the
+// part that he asks for. Upstream describes everything before it serves, which is a quarter of a start, and keeps all
+// of it, although few nodes are ever asked. It goes with SkipOpenAPIInstallation, and must come before the aggregator,
+// which passes these documents on, prepares to run.
 //
 // The documents are upstream's. Only the addresses in /openapi/v3, the list, carry the start of this process instead of
 // their documents' hashes: to know those is to build every document, and an admission plugin reads the list every five

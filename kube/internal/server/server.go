@@ -58,12 +58,17 @@ func newNode(p *controlPlane) (*agent.Node, error) {
 		return nil, err
 	}
 	return &agent.Node{
-		Config: cfg.Node, Name: p.host.nodeName, IPs: p.host.nodeIPs, Network: p.network, ClusterCIDR: cfg.ClusterCIDR[0],
-		Credentials: p.credentials,
-		ClusterDNS:  dns, ClusterDomain: cfg.ClusterDomain,
-		ServesDNS: len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
-		KubeProxy: !cfg.DisableKubeProxy,
-		APIReady:  p.start.apiReady.Reached(),
+		Config:        cfg.Node,
+		Name:          p.host.nodeName,
+		IPs:           p.host.nodeIPs,
+		Network:       p.network,
+		ClusterCIDR:   cfg.ClusterCIDR[0],
+		Credentials:   p.credentials,
+		ClusterDNS:    dns,
+		ClusterDomain: cfg.ClusterDomain,
+		ServesDNS:     len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
+		KubeProxy:     !cfg.DisableKubeProxy,
+		APIReady:      p.start.apiReady.Reached(),
 	}, nil
 }
 
