@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 
 const project = join(import.meta.dirname, "..");
-const folders = ["src", "test", "bench", "os/rootfs", "os/initrd", "os/netboot"];
+const folders = ["src", "test", "bench", "kube", "os/rootfs", "os/initrd", "os/netboot"];
 const isComment = /^\s*(\/\/|\/\*|\*|#)/;
 const width = 120;
 

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -46,6 +47,15 @@ func commands() []command {
 	return known
 }
 
+// unsupported are k3s's commands that this build does not have, each with what to do instead.
+var unsupported = map[string]string{
+	"certificate":     "a running server renews its certificates, which lie in server/tls; openssl x509 shows them",
+	"check-config":    "a server checks its machine when it starts, and says what is missing",
+	"completion":      "`k3s kubectl completion SHELL` completes kubectl, `k3s COMMAND --help` lists flags",
+	"etcd-snapshot":   "this build stores in SQLite: stop k3s and copy server/db",
+	"secrets-encrypt": "use --kube-apiserver-arg=encryption-provider-config=FILE",
+}
+
 // Main returns the exit status.
 func Main(args []string) int {
 	err := dispatch(args, os.Stdout)
@@ -72,6 +82,10 @@ func dispatch(args []string, stdout io.Writer) error {
 			return c.run(args)
 		}
 	}
+	// k3s-server is `k3s server`, as with k3s.
+	if name, ok := strings.CutPrefix(called, "k3s-"); ok {
+		args = slices.Concat([]string{"k3s", name}, args[1:])
+	}
 	if len(args) < 2 {
 		usage(stdout)
 		return nil
@@ -88,6 +102,9 @@ func dispatch(args []string, stdout io.Writer) error {
 		if c.name == args[1] {
 			return c.run(args[1:])
 		}
+	}
+	if reason, ok := unsupported[args[1]]; ok {
+		return fmt.Errorf("`k3s %s` is not part of this build: %s", args[1], reason)
 	}
 	var known []string
 	for _, c := range commands() {
@@ -113,12 +130,10 @@ func goVersion() string { return "go version " + runtime.Version() }
 func runServer(args []string) error {
 	cfg, warnings, err := config.Parse(config.System(args[1:]))
 	if errors.Is(err, config.ErrHelp) {
-		config.WriteHelp(os.Stdout)
+		config.WriteHelp(os.Stdout, config.RoleServer)
 		return nil
 	}
-	for _, w := range warnings {
-		fmt.Fprintf(os.Stderr, "k3s: warning: %s\n", w)
-	}
+	warn(warnings)
 	if err != nil {
 		return err
 	}
@@ -130,8 +145,24 @@ func runServer(args []string) error {
 	return server.Run(ctx, cfg)
 }
 
-func runAgent([]string) error {
+// runAgent checks an agent's configuration as k3s would, so that what is wrong with it is said first.
+func runAgent(args []string) error {
+	_, warnings, err := config.ParseAgent(config.System(args[1:]))
+	if errors.Is(err, config.ErrHelp) {
+		config.WriteHelp(os.Stdout, config.RoleAgent)
+		return nil
+	}
+	warn(warnings)
+	if err != nil {
+		return err
+	}
 	return errors.New("this build does not support joining a cluster yet: run `k3s server`, a cluster of one node")
+}
+
+func warn(warnings []string) {
+	for _, w := range warnings {
+		fmt.Fprintf(os.Stderr, "k3s: warning: %s\n", w)
+	}
 }
 
 func runToken(args []string) error {

@@ -56,6 +56,7 @@ type ControlPlane struct {
 	AdvertiseAddress string
 	HTTPSListenPort  int
 	TLSSANs          []string
+	tlsSANSecurity   bool // always true in a checked value
 
 	ClusterCIDR          []string
 	ServiceCIDR          []string
@@ -67,8 +68,9 @@ type ControlPlane struct {
 	WriteKubeconfigMode  string
 	WriteKubeconfigGroup string
 
-	DatastoreEndpoint string
-	FlannelBackend    string
+	DatastoreEndpoint  string
+	FlannelBackend     string
+	egressSelectorMode string
 
 	Disable                  []string
 	DisableAgent             bool

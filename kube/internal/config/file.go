@@ -23,13 +23,8 @@ type setting struct {
 	file   string
 }
 
-// isFalse tells settings such as `rootless: false`, which ask for nothing.
-func (s setting) isFalse() bool {
-	return len(s.values) == 0 || len(s.values) == 1 && (s.values[0] == "false" || s.values[0] == "")
-}
-
-// readFiles merges FILE and FILE.d/*.yaml, in the order of their names, by k3s's rules: a later value replaces an earlier
-// one, and a key that ends in + is appended to it instead.
+// readFiles merges FILE and FILE.d/*.yaml, in the order of their names, by k3s's rules: a later value replaces an
+// earlier one, and a key that ends in + is appended to it instead.
 func readFiles(files fs.FS, name string, required bool) ([]setting, error) {
 	names, err := fs.Glob(files, rooted(name)+".d/*.yaml")
 	if err != nil {

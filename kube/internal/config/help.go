@@ -8,9 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// WriteHelp prints the flags of `k3s server`, grouped as in k3s's own documentation.
-func WriteHelp(w io.Writer) {
-	fmt.Fprint(w, `Run a Kubernetes server, and a node beside it.
+const serverHelp = `Run a Kubernetes server, and a node beside it.
 
 Usage:
   k3s server [flags]
@@ -20,10 +18,29 @@ Examples:
   k3s server --write-kubeconfig-mode 644 --node-label zone=a --disable coredns
   k3s server --kubelet-arg=max-pods=50 --kube-apiserver-arg=event-ttl=30m
 
-Every flag is also a key of `+DefaultConfigFile+` and of config.yaml.d/*.yaml
+Every flag is also a key of ` + DefaultConfigFile + ` and of config.yaml.d/*.yaml
 there (node-label: [zone=a]). The command line beats the files, the files beat the environment.
-`)
-	f := newFlagSet(&Server{}, new(string))
+`
+
+const agentHelp = `Run a node of a cluster whose server is elsewhere.
+
+Usage:
+  k3s agent --server URL --token TOKEN [flags]
+
+Examples:
+  k3s agent --server https://server.example:6443 --token-file /etc/rancher/k3s/token
+
+Every flag is also a key of ` + DefaultConfigFile + `.
+`
+
+// WriteHelp prints the flags of a role, grouped as in k3s's own documentation.
+func WriteHelp(w io.Writer, role Role) {
+	text := serverHelp
+	if role == RoleAgent {
+		text = agentHelp
+	}
+	fmt.Fprint(w, text)
+	f := newFlagSet(role, &Server{}, new(string))
 	for _, fam := range families {
 		fmt.Fprintf(w, "\n%s:\n", fam)
 		f.VisitAll(func(x *pflag.Flag) {

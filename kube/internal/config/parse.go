@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"k3os.io/kube/internal/token"
 )
 
 // ErrHelp says that the user asked for help and nothing else is wrong.
@@ -25,16 +28,45 @@ type Source struct {
 // System is the process's own source with the given arguments.
 func System(args []string) Source { return Source{args, os.Getenv, os.DirFS("/")} }
 
-// Parse reads, merges and checks. For a single value the command line beats the files, the files beat the environment,
-// and the environment beats the default; a list is taken whole from the first of these that has it. Warnings are for
-// the user's eyes and never stop the start.
+// Parse reads, merges and checks the configuration of a server. For a single value the command line beats the files,
+// the files beat the environment, and the environment beats the default; a list is taken whole from the first of these
+// that has it. Warnings are for the user's eyes and never stop the start.
 func Parse(src Source) (Server, []string, error) {
+	s, warnings, err := parse(RoleServer, src)
+	if err == nil && s.ServerURL != "" {
+		err = errors.New("--server (K3S_URL) asks to join a cluster, which this build does not support yet:" +
+			" leave it out to run a cluster of one node")
+	}
+	if err == nil {
+		err = s.ControlPlane.check()
+	}
+	return s, warnings, err
+}
+
+// ParseAgent is Parse for an agent. A checked value has a ServerURL and a Token.
+func ParseAgent(src Source) (Agent, []string, error) {
+	s, warnings, err := parse(RoleAgent, src)
+	switch {
+	case err != nil:
+	case s.ServerURL == "":
+		err = errors.New("--server (K3S_URL) is missing: an agent needs the address of a server," +
+			" such as https://server.example:6443")
+	case s.Token == "":
+		err = errors.New("--token (K3S_TOKEN) is missing: an agent needs the one in " +
+			"/var/lib/rancher/k3s/server/node-token of the server")
+	}
+	return Agent{s.Node, s.Join}, warnings, err
+}
+
+// parse fills in what the role has, and checks all but the control plane.
+func parse(role Role, src Source) (Server, []string, error) {
 	var (
 		s          Server
 		configFile string
 		warnings   []string
 	)
-	f := newFlagSet(&s, &configFile)
+	f := newFlagSet(role, &s, &configFile)
+	help := fmt.Sprintf("`k3s %s --help` lists the flags", role)
 
 	args, w, err := vet(src.Args, f)
 	warnings = append(warnings, w...)
@@ -45,10 +77,10 @@ func Parse(src Source) (Server, []string, error) {
 		if errors.Is(err, pflag.ErrHelp) {
 			return s, warnings, ErrHelp
 		}
-		return s, warnings, fmt.Errorf("%w; `k3s server --help` lists the flags", err)
+		return s, warnings, fmt.Errorf("%w; %s", err, help)
 	}
 	if rest := f.Args(); len(rest) > 0 {
-		return s, warnings, fmt.Errorf("%q is not a flag; `k3s server --help` lists the flags", rest[0])
+		return s, warnings, fmt.Errorf("%q is not a flag; %s", rest[0], help)
 	}
 	if !f.Changed("config") {
 		if v := src.Getenv("K3S_CONFIG_FILE"); v != "" {
@@ -70,7 +102,14 @@ func Parse(src Source) (Server, []string, error) {
 	if err != nil {
 		return s, warnings, err
 	}
-	return s, warnings, s.complete(src)
+	if role == RoleServer && s.egressSelectorMode != "disabled" {
+		warnings = append(warnings, "--egress-selector-mode has no effect: the API reaches nodes directly, as with disabled")
+	}
+	s.takeVerbosity()
+	if err := s.Join.complete(src); err != nil {
+		return s, warnings, err
+	}
+	return s, warnings, s.Node.check()
 }
 
 // vet answers for flags that pflag does not know: old names are translated, those without effect are dropped, and the
@@ -112,11 +151,12 @@ func vet(args []string, f *flagSet) (kept, warnings []string, err error) {
 				i++
 				kept = append(kept, args[i])
 			}
-		case noEffect[name]:
-			warnings = append(warnings, fmt.Sprintf("--%s has no effect in this build", name))
-			if !hasValue && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+		case isWithoutEffect(name):
+			warnings = append(warnings, noEffect("--"+name, name))
+			if !hasValue && !withoutEffect[name].toggle && i+1 < len(args) {
 				i++
 			}
+		case hasValue && unsupported[name].toggle && isOff([]string{value}):
 		default:
 			return nil, warnings, f.unknown("--"+name, name)
 		}
@@ -124,11 +164,23 @@ func vet(args []string, f *flagSet) (kept, warnings []string, err error) {
 	return kept, warnings, nil
 }
 
+func isWithoutEffect(name string) bool {
+	_, ok := withoutEffect[name]
+	return ok
+}
+
+func noEffect(shown, name string) string {
+	return fmt.Sprintf("%s has no effect in this build: %s", shown, withoutEffect[name].reason)
+}
+
 func takesValue(f *pflag.Flag) bool { return f != nil && f.NoOptDefVal == "" }
 
 func (f *flagSet) unknown(shown, name string) error {
-	if reason, ok := unsupported[name]; ok {
-		return fmt.Errorf("%s is a flag of k3s that this build does not support: %s", shown, reason)
+	if a, ok := unsupported[name]; ok {
+		return fmt.Errorf("%s is a flag of k3s that this build does not support: %s", shown, a.reason)
+	}
+	if role, ok := f.elsewhere[name]; ok {
+		return fmt.Errorf("%s is a flag of `k3s %s`, not of `k3s %s`", shown, role, f.role)
 	}
 	var names []string
 	f.VisitAll(func(x *pflag.Flag) { names = append(names, x.Name) })
@@ -138,7 +190,7 @@ func (f *flagSet) unknown(shown, name string) error {
 	if guess := nearest(name, names); guess != "" {
 		return fmt.Errorf("%s is not a flag of k3s: did you mean --%s?", shown, guess)
 	}
-	return fmt.Errorf("%s is not a flag of k3s; `k3s server --help` lists them", shown)
+	return fmt.Errorf("%s is not a flag of k3s; `k3s %s --help` lists them", shown, f.role)
 }
 
 // applyFiles sets what the command line left open.
@@ -151,10 +203,14 @@ func (f *flagSet) applyFiles(values []setting) (warnings []string, err error) {
 		}
 		flag := f.Lookup(name)
 		switch {
-		case flag == nil && noEffect[name]:
-			warnings = append(warnings, fmt.Sprintf("%s: %s has no effect in this build", v.file, name))
+		case flag == nil && isWithoutEffect(name):
+			warnings = append(warnings, v.file+": "+noEffect(name, name))
 			continue
-		case flag == nil && v.isFalse():
+		case flag == nil && f.elsewhere[name] != 0:
+			warnings = append(warnings, fmt.Sprintf("%s: %s is for `k3s %s`; `k3s %s` ignores it",
+				v.file, name, f.elsewhere[name], f.role))
+			continue
+		case flag == nil && isOff(v.values):
 			continue
 		case flag == nil:
 			return warnings, fmt.Errorf("%s: %w", v.file, f.unknown(name, name))
@@ -182,6 +238,16 @@ func (f *flagSet) applyEnv(getenv func(string) string) (warnings []string, err e
 		if flag := f.Lookup("token"); !flag.Changed {
 			_ = set(flag, []string{getenv(old)})
 			flag.Changed = true
+		}
+	}
+	for name, a := range withoutEffect {
+		if a.env != "" && getenv(a.env) != "" {
+			warnings = append(warnings, "environment variable "+noEffect(a.env, name))
+		}
+	}
+	for name, a := range unsupported {
+		if a.env != "" && !isOff([]string{getenv(a.env)}) {
+			return warnings, fmt.Errorf("environment variable %w", f.unknown(a.env+" (--"+name+")", name))
 		}
 	}
 	for name, env := range f.env {
@@ -220,33 +286,90 @@ func set(flag *pflag.Flag, values []string) error {
 	return nil
 }
 
-// complete fills in the defaults that depend on other values and checks what can be checked without the system.
-func (s *Server) complete(src Source) error {
-	if s.ServerURL != "" {
-		return errors.New("--server (K3S_URL) asks to join a cluster, which this build does not support yet: leave it out to run a cluster of one node")
+// takeVerbosity takes the level of detail from wherever it was given: one process has one log, so the component that is
+// to say most decides.
+func (s *Server) takeVerbosity() {
+	for _, args := range []*[]string{
+		&s.APIServerArgs, &s.ControllerManagerArgs, &s.SchedulerArgs, &s.KubeletArgs, &s.KubeProxyArgs,
+	} {
+		s.Verbose = max(s.Verbose, takeLevel(args))
 	}
-	s.Verbose = max(s.Verbose, takeVerbosity(&s.APIServerArgs), takeVerbosity(&s.ControllerManagerArgs),
-		takeVerbosity(&s.SchedulerArgs), takeVerbosity(&s.KubeletArgs), takeVerbosity(&s.KubeProxyArgs))
 	if s.Debug {
 		s.Verbose = max(s.Verbose, 4)
 	}
-	if s.Token != "" && s.TokenFile != "" {
+}
+
+// complete reads the token's file, and checks token and address.
+func (j *Join) complete(src Source) error {
+	if j.Token != "" && j.TokenFile != "" {
 		return errors.New("--token and --token-file exclude each other: give one")
 	}
-	if s.TokenFile != "" {
-		b, err := fs.ReadFile(src.Files, rooted(s.TokenFile))
+	flag := "--token"
+	if j.TokenFile != "" {
+		flag = "--token-file"
+		b, err := fs.ReadFile(src.Files, rooted(j.TokenFile))
 		if err != nil {
 			return fmt.Errorf("--token-file: %w", err)
 		}
-		s.Token = strings.TrimSpace(string(b))
+		j.Token = strings.TrimSpace(string(b))
+		if j.Token == "" {
+			return fmt.Errorf("--token-file: %s is empty: write a token into it, or leave the flag out", j.TokenFile)
+		}
 	}
-	if len(s.ClusterCIDR) == 0 {
-		s.ClusterCIDR = []string{"10.42.0.0/16"}
+	if j.Token != "" {
+		if _, err := token.Parse(j.Token); err != nil {
+			return fmt.Errorf("%s: %w", flag, err)
+		}
 	}
-	if len(s.ServiceCIDR) == 0 {
-		s.ServiceCIDR = []string{"10.43.0.0/16"}
+	if j.ServerURL == "" {
+		return nil
 	}
-	for flag, cidrs := range map[string][]string{"cluster-cidr": s.ClusterCIDR, "service-cidr": s.ServiceCIDR} {
+	u, err := url.Parse(j.ServerURL)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" {
+		return errors.New("--server: expected the address of a server such as https://server.example:6443," +
+			" with https and without a path or a user")
+	}
+	return nil
+}
+
+// check looks at what every machine has.
+func (n *Node) check() error {
+	if err := checkAddresses("node-ip", n.NodeIP); err != nil {
+		return err
+	}
+	if err := checkAddresses("node-external-ip", n.NodeExternalIP); err != nil {
+		return err
+	}
+	if err := checkAddresses("bind-address", nonEmpty(n.BindAddress)); err != nil {
+		return err
+	}
+	switch n.Snapshotter {
+	case "", "overlayfs", "native":
+	default:
+		return fmt.Errorf("--snapshotter %s is not supported by this build: use overlayfs or native", n.Snapshotter)
+	}
+	for _, l := range n.NodeLabels {
+		if !strings.Contains(l, "=") {
+			return fmt.Errorf("--node-label: expected KEY=VALUE, got %q", l)
+		}
+	}
+	for _, t := range n.NodeTaints {
+		if !strings.Contains(t, ":") {
+			return fmt.Errorf("--node-taint: expected KEY=VALUE:EFFECT, got %q", t)
+		}
+	}
+	return nil
+}
+
+// check fills in the defaults that depend on other values, and looks at the rest.
+func (c *ControlPlane) check() error {
+	if len(c.ClusterCIDR) == 0 {
+		c.ClusterCIDR = []string{"10.42.0.0/16"}
+	}
+	if len(c.ServiceCIDR) == 0 {
+		c.ServiceCIDR = []string{"10.43.0.0/16"}
+	}
+	for flag, cidrs := range map[string][]string{"cluster-cidr": c.ClusterCIDR, "service-cidr": c.ServiceCIDR} {
 		for _, c := range cidrs {
 			if p, err := netip.ParsePrefix(c); err != nil {
 				return fmt.Errorf("--%s: expected a network such as 10.42.0.0/16, got %q", flag, c)
@@ -255,54 +378,52 @@ func (s *Server) complete(src Source) error {
 			}
 		}
 	}
-	for flag, addrs := range map[string][]string{
-		"node-ip": s.NodeIP, "node-external-ip": s.NodeExternalIP, "cluster-dns": s.ClusterDNS,
-		"advertise-address": nonEmpty(s.AdvertiseAddress), "bind-address": nonEmpty(s.BindAddress),
-	} {
-		for _, a := range addrs {
-			if _, err := netip.ParseAddr(a); err != nil {
-				return fmt.Errorf("--%s: expected an IP address, got %q", flag, a)
-			}
-		}
+	if err := checkAddresses("cluster-dns", c.ClusterDNS); err != nil {
+		return err
 	}
-	if s.HTTPSListenPort < 1 || s.HTTPSListenPort > 65535 {
-		return fmt.Errorf("--https-listen-port: expected a port between 1 and 65535, got %d", s.HTTPSListenPort)
+	if err := checkAddresses("advertise-address", nonEmpty(c.AdvertiseAddress)); err != nil {
+		return err
 	}
-	switch s.FlannelBackend {
+	if c.HTTPSListenPort < 1 || c.HTTPSListenPort > 65535 {
+		return fmt.Errorf("--https-listen-port: expected a port between 1 and 65535, got %d", c.HTTPSListenPort)
+	}
+	switch c.FlannelBackend {
 	case "vxlan", "host-gw", "none":
 	default:
-		return fmt.Errorf("--flannel-backend %s is not supported by this build: use vxlan, host-gw (on one node both are a bridge) or none", s.FlannelBackend)
+		return fmt.Errorf("--flannel-backend %s is not supported by this build: use vxlan, host-gw (on one node both are a bridge) or none", c.FlannelBackend)
 	}
-	if e := s.DatastoreEndpoint; e != "" && e != "sqlite" && !strings.HasPrefix(e, "sqlite://") {
+	if e := c.DatastoreEndpoint; e != "" && e != "sqlite" && !strings.HasPrefix(e, "sqlite://") {
 		return fmt.Errorf("--datastore-endpoint %s: this build stores in SQLite only; leave the flag out", scheme(e))
 	}
-	switch s.Snapshotter {
-	case "", "overlayfs", "native":
+	if !c.tlsSANSecurity {
+		return errors.New("--tls-san-security=false: a certificate of this build does not take on names by itself;" +
+			" list them with --tls-san")
+	}
+	switch c.egressSelectorMode {
+	case "disabled", "agent", "cluster", "pod":
 	default:
-		return fmt.Errorf("--snapshotter %s is not supported by this build: use overlayfs or native", s.Snapshotter)
+		return fmt.Errorf("--egress-selector-mode: expected disabled, got %q", c.egressSelectorMode)
 	}
-	if s.WriteKubeconfigMode != "" {
+	if c.WriteKubeconfigMode != "" {
 		// YAML reads an unquoted 0644 as octal, which arrives here as 420.
-		if _, err := strconv.ParseUint(s.WriteKubeconfigMode, 8, 12); err != nil || s.WriteKubeconfigMode == "420" {
-			return fmt.Errorf("--write-kubeconfig-mode: expected an octal mode such as \"644\" (in a file: with quotes), got %q", s.WriteKubeconfigMode)
-		}
-	}
-	for _, l := range s.NodeLabels {
-		if !strings.Contains(l, "=") {
-			return fmt.Errorf("--node-label: expected KEY=VALUE, got %q", l)
-		}
-	}
-	for _, t := range s.NodeTaints {
-		if !strings.Contains(t, ":") {
-			return fmt.Errorf("--node-taint: expected KEY=VALUE:EFFECT, got %q", t)
+		if _, err := strconv.ParseUint(c.WriteKubeconfigMode, 8, 12); err != nil || c.WriteKubeconfigMode == "420" {
+			return fmt.Errorf("--write-kubeconfig-mode: expected an octal mode such as \"644\" (in a file: with quotes), got %q", c.WriteKubeconfigMode)
 		}
 	}
 	return nil
 }
 
-// takeVerbosity removes v=LEVEL from a component's arguments and returns the level: one process has one log, so the
-// component that is to say most decides.
-func takeVerbosity(args *[]string) (level int) {
+func checkAddresses(flag string, addresses []string) error {
+	for _, a := range addresses {
+		if _, err := netip.ParseAddr(a); err != nil {
+			return fmt.Errorf("--%s: expected an IP address, got %q", flag, a)
+		}
+	}
+	return nil
+}
+
+// takeLevel removes v=LEVEL from a component's arguments and returns the level.
+func takeLevel(args *[]string) (level int) {
 	var rest []string
 	for _, a := range *args {
 		name, value, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")

@@ -115,7 +115,7 @@ func TestParseHelp(t *testing.T) {
 		t.Errorf("got %v, want ErrHelp", err)
 	}
 	var b strings.Builder
-	WriteHelp(&b)
+	WriteHelp(&b, RoleServer)
 	for _, want := range []string{"--node-label", "$K3S_TOKEN", "Examples:", "(default 6443)"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the help does not mention %q", want)
@@ -126,11 +126,14 @@ func TestParseHelp(t *testing.T) {
 	}
 }
 
-func TestEveryFlagOfK3sIsAnswered(t *testing.T) {
-	f := newFlagSet(&Server{}, new(string))
-	for name := range unsupported {
-		if f.Lookup(name) != nil || noEffect[name] {
+func TestEveryFlagHasOneAnswer(t *testing.T) {
+	f := newFlagSet(RoleServer, &Server{}, new(string))
+	for name, a := range unsupported {
+		if _, harmless := withoutEffect[name]; f.Lookup(name) != nil || harmless {
 			t.Errorf("%s is both supported and not", name)
+		}
+		if a.reason == "" {
+			t.Errorf("%s is refused without a reason", name)
 		}
 	}
 }

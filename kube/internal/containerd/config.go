@@ -16,8 +16,8 @@ import (
 const (
 	StateDir = "/run/k3s/containerd"
 	Socket   = StateDir + "/containerd.sock"
-	// CrictlConfig tells crictl where the runtime is. k3s has it below the data directory; here it is where crictl finds
-	// it without knowing which directory that is.
+	// CrictlConfig tells crictl where the runtime is. k3s has it below the data directory; here it is where crictl
+	// finds it without knowing which directory that is.
 	CrictlConfig = "/run/k3s/crictl.yaml"
 )
 
@@ -64,7 +64,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 [plugins.'io.containerd.cri.v1.images']
   snapshotter = "{{ .Snapshotter }}"
   disable_snapshot_annotations = true
-  # A layer is on the disk before it is noted as there, or a power cut leaves images of empty files. Only the local puller does that.
+  # A layer is on the disk before it is noted as there, or a power cut leaves images of empty files. Only the local
+  # puller does that.
   image_pull_with_sync_fs = true
   use_local_image_pull = true
 

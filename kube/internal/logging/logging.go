@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/klog/v2"
@@ -16,9 +17,14 @@ import (
 	"k3os.io/kube/internal/config"
 )
 
-// SetUp lets errors through, or, from -v 1 on, everything up to that level. Upstream's warnings at level 0 are about its
-// own future and number three dozen at every start.
+// SetUp lets errors through, or, from -v 1 on, everything up to that level. Upstream's warnings at level 0 are about
+// its own future and number three dozen at every start.
 func SetUp(cfg config.Node) error {
+	if cfg.LogFile != "" {
+		if err := redirect(cfg.LogFile); err != nil {
+			return fmt.Errorf("--log: %w", err)
+		}
+	}
 	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged
 	fs := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(fs)
@@ -48,6 +54,16 @@ func SetUp(cfg config.Node) error {
 		}
 	}
 	return nil
+}
+
+// redirect appends to the file what this process and its children write to standard error.
+func redirect(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Dup3(int(f.Fd()), unix.Stderr, 0)
 }
 
 // noise are lines that upstream logs as errors at every start, although nothing is wrong and nothing can be done.

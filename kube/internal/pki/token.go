@@ -10,8 +10,8 @@ import (
 	"k3os.io/kube/internal/token"
 )
 
-// EnsureToken writes the join token to serverDir/token, with the links that k3s has. given is what the user asked for: a
-// secret, or a whole token, which is refused if it was made for another authority than the one in caFile. When it is
+// EnsureToken writes the join token to serverDir/token, with the links that k3s has. given is what the user asked for:
+// a secret, or a whole token, which is refused if it was made for another authority than the one in caFile. When it is
 // empty, the secret from before is kept, or a random one made.
 func EnsureToken(serverDir, caFile, given string) error {
 	file := filepath.Join(serverDir, "token")

@@ -1,7 +1,7 @@
 // Package queuemetrics leaves out the metrics of Kubernetes' work queues (workqueue_*), unless somebody wants them.
 //
-// Each of the eighty queues of a server has a goroutine for them, which wakes up twice a second. Of an idle server that is
-// a quarter of its processor time, and on most nodes nobody ever looks.
+// Each of the eighty queues of a server has a goroutine for them, which wakes up twice a second. Of an idle server that
+// is a quarter of its processor time, and on most nodes nobody ever looks.
 package queuemetrics
 
 import (

@@ -1,4 +1,5 @@
-// Package token reads and writes k3s's join tokens: K10HASH::USER:SECRET, where HASH is that of the cluster's authority.
+// Package token reads and writes k3s's join tokens: K10HASH::USER:SECRET, where HASH is that of the cluster's
+// authority.
 //
 // No error of this package repeats a token or a part of it, except its hash, which is public.
 package token

@@ -1,0 +1,126 @@
+package config
+
+import "slices"
+
+// An answer is what is said about a flag of k3s that this build does not implement.
+type answer struct {
+	env    string // its environment variable, or ""
+	toggle bool   // it takes no value
+	reason string // a clause; in `unsupported` it ends with what to do instead
+}
+
+// withoutEffect are flags of k3s that ask for what this build does anyway, or that set up or switch off what it does
+// not have. They are accepted with a warning, so that a configuration written for k3s keeps working.
+var withoutEffect = map[string]answer{
+	"airgap-extra-registry":      {reason: "imported images are found under the names that they have"},
+	"default-local-storage-path": {reason: "there is no local-path provisioner"},
+	"disable-apiserver-lb":       {toggle: true, reason: "a node talks to the API without a load balancer"},
+	"disable-cloud-controller":   {toggle: true, reason: "there is no cloud controller"},
+	"disable-helm-controller":    {toggle: true, reason: "there is no Helm controller"},
+	"disable-network-policy":     {toggle: true, reason: "there is no network policy controller"},
+	"helm-job-image":             {reason: "there is no Helm controller"},
+	"lb-server-port": {env: "K3S_LB_SERVER_PORT",
+		reason: "a node talks to the API without a load balancer"},
+	"disable-selinux":         {toggle: true, reason: "SELinux is off"},
+	"prefer-bundled-bin":      {toggle: true, reason: "the image's own programs are the only ones"},
+	"servicelb-namespace":     {reason: "there is no ServiceLB"},
+	"system-default-registry": {env: "K3S_SYSTEM_DEFAULT_REGISTRY", reason: "packaged components are part of the image"},
+}
+
+const (
+	noJoining  = "no second machine can join this build's cluster; "
+	noEtcd     = "this build stores in SQLite; drop the flag, and back up server/db while k3s is stopped"
+	noS3       = "this build uploads no snapshots; back up server/db while k3s is stopped"
+	noCloud    = "this build has no cloud controller; run your provider's in a pod"
+	onePort    = "the API is the only listener; use --https-listen-port and --bind-address"
+	oneNode    = "one node needs no overlay; drop the flag, or bring your own CNI with --flannel-backend=none"
+	encryption = "use --kube-apiserver-arg=encryption-provider-config=FILE"
+	provider   = "use --kubelet-arg=image-credential-provider-"
+	tunnel     = "bring the tunnel up yourself and set --node-ip"
+)
+
+// unsupported are flags of k3s whose promise this build cannot keep.
+var unsupported = map[string]answer{
+	"agent-token":                       {env: "K3S_AGENT_TOKEN", reason: noJoining + "use --token"},
+	"agent-token-file":                  {env: "K3S_AGENT_TOKEN_FILE", reason: noJoining + "use --token-file"},
+	"advertise-port":                    {reason: "the API is advertised at the port that it listens on; use --https-listen-port"},
+	"alsologtostderr":                   {toggle: true, reason: "the log goes to one place: standard error, or the file of --log"},
+	"apiserver-bind-address":            {reason: onePort},
+	"apiserver-port":                    {reason: onePort},
+	"cluster-init":                      {env: "K3S_CLUSTER_INIT", toggle: true, reason: noEtcd},
+	"cluster-reset":                     {env: "K3S_CLUSTER_RESET", toggle: true, reason: noEtcd},
+	"cluster-reset-restore-path":        {reason: "this build stores in SQLite; put a copy of server/db back while k3s is stopped"},
+	"cluster-secret":                    {reason: "it is called --token since k3s 1.26"},
+	"datastore-cafile":                  {env: "K3S_DATASTORE_CAFILE", reason: noEtcd},
+	"datastore-certfile":                {env: "K3S_DATASTORE_CERTFILE", reason: noEtcd},
+	"datastore-keyfile":                 {env: "K3S_DATASTORE_KEYFILE", reason: noEtcd},
+	"disable-apiserver":                 {toggle: true, reason: "every server of this build runs the API; drop the flag"},
+	"disable-etcd":                      {toggle: true, reason: "this build has no etcd; drop the flag"},
+	"docker":                            {toggle: true, reason: "containerd is the only runtime; drop the flag"},
+	"embedded-registry":                 {toggle: true, reason: "nodes share no images; use a mirror in registries.yaml"},
+	"enable-pprof":                      {toggle: true, reason: "use --kube-apiserver-arg=profiling=true"},
+	"etcd-arg":                          {reason: noEtcd},
+	"etcd-disable-snapshots":            {toggle: true, reason: noEtcd},
+	"etcd-expose-metrics":               {toggle: true, reason: noEtcd},
+	"etcd-s3":                           {toggle: true, reason: noS3},
+	"etcd-s3-access-key":                {reason: noS3},
+	"etcd-s3-bucket":                    {reason: noS3},
+	"etcd-s3-bucket-lookup-type":        {reason: noS3},
+	"etcd-s3-config-secret":             {reason: noS3},
+	"etcd-s3-endpoint":                  {reason: noS3},
+	"etcd-s3-endpoint-ca":               {reason: noS3},
+	"etcd-s3-folder":                    {reason: noS3},
+	"etcd-s3-insecure":                  {toggle: true, reason: noS3},
+	"etcd-s3-proxy":                     {reason: noS3},
+	"etcd-s3-region":                    {reason: noS3},
+	"etcd-s3-retention":                 {reason: noS3},
+	"etcd-s3-secret-key":                {reason: noS3},
+	"etcd-s3-session-token":             {reason: noS3},
+	"etcd-s3-skip-ssl-verify":           {toggle: true, reason: noS3},
+	"etcd-s3-timeout":                   {reason: noS3},
+	"etcd-snapshot-compress":            {toggle: true, reason: noEtcd},
+	"etcd-snapshot-dir":                 {reason: noEtcd},
+	"etcd-snapshot-name":                {reason: noEtcd},
+	"etcd-snapshot-reconcile-interval":  {reason: noEtcd},
+	"etcd-snapshot-restrictions":        {reason: noEtcd},
+	"etcd-snapshot-retention":           {reason: noEtcd},
+	"etcd-snapshot-schedule-cron":       {reason: noEtcd},
+	"flannel-cni-conf":                  {reason: "use --flannel-backend=none and write /etc/cni/net.d"},
+	"flannel-conf":                      {reason: oneNode},
+	"flannel-external-ip":               {toggle: true, reason: oneNode},
+	"flannel-iface":                     {reason: oneNode},
+	"flannel-ipv6-masq":                 {toggle: true, reason: oneNode},
+	"helm-controller-arg":               {reason: "this build has no Helm controller; run helm against the API"},
+	"image-credential-provider-bin-dir": {reason: provider + "bin-dir=DIR"},
+	"image-credential-provider-config":  {reason: provider + "config=FILE"},
+	"image-service-endpoint":            {reason: "use --container-runtime-endpoint"},
+	"kine-tls":                          {toggle: true, reason: "the datastore's socket is the machine's own; drop the flag"},
+	"kube-cloud-controller-arg":         {reason: noCloud},
+	"kube-cloud-controller-manager-arg": {reason: noCloud},
+	"no-flannel":                        {toggle: true, reason: "use --flannel-backend=none"},
+	"node-external-dns":                 {reason: "the node publishes addresses only; use --node-external-ip"},
+	"node-internal-dns":                 {reason: "the node publishes addresses only; use --node-ip"},
+	"nonroot-devices":                   {toggle: true, reason: "give the pod the device's group by securityContext.supplementalGroups"},
+	"protect-kernel-defaults":           {toggle: true, reason: "use --kubelet-arg=protect-kernel-defaults=true"},
+	"rootless":                          {toggle: true, reason: "the node is the machine, and k3s runs as root; drop the flag"},
+	"secrets-encryption":                {toggle: true, reason: encryption},
+	"secrets-encryption-provider":       {reason: encryption},
+	"selinux":                           {env: "K3S_SELINUX", toggle: true, reason: "k3OS has no SELinux policy; drop the flag"},
+	"supervisor-metrics":                {toggle: true, reason: "there is no supervisor; read /metrics of the API"},
+	"supervisor-port":                   {reason: onePort},
+	"vpn-auth":                          {env: "K3S_VPN_AUTH", reason: tunnel},
+	"vpn-auth-file":                     {env: "K3S_VPN_AUTH_FILE", reason: tunnel},
+	"with-node-id":                      {toggle: true, reason: "use --node-name"},
+}
+
+// renamed are old names of flags; the new ones are used, with a warning.
+var renamed = map[string]string{"no-deploy": "disable", "kube-controller-arg": "kube-controller-manager-arg"}
+
+// renamedEnv are old names of variables.
+var renamedEnv = map[string]string{"K3S_CLUSTER_SECRET": "K3S_TOKEN"}
+
+// isOff tells a toggle's values that ask for nothing.
+func isOff(values []string) bool {
+	off := []string{"", "false", "0", "f", "F", "False", "FALSE"}
+	return len(values) == 0 || len(values) == 1 && slices.Contains(off, values[0])
+}
