@@ -43,6 +43,12 @@ describe("openImage", () => {
     expect(host.stat("/run/work")?.mode).toBe(0o700);
   });
 
+  it("takes a link to a directory for one, as a medium has it", async () => {
+    const host = memoryHost({ files: image("/medium/1.0"), programs: { sha256sum } });
+    host.symlink("1.0", "/medium/current");
+    expect(await openImage(host, "/medium/current", options)).toMatchObject({ directory: "/medium/current" });
+  });
+
   const key = { publicKey: "ssh-ed25519 AAAA release", name: "image_key" };
 
   /** A server with these files, and a key whose valid signatures end in `good`. */

@@ -52,7 +52,8 @@ async function openUrl(host: Host, url: string, { key, work, progress }: OpenOpt
 async function openPath(host: Host, path: string, { key, work }: OpenOptions): Promise<string> {
   const found = host.stat(path);
   if (found === undefined) throw new K3osError("host", `there is no image at ${path}`);
-  const isDirectory = found.type === "directory";
+  // A link to a directory is one, too: `current` on a medium.
+  const isDirectory = found.type === "directory" || host.stat(`${path}/image.json`) !== undefined;
   if (key !== undefined) await verifySignature(host, isDirectory ? `${path}/image.json` : path, key, work);
   return isDirectory ? path : mountIso(host, path, `${work}/iso`);
 }
