@@ -137,9 +137,9 @@ func (s *session) leave() *member {
 	return m
 }
 
-// planOnce turns kine's parameters into expressions. SQLite's planner looks at the values of plain parameters, and plans
-// a statement anew when they change: a kept statement was prepared again at each use, for a third of its cost. Nothing
-// else changes.
+// planOnce turns kine's parameters into expressions. SQLite's planner looks at the values of plain parameters, and
+// plans a statement anew when they change: a kept statement was prepared again at each use, for a third of its cost.
+// Nothing else changes.
 func planOnce(text string) string { return strings.ReplaceAll(text, "?", "+?") }
 
 // A connection keeps its statements. It is never used by two goroutines at once: database/sql sees to that, and the

@@ -27,8 +27,8 @@ const (
 	// maxRequest is etcd's own limit, with room for the envelope.
 	maxRequest = 1536<<10 + 512<<10
 	// notify is how often a quiet watch is told that it is up to date. For sixty watches that is a good part of an idle
-	// server's work. It lets a client that was away resume from a revision that still exists, and revisions are kept for
-	// minutes. A consistent read does not wait for it: the API server then asks.
+	// server's work. It lets a client that was away resume from a revision that still exists, and revisions are kept
+	// for minutes. A consistent read does not wait for it: the API server then asks.
 	notify = 30 * time.Second
 	// minPing is etcd's own limit for how often a client may ask whether the server is there.
 	minPing = 5 * time.Second

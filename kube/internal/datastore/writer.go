@@ -14,9 +14,9 @@ const maxGroup = 64
 // A writer runs all transactions on one connection. Transactions that wait at the same time share a sync: group commit.
 //
 // With synchronous=FULL a COMMIT returns when the write-ahead log is on the disk, and no other connection sees the rows
-// before. So neither a client nor a watch learns of something that a power cut takes back. But each COMMIT costs a sync,
-// and SQLite has one writer at a time. Therefore transactions that arrive during a sync become savepoints of one SQLite
-// transaction, a group. Its COMMIT acknowledges all of them.
+// before. So neither a client nor a watch learns of something that a power cut takes back. But each COMMIT costs a
+// sync, and SQLite has one writer at a time. Therefore transactions that arrive during a sync become savepoints of one
+// SQLite transaction, a group. Its COMMIT acknowledges all of them.
 //
 // A member fails alone: its savepoint is rolled back. A group fails as a whole only if SQLite takes back the whole
 // transaction, because the disk is full or broken. A sync that failed is never repeated for the same pages: SQLite

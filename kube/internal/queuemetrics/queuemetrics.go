@@ -15,9 +15,9 @@ import (
 // Variable is what to set in the environment, to anything, to have the metrics.
 const Variable = "K3OS_QUEUE_METRICS"
 
-// provider lets only the first provider of metrics in. It is used up before upstream's comes, so none is let in. Upstream
-// installs its own when k8s.io/component-base is initialised. Go initialises packages in the order of their paths, so
-// this one comes first. The test fails should one of that change.
+// provider lets only the first provider of metrics in. It is used up before upstream's comes, so none is let in.
+// Upstream installs its own when k8s.io/component-base is initialised. Go initialises packages in the order of their
+// paths, so this one comes first. The test fails should one of that change.
 //
 //go:linkname provider k8s.io/client-go/util/workqueue.setGlobalMetricsProviderOnce
 var provider sync.Once
