@@ -119,8 +119,10 @@ var renamed = map[string]string{"no-deploy": "disable", "kube-controller-arg": "
 // renamedEnv are old names of variables.
 var renamedEnv = map[string]string{"K3S_CLUSTER_SECRET": "K3S_TOKEN"}
 
-// isOff tells a toggle's values that ask for nothing.
-func isOff(values []string) bool {
-	off := []string{"", "false", "0", "f", "F", "False", "FALSE"}
-	return len(values) == 0 || len(values) == 1 && slices.Contains(off, values[0])
+// isOff tells whether values ask for nothing: no value, or, of a toggle, one that means false.
+func (a answer) isOff(values []string) bool {
+	if len(values) == 0 || len(values) == 1 && values[0] == "" {
+		return true
+	}
+	return a.toggle && len(values) == 1 && slices.Contains([]string{"false", "0", "f", "F", "False", "FALSE"}, values[0])
 }

@@ -93,6 +93,7 @@ func TestParseAgent(t *testing.T) {
 		{"a flag of the server", append([]string{"--cluster-cidr=10.0.0.0/8"}, join...), nil, "is a flag of `k3s server`"},
 		{"a refused variable", join, map[string]string{"K3S_SELINUX": "true"}, "K3S_SELINUX (--selinux)"},
 		{"a refused variable that is off", join, map[string]string{"K3S_SELINUX": "false"}, ""},
+		{"a refused variable whose value is no toggle", join, map[string]string{"K3S_VPN_AUTH": "false"}, "(--vpn-auth)"},
 		{"a refused toggle that is off", append([]string{"--rootless=false"}, join...), nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,5 +109,14 @@ func TestParseAgent(t *testing.T) {
 				t.Errorf("the error tells the token: %v", err)
 			}
 		})
+	}
+}
+
+func TestAMisspeltKeyIsAnErrorWhateverItsValue(t *testing.T) {
+	for _, value := range []string{"false", "0", `""`} {
+		_, _, err := Parse(source(nil, nil, files{main: "disable-kube-prxy: " + value}))
+		if err == nil || !strings.Contains(err.Error(), "did you mean --disable-kube-proxy?") {
+			t.Errorf("disable-kube-prxy: %s = %v; want the right name", value, err)
+		}
 	}
 }

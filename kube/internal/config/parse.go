@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -156,7 +158,7 @@ func vet(args []string, f *flagSet) (kept, warnings []string, err error) {
 			if !hasValue && !withoutEffect[name].toggle && i+1 < len(args) {
 				i++
 			}
-		case hasValue && unsupported[name].toggle && isOff([]string{value}):
+		case hasValue && unsupported[name].toggle && unsupported[name].isOff([]string{value}):
 		default:
 			return nil, warnings, f.unknown("--"+name, name)
 		}
@@ -202,6 +204,7 @@ func (f *flagSet) applyFiles(values []setting) (warnings []string, err error) {
 			name = now
 		}
 		flag := f.Lookup(name)
+		refused, isRefused := unsupported[name]
 		switch {
 		case flag == nil && isWithoutEffect(name):
 			warnings = append(warnings, v.file+": "+noEffect(name, name))
@@ -210,7 +213,7 @@ func (f *flagSet) applyFiles(values []setting) (warnings []string, err error) {
 			warnings = append(warnings, fmt.Sprintf("%s: %s is for `k3s %s`; `k3s %s` ignores it",
 				v.file, name, f.elsewhere[name], f.role))
 			continue
-		case flag == nil && isOff(v.values):
+		case flag == nil && isRefused && refused.isOff(v.values):
 			continue
 		case flag == nil:
 			return warnings, fmt.Errorf("%s: %w", v.file, f.unknown(name, name))
@@ -240,13 +243,14 @@ func (f *flagSet) applyEnv(getenv func(string) string) (warnings []string, err e
 			flag.Changed = true
 		}
 	}
-	for name, a := range withoutEffect {
-		if a.env != "" && getenv(a.env) != "" {
+	// In the order of their names, so that the same mistakes are told alike every time.
+	for _, name := range slices.Sorted(maps.Keys(withoutEffect)) {
+		if a := withoutEffect[name]; a.env != "" && getenv(a.env) != "" {
 			warnings = append(warnings, "environment variable "+noEffect(a.env, name))
 		}
 	}
-	for name, a := range unsupported {
-		if a.env != "" && !isOff([]string{getenv(a.env)}) {
+	for _, name := range slices.Sorted(maps.Keys(unsupported)) {
+		if a := unsupported[name]; a.env != "" && !a.isOff([]string{getenv(a.env)}) {
 			return warnings, fmt.Errorf("environment variable %w", f.unknown(a.env+" (--"+name+")", name))
 		}
 	}
