@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, vi } from "vitest";
-import type { ExecOptions } from "../host/host.ts";
+import type { ExecOptions, ExecResult, Host } from "../host/host.ts";
 
 /** The lines that a test has printed so far. They are not shown. */
 export function catchPrinted(): string[] {
@@ -15,4 +15,15 @@ export function catchPrinted(): string[] {
 /** The URL in curl's configuration, which `ps` does not show; empty if there is none. */
 export function askedFor({ input = "" }: ExecOptions): string {
   return /^url = "(.*)"\n$/.exec(String(input))?.[1] ?? "";
+}
+
+/** What `cp` does with these arguments on a host in memory: copies a file, or with `-al` links a directory. */
+export function cp(host: Host, args: readonly string[]): Partial<ExecResult> {
+  const [from = "", to = ""] = args.slice(-2);
+  if (args[0] !== "-al") host.write(to, host.read(from));
+  else {
+    host.mkdir(to);
+    for (const name of host.list(from)) host.write(`${to}/${name}`, host.read(`${from}/${name}`));
+  }
+  return {};
 }

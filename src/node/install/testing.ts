@@ -1,5 +1,6 @@
 import { type MemoryHost, type MemoryHostOptions, memoryHost } from "../../host/memory.ts";
 import { PARTITIONS } from "../../image/disk.ts";
+import { cp } from "../testing.ts";
 
 interface TestDisk {
   /** GB. */
@@ -96,7 +97,7 @@ export function installerMachine({
           }
           return {};
         },
-        cp: ([, ...args]) => copy(host, args),
+        cp: ([, ...args]) => cp(host, args),
         mount: (argv) => {
           const [source = "", target = ""] = argv.slice(-2);
           const content = { "/dev/vda2": "/disk/esp", "/dev/vda3": "/disk/state" }[source] ?? "/loader";
@@ -134,14 +135,4 @@ export function installerMachine({
   );
   host.symlink("100", "/proc/self");
   return host;
-}
-
-function copy(host: MemoryHost, args: readonly string[]) {
-  const [from = "", to = ""] = args.slice(-2);
-  if (args[0] !== "-al") host.write(to, host.read(from));
-  else {
-    host.mkdir(to);
-    for (const name of host.list(from)) host.write(`${to}/${name}`, host.read(`${from}/${name}`));
-  }
-  return {};
 }

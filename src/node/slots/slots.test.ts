@@ -5,6 +5,7 @@ import { IMAGE_FILES } from "../../image/disk.ts";
 import type { ImageJson } from "../../image/image-json.ts";
 import { silent } from "../../progress.ts";
 import type { SourceImage } from "../images/image.ts";
+import { cp } from "../testing.ts";
 import { copyToSlot, finishCopy } from "./copy.ts";
 import { switchTo } from "./switch.ts";
 
@@ -24,15 +25,7 @@ function machine(version: string, build: string, { freeKb = 1 << 20 } = {}) {
       }),
       sync: () => ({}),
       sha256sum: ([, ...paths]) => ({ stdout: paths.map((path) => `sum:${host.readText(path)}  ${path}\n`).join("") }),
-      cp([, ...args]) {
-        const [from = "", to = ""] = args.slice(-2);
-        if (args[0] !== "-al") host.write(to, host.read(from));
-        else {
-          host.mkdir(to);
-          for (const name of host.list(from)) host.write(`${to}/${name}`, host.read(`${from}/${name}`));
-        }
-        return {};
-      },
+      cp: ([, ...args]) => cp(host, args),
     },
   });
   const { remove } = host;
