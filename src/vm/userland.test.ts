@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Tools, toolsIn } from "../build/tools.ts";
 import { findMachine, machineNames, startMachine } from "./machine.ts";
-import { waitUserland, watchStalls } from "./userland.ts";
+import { guardBoot, watchStalls } from "./userland.ts";
 
 const home = mkdtempSync(join(tmpdir(), "k3os-userland-"));
 const fakeQemu = join(home, "qemu.mjs");
@@ -52,10 +52,12 @@ function start(name: string, stalls: number) {
 }
 
 describe("a machine on its way to its userland", () => {
+  const { signal } = new AbortController();
+
   it("is left alone if it does not stand still", async () => {
     const machine = await start("well", 0);
     const { started } = machine.record;
-    await waitUserland(machine, { timeoutMs: 30_000, onRestart: (reason) => expect.unreachable(reason) });
+    await guardBoot(machine, { signal, onRestart: (reason) => expect.unreachable(reason) });
     expect(machine.record.started).toBe(started);
   });
 
@@ -63,7 +65,7 @@ describe("a machine on its way to its userland", () => {
     const machine = await start("once", 1);
     const { started } = machine.record;
     const reasons: string[] = [];
-    await waitUserland(machine, { timeoutMs: 30_000, onRestart: (reason) => reasons.push(reason) });
+    await guardBoot(machine, { signal, onRestart: (reason) => reasons.push(reason) });
     expect(reasons).toEqual(["its kernel has lost its timers"]);
     expect(readFileSync(machine.paths.serialLog, "utf8")).toMatch(
       /wakeup didn't happen.*\n\n--- k3os starts this machine anew: its kernel has lost its timers\nOpenRC/,
@@ -73,9 +75,9 @@ describe("a machine on its way to its userland", () => {
 
   it("is given up if it stands still twice", async () => {
     const machine = await start("twice", 2);
-    await expect(waitUserland(machine, { timeoutMs: 30_000 })).rejects.toThrow(
+    await expect(guardBoot(machine, { signal })).rejects.toThrow(
       expect.objectContaining({
-        message: 'The machine "twice" stood still twice before its userland: its kernel has lost its timers.',
+        message: 'The machine "twice" hung twice before its userland: its kernel has lost its timers.',
         hint: expect.stringContaining("wakeup didn't happen"),
       }),
     );

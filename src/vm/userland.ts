@@ -2,10 +2,10 @@ import { appendFileSync } from "node:fs";
 import { K3osError } from "../errors.ts";
 import type { Machine } from "./machine.ts";
 import { commandFor } from "./name.ts";
-import { cpuSeconds } from "./process.ts";
+import { cpuSeconds, isAlive } from "./process.ts";
 import { lastLines } from "./serial.ts";
 import { hasUserland, idleShare, stallOf } from "./stall.ts";
-import { poll } from "./wait.ts";
+import { sleep } from "./wait.ts";
 
 /** Watches a machine that may hang before it reaches its userland. */
 export interface StallWatch {
@@ -54,41 +54,27 @@ export function watchStalls(machine: Machine, options: StallOptions = {}): Stall
       const look = { boot: kind, console, idleSeconds: at - idleSince, busySeconds: cpu - seen.cpu };
       const reason = stallOf(look);
       if (reason === undefined) return;
-      if (text.includes(restartMark)) throw stoodStillAgain(machine, reason, text);
+      if (text.includes(restartMark)) throw hungTwice(machine, reason, text);
       await restart(machine, reason);
       options.onRestart?.(reason);
     },
   };
 }
 
-export interface UserlandOptions extends StallOptions {
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /**
- * Waits until the userland of a machine has printed something. Restarts a machine that hangs before that, once. Not for
- * a machine whose boot menu waits for input.
+ * Watches a machine until its userland has printed something or the machine is gone, and restarts it if it hangs before
+ * that, once: the second time, throws. A boot menu may wait for input for any time. Aborting the signal ends the watch.
  */
-export async function waitUserland(
+export async function guardBoot(
   machine: Machine,
-  { timeoutMs, signal, ...options }: UserlandOptions,
+  options: StallOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const watch = watchStalls(machine, options);
-  const reached = await poll(
-    async () => {
-      if (watch.hasUserland()) return true;
-      if (machine.state !== "running") throw noUserland(machine, `The machine "${machine.name}" powered itself off.`);
-      await watch.look();
-      return undefined;
-    },
-    { timeoutMs, everyMs: 500, signal },
-  );
-  if (reached !== true)
-    throw noUserland(
-      machine,
-      `"${machine.name}" has not started its userland within ${Math.round(timeoutMs / 1000)} s.`,
-    );
+  const { signal } = options;
+  while (!signal.aborted && !watch.hasUserland() && isAlive(machine.record.process)) {
+    await watch.look();
+    await sleep(1000, signal).catch(() => {}); // it was aborted, which the loop looks at
+  }
 }
 
 function presentBoot(console: string): string {
@@ -109,16 +95,8 @@ async function restart(machine: Machine, reason: string): Promise<void> {
   machine.update({ started: new Date().toISOString() });
 }
 
-function stoodStillAgain(machine: Machine, reason: string, console: string): K3osError {
-  return noUserland(
-    machine,
-    `The machine "${machine.name}" stood still twice before its userland: ${reason}.`,
-    console,
-  );
-}
-
-function noUserland(machine: Machine, message: string, console = machine.serial.text()): K3osError {
-  return new K3osError("machine", message, {
+function hungTwice(machine: Machine, reason: string, console: string): K3osError {
+  return new K3osError("machine", `The machine "${machine.name}" hung twice before its userland: ${reason}.`, {
     hint: `The whole console: ${commandFor("logs", machine.name)}\nIts last lines:\n${lastLines(console, 12)}`,
   });
 }

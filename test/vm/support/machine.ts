@@ -6,6 +6,7 @@ import { type Output, outputOf } from "../../../src/process/run.ts";
 import { findMachine, type Machine } from "../../../src/vm/machine.ts";
 import { waitReady } from "../../../src/vm/ready.ts";
 import { type ImageStartOptions, startOf } from "../../../src/vm/throw-away.ts";
+import { guardBoot } from "../../../src/vm/userland.ts";
 import { poll } from "../../../src/vm/wait.ts";
 import { eventually } from "./eventually.ts";
 import { builtImage } from "./image.ts";
@@ -72,6 +73,7 @@ export function useMachine(name: string): TestMachine {
   const directory = mkdtempSync(join(tmpdir(), "k3os-test-"));
   const home = join(directory, "k3os/machines");
   let current: Machine | undefined;
+  let guard = new AbortController();
 
   const found = () => {
     current ??= findMachine(name, home);
@@ -81,6 +83,8 @@ export function useMachine(name: string): TestMachine {
   const k3os: TestMachine["k3os"] = (args, { input = "" } = {}) =>
     outputOf({ argv: [launcher, ...args], env: { XDG_STATE_HOME: directory } }, { input });
   const start = async (options: Start, cpus: number) => {
+    guard.abort();
+    guard = new AbortController();
     current = await startOf(await builtImage(), { name, home, cpus, ...options });
     return current;
   };
@@ -90,6 +94,7 @@ export function useMachine(name: string): TestMachine {
     successful(await found().ssh(`sudo sh -euc '${command}'`, { input }), [command]);
 
   afterAll(async (file) => {
+    guard.abort();
     const machine = findMachine(name, home);
     if (hasFailed(file)) {
       console.log(`--- console of ${name}\n${machine?.serial.text() ?? "(never started)"}\n--- end of the console`);
@@ -105,7 +110,12 @@ export function useMachine(name: string): TestMachine {
     get machine() {
       return found();
     },
-    start: (options = {}) => start(options, 1),
+    async start(options = {}) {
+      const machine = await start(options, 1);
+      // Beside the test. After a second hang, the test fails by what it waits for.
+      guardBoot(machine, { signal: guard.signal }).catch((error: unknown) => console.log(error));
+      return machine;
+    },
     async startReady(options = {}) {
       const machine = await start(options, 2);
       await waitReady(machine, { timeoutMs: 400_000 });
