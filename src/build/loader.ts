@@ -1,15 +1,16 @@
 import { copyFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
-import { BIOS_BOOT, STATE } from "../image/disk.ts";
+import { BIOS_BOOT, ESP } from "../image/disk.ts";
+import { BOOT } from "../image/grub.ts";
 import { megabytes } from "./extract.ts";
 import type { Work } from "./steps.ts";
 import type { Tools } from "./tools.ts";
 import type { Workshop } from "./workshop.ts";
 
-/** What GRUB needs under BIOS to read the menu on the state partition and start Linux. */
+/** What GRUB needs under BIOS to read the ESP, to ask the state partition for its UUID, and to start Linux. */
 const modules = [
-  ...["biosdisk", "part_gpt", "ext2", "search", "search_label", "probe", "regexp", "loadenv"],
+  ...["biosdisk", "part_gpt", "fat", "ext2", "search", "search_label", "probe", "regexp", "loadenv"],
   ...["normal", "configfile", "test", "true", "echo", "ls", "cat", "sleep", "reboot", "halt"],
   ...["linux16", "linux", "gzio", "serial", "terminal", "all_video"],
 ];
@@ -45,7 +46,7 @@ async function makeLoader(work: Work, { architecture, tools }: LoaderParts): Pro
   await makeGrub(work, tools, {
     format: bios.grub,
     platform: bios.grub,
-    prefix: `(,gpt${STATE.number})/boot/grub`,
+    prefix: `(,gpt${ESP.number})${BOOT}`,
     modules,
     file: join(work.out, "core.img"),
   });

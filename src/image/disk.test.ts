@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { ESP, espEntries, PARTITIONS, partitionDevice, partitionScript, STATE, stateEntries } from "./disk.ts";
+import {
+  ESP,
+  espEntries,
+  menuEntries,
+  PARTITIONS,
+  partitionDevice,
+  partitionScript,
+  STATE,
+  slotRecord,
+  stateEntries,
+} from "./disk.ts";
+import { formatSlotRecord, parseSlotRecord } from "./grub.ts";
 
 const image = { version: "1.2.3", kernel: { release: "6.12", arguments: ["mitigations=off", "nosmt"] } };
 
@@ -45,26 +56,50 @@ describe("partitions", () => {
   ])("of %s are devices such as %s", (disk, want) => expect(partitionDevice(disk, ESP.number)).toBe(want));
 });
 
+const record = slotRecord(image, "0123456789abcdef");
+
 describe("a state partition", () => {
-  it("has a config that only root reads, and is complete with its last entry", () => {
-    const entries = stateEntries({ image, config: "hostname: a\n", arguments: ["console=ttyS1"] });
-    expect(entries).toContainEqual({ path: "/k3os/system/config.yaml", text: "hostname: a\n", mode: 0o600 });
-    expect(entries).toContainEqual({ path: "/boot/grub/arguments.cfg", text: 'set machine="console=ttyS1"\n' });
-    expect(entries).toContainEqual({
-      path: "/k3os/system/1.2.3/boot.cfg",
-      text: 'set arguments="mitigations=off nosmt"\n',
-    });
-    expect(entries.at(-1)).toEqual({ path: "/k3os/system/current", target: "1.2.3" });
+  it("has a config that only root reads, and a link to the system that runs", () => {
+    expect(stateEntries(record, "hostname: a\n")).toEqual([
+      { path: "/k3os/system/config.yaml", text: "hostname: a\n", mode: 0o600 },
+      { path: "/k3os/system/current", target: "1.2.3-01234567" },
+    ]);
   });
 
   it("has no file for what nobody said", () => {
-    const paths = stateEntries({ image }).map(({ path }) => path);
-    expect(paths).toEqual(["/k3os/system/1.2.3/boot.cfg", "/boot/grub/grub.cfg", "/k3os/system/current"]);
+    expect(stateEntries(record, undefined).map(({ path }) => path)).toEqual(["/k3os/system/current"]);
   });
 });
 
-it("the ESP hands over to the menu of the state partition", () => {
-  expect(espEntries()).toEqual([
-    { path: "/EFI/debian/grub.cfg", text: expect.stringContaining(`($disk,gpt${STATE.number})/boot/grub/grub.cfg`) },
-  ]);
+describe("an ESP", () => {
+  it("has all that GRUB reads, and a slot that counts with its last entry", () => {
+    const entries = espEntries(record, ["console=ttyS1"]);
+    expect(entries.map(({ path }) => path)).toEqual([
+      "/K3OS/MACHINE.CFG",
+      "/K3OS/GRUB.CFG",
+      "/EFI/debian/grub.cfg",
+      "/K3OS/ENV",
+      "/K3OS/A/SLOT.CFG",
+    ]);
+    expect(entries[0]).toMatchObject({ text: 'set machine="console=ttyS1"\n' });
+  });
+
+  it("has no arguments of the machine where there are none, and keeps those that a disk has", () => {
+    expect(espEntries(record).map(({ path }) => path)).not.toContain("/K3OS/MACHINE.CFG");
+    expect(menuEntries([], "set machine=x\n")[0]).toEqual({ path: "/K3OS/MACHINE.CFG", text: "set machine=x\n" });
+  });
+});
+
+describe("the record of a slot", () => {
+  it("is read as it was written, and is nothing if it was torn", () => {
+    const text = formatSlotRecord(record);
+    expect(parseSlotRecord(text)).toEqual(record);
+    expect(record).toEqual({
+      version: "1.2.3",
+      digest: "sha256:0123456789abcdef",
+      system: "/k3os/system/1.2.3-01234567",
+      arguments: ["mitigations=off", "nosmt"],
+    });
+    expect(parseSlotRecord(text.slice(0, 40))).toBeUndefined();
+  });
 });

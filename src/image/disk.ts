@@ -1,6 +1,20 @@
 /** What lies where on the disk of a node, as data: the build writes it into a file, the installer onto a device. */
 import { ARCHITECTURE } from "./architecture.ts";
-import { slotArguments, stateMenu, stateMenuFinder } from "./grub.ts";
+import { formatBootEnv, type SlotName } from "./boot-env.ts";
+import {
+  BOOT_ENV,
+  BOOT_MENU,
+  diskMenu,
+  formatSlotRecord,
+  MACHINE_ARGUMENTS,
+  machineArguments,
+  menuFinder,
+  SLOT_FILE,
+  SLOT_INITRD,
+  SLOT_KERNEL,
+  type SlotRecord,
+  slotDirectory,
+} from "./grub.ts";
 import type { ImageJson } from "./image-json.ts";
 
 export interface Partition {
@@ -23,8 +37,9 @@ export const BIOS_BOOT: Partition = {
   sizeMiB: 1,
 };
 /**
- * What UEFI looks for a loader in: FAT32, the label is `K3OS_GRUB`. UEFI refuses a FAT32 of less than 65525 clusters;
- * with sectors of 4096 bytes those need 257 MiB. From 260 MiB on, busybox would make the clusters larger.
+ * What UEFI looks for a loader in, with all that GRUB reads: FAT32, the label is `K3OS_GRUB`. UEFI refuses a FAT32 of
+ * less than 65525 clusters; with sectors of 4096 bytes those need 257 MiB. From 260 MiB on, busybox would make the
+ * clusters larger.
  */
 export const ESP: Partition = {
   number: 2,
@@ -33,7 +48,9 @@ export const ESP: Partition = {
   startMiB: 2,
   sizeMiB: 258,
 };
-/** Images, config and all that is kept: ext4, the label is `K3OS_STATE`. It grows with the disk at every boot. */
+/**
+ * Roots of images, config and all that is kept: ext4, the label is `K3OS_STATE`. It grows with the disk at every boot.
+ */
 export const STATE: Partition = {
   number: 3,
   name: "K3OS_STATE",
@@ -114,56 +131,61 @@ export const FILLED = "/k3os/filled";
 /** Flag files: what persists is wiped once at the next boot, or at every boot. */
 export const FACTORY_RESET = `${SYSTEM}/factory-reset`;
 export const EPHEMERAL = `${SYSTEM}/ephemeral`;
-/** The boot menu, which BIOS and UEFI share, and what a user adds to the kernel's command line of this machine. */
-export const MENU = "/boot/grub/grub.cfg";
-export const MACHINE_ARGUMENTS = "/boot/grub/arguments.cfg";
-
-export type Slot = "current" | "previous";
-export const slotLink = (slot: Slot) => `${SYSTEM}/${slot}`;
-export const slotDirectory = (version: string) => `${SYSTEM}/${version}`;
-/** What an image consists of; each is in its slot's directory. */
+/** What an image consists of. On a disk, kernel and initrd are on the ESP, the others on the state partition. */
 export const IMAGE_FILES = ["vmlinuz", "initrd", "root.squashfs", "image.json"] as const;
+/** What a slot has of an image on the ESP, by its name there. */
+export const KERNEL_FILES = { [SLOT_KERNEL]: "vmlinuz", [SLOT_INITRD]: "initrd" } as const;
+/** What it has on the state partition, in `systemDirectory`. */
+export const SYSTEM_FILES = ["root.squashfs", "image.json"] as const;
+
+/**
+ * The directory of an installed image on the state partition. `digest` is that of `image.json`: two builds of one
+ * version are never in one place.
+ */
+export function systemDirectory(version: string, digest: string): string {
+  return `${SYSTEM}/${version}-${digest.replace(/^sha256:/, "").slice(0, 8)}`;
+}
+
+/** A link to the image that was last kept: for people, and for a medium that boots the installed system. */
+export const CURRENT = `${SYSTEM}/current`;
 
 /** Something that goes onto one of the file systems. Directories are those that the paths need. */
 export type DiskEntry =
-  | { readonly path: string; readonly text: string; readonly mode?: number }
+  | { readonly path: string; readonly text: string | Uint8Array; readonly mode?: number }
   | { readonly path: string; readonly target: string };
 
-export interface StateOptions {
-  readonly image: Pick<ImageJson, "version" | "kernel">;
-  /** The text of config.yaml, checked by the caller. */
-  readonly config?: string | undefined;
-  /** Kernel arguments of this machine, for every slot: consoles, `k3os.debug` … */
-  readonly arguments?: readonly string[];
+/** Everything on a new ESP besides loaders and `KERNEL_FILES` of slot a. The slot's record is last. */
+export function espEntries(slot: SlotRecord, machine: readonly string[] = []): DiskEntry[] {
+  return [...menuEntries(machine), { path: BOOT_ENV, text: formatBootEnv({ good: "a" }) }, ...slotEntries("a", slot)];
 }
 
 /**
- * Everything on a new state partition besides `IMAGE_FILES` in `slotDirectory(version)`. The link `current` is last:
- * when the entries are written in order, a disk has it only when it is complete.
+ * The boot menu, and the kernel arguments of this machine: these words or, if there are none, the text `existing`. With
+ * neither, those on the disk stay.
  */
-export function stateEntries({ image, config, arguments: machine = [] }: StateOptions): DiskEntry[] {
+export function menuEntries(machine: readonly string[], existing?: string): DiskEntry[] {
+  const text = machine.length === 0 ? existing : machineArguments(machine);
   return [
-    ...slotEntries(image),
-    ...menuEntries(machine),
-    ...configEntries(config),
-    { path: slotLink("current"), target: image.version },
+    ...(text === undefined ? [] : [{ path: MACHINE_ARGUMENTS, text }]),
+    { path: BOOT_MENU, text: diskMenu() },
+    { path: ESP_MENU, text: menuFinder() },
   ];
 }
 
-/** What lies beside `IMAGE_FILES` in the directory of an image. */
-export function slotEntries(
-  { version, kernel }: StateOptions["image"],
-  directory: string = slotDirectory(version),
-): DiskEntry[] {
-  return [{ path: `${directory}/boot.cfg`, text: slotArguments(kernel.arguments) }];
+/** What lies beside `KERNEL_FILES` in a slot. It makes the slot count. */
+export function slotEntries(slot: SlotName, record: SlotRecord): DiskEntry[] {
+  return [{ path: `${slotDirectory(slot)}/${SLOT_FILE}`, text: formatSlotRecord(record) }];
 }
 
-/** The boot menu, and the kernel arguments of this machine if there are any. */
-export function menuEntries(machine: readonly string[]): DiskEntry[] {
-  return [
-    { path: MENU, text: stateMenu() },
-    ...(machine.length === 0 ? [] : [{ path: MACHINE_ARGUMENTS, text: `set machine="${machine.join(" ")}"\n` }]),
-  ];
+/** Everything on a new state partition besides `SYSTEM_FILES` in the system's directory. */
+export function stateEntries(slot: SlotRecord, config: string | undefined): DiskEntry[] {
+  return [...configEntries(config), { path: CURRENT, target: slot.system.slice(SYSTEM.length + 1) }];
+}
+
+/** The record of a slot with this image. `digest` is the sha256 of its `image.json`, in hexadecimal digits. */
+export function slotRecord({ version, kernel }: Pick<ImageJson, "version" | "kernel">, digest: string): SlotRecord {
+  const system = systemDirectory(version, digest);
+  return { version, digest: `sha256:${digest}`, system, arguments: kernel.arguments };
 }
 
 /** The lowest layer of the config, for root only; nothing for `undefined`. */
@@ -187,7 +209,3 @@ export const ESP_LOADERS = [
 
 /** Where Debian's signed GRUB looks for its menu. */
 export const ESP_MENU = "/EFI/debian/grub.cfg";
-
-export function espEntries(): DiskEntry[] {
-  return [{ path: ESP_MENU, text: stateMenuFinder() }];
-}

@@ -1,4 +1,5 @@
 import { SCREEN_AND_SERIAL } from "./architecture.ts";
+import { ENV, type SlotName } from "./boot-env.ts";
 
 export interface BootMenu {
   /** The directory of the image on the medium, such as `/k3os/system/0.30.0`. */
@@ -51,78 +52,145 @@ ${entry("k3OS, telling what it does", "k3os.debug")}
 ${entry("Rescue shell", "k3os.mode=shell")}`;
 }
 
+/** Where the boot menu of a disk, what it reads and what it starts lie: on the ESP. All names are 8.3. */
+export const BOOT = "/K3OS";
+export const BOOT_MENU = `${BOOT}/GRUB.CFG`;
+/** Kernel arguments of this machine, whatever slot it boots. */
+export const MACHINE_ARGUMENTS = `${BOOT}/MACHINE.CFG`;
+export const BOOT_ENV = `${BOOT}/ENV`;
+
+export const slotDirectory = (slot: SlotName) => `${BOOT}/${slot.toUpperCase()}`;
+/** Files of a slot. The last one makes the others count. */
+export const SLOT_KERNEL = "VMLINUZ";
+export const SLOT_INITRD = "INITRD";
+export const SLOT_FILE = "SLOT.CFG";
+
+/** What makes a kernel that panics, or hangs in its own code, restart the machine: only in a trial. */
+const TRIAL_ARGUMENTS = "k3os.trial panic=10 oops=panic softlockup_panic=1";
+
 /**
- * The menu of an installed disk, read from its state partition, which is `$root`. Nothing in it depends on the image or
- * the disk: slots are links, their kernel arguments lie beside them, and the state partition's UUID is looked up when
- * it boots. Only whole slots are offered; one whose kernel cannot be started all the same falls back to the previous
- * one. `gpt` lets the kernel take the second copy of the partition table when a power cut has spoilt the first.
+ * The menu of an installed disk. It lies on the ESP, which is `$root`, because GRUB does not read the journal of the
+ * state partition. Nothing in it depends on the image or the disk: the environment block says which slot is good and
+ * which one is on trial, a slot's own file says what it is, and the state partition's UUID is looked up when it boots.
+ *
+ * A trial costs a try before its kernel starts, and only if that can be written down. A kernel that cannot be loaded
+ * falls back to the next entry. `slotToBoot` says the same in TypeScript. `gpt` lets the kernel take the second copy of
+ * the partition table when a power cut has spoilt the first.
  */
-export function stateMenu(): string {
-  return `${terminals}${starters}probe --set=state --fs-uuid $root
-set system=/k3os/system
+export function diskMenu(): string {
+  const { good, trial, left, stage } = ENV;
+  return `${terminals}${starters}set esp=$root
+regexp --set=1:disk "^([^,]+)," "$root"
+probe --set=uuid --fs-uuid ($disk,gpt3)
+if [ -n "$uuid" ]; then set state=UUID=$uuid; else set state=LABEL=K3OS_STATE; fi
 set machine=
-if [ -f /boot/grub/arguments.cfg ]; then source /boot/grub/arguments.cfg; fi
-
+if [ -f ($esp)${MACHINE_ARGUMENTS} ]; then source ($esp)${MACHINE_ARGUMENTS}; fi
 function whole {
-  [ -f $system/$1/vmlinuz -a -f $system/$1/initrd -a -f $system/$1/root.squashfs ]
+  [ -f ($esp)${BOOT}/$1/${SLOT_FILE} -a -f ($esp)${BOOT}/$1/${SLOT_KERNEL} -a -f ($esp)${BOOT}/$1/${SLOT_INITRD} ]
 }
-
-function slot {
+function look {
+  set version=
+  set system=
   set arguments=
-  if [ -f $system/$1/boot.cfg ]; then source $system/$1/boot.cfg; fi
-  $linux $system/$1/vmlinuz k3os.root=UUID=\${state}:$system/$1/root.squashfs gpt ${consoles} $arguments $machine $2
-  $initrd $system/$1/initrd
+  source ($esp)${BOOT}/$1/${SLOT_FILE}
 }
-
-set usable=current
-if whole previous; then
-  # The second entry: unlike a default, a fallback has no name.
-  if whole current; then set fallback=1; else set usable=previous; fi
+function slot {
+  look $1
+  $linux ($esp)${BOOT}/$1/${SLOT_KERNEL} k3os.root=$state:$system/root.squashfs k3os.slot=$1 gpt ${consoles} $arguments $machine $2
+  $initrd ($esp)${BOOT}/$1/${SLOT_INITRD}
+}
+set ${good}=
+set ${trial}=
+set ${left}=
+set ${stage}=
+if [ -f ($esp)${BOOT_ENV} ]; then load_env -f ($esp)${BOOT_ENV} ${good} ${trial} ${left} ${stage}; fi
+set good=
+set other=
+if [ "$${good}" = b ]; then
+  if whole b; then set good=b; set other=a; else set good=a; set other=b; fi
+else
+  if whole a; then set good=a; set other=b; else set good=b; set other=a; fi
 fi
-set default=$usable
-export state system machine usable
-
-if [ $usable = current ]; then
-  menuentry "k3OS" --id current {
-    slot current quiet
+if whole $other; then true; else set other=; fi
+set trial=
+if [ -n "$other" -a "$${trial}" = "$other" ]; then
+  if [ "$${left}" = 2 -o "$${left}" = 1 ]; then set trial=$other; fi
+fi
+export esp state machine good other trial ${left} ${stage}
+set default=0
+if [ -n "$other" ]; then set fallback=1; fi
+if [ -n "$trial" ]; then
+  look $trial
+  menuentry "k3OS $version, on trial" --id trial {
+    if [ "$${left}" = 2 ]; then set ${left}=1; else set ${left}=0; fi
+    set ${stage}=
+    if save_env -f ($esp)${BOOT_ENV} ${left} ${stage}; then
+      slot $trial "quiet ${TRIAL_ARGUMENTS}"
+    else
+      slot $good quiet
+    fi
   }
 fi
-if whole previous; then
-  menuentry "k3OS, the version before" --id previous {
-    slot previous quiet
+look $good
+menuentry "k3OS $version" --id good {
+  slot $good quiet
+}
+if [ -n "$other" -a -z "$trial" ]; then
+  look $other
+  menuentry "k3OS $version, the version before" --id other {
+    slot $other quiet
   }
 fi
 menuentry "Rescue shell" --id rescue {
-  slot $usable rescue
+  slot $good rescue
 }
 submenu "Factory reset: erase what this node keeps ..." --id reset {
   menuentry "No, start k3OS as it is" --id keep {
-    slot $usable quiet
+    slot $good quiet
   }
   menuentry "Yes, erase it and start anew" --id erase {
-    slot $usable k3os.mode=factory-reset
+    slot $good k3os.mode=factory-reset
   }
 }
 `;
 }
 
-/**
- * For the ESP: hands over to the menu on the same disk. Only if that is not there (the ESP is on a disk of its own), on
- * whichever disk has a state partition.
- */
-export function stateMenuFinder(): string {
-  return `regexp --set=1:disk "^([^,]+)," "$root"
-if [ -f "($disk,gpt3)/boot/grub/grub.cfg" ]; then
-  set root="$disk,gpt3"
-else
-  search --no-floppy --label K3OS_STATE --set=root
-fi
-set prefix=($root)/boot/grub
-configfile /boot/grub/grub.cfg
+/** For Debian's GRUB, which looks for its menu elsewhere on the ESP. */
+export function menuFinder(): string {
+  return `set prefix=($root)${BOOT}
+configfile ($root)${BOOT_MENU}
 `;
 }
 
-/** `boot.cfg` of a slot: the kernel arguments of its image. */
-export function slotArguments(kernelArguments: readonly string[]): string {
-  return `set arguments="${kernelArguments.join(" ")}"\n`;
+/** What a slot holds. */
+export interface SlotRecord {
+  readonly version: string;
+  /** Of its image, see `imageDigest`. */
+  readonly digest: string;
+  /** Directory of its root on the state partition. */
+  readonly system: string;
+  /** Kernel arguments of its image. */
+  readonly arguments: readonly string[];
+}
+
+/** `SLOT_FILE` of a slot, in GRUB's language. */
+export function formatSlotRecord({ version, digest, system, arguments: words }: SlotRecord): string {
+  const lines = { version, digest, system, arguments: words.join(" ") };
+  return Object.entries(lines)
+    .map(([name, value]) => `set ${name}="${value}"\n`)
+    .join("");
+}
+
+/** Reads what `formatSlotRecord` wrote; `undefined` if it is something else. */
+export function parseSlotRecord(text: string): SlotRecord | undefined {
+  const lines = [...text.matchAll(/^set (\w+)="([^"\n]*)"$/gm)].map(([, name, value]) => [name, value] as const);
+  const values: Partial<Record<string, string>> = Object.fromEntries(lines);
+  const { version, digest, system, arguments: words = "" } = values;
+  if (version === undefined || digest === undefined || system === undefined) return undefined;
+  return { version, digest, system, arguments: words.split(" ").filter((word) => word !== "") };
+}
+
+/** Text of `MACHINE_ARGUMENTS`. */
+export function machineArguments(words: readonly string[]): string {
+  return `set machine="${words.join(" ")}"\n`;
 }

@@ -27,3 +27,36 @@ export function cp(host: Host, args: readonly string[]): Partial<ExecResult> {
   }
   return {};
 }
+
+/** What a host in memory has for the sha256 of a text: short texts stay readable. */
+function sumOf(text: string): string {
+  if (text.length < 40) return `sum:${text}`;
+  const hash = [...text].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) >>> 0, 7);
+  return hash.toString(16).padStart(8, "0").repeat(8);
+}
+
+/** Programs that change files as they would on a disk, for a host in memory. `host` is the host that has them. */
+export function diskPrograms(host: () => Host) {
+  const sum = (path: string) => sumOf(host().readText(path));
+  return {
+    sync: () => ({}),
+    df: () => ({ stdout: "Filesystem blocks used free capacity at\n/dev/x 9 1 9000000 1% /\n" }),
+    cp: ([, ...args]: readonly string[]) => cp(host(), args),
+    sha256sum: ([, ...paths]: readonly string[]) => ({
+      stdout: paths.map((path) => `${sum(path)}  ${path}\n`).join(""),
+    }),
+    sh: (argv: readonly string[]) => ({ stdout: `${sum(argv.at(-1) ?? "")}  -\n` }),
+    /** In place, as `conv=notrunc` does. */
+    dd(argv: readonly string[], { input = "" }: ExecOptions) {
+      const path = argv.find((word) => word.startsWith("of="))?.slice("of=".length) ?? "";
+      if (host().stat(path)?.type !== "file") return {};
+      const old = host().read(path);
+      const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
+      const whole = new Uint8Array(Math.max(old.length, bytes.length));
+      whole.set(old);
+      whole.set(bytes);
+      host().write(path, whole);
+      return {};
+    },
+  };
+}

@@ -11,7 +11,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { biosLoader } from "../../formats/grub-bios.ts";
 import {
   BIOS_BOOT,
@@ -19,20 +19,23 @@ import {
   ESP,
   ESP_LOADERS,
   espEntries,
-  IMAGE_FILES,
+  KERNEL_FILES,
   MAKE_ESP,
   MAKE_STATE,
   PREBUILT,
   partitionScript,
   STATE,
-  slotDirectory,
+  SYSTEM_FILES,
+  slotRecord,
   stateEntries,
 } from "../../image/disk.ts";
+import { type SlotRecord, slotDirectory } from "../../image/grub.ts";
 import type { RunOptions } from "../../process/run.ts";
+import { sha256File } from "../digest.ts";
 import { megabytes } from "../extract.ts";
 import type { BuiltImage } from "../image.ts";
 import type { Work } from "../steps.ts";
-import { placeText } from "../tree.ts";
+import { placeFile, placeText } from "../tree.ts";
 import type { MadeImage, Workshop } from "../workshop.ts";
 
 export interface DiskOptions {
@@ -119,41 +122,49 @@ function placeBiosLoader(file: string, loader: string): void {
 async function makeEsp(
   run: RunTool,
   work: Work,
-  { loader }: BuiltImage,
+  image: BuiltImage,
   file: string,
-  { sectorSize = 512 }: DiskOptions,
+  { sectorSize = 512, arguments: machine }: DiskOptions,
 ): Promise<void> {
   const start = ESP.startMiB * MiB;
   const place = ["-S", `${sectorSize}`, "--offset", `${start / sectorSize}`, "--invariant"];
   await run([...MAKE_ESP, ...place, file, `${(ESP.sizeMiB ?? 0) * 1024}`]);
   const tree = join(work.scratch, "esp");
-  placeEntries(tree, espEntries());
-  for (const { path, from } of ESP_LOADERS) {
-    mkdirSync(dirname(join(tree, path)), { recursive: true });
-    linkSync(join(loader, from), join(tree, path));
+  placeEntries(tree, espEntries(await recordOf(image), machine));
+  for (const { path, from } of ESP_LOADERS) placeFile(join(image.loader, from), join(tree, path));
+  for (const [name, from] of Object.entries(KERNEL_FILES))
+    placeFile(join(image.dir, from), join(tree, slotDirectory("a"), name));
+  const onEsp = ["-i", `${file}@@${start}`];
+  // Path by path, because mcopy -s would take them in the order of this host's file system.
+  for (const path of readdirSync(tree, { recursive: true, encoding: "utf8" }).sort()) {
+    const isDirectory = statSync(join(tree, path)).isDirectory();
+    await run(isDirectory ? ["mmd", ...onEsp, `::/${path}`] : ["mcopy", ...onEsp, join(tree, path), `::/${path}`]);
   }
-  await run(["mcopy", "-s", "-i", `${file}@@${start}`, join(tree, "EFI"), "::"]);
+}
+
+async function recordOf({ dir, imageJson }: BuiltImage): Promise<SlotRecord> {
+  return slotRecord(imageJson, await sha256File(join(dir, "image.json")));
 }
 
 async function makeState(
   run: RunTool,
   work: Work,
-  { dir, imageJson }: BuiltImage,
+  image: BuiltImage,
   file: string,
-  { config, arguments: machine = [] }: DiskOptions,
+  { config }: DiskOptions,
 ): Promise<void> {
   const tree = join(work.scratch, "state");
-  const slot = join(tree, slotDirectory(imageJson.version));
-  mkdirSync(slot, { recursive: true });
-  for (const name of IMAGE_FILES) linkSync(join(dir, name), join(slot, name));
-  placeEntries(tree, stateEntries({ image: imageJson, config, arguments: machine }));
+  const record = await recordOf(image);
+  mkdirSync(join(tree, record.system), { recursive: true });
+  for (const name of SYSTEM_FILES) linkSync(join(image.dir, name), join(tree, record.system, name));
+  placeEntries(tree, stateEntries(record, config));
 
   const start = STATE.startMiB * MiB;
   // The last MiB is for the second copy of the partition table.
   const kibibytes = (sizeMiB - STATE.startMiB - 1) * 1024;
   const extended = [`offset=${start}`, `hash_seed=${PREBUILT.state}`, "root_owner=0:0", "assume_storage_prezeroed=1"];
   await run([...MAKE_STATE, "-U", PREBUILT.state, "-E", extended.join(","), "-d", tree, file, `${kibibytes}k`]);
-  await ownByRoot(run, tree, `${file}?offset=${start}`, imageJson.time);
+  await ownByRoot(run, tree, `${file}?offset=${start}`, image.imageJson.time);
 }
 
 /** Gives all files of the file system that was made of `tree` to root, with the time of the image. */

@@ -1,30 +1,31 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { IMAGE_FILES } from "../../image/disk.ts";
 import { inStep, type Progress } from "../../progress.ts";
 import { formatBytes } from "../format-bytes.ts";
 import { watch } from "../watch.ts";
-import type { SourceImage } from "./image.ts";
 
 /**
- * Copies the files of an image into `directory`, which is made if it is missing. Nothing is synced: unmounting or
- * sync(1) does that.
+ * Copies files of an image, each from one path to another. `size` is their size together, in bytes, for the progress.
+ * Nothing is synced: unmounting or sync(1) does that.
  */
-export async function copyImage(host: Host, image: SourceImage, directory: string, progress: Progress): Promise<void> {
-  host.mkdir(directory);
+export async function copyFiles(
+  host: Host,
+  files: readonly (readonly [from: string, to: string])[],
+  size: number,
+  progress: Progress,
+): Promise<void> {
   let copied = 0;
   await inStep(
     progress,
     "Copy the image",
     async (step) => {
-      for (const name of IMAGE_FILES) {
-        const target = `${directory}/${name}`;
-        await watch(host, run(host, ["cp", `${image.directory}/${name}`, target]), target, (bytes) => {
+      for (const [from, to] of files) {
+        await watch(host, run(host, ["cp", from, to]), to, (bytes) => {
           const all = copied + bytes;
-          const percent = Math.min(100, Math.floor((all / image.size) * 100));
-          step.update(`${formatBytes(all)} of ${formatBytes(image.size)}, ${percent} %`);
+          const percent = Math.min(100, Math.floor((all / size) * 100));
+          step.update(`${formatBytes(all)} of ${formatBytes(size)}, ${percent} %`);
         });
-        copied += host.stat(target)?.size ?? 0;
+        copied += host.stat(to)?.size ?? 0;
       }
     },
     () => formatBytes(copied),

@@ -5,6 +5,8 @@ export interface SourceImage {
   /** Holds `IMAGE_FILES`. */
   readonly directory: string;
   readonly json: ImageJson;
+  /** sha256 of the bytes of `image.json`, in hexadecimal digits: the identity of the image. */
+  readonly digest: string;
   /** Bytes of the files that `image.json` lists. */
   readonly size: number;
 }

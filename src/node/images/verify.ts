@@ -18,29 +18,49 @@ export function verifyImage(host: Host, directory: string, hint: string, progres
     progress,
     `Check the image ${json.version}`,
     async () => {
-      await checkSums(host, directory, json, hint);
-      return { directory, json, size };
+      const paths = Object.keys(json.files ?? {}).map((name) => [name, `${directory}/${name}`]);
+      await checkSums(host, Object.fromEntries(paths), json, { hint });
+      const digest = await sumFromCache(host, `${directory}/image.json`);
+      return { directory, json, digest, size };
     },
     () => formatBytes(size),
   );
 }
 
 /**
- * Compares the files in `directory` with what `json` says. Throws `integrity` naming the first that differs, with
- * `hint` as the way out.
+ * Compares files with what `json` says of them. `paths` has their paths by their names in the image. Throws `integrity`
+ * naming the first that differs, with `hint` as the way out. `fromDisk` reads the disk and not the page cache.
  */
-export async function checkSums(host: Host, directory: string, json: ImageJson, hint: string): Promise<void> {
-  const files = Object.entries(json.files ?? {});
-  for (const [name, { size }] of files) {
-    const found = host.stat(`${directory}/${name}`)?.size;
-    if (found !== size) throw damaged(`${directory}/${name}`, `${size} bytes`, `${found ?? 0}`, hint);
+export async function checkSums(
+  host: Host,
+  paths: Readonly<Record<string, string>>,
+  json: ImageJson,
+  { hint, fromDisk = false }: { readonly hint: string; readonly fromDisk?: boolean },
+): Promise<void> {
+  const files = Object.entries(paths).map(([name, path]) => ({ path, size: -1, sha256: "", ...json.files?.[name] }));
+  for (const { path, size } of files) {
+    const found = host.stat(path)?.size;
+    if (found !== size) throw damaged(path, `${size} bytes`, `${found ?? 0}`, hint);
   }
-  const names = files.map(([name]) => `${directory}/${name}`);
-  const sums = (await run(host, ["sha256sum", ...names])).split("\n").map((line) => line.split(/\s+/)[0]);
-  for (const [index, [name, { sha256 }]] of files.entries()) {
-    if (sums[index] !== sha256) throw damaged(`${directory}/${name}`, `sha256 ${sha256}`, `${sums[index]}`, hint);
+  const sumOf = fromDisk ? sumFromDisk : sumFromCache;
+  for (const { path, sha256 } of files) {
+    const sum = await sumOf(host, path);
+    if (sum !== sha256) throw damaged(path, `sha256 ${sha256}`, sum, hint);
   }
 }
+
+/** The sha256 of a file, in hexadecimal digits. */
+export async function sumFromCache(host: Host, path: string): Promise<string> {
+  return firstWord(await run(host, ["sha256sum", path]));
+}
+
+/** O_DIRECT (open(2)): what the disk returns, although the page cache has what was written. */
+async function sumFromDisk(host: Host, path: string): Promise<string> {
+  const read = 'set -o pipefail; dd if="$0" bs=1048576 iflag=direct | sha256sum';
+  return firstWord(await run(host, ["sh", "-c", read, path]));
+}
+
+const firstWord = (text: string) => text.split(/\s+/)[0] ?? "";
 
 function damaged(path: string, expected: string, got: string, hint: string): K3osError {
   return new K3osError("integrity", `${path} is damaged: expected ${expected}, got ${got}`, { hint });

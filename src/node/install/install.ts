@@ -5,6 +5,7 @@ import { run } from "../../host/run.ts";
 import { type Progress, silent } from "../../progress.ts";
 import { isUrl } from "../fetch-file.ts";
 import type { SourceImage } from "../images/image.ts";
+import { withLock } from "../lock.ts";
 import { canJoinWifi } from "../network/wifi.ts";
 import { Asker } from "../terminal/ask.ts";
 import { terminalProgress } from "../terminal/progress.ts";
@@ -15,7 +16,6 @@ import { configureSystem } from "./configure.ts";
 import { readContents } from "./contents.ts";
 import { imageToInstall, whyNoImage } from "./image.ts";
 import { interview } from "./interview.ts";
-import { withLock } from "./lock.ts";
 import { composeConfig, fetchConfig, type NodeConfig } from "./node-config.ts";
 import { hashPassword } from "./password.ts";
 import { type InstallPlan, makePlan, question, summary } from "./plan.ts";
@@ -159,7 +159,7 @@ async function configWithoutQuestions(
 
 async function carryOut(host: Host, plan: InstallPlan, progress: Progress, interrupted: () => boolean): Promise<void> {
   try {
-    await withLock(host, () => writePlan(host, plan, progress));
+    await withLock(host, "installer", () => writePlan(host, plan, progress));
   } catch (error) {
     if (!interrupted()) throw error;
     const hint = error instanceof K3osError ? error.hint : undefined;

@@ -3,11 +3,10 @@ import { biosLoader } from "../../formats/grub-bios.ts";
 import { parentOf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { BIOS_BOOT, ESP, ESP_LOADERS, espEntries, LOADER, LOADER_FILES, partitionDevice } from "../../image/disk.ts";
+import { BIOS_BOOT, ESP_LOADERS, LOADER, LOADER_FILES } from "../../image/disk.ts";
 import type { SourceImage } from "../images/image.ts";
-import { writeEntries } from "../slots/entries.ts";
+import { mounted } from "../mounted.ts";
 import type { Disk } from "./disks.ts";
-import { mounted } from "./mounted.ts";
 import { WORK } from "./work.ts";
 
 const MiB = 1 << 20;
@@ -41,24 +40,23 @@ export function withLoader(host: Host, image: SourceImage, work: (loader: string
   });
 }
 
-/** Makes the disk bootable by UEFI and by BIOS. Writes the first sector last. */
-export async function writeLoader(host: Host, disk: Disk, loader: string): Promise<void> {
-  await writeEsp(host, disk, loader);
+/**
+ * Makes the disk, whose ESP is mounted at `esp`, bootable by UEFI and by BIOS. Writes the first sector last.
+ */
+export async function writeLoader(host: Host, esp: string, disk: Disk, loader: string): Promise<void> {
+  await writeEfiLoaders(host, esp, loader);
+  await run(host, ["sync", "-f", esp]);
   if (logicalSector(host, disk) === SECTOR) await writeBiosLoader(host, disk, loader);
 }
 
-async function writeEsp(host: Host, { path }: Disk, loader: string): Promise<void> {
-  const esp = { type: "vfat", source: partitionDevice(path, ESP.number), target: `${WORK}/esp`, options: "umask=077" };
-  await mounted(host, esp, async () => {
-    writeEntries(host, esp.target, espEntries());
-    for (const { path: file, from } of ESP_LOADERS) {
-      const target = `${esp.target}${file}`;
-      host.mkdir(parentOf(target));
-      await run(host, ["cp", `${loader}/${from}`, `${target}.new`]);
-      await run(host, ["sync", `${target}.new`]);
-      host.rename(`${target}.new`, target);
-    }
-  });
+async function writeEfiLoaders(host: Host, esp: string, loader: string): Promise<void> {
+  for (const { path, from } of ESP_LOADERS) {
+    const target = `${esp}${path}`;
+    host.mkdir(parentOf(target));
+    await run(host, ["cp", `${loader}/${from}`, `${target}.new`]);
+    await run(host, ["sync", `${target}.new`]);
+    host.rename(`${target}.new`, target);
+  }
 }
 
 async function writeBiosLoader(host: Host, { path }: Disk, loader: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { type MemoryHost, type MemoryHostOptions, memoryHost } from "../../host/memory.ts";
 import { PARTITIONS } from "../../image/disk.ts";
-import { cp } from "../testing.ts";
+import { diskPrograms } from "../testing.ts";
 
 interface TestDisk {
   /** GB. */
@@ -47,6 +47,9 @@ const json = (version: string) => ({
     Object.entries(files).map(([name, text]) => [name, { sha256: `sum:${text}`, size: text.length }]),
   ),
 });
+/** The text of `image.json` of that image. */
+export const imageJson = (version: string) => JSON.stringify(json(version));
+
 const loader = {
   "boot.img": new Uint8Array(512),
   "core.img": new Uint8Array(1024).fill(7),
@@ -78,16 +81,14 @@ export function installerMachine({
     {
       files: {
         ...Object.fromEntries(Object.entries(files).map(([name, text]) => [`${IMAGE_ON_MEDIUM}/${name}`, text])),
-        [`${IMAGE_ON_MEDIUM}/image.json`]: JSON.stringify(json(version)),
+        [`${IMAGE_ON_MEDIUM}/image.json`]: imageJson(version),
         ...Object.fromEntries(Object.entries(loader).map(([name, data]) => [`/loader/${name}`, data])),
         "/dev/vda": "",
         "/proc/100/stat": `100 (qjs) S ${"0 ".repeat(30)}\n`,
         ...existing,
       },
       programs: {
-        sha256sum: ([, ...paths]) => ({
-          stdout: paths.map((path) => `sum:${host.readText(path)}  ${path}\n`).join(""),
-        }),
+        ...diskPrograms(() => host),
         sfdisk: () => {
           for (const { number, startMiB } of PARTITIONS) {
             host.write(`/dev/vda${number}`, "");
@@ -97,7 +98,6 @@ export function installerMachine({
           }
           return {};
         },
-        cp: ([, ...args]) => cp(host, args),
         mount: (argv) => {
           const [source = "", target = ""] = argv.slice(-2);
           const content = { "/dev/vda2": "/disk/esp", "/dev/vda3": "/disk/state" }[source] ?? "/loader";
@@ -123,12 +123,16 @@ export function installerMachine({
                 ? "DEVNAME=/dev/vda2\nLABEL=K3OS_GRUB\nTYPE=vfat\n\nDEVNAME=/dev/vda3\nLABEL=K3OS_STATE\nTYPE=ext4\n"
                 : "",
         }),
-        df: () => ({ stdout: "Filesystem blocks used free capacity at\n/dev/vda3 9 1 9000000 1% /\n" }),
         ...Object.fromEntries(
-          ["openrc-shutdown", "wipefs", "dd", "mkdosfs", "mkfs.ext4", "sync", "modprobe", "e2fsck"].map((name) => [
-            name,
-            () => ({ status: name === failing ? 1 : 0 }),
-          ]),
+          [
+            "openrc-shutdown",
+            "wipefs",
+            "mkdosfs",
+            "mkfs.ext4",
+            "modprobe",
+            "e2fsck",
+            ...(failing === "dd" ? ["dd"] : []),
+          ].map((name) => [name, () => ({ status: name === failing ? 1 : 0 })]),
         ),
       },
     },

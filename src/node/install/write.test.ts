@@ -1,14 +1,18 @@
 import { describe, expect, it } from "vitest";
 import type { MemoryHost } from "../../host/memory.ts";
 import { silent } from "../../progress.ts";
+import { readSlots } from "../slots/slots.ts";
 import { findCandidates } from "./candidates.ts";
 import { readContents } from "./contents.ts";
 import { imageToInstall } from "./image.ts";
 import { checkConfig } from "./node-config.ts";
 import { type InstallPlan, makePlan } from "./plan.ts";
 import { selectDisk } from "./select.ts";
-import { IMAGE_ON_MEDIUM, installerMachine as machine } from "./testing.ts";
+import { IMAGE_ON_MEDIUM, imageJson, installerMachine as machine } from "./testing.ts";
 import { writePlan } from "./write.ts";
+
+/** The disk of the machine as it is when nothing is mounted. */
+const DISK = { esp: "/disk/esp", state: "/disk/state" };
 
 async function planFor(host: MemoryHost, settings = {}): Promise<InstallPlan> {
   const disk = selectDisk("only", await findCandidates(host), {});
@@ -18,16 +22,19 @@ async function planFor(host: MemoryHost, settings = {}): Promise<InstallPlan> {
 }
 
 describe("writePlan", () => {
-  it("leaves a disk with the whole image, its config for root only, and the link that makes it count", async () => {
+  it("leaves a disk with the whole image in slot a, and its config for root only", async () => {
     const host = machine();
     await writePlan(host, await planFor(host, { tty: "ttyS1", debug: true }), silent);
     const system = "/disk/state/k3os/system";
-    expect(host.list(`${system}/1.0`)).toEqual(["boot.cfg", "image.json", "initrd", "root.squashfs", "vmlinuz"]);
+    const { good, records } = readSlots(host, DISK);
+    expect({ good, records }).toMatchObject({ good: "a", records: { a: { version: "1.0" } } });
+    expect(host.list(`/disk/state${records.a?.system}`)).toEqual(["image.json", "root.squashfs"]);
+    expect(host.list("/disk/esp/K3OS/A")).toEqual(["INITRD", "SLOT.CFG", "VMLINUZ"]);
     expect(host.readText(`${system}/config.yaml`)).toContain("token: t");
     expect(host.stat(`${system}/config.yaml`)?.mode).toBe(0o600);
-    expect(host.readLink(`${system}/current`)).toBe("1.0");
+    expect(`/k3os/system/${host.readLink(`${system}/current`)}`).toBe(records.a?.system);
     expect(host.readText("/disk/state/k3os/filled")).toBe("4096\n");
-    expect(host.readText("/disk/state/boot/grub/arguments.cfg")).toBe(
+    expect(host.readText("/disk/esp/K3OS/MACHINE.CFG")).toBe(
       'set machine="console=ttyS1 k3os.debug ignore_loglevel"\n',
     );
     expect(host.readText("/disk/esp/EFI/BOOT/BOOTX64.EFI")).toBe("shim");
@@ -49,9 +56,10 @@ describe("writePlan", () => {
       "sfdisk /dev/vda",
       "mkdosfs /dev/vda2",
       "mkfs.ext4 /dev/vda3",
-      ...["vmlinuz", "initrd", "root.squashfs", "image.json"].map(
-        (name) => `cp /run/k3os/install/state/k3os/system/1.0/${name}`,
+      ...["root.squashfs", "image.json"].map((name) =>
+        expect.stringMatching(`^cp .*/state/k3os/system/1.0-.*/${name}$`),
       ),
+      ...["VMLINUZ", "INITRD"].map((name) => `cp /run/k3os/install/esp/K3OS/A/${name}`),
       "cp /run/k3os/install/esp/EFI/BOOT/BOOTX64.EFI.new",
       "cp /run/k3os/install/esp/EFI/BOOT/grubx64.efi.new",
       "dd seek=2048",
@@ -71,7 +79,7 @@ describe("writePlan", () => {
     });
     expect(host.stat("/disk/state/k3os/system/current")).toBeUndefined();
     expect(host.ran.at(-1)?.[0]).toBe("umount");
-    expect(host.stat("/disk/esp")).toBeUndefined();
+    expect(host.stat("/disk/esp/EFI")).toBeUndefined();
   });
 
   it("refuses an image without a loader before it changes anything", async () => {
@@ -99,34 +107,41 @@ describe("writePlan", () => {
 
 describe("writePlan with no_format", () => {
   const state = "/disk/state/k3os";
-  const installed = (version: string) => ({
-    [`${state}/system/${version}/vmlinuz`]: "old kernel",
+  /** A disk as 0.30 left it: the kernel on the state partition. */
+  const old = {
+    [`${state}/system/0.30.0/vmlinuz`]: "old kernel",
     [`${state}/system/config.yaml`]: "hostname: old\n",
     [`${state}/data/var/precious`]: "data",
-  });
-  const upgrade = async (from: string, to: string) => {
-    const partitions = { 1: 0.001, 2: 0.064, 3: 19 };
-    const host = machine({ on: { partitions }, version: to, existing: installed(from) });
-    host.symlink(from, `${state}/system/current`);
+    "/disk/state/boot/grub/arguments.cfg": 'set machine="console=ttyS1"\n',
+  };
+  const again = async (host: MemoryHost, version: string) => {
+    host.write(`${IMAGE_ON_MEDIUM}/image.json`, imageJson(version));
     const plan = await planFor(host, { no_format: true });
     await writePlan(host, { ...plan, config: undefined }, silent);
+  };
+  const oldDisk = () => {
+    const host = machine({ on: { partitions: { 1: 0.001, 2: 0.27, 3: 19 } }, existing: old });
+    host.symlink("0.30.0", `${state}/system/current`);
     return host;
   };
 
-  it("keeps data and config, and the system before as previous", async () => {
-    const host = await upgrade("0.9", "1.0");
-    expect(host.readLink(`${state}/system/current`)).toBe("1.0");
-    expect(host.readLink(`${state}/system/previous`)).toBe("0.9");
+  it("keeps data, config and the machine's arguments of a disk that 0.30 was installed on", async () => {
+    const host = oldDisk();
+    await again(host, "1.0");
+    expect(readSlots(host, DISK)).toMatchObject({ good: "a", records: { a: { version: "1.0" } } });
     expect(host.readText(`${state}/system/config.yaml`)).toBe("hostname: old\n");
     expect(host.readText(`${state}/data/var/precious`)).toBe("data");
+    expect(host.readText("/disk/esp/K3OS/MACHINE.CFG")).toBe('set machine="console=ttyS1"\n');
     expect(host.ran.map(([program]) => program)).not.toContain("sfdisk");
   });
 
-  it("replaces an image of the same version without leaving a trace beside it", async () => {
-    const host = await upgrade("1.0", "1.0");
-    expect(host.readLink(`${state}/system/current`)).toBe("1.0");
-    expect(host.readText(`${state}/system/1.0/vmlinuz`)).toBe("kernel");
-    expect(host.list(`${state}/system`)).toEqual(["1.0", "config.yaml", "current"]);
+  it("keeps the system before in its slot", async () => {
+    const host = oldDisk();
+    await again(host, "1.0");
+    await again(host, "1.1");
+    const { good, records } = readSlots(host, DISK);
+    expect({ good, records }).toMatchObject({ good: "b", records: { a: { version: "1.0" }, b: { version: "1.1" } } });
+    expect(`/k3os/system/${host.readLink(`${state}/system/current`)}`).toBe(records.b?.system);
   });
 
   it("refuses a disk without an installation", async () => {

@@ -1,22 +1,31 @@
 import { K3osError } from "../../errors.ts";
+import { readTextIf } from "../../host/files.ts";
 import { type Host, HostError } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { configEntries, ESP, FILLED, GRUB_LABEL, partitionDevice, STATE, STATE_LABEL } from "../../image/disk.ts";
+import {
+  configEntries,
+  ESP,
+  FILLED,
+  GRUB_LABEL,
+  menuEntries,
+  partitionDevice,
+  STATE,
+  STATE_LABEL,
+} from "../../image/disk.ts";
+import { MACHINE_ARGUMENTS } from "../../image/grub.ts";
 import { inStep, type Progress } from "../../progress.ts";
-import type { Mount } from "../initrd/mount.ts";
-import { copyToSlot, finishCopy } from "../slots/copy.ts";
+import { mounted } from "../mounted.ts";
+import { recordOf } from "../slots/copy.ts";
 import { writeEntries } from "../slots/entries.ts";
-import { writeMenu } from "../slots/menu.ts";
-import { switchTo } from "../slots/switch.ts";
+import { writeEnv } from "../slots/env.ts";
+import type { Places } from "../slots/slots.ts";
+import { linkCurrent, stageImage } from "../slots/stage.ts";
 import { findCandidates } from "./candidates.ts";
 import type { Disk } from "./disks.ts";
 import { withLoader, writeLoader } from "./loader.ts";
-import { mounted } from "./mounted.ts";
 import { erase, makeFileSystems, partition, sectorsOf } from "./partitions.ts";
 import type { InstallPlan } from "./plan.ts";
 import { WORK } from "./work.ts";
-
-const ROOT = `${WORK}/state`;
 
 /**
  * Carries out the plan. Power may fail at any moment: the old loader is erased first and the new one is written last,
@@ -28,13 +37,27 @@ export async function writePlan(host: Host, plan: InstallPlan, progress: Progres
   host.mkdir(WORK, { mode: 0o700 });
   await withLoader(host, plan.image, async (loader) => {
     try {
-      await writeSystem(host, plan, progress);
-      await inStep(progress, "Make the disk bootable", () => writeLoader(host, plan.disk, loader));
+      await (plan.keepData ? checkState : makeState)(host, plan, progress);
+      await withPlaces(host, plan.disk, async (places) => {
+        await writeSystem(host, places, plan, progress);
+        await inStep(progress, "Make the disk bootable", () => writeLoader(host, places.esp, plan.disk, loader));
+        // Last, because the loader of 0.30 boots what this link names.
+        await linkCurrent(host, places.state, recordOf(plan.image).system);
+      });
     } catch (error) {
       throw unfinished(plan, error);
     }
   });
   await run(host, ["sync"]);
+}
+
+/** Does `work` while both file systems of the disk are mounted. */
+function withPlaces<T>(host: Host, { path }: Disk, work: (places: Places) => Promise<T>): Promise<T> {
+  const places = { esp: `${WORK}/esp`, state: `${WORK}/state` };
+  const device = (number: number) => partitionDevice(path, number);
+  const state = { type: "ext4", source: device(STATE.number), target: places.state, options: "noatime" };
+  const esp = { type: "vfat", source: device(ESP.number), target: places.esp, options: "umask=077" };
+  return mounted(host, state, () => mounted(host, esp, () => work(places)));
 }
 
 /** Adds the state of the disk to an error, because the user needs to know it. */
@@ -49,26 +72,24 @@ function unfinished({ disk, keepData }: InstallPlan, error: unknown): unknown {
   return new K3osError(kind, error.message, { hint: ways.join("\n"), cause: error });
 }
 
-async function writeSystem(host: Host, plan: InstallPlan, progress: Progress): Promise<void> {
+/** Writes everything but the loader. */
+async function writeSystem(host: Host, places: Places, plan: InstallPlan, progress: Progress): Promise<void> {
   const { disk, image, keepData } = plan;
-  await (keepData ? checkState : makeState)(host, plan, progress);
+  const { esp, state } = places;
   const ifFull = keepData
     ? "Remove data from it, or install without --no-format, which erases everything."
     : "Choose a larger disk.";
-  const copy = () => copyToSlot(host, ROOT, image, { ifFull, progress });
-  const directory = await mounted(host, statePartition(disk), copy);
-  // Mounted again, so that the disk is read and not the page cache.
-  await mounted(host, statePartition(disk), async () => {
-    await finishCopy(host, ROOT, image, directory, progress);
-    if (!keepData) writeEntries(host, ROOT, [{ path: FILLED, text: `${sectorsOf(host, disk, STATE.number)}\n` }]);
-    writeMenu(host, ROOT, plan.arguments);
-    writeEntries(host, ROOT, configEntries(plan.config?.text));
-    await switchTo(host, ROOT, image.json.version, directory);
-  });
+  if (!keepData) writeEntries(host, state, [{ path: FILLED, text: `${sectorsOf(host, disk, STATE.number)}\n` }]);
+  writeEntries(host, state, configEntries(plan.config?.text));
+  const slot = await stageImage(host, places, image, { ifFull, progress });
+  writeEntries(host, esp, menuEntries(plan.arguments, oldArguments(host, places)));
+  await writeEnv(host, esp, { good: slot });
 }
 
-function statePartition({ path }: Disk): Mount {
-  return { type: "ext4", source: partitionDevice(path, STATE.number), target: ROOT, options: "noatime" };
+/** Kernel arguments of the machine where releases up to 0.30 kept them: on the state partition. */
+function oldArguments(host: Host, { esp, state }: Places): string | undefined {
+  if (host.stat(`${esp}${MACHINE_ARGUMENTS}`) !== undefined) return undefined;
+  return readTextIf(host, `${state}/boot/grub/arguments.cfg`);
 }
 
 /**

@@ -1,49 +1,88 @@
+import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import { slotDirectory, slotEntries } from "../../image/disk.ts";
+import { run } from "../../host/run.ts";
+import type { SlotName } from "../../image/boot-env.ts";
+import { KERNEL_FILES, SYSTEM, SYSTEM_FILES, slotEntries, slotRecord } from "../../image/disk.ts";
+import { SLOT_FILE, type SlotRecord, slotDirectory } from "../../image/grub.ts";
 import { inStep, type Progress } from "../../progress.ts";
-import { copyImage } from "../images/copy.ts";
+import { copyFiles } from "../images/copy.ts";
 import type { SourceImage } from "../images/image.ts";
 import { checkSums } from "../images/verify.ts";
 import { writeEntries } from "./entries.ts";
-import { makeRoom } from "./room.ts";
-import { besideVersion, slotVersion } from "./switch.ts";
 
 /** The hint if a copy is damaged. The files were whole when they were copied. */
 const BAD_HARDWARE = "The disk, its cable or the machine's memory may be unsound: look into `dmesg`.";
 
+export const recordOf = ({ json, digest }: SourceImage): SlotRecord => slotRecord(json, digest);
+
 /**
- * Copies an image onto the state partition mounted at `root`, and returns its directory below `root`. That is
- * `slotDirectory(version)`, or a directory beside it if a slot holds the same version, whose files must not change.
- * `finishCopy` has to follow, and `switchTo` makes it boot. `ifFull` is the way out if there is no room.
+ * Copies the root of an image onto the state partition mounted at `state`, unless a whole copy is there. It has its
+ * final name only when it is whole and on the disk.
  */
-export async function copyToSlot(
-  host: Host,
-  root: string,
-  image: SourceImage,
-  { ifFull, progress }: { readonly ifFull: string; readonly progress: Progress },
-): Promise<string> {
-  const { version } = image.json;
-  const inUse = [slotVersion(host, root, "current"), slotVersion(host, root, "previous")].includes(version);
-  const directory = slotDirectory(inUse ? besideVersion(version) : version);
-  // An interrupted run may have left this directory.
-  host.remove(`${root}${directory}`);
-  await makeRoom(host, root, image, ifFull);
-  await copyImage(host, image, `${root}${directory}`, progress);
-  return directory;
+export async function copySystem(host: Host, state: string, image: SourceImage, progress: Progress): Promise<void> {
+  const { system } = recordOf(image);
+  const target = `${state}${system}`;
+  if (await isWhole(host, target, image)) return;
+  const part = `${target}.part`;
+  // An interrupted run may have left it.
+  host.remove(part);
+  host.mkdir(part);
+  const files = SYSTEM_FILES.map((name) => [`${image.directory}/${name}`, `${part}/${name}`] as const);
+  await copyFiles(host, files, image.size, progress);
+  await run(host, ["sync", "-f", part]);
+  await checkCopies(host, image, { "root.squashfs": `${part}/root.squashfs` }, progress);
+  host.remove(target); // a damaged copy
+  host.rename(part, target);
+  await run(host, ["sync", "-f", `${state}${SYSTEM}`]);
+}
+
+async function isWhole(host: Host, directory: string, { json }: SourceImage): Promise<boolean> {
+  if (host.stat(directory) === undefined) return false;
+  try {
+    const root = { "root.squashfs": `${directory}/root.squashfs` };
+    await checkSums(host, root, json, { hint: "", fromDisk: true });
+    return host.stat(`${directory}/image.json`) !== undefined;
+  } catch (error) {
+    if (error instanceof K3osError) return false;
+    throw error;
+  }
 }
 
 /**
- * Checks what `copyToSlot` wrote and adds the image's kernel arguments. To check the disk and not the page cache, mount
- * the partition anew in between.
+ * Puts the kernel of an image into a slot of the ESP mounted at `esp`. Its record is removed first and written last, so
+ * at any moment the slot is whole or none.
  */
-export async function finishCopy(
+export async function fillSlot(
   host: Host,
-  root: string,
-  { json }: SourceImage,
-  directory: string,
+  esp: string,
+  slot: SlotName,
+  image: SourceImage,
   progress: Progress,
 ): Promise<void> {
-  const check = () => checkSums(host, `${root}${directory}`, json, BAD_HARDWARE);
-  await inStep(progress, "Check what was written", check);
-  writeEntries(host, root, slotEntries(json, directory));
+  const directory = `${esp}${slotDirectory(slot)}`;
+  await emptySlot(host, esp, slot);
+  host.mkdir(directory);
+  const copies = Object.entries(KERNEL_FILES).map(([name, from]) => [from, `${directory}/${name}`] as const);
+  for (const [from, to] of copies) await run(host, ["cp", `${image.directory}/${from}`, to]);
+  await run(host, ["sync", "-f", esp]);
+  await checkCopies(host, image, Object.fromEntries(copies), progress);
+  writeEntries(host, esp, slotEntries(slot, recordOf(image)));
+  await run(host, ["sync", "-f", esp]);
+}
+
+/** Takes a slot out of use. Its kernel stays and is overwritten by the next one. */
+export async function emptySlot(host: Host, esp: string, slot: SlotName): Promise<void> {
+  host.remove(`${esp}${slotDirectory(slot)}/${SLOT_FILE}`);
+  await run(host, ["sync", "-f", esp]);
+}
+
+function checkCopies(
+  host: Host,
+  { json }: SourceImage,
+  copies: Readonly<Record<string, string>>,
+  progress: Progress,
+): Promise<void> {
+  return inStep(progress, "Check what was written", () =>
+    checkSums(host, copies, json, { hint: BAD_HARDWARE, fromDisk: true }),
+  );
 }

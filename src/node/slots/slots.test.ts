@@ -1,177 +1,259 @@
 import { describe, expect, it } from "vitest";
-import type { Host } from "../../host/host.ts";
-import { type MemoryHost, memoryHost } from "../../host/memory.ts";
-import { IMAGE_FILES } from "../../image/disk.ts";
-import type { ImageJson } from "../../image/image-json.ts";
-import { silent } from "../../progress.ts";
-import type { SourceImage } from "../images/image.ts";
-import { cp } from "../testing.ts";
-import { copyToSlot, finishCopy } from "./copy.ts";
-import { switchTo } from "./switch.ts";
+import { BOOT_ENV, SLOT_FILE, SLOT_KERNEL } from "../../image/grub.ts";
+import { readJournal } from "./journal.ts";
+import { readSlots } from "./slots.ts";
+import { stageImage } from "./stage.ts";
+import {
+  contentOf,
+  diskInMemory,
+  FULL,
+  imageOf,
+  installedDisk,
+  NEARLY_FULL,
+  PLACES,
+  powerOn,
+  withEveryCut,
+} from "./testing.ts";
+import { armTrial, commitTrial, noteTrialStage, onTrial, returnFromTrial, settleTrial } from "./trial.ts";
 
-const SYSTEM = "/state/k3os/system";
-const FULL = { ifFull: "Make room.", progress: silent };
+const { esp, state } = PLACES;
+const systems = `${state}/k3os/system`;
 
-/** A state partition at /state with some free kilobytes, and an image at /image whose files say `version-build`. */
-function machine(version: string, build: string, { freeKb = 1 << 20 } = {}) {
-  const content = `${version}-${build}`;
-  const files = Object.fromEntries(IMAGE_FILES.map((name) => [`/image/${name}`, content]));
-  const removed: string[] = [];
-  const host: MemoryHost = memoryHost({
-    files: { ...files, "/state/k3os/data/precious": "" },
-    programs: {
-      df: () => ({
-        stdout: `Filesystem blocks used free capacity at\n/dev/x 9 1 ${freeKb + removed.length * 100_000} 1% /\n`,
-      }),
-      sync: () => ({}),
-      sha256sum: ([, ...paths]) => ({ stdout: paths.map((path) => `sum:${host.readText(path)}  ${path}\n`).join("") }),
-      cp: ([, ...args]) => cp(host, args),
-    },
-  });
-  const { remove } = host;
-  host.remove = (path) => {
-    if (host.stat(path)?.type === "directory") removed.push(path);
-    remove(path);
-  };
-  const sums = { sha256: `sum:${content}`, size: content.length };
-  const json = {
-    version,
-    kernel: { release: "6.12", arguments: ["quiet"] },
-    files: { vmlinuz: sums, initrd: sums, "root.squashfs": sums },
-  } as Partial<ImageJson> as ImageJson;
-  return { host, image: { directory: "/image", json, size: 3 * content.length } satisfies SourceImage };
-}
-
-async function put(host: Host, image: SourceImage): Promise<void> {
-  const directory = await copyToSlot(host, "/state", image, FULL);
-  await finishCopy(host, "/state", image, directory, silent);
-  await switchTo(host, "/state", image.json.version, directory);
-}
-
-function addImage(host: Host, version: string, text: string): void {
-  host.mkdir(`${SYSTEM}/${version}`);
-  for (const name of [...IMAGE_FILES, "boot.cfg"]) host.write(`${SYSTEM}/${version}/${name}`, text);
-}
-
-/** The distinct contents of the files in the slot: a single one if the slot is whole and from one build. */
-function textsIn(host: Host, slot: string): string[] {
-  const directory = `${SYSTEM}/${host.readLink(`${SYSTEM}/${slot}`)}`;
-  return [...new Set(IMAGE_FILES.map((name) => host.readText(`${directory}/${name}`)))];
-}
-
-describe("an image that is put into a slot", () => {
-  it("boots next, with its kernel arguments, and the one before it is kept as previous", async () => {
-    const { host, image } = machine("2.0", "a");
-    addImage(host, "1.0", "1.0-a");
-    host.symlink("1.0", `${SYSTEM}/current`);
-    await put(host, image);
-    expect(textsIn(host, "current")).toEqual(["2.0-a"]);
-    expect(textsIn(host, "previous")).toEqual(["1.0-a"]);
-    expect(host.readText(`${SYSTEM}/2.0/boot.cfg`)).toBe('set arguments="quiet"\n');
+describe("an image that is staged", () => {
+  it("goes into the slot that is not good, and nothing boots it yet", async () => {
+    const host = await installedDisk();
+    expect(await stageImage(host, PLACES, imageOf(host, "2.0"), FULL)).toBe("b");
+    expect(contentOf(host, "a")).toEqual(["1.0-a"]);
+    expect(contentOf(host, "b")).toEqual(["2.0-a"]);
+    expect(readSlots(host, PLACES).records.b).toMatchObject({ version: "2.0", arguments: ["nosmt"] });
+    expect(powerOn(host)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
   });
 
-  it("is the only one on an empty partition", async () => {
-    const { host, image } = machine("1.0", "a");
-    await put(host, image);
-    expect(host.list(SYSTEM)).toEqual(["1.0", "current"]);
+  it("is the first on an empty disk, in slot a", async () => {
+    const host = diskInMemory();
+    expect(await stageImage(host, PLACES, imageOf(host, "1.0"), FULL)).toBe("a");
   });
 
-  it("replaces another build of its version without a trace", async () => {
-    const { host, image } = machine("1.0", "b");
-    addImage(host, "1.0", "1.0-a");
-    host.symlink("1.0", `${SYSTEM}/current`);
-    await put(host, image);
-    expect(textsIn(host, "current")).toEqual(["1.0-b"]);
-    expect(host.list(SYSTEM)).toEqual(["1.0", "current"]);
+  it("may be another build of the version that runs", async () => {
+    const host = await installedDisk();
+    await stageImage(host, PLACES, imageOf(host, "1.0", "b"), FULL);
+    expect([contentOf(host, "a"), contentOf(host, "b")]).toEqual([["1.0-a"], ["1.0-b"]]);
   });
 
-  it("is refused if what was written reads back differently", async () => {
-    const { host, image } = machine("1.0", "a");
-    const directory = await copyToSlot(host, "/state", image, FULL);
-    host.write(`/state${directory}/initrd`, "1.0-x");
-    await expect(finishCopy(host, "/state", image, directory, silent)).rejects.toMatchObject({
+  it("is not written again if it is there", async () => {
+    const host = await installedDisk();
+    await stageImage(host, PLACES, imageOf(host, "2.0"), FULL);
+    const ran = host.ran.length;
+    expect(await stageImage(host, PLACES, imageOf(host, "2.0"), FULL)).toBe("b");
+    expect(host.ran.length).toBe(ran);
+  });
+
+  it("is refused if what was written reads back differently, and its slot does not count", async () => {
+    const host = await installedDisk();
+    const image = imageOf(host, "2.0");
+    host.write(`${image.directory}/initrd`, "2.0-x");
+    await expect(stageImage(host, PLACES, image, FULL)).rejects.toMatchObject({
       kind: "integrity",
       hint: expect.stringContaining("dmesg"),
     });
+    expect(contentOf(host, "b")).toEqual([]);
+  });
+
+  it("replaces a damaged copy of its root", async () => {
+    const host = await installedDisk();
+    const image = imageOf(host, "2.0");
+    await stageImage(host, PLACES, image, FULL);
+    const { system } = readSlots(host, PLACES).records.b ?? {};
+    host.write(`${state}${system}/root.squashfs`, "x.x-x");
+    host.remove(`${esp}/K3OS/B/${SLOT_FILE}`);
+    await stageImage(host, PLACES, image, FULL);
+    expect(contentOf(host, "b")).toEqual(["2.0-a"]);
+  });
+
+  it("leaves the old image or none in its slot at every moment, and the good one as it is; a second run completes it", async () => {
+    const fresh = async () => {
+      const host = await installedDisk();
+      await stageImage(host, PLACES, imageOf(host, "1.5"), FULL);
+      imageOf(host, "2.0");
+      return host;
+    };
+    const stage = (host: Parameters<typeof stageImage>[0]) =>
+      stageImage(host, PLACES, imageOf(diskInMemory(), "2.0"), FULL);
+    const cuts = await withEveryCut(fresh, stage, async (host) => {
+      expect(powerOn(host).content).toBe("1.0-a");
+      expect([[], ["1.5-a"], ["2.0-a"]]).toContainEqual(contentOf(host, "b"));
+      await stage(host);
+      expect(contentOf(host, "b")).toEqual(["2.0-a"]);
+      expect(host.list(systems).filter((name) => name.endsWith(".part"))).toEqual([]);
+    });
+    expect(cuts).toBeGreaterThan(15);
   });
 });
 
 describe("room for an image", () => {
-  it("is made of images that are in no slot, when there is too little", async () => {
-    const { host, image } = machine("3.0", "a", { freeKb: 1000 });
-    for (const version of ["0.9", "1.0", "2.0"]) addImage(host, version, version);
-    host.symlink("2.0", `${SYSTEM}/current`);
-    host.symlink("1.0", `${SYSTEM}/previous`);
-    await copyToSlot(host, "/state", image, FULL);
-    expect(host.list(SYSTEM)).toEqual(["1.0", "2.0", "3.0", "current", "previous"]);
+  it("is made of systems that are in no slot, when there is too little", async () => {
+    const host = await installedDisk();
+    host.write(NEARLY_FULL, "");
+    host.mkdir(`${systems}/0.9-12345678`);
+    await stageImage(host, PLACES, imageOf(host, "2.0"), FULL);
+    expect(host.list(systems)).not.toContain("0.9-12345678");
   });
 
-  it("is not made while there is enough", async () => {
-    const { host, image } = machine("3.0", "a");
-    addImage(host, "0.9", "0.9");
-    await copyToSlot(host, "/state", image, FULL);
-    expect(host.list(SYSTEM)).toContain("0.9");
-  });
-
-  it("is asked of the user when no image can go", async () => {
-    const { host, image } = machine("3.0", "a", { freeKb: 1000 });
-    await expect(copyToSlot(host, "/state", image, FULL)).rejects.toMatchObject({
+  it("is asked of the user when no system can go", async () => {
+    const host = diskInMemory();
+    host.write(NEARLY_FULL, "");
+    await expect(stageImage(host, PLACES, imageOf(host, "2.0"), FULL)).rejects.toMatchObject({
       message: "the state partition has 1 MB left, and the image needs 16.8 MB",
       hint: "Make room.",
     });
   });
 });
 
-/** Operations that change a disk; a power cut may come before any of them. */
-const CHANGES = ["write", "mkdir", "remove", "symlink", "rename", "exec"] as const;
-
-class PowerCut extends Error {}
-
-/** The same host, which loses power before the `nth` change. */
-function cutBefore(host: MemoryHost, nth: number): Host {
-  let left = nth;
-  const cut: Record<string, unknown> = { ...host };
-  for (const name of CHANGES) {
-    cut[name] = (...args: unknown[]) => {
-      if (left-- === 0) throw new PowerCut();
-      return (host[name] as (...args: unknown[]) => unknown)(...args);
-    };
-  }
-  return cut as unknown as Host;
+/** A node on which 2.0 is armed, and not yet booted. */
+async function armedDisk() {
+  const host = await installedDisk();
+  const image = imageOf(host, "2.0");
+  const slot = await stageImage(host, PLACES, image, FULL);
+  await armTrial(host, esp, { slot, version: "2.0", digest: `sha256:${image.digest}`, stoppedAt: host.now() });
+  return host;
 }
 
-describe.each([
-  ["a new version", "2.0", ["1.0-a", "2.0-b"]],
-  ["another build of the version that runs", "1.0", ["1.0-a", "1.0-b"]],
-])("a power cut while %s is put into a slot", (_, version, builds) => {
-  it("leaves the old image or the new one whole at every moment, and a second run completes it", async () => {
-    let cuts = 0;
-    for (let done = false; !done; ) {
-      const { host, image } = machine(version, "b");
-      addImage(host, "1.0", "1.0-a");
-      host.symlink("1.0", `${SYSTEM}/current`);
-      try {
-        await put(cutBefore(host, cuts), image);
-        done = true;
-      } catch (error) {
-        if (!(error instanceof PowerCut)) throw error;
-        cuts++;
-        expect(builds).toContainEqual(textsIn(host, "current").join());
-        // The second run is also cut off, at every change.
-        for (let again = 0; ; again++) {
-          const retry = cutBefore(host, again);
-          try {
-            await put(retry, image);
-            break;
-          } catch (second) {
-            if (!(second instanceof PowerCut)) throw second;
-            expect(builds).toContainEqual(textsIn(host, "current").join());
-          }
+describe("a trial", () => {
+  it("is kept when it is committed, with its downtime", async () => {
+    const host = await armedDisk();
+    expect(powerOn(host)).toEqual({ slot: "b", trial: true, content: "2.0-a" });
+    expect(onTrial(host)).toMatchObject({ slot: "b", version: "2.0" });
+    await commitTrial(host, { readyAt: host.now() + 41_200 });
+    expect(powerOn(host)).toEqual({ slot: "b", trial: false, content: "2.0-a" });
+    expect(readJournal(host, state)).toMatchObject({ last: { version: "2.0", result: "committed", downtime_s: 41.2 } });
+    expect(host.readLink(`${systems}/current`)).toMatch(/^2\.0-/);
+    expect(await settleTrial(host)).toBeUndefined();
+  });
+
+  it("is returned from with its reason and its stage, and the image is remembered", async () => {
+    const host = await armedDisk();
+    powerOn(host);
+    await noteTrialStage(host, "services");
+    await noteTrialStage(host, "initrd"); // later than it happened
+    await returnFromTrial(host, "k3s did not start");
+    expect(powerOn(host)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
+    expect(readJournal(host, state)).toMatchObject({
+      refused: [{ version: "2.0", reason: "k3s did not start", stage: "services" }],
+      last: { result: "returned", reason: "k3s did not start" },
+    });
+    expect(await settleTrial(host)).toBeUndefined();
+  });
+
+  it("that stops without a word is tried twice, and then noted by the good slot with the stage it reached", async () => {
+    const host = await armedDisk();
+    expect(powerOn(host)).toMatchObject({ slot: "b", trial: true });
+    expect(powerOn(host)).toMatchObject({ slot: "b", trial: true });
+    await noteTrialStage(host, "root");
+    expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
+    expect(await settleTrial(host)).toBe(
+      'the trial of 2.0 ended: it stopped after the stage "root" without a word (a panic, a hang or a power cut)',
+    );
+    expect(readJournal(host, state)).toMatchObject({ refused: [{ version: "2.0", stage: "root" }] });
+    expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
+  });
+
+  it("whose kernel cannot be started is noted by the good slot", async () => {
+    const host = await armedDisk();
+    powerOn(host);
+    host.write("/proc/cmdline", "k3os.slot=a quiet\n"); // GRUB's fallback
+    expect(await settleTrial(host)).toContain("its kernel could not be started");
+    expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
+  });
+
+  it("stays due when the version before was chosen by hand", async () => {
+    const host = await armedDisk();
+    host.write("/proc/cmdline", "k3os.slot=a quiet\n");
+    expect(await settleTrial(host)).toBeUndefined();
+    expect(powerOn(host)).toMatchObject({ slot: "b", trial: true });
+  });
+
+  it("that was given up is given up again at once when it is booted once more", async () => {
+    const host = await armedDisk();
+    powerOn(host);
+    await withEveryCut(
+      async () => host,
+      async (cut) => {
+        await returnFromTrial(cut, "k3s did not start");
+      },
+      async () => {
+        const { candidate } = readJournal(host, state);
+        if (candidate === undefined && powerOn(host).trial)
+          expect(onTrial(host)).toMatchObject({ refused: "k3s did not start" });
+      },
+    );
+  });
+
+  it("is a try or the new good slot after a power cut at any moment of its commit, and 1.0 or 2.0 is whole", async () => {
+    const tried = async () => {
+      const host = await armedDisk();
+      powerOn(host);
+      return host;
+    };
+    const cuts = await withEveryCut(
+      tried,
+      (host) => commitTrial(host),
+      async (host) => {
+        const boot = powerOn(host);
+        expect(boot).toMatchObject({ slot: "b", content: "2.0-a" });
+        if (boot.trial) await commitTrial(host);
+        else await settleTrial(host);
+        expect(powerOn(host)).toMatchObject({ slot: "b", trial: false });
+        expect(readJournal(host, state)).toMatchObject({ last: { version: "2.0", result: "committed" } });
+      },
+    );
+    expect(cuts).toBeGreaterThan(5);
+  });
+
+  it("is armed or not after a power cut at any moment in which it is armed", async () => {
+    const staged = async () => {
+      const host = await installedDisk();
+      await stageImage(host, PLACES, imageOf(host, "2.0"), FULL);
+      return host;
+    };
+    const candidate = { slot: "b", version: "2.0", digest: "sha256:2" } as const;
+    await withEveryCut(
+      staged,
+      (host) => armTrial(host, esp, candidate),
+      async (host) => {
+        const boot = powerOn(host);
+        if (!boot.trial) {
+          expect(boot).toMatchObject({ slot: "a" });
+          await settleTrial(host);
+          expect(readJournal(host, state).candidate?.phase ?? "staged").toBe("staged");
         }
-      }
-      expect(textsIn(host, "current")).toEqual([`${version}-b`]);
-      expect(host.list(SYSTEM).filter((name) => name.endsWith(".new"))).toEqual([]);
-    }
-    expect(cuts).toBeGreaterThan(10);
+      },
+    );
+  });
+
+  it("is forgotten when its slot is filled anew", async () => {
+    const host = await armedDisk();
+    await stageImage(host, PLACES, imageOf(host, "3.0"), FULL);
+    expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
+    expect(contentOf(host, "b")).toEqual(["3.0-a"]);
+  });
+});
+
+describe("a disk whose environment block is damaged", () => {
+  it.each(["", "rubbish", "#".repeat(1024), "# GRUB Environment Block\nk3good=z\n".padEnd(1024, "#")])(
+    "boots a whole slot, and the next write repairs the block",
+    async (text) => {
+      const host = await installedDisk();
+      host.write(`${esp}${BOOT_ENV}`, text);
+      expect(readSlots(host, PLACES)).toMatchObject({ env: undefined, good: "a" });
+      expect(powerOn(host)).toMatchObject({ slot: "a" });
+      await armTrial(host, esp, { slot: "b", version: "2.0", digest: "sha256:2" });
+      expect(readSlots(host, PLACES).env).toEqual({ good: "a", trial: "b", left: 2 });
+    },
+  );
+
+  it("does not count a slot without its kernel", async () => {
+    const host = await installedDisk();
+    host.remove(`${esp}/K3OS/A/${SLOT_KERNEL}`);
+    expect(readSlots(host, PLACES)).toMatchObject({ records: {}, good: undefined });
   });
 });

@@ -1,6 +1,6 @@
-import type { Host } from "../../host/host.ts";
-import { run } from "../../host/run.ts";
-import { type Mount, mount } from "../initrd/mount.ts";
+import type { Host } from "../host/host.ts";
+import { run } from "../host/run.ts";
+import { type Mount, mount } from "./initrd/mount.ts";
 
 /** Does `work` while something is mounted. The unmount at the end writes everything to the device. */
 export async function mounted<T>(host: Host, what: Mount, work: () => Promise<T>): Promise<T> {

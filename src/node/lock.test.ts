@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { memoryHost } from "../../host/memory.ts";
+import { memoryHost } from "../host/memory.ts";
 import { withLock } from "./lock.ts";
 
 const machine = (holder?: string) => {
@@ -17,26 +17,26 @@ const machine = (holder?: string) => {
     },
   });
   host.symlink("100", "/proc/self");
-  if (holder !== undefined) host.symlink(holder, "/run/k3os/install.lock");
+  if (holder !== undefined) host.symlink(holder, "/run/k3os/installer.lock");
   return host;
 };
 
 describe("withLock", () => {
   it("is held during the work, and free after it, also when the work fails", async () => {
     const host = machine();
-    await withLock(host, async () => expect(host.readLink("/run/k3os/install.lock")).toBe("100@555"));
-    await expect(withLock(host, () => Promise.reject(new Error("x")))).rejects.toThrow("x");
-    expect(host.stat("/run/k3os/install.lock")).toBeUndefined();
+    await withLock(host, "installer", async () => expect(host.readLink("/run/k3os/installer.lock")).toBe("100@555"));
+    await expect(withLock(host, "installer", () => Promise.reject(new Error("x")))).rejects.toThrow("x");
+    expect(host.stat("/run/k3os/installer.lock")).toBeUndefined();
   });
 
   it("refuses while another process holds it", async () => {
-    await expect(withLock(machine("200@777"), async () => {})).rejects.toThrow(
+    await expect(withLock(machine("200@777"), "installer", async () => {})).rejects.toThrow(
       "another installer is at work (process 200)",
     );
   });
 
   it("takes over what a process left that is gone, or whose number came again", async () => {
-    expect(await withLock(machine("300@1"), async () => "done")).toBe("done");
-    expect(await withLock(machine("200@1"), async () => "done")).toBe("done");
+    expect(await withLock(machine("300@1"), "installer", async () => "done")).toBe("done");
+    expect(await withLock(machine("200@1"), "installer", async () => "done")).toBe("done");
   });
 });

@@ -1,0 +1,41 @@
+/**
+ * GRUB's environment block: a file of a fixed size that GRUB reads (`load_env`) and overwrites where it lies
+ * (`save_env`). The GRUB manual, "Environment block", and grub-core/lib/envblk.c.
+ */
+
+const HEADER = "# GRUB Environment Block\n";
+
+/** Bytes of a block. GRUB takes any size; this is the one of grub-editenv(1). */
+export const GRUB_ENV_SIZE = 1024;
+
+/**
+ * Bytes in which all variables must lie. A disk writes a sector as a whole, so a power cut leaves either the old values
+ * or the new ones.
+ */
+const SECTOR = 512;
+
+/** A whole block with these variables. Values are words: letters, digits, `_`, `.`, `:` and `-`. */
+export function formatGrubEnv(variables: Readonly<Record<string, string>>): Uint8Array {
+  const lines = Object.entries(variables).map(([name, value]) => {
+    if (!/^\w+$/.test(name) || !/^[\w.:-]*$/.test(value)) throw new Error(`no variable of a block: ${name}=${value}`);
+    return `${name}=${value}\n`;
+  });
+  const text = HEADER + lines.join("");
+  if (text.length > SECTOR) throw new Error(`${text.length} bytes of variables do not fit into a sector`);
+  return new TextEncoder().encode(text.padEnd(GRUB_ENV_SIZE, "#"));
+}
+
+/** The variables of a block; `undefined` if it is none, or one that GRUB could not change. */
+export function parseGrubEnv(bytes: Uint8Array): Readonly<Record<string, string>> | undefined {
+  if (bytes.length !== GRUB_ENV_SIZE) return undefined;
+  const text = new TextDecoder().decode(bytes);
+  if (!text.startsWith(HEADER)) return undefined;
+  const variables: Record<string, string> = {};
+  for (const line of text.slice(HEADER.length).split("\n")) {
+    if (line.startsWith("#")) continue;
+    const equals = line.indexOf("=");
+    if (equals < 1) return undefined;
+    variables[line.slice(0, equals)] = line.slice(equals + 1);
+  }
+  return variables;
+}

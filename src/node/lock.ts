@@ -1,0 +1,45 @@
+import { K3osError } from "../errors.ts";
+import type { Host } from "../host/host.ts";
+import { RUN } from "./places.ts";
+
+/** What only one process of this machine may do at a time, and what messages call that process. */
+export type Lock = "installer" | "upgrade";
+
+/** A dangling link. Its target identifies the holder by process number and start time, because numbers are reused. */
+const pathOf = (lock: Lock) => `${RUN}/${lock}.lock`;
+
+/** Does `work` while it holds the lock. Throws `busy` if another process holds it, unless that has ended. */
+export async function withLock<T>(host: Host, lock: Lock, work: () => Promise<T>): Promise<T> {
+  const path = pathOf(lock);
+  const me = identity(host, host.readLink("/proc/self"));
+  if (!(await take(host, path, `${me}`))) {
+    const holder = host.stat(path) === undefined ? "" : host.readLink(path);
+    const pid = holder.split("@")[0] ?? "";
+    if (holder !== "" && identity(host, pid) === holder) {
+      throw new K3osError("busy", `another ${lock} is at work (process ${pid})`, { hint: "Wait until it is done." });
+    }
+    host.remove(path);
+    if (!(await take(host, path, `${me}`))) throw new K3osError("busy", `another ${lock} has just begun`);
+  }
+  try {
+    return await work();
+  } finally {
+    host.remove(path);
+  }
+}
+
+/** ln(1) fails if the link exists, so checking and taking the lock are one step. */
+async function take(host: Host, path: string, me: string): Promise<boolean> {
+  return (await host.exec(["ln", "-s", me, path])).status === 0;
+}
+
+/** `pid@start time`; `undefined` if there is no such process (proc_pid_stat(5), field 22). */
+function identity(host: Host, pid: string): string | undefined {
+  const path = `/proc/${pid}/stat`;
+  if (!/^\d+$/.test(pid) || host.stat(path) === undefined) return undefined;
+  const afterName = host
+    .readText(path)
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return `${pid}@${afterName[19]}`;
+}

@@ -1,0 +1,37 @@
+import { K3osError } from "../../errors.ts";
+import type { Host } from "../../host/host.ts";
+import { ESP, partitionDevice } from "../../image/disk.ts";
+import { mounted } from "../mounted.ts";
+import { readMounts } from "../mounts.ts";
+import { RUN, STATE } from "../places.ts";
+
+/**
+ * Does `work` with the ESP of this node's disk, mounted for root at the path that `work` gets. It is mounted only as
+ * long as somebody reads or writes it, so a power cut at any other moment finds it clean.
+ */
+export function withEsp<T>(host: Host, work: (esp: string) => Promise<T>): Promise<T> {
+  // A directory of this process: two may read it at the same time.
+  const target = `${RUN}/esp-${host.readLink("/proc/self")}`;
+  const esp = { type: "vfat", source: espDevice(host), target, options: "umask=077" };
+  return mounted(host, esp, () => work(target)).finally(() => host.remove(target));
+}
+
+/** The ESP on the disk that holds the state partition. Throws if this node does not run from a disk. */
+export function espDevice(host: Host): string {
+  const device = readMounts(host).find(({ target }) => target === STATE)?.source;
+  if (device === undefined) {
+    throw new K3osError("usage", "this node does not run from a disk: it has no slots", {
+      hint: "Install it: sudo k3os install",
+    });
+  }
+  const name = device.slice("/dev/".length);
+  // The links of /sys tell which disk a partition is on. The names follow no rule.
+  const disk = host.readLink(`/sys/class/block/${name}`).split("/").at(-2) ?? "";
+  const esp = partitionDevice(`/dev/${disk}`, ESP.number);
+  if (host.stat(esp) === undefined) {
+    throw new K3osError("host", `the disk /dev/${disk} has no ESP: there is no ${esp}`, {
+      hint: "Boot the ISO of this version, and install it with --no-format. Data and config stay.",
+    });
+  }
+  return esp;
+}

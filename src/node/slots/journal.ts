@@ -1,0 +1,103 @@
+import { readTextIf } from "../../host/files.ts";
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import type { SlotName, TrialStage } from "../../image/boot-env.ts";
+import { SYSTEM } from "../../image/disk.ts";
+
+/** On the state partition. The environment block decides what boots; the journal tells why. */
+export const JOURNAL = `${SYSTEM}/deployments.json`;
+
+/** An image, by its identity and for people. */
+export interface Deployment {
+  readonly version: string;
+  /** `sha256:<hex>` of its `image.json`. */
+  readonly digest: string;
+}
+
+/** A deployment that is not kept yet. */
+export interface Candidate extends Deployment {
+  readonly slot: SlotName;
+  /**
+   * `staged`: whole in its slot. `armed`: the environment block was told to try it. `committing`: it was found healthy,
+   * and the environment block is told to keep it.
+   */
+  readonly phase: "staged" | "armed" | "committing";
+  /** When the machine stopped for the trial, in milliseconds since 1970. */
+  readonly stoppedAt?: number;
+}
+
+/** A deployment that was given up. It is not tried again unless somebody asks for it. */
+export interface Refused extends Deployment {
+  readonly reason: string;
+  /** How far the trial had come; none if it did not start. */
+  readonly stage?: TrialStage | undefined;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** How the last trial ended. */
+export interface Outcome extends Deployment {
+  readonly result: "committed" | "returned";
+  readonly at: number;
+  readonly reason?: string;
+  readonly stage?: TrialStage | undefined;
+  /** Seconds from the stop of the services to a Ready node. */
+  readonly downtime_s?: number;
+}
+
+export interface Journal {
+  readonly format: 1;
+  readonly candidate?: Candidate | undefined;
+  readonly refused: readonly Refused[];
+  readonly last?: Outcome | undefined;
+}
+
+const EMPTY: Journal = { format: 1, refused: [] };
+/** How many refused deployments are remembered. */
+const REMEMBERED = 8;
+
+/** The journal of the state partition mounted at `state`. A missing or damaged one is empty. */
+export function readJournal(host: Host, state: string): Journal {
+  try {
+    const journal = JSON.parse(readTextIf(host, `${state}${JOURNAL}`) ?? "{}") as Journal;
+    return journal.format === 1 && Array.isArray(journal.refused) ? journal : EMPTY;
+  } catch (error) {
+    if (error instanceof SyntaxError) return EMPTY;
+    throw error;
+  }
+}
+
+/** Writes it. When this returns, it is on the disk, with everything that was written there before. */
+export async function writeJournal(host: Host, state: string, journal: Journal): Promise<void> {
+  host.write(`${state}${JOURNAL}`, `${JSON.stringify(journal, null, 1)}\n`);
+  await run(host, ["sync", "-f", `${state}${SYSTEM}`]);
+}
+
+/** The journal after a deployment was given up. */
+export function withRefused(journal: Journal, refused: Refused): Journal {
+  const others = journal.refused.filter(({ digest }) => digest !== refused.digest);
+  return {
+    format: 1,
+    refused: [...others, refused].slice(-REMEMBERED),
+    last: { ...refused, result: "returned" },
+  };
+}
+
+/** The journal after a deployment was kept. */
+export function withCommitted(
+  journal: Journal,
+  { version, digest }: Deployment,
+  at: number,
+  downtime?: number,
+): Journal {
+  const last: Outcome = {
+    ...{ version, digest, result: "committed", at },
+    ...(downtime !== undefined && { downtime_s: downtime }),
+  };
+  return { format: 1, refused: journal.refused.filter((refused) => refused.digest !== digest), last };
+}
+
+/** Why this image was given up, if it was. */
+export function refusalOf({ refused }: Journal, digest: string): Refused | undefined {
+  return refused.find((entry) => entry.digest === digest);
+}

@@ -1,0 +1,71 @@
+import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
+import { otherSlot, SLOTS, type SlotName } from "../../image/boot-env.ts";
+import { CURRENT, SYSTEM, SYSTEM_FILES } from "../../image/disk.ts";
+import type { Progress } from "../../progress.ts";
+import type { SourceImage } from "../images/image.ts";
+import { copySystem, emptySlot, fillSlot, recordOf } from "./copy.ts";
+import { writeEnv } from "./env.ts";
+import { hasRoom, pruneSystems, requireRoom } from "./room.ts";
+import { type Places, readSlots, type Slots } from "./slots.ts";
+
+export interface StageOptions {
+  /** The way out if there is no room. */
+  readonly ifFull: string;
+  readonly progress: Progress;
+}
+
+/**
+ * Puts an image into the slot that is not the good one, and returns that slot. Nothing boots it yet. If the slot has
+ * the image already, nothing is written. Power may fail at any moment: the good slot is never touched, and the other
+ * one is whole or none.
+ */
+export async function stageImage(
+  host: Host,
+  places: Places,
+  image: SourceImage,
+  { ifFull, progress }: StageOptions,
+): Promise<SlotName> {
+  const slots = readSlots(host, places);
+  const slot = otherSlot(slots.good ?? "b");
+  const record = recordOf(image);
+  if (slots.records[slot]?.digest === record.digest) return slot;
+  await forgetTrial(host, places, slots);
+  await makeRoom(host, places, { slots, slot, image, ifFull });
+  await copySystem(host, places.state, image, progress);
+  await fillSlot(host, places.esp, slot, image, progress);
+  return slot;
+}
+
+/** Nothing may try a slot that is about to change. */
+async function forgetTrial(host: Host, { esp }: Places, { env }: Slots): Promise<void> {
+  if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
+}
+
+interface Wanted {
+  readonly slots: Slots;
+  readonly slot: SlotName;
+  readonly image: SourceImage;
+  readonly ifFull: string;
+}
+
+/**
+ * Makes room on the state partition, only as far as it has to: first systems that are in no slot go, then the one of
+ * the slot that is filled anew.
+ */
+async function makeRoom(host: Host, { esp, state }: Places, { slots, slot, image, ifFull }: Wanted): Promise<void> {
+  const size = SYSTEM_FILES.reduce((sum, name) => sum + (image.json.files?.[name]?.size ?? 0), 0);
+  if (host.stat(`${state}${recordOf(image).system}`) !== undefined || (await hasRoom(host, state, size))) return;
+  const systems = (names: readonly SlotName[]) => names.flatMap((name) => slots.records[name]?.system ?? []);
+  pruneSystems(host, state, systems(SLOTS));
+  if (await hasRoom(host, state, size)) return;
+  await emptySlot(host, esp, slot);
+  pruneSystems(host, state, systems([otherSlot(slot)]));
+  await requireRoom(host, state, size, { what: "the state partition", hint: ifFull });
+}
+
+/** Makes `current` a link to this directory of a system. */
+export async function linkCurrent(host: Host, state: string, system: string): Promise<void> {
+  host.symlink(system.slice(SYSTEM.length + 1), `${state}${CURRENT}`);
+  await run(host, ["sync", "-f", `${state}${SYSTEM}`]);
+}

@@ -1,0 +1,179 @@
+import { readTextIf } from "../../host/files.ts";
+import type { Host } from "../../host/host.ts";
+import { type BootEnv, type SlotName, TRIAL_STAGES, TRIES, type TrialStage } from "../../image/boot-env.ts";
+import { STATE } from "../places.ts";
+import { readEnv, writeEnv } from "./env.ts";
+import { withEsp } from "./esp.ts";
+import {
+  type Candidate,
+  type Deployment,
+  JOURNAL,
+  type Journal,
+  readJournal,
+  refusalOf,
+  withCommitted,
+  withRefused,
+  writeJournal,
+} from "./journal.ts";
+import { runningSlot } from "./slots.ts";
+import { linkCurrent } from "./stage.ts";
+
+/** The deployment that this boot tries. */
+export interface Trial extends Deployment {
+  readonly slot: SlotName;
+  /** Why it was given up already, if this is one more boot of it. */
+  readonly refused?: string;
+}
+
+/** Whether this boot is a trial. */
+export function isTrial(host: Host): boolean {
+  return host.readText("/proc/cmdline").trim().split(/\s+/).includes("k3os.trial");
+}
+
+/** The deployment that this boot tries; `undefined` if this boot is no trial. */
+export function onTrial(host: Host): Trial | undefined {
+  const slot = runningSlot(host);
+  if (slot === undefined || !isTrial(host)) return undefined;
+  const journal = readJournal(host, STATE);
+  const { candidate } = journal;
+  if (candidate?.slot === slot) return { slot, version: candidate.version, digest: candidate.digest };
+  const { version, digest } = runningImage(host);
+  return { slot, version, digest, refused: refusalOf(journal, digest)?.reason ?? "nothing is to be tried" };
+}
+
+/** The image that runs: its directory on the state partition tells the digest's beginning, the journal the rest. */
+function runningImage(host: Host): Deployment {
+  const { version } = JSON.parse(host.readText("/usr/share/k3os/image.json")) as { version: string };
+  const directory = /:(\/\S+)\/root\.squashfs/.exec(host.readText("/proc/cmdline"))?.[1] ?? "";
+  const start = directory.slice(directory.lastIndexOf("-") + 1);
+  const known = readJournal(host, STATE).refused.find(({ digest }) => digest.startsWith(`sha256:${start}`));
+  return known ?? { version, digest: `sha256:${start}` };
+}
+
+/** Notes how far the trial has come: one sector of the ESP. */
+export function noteTrialStage(host: Host, stage: TrialStage): Promise<void> {
+  return withEsp(host, (esp) => noteStageOn(host, esp, stage));
+}
+
+/** `noteTrialStage` with the ESP mounted at `esp`. Stages never go back. */
+export async function noteStageOn(host: Host, esp: string, stage: TrialStage): Promise<void> {
+  const env = readEnv(host, esp);
+  if (env?.trial === undefined) return;
+  const before = env.stage === undefined ? -1 : TRIAL_STAGES.indexOf(env.stage);
+  if (TRIAL_STAGES.indexOf(stage) > before) await writeEnv(host, esp, { ...env, stage });
+}
+
+/**
+ * Makes the next boot a trial of what is staged in `candidate.slot`. The journal comes first: a power cut in between
+ * leaves a deployment that is armed in the journal only, and the next boot notes that.
+ */
+export async function armTrial(host: Host, esp: string, candidate: Omit<Candidate, "phase">): Promise<void> {
+  const journal = readJournal(host, STATE);
+  await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "armed" } });
+  const env = readEnv(host, esp);
+  const good = env?.good ?? runningSlot(host) ?? "a";
+  await writeEnv(host, esp, { good, trial: candidate.slot, left: TRIES });
+}
+
+/** Notes when the services began to stop for the trial, so that its downtime is known. */
+export async function noteStop(host: Host): Promise<void> {
+  const journal = readJournal(host, STATE);
+  if (journal.candidate === undefined) return;
+  await writeJournal(host, STATE, { ...journal, candidate: { ...journal.candidate, stoppedAt: host.now() } });
+}
+
+/**
+ * Keeps the deployment on trial. Power may fail at any moment: until the environment block says so, the next boot is
+ * another try or the good slot. `readyAt` is when the node was Ready, in milliseconds since 1970.
+ */
+export async function commitTrial(host: Host, { readyAt }: { readonly readyAt?: number } = {}): Promise<void> {
+  const trial = onTrial(host);
+  const journal = readJournal(host, STATE);
+  const { candidate } = journal;
+  if (trial === undefined || candidate === undefined || trial.refused !== undefined) return;
+  await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "committing" } });
+  await withEsp(host, (esp) => writeEnv(host, esp, { good: candidate.slot }));
+  await finishCommit(host, journal, candidate, downtimeOf(candidate, readyAt));
+}
+
+/** Seconds; `undefined` if the clock was set in between, or nobody has noted the stop. */
+function downtimeOf({ stoppedAt }: Candidate, readyAt: number | undefined): number | undefined {
+  if (stoppedAt === undefined || readyAt === undefined) return undefined;
+  const seconds = Math.round((readyAt - stoppedAt) / 100) / 10;
+  return seconds > 0 && seconds < 86_400 ? seconds : undefined;
+}
+
+async function finishCommit(
+  host: Host,
+  journal: Journal,
+  candidate: Candidate,
+  downtime: number | undefined,
+): Promise<void> {
+  const system = /:(\/\S+)\/root\.squashfs/.exec(host.readText("/proc/cmdline"))?.[1];
+  if (system !== undefined) await linkCurrent(host, STATE, system);
+  await writeJournal(host, STATE, withCommitted(journal, candidate, host.now(), downtime));
+}
+
+/** Gives up the deployment on trial. The next boot is the good slot. The caller restarts the machine. */
+export async function returnFromTrial(host: Host, reason: string): Promise<void> {
+  const journal = readJournal(host, STATE);
+  const { candidate } = journal;
+  await withEsp(host, async (esp) => {
+    const env = readEnv(host, esp);
+    if (candidate !== undefined) {
+      const { version, digest } = candidate;
+      const refused = { version, digest, reason, stage: env?.stage, at: host.now() };
+      await writeJournal(host, STATE, withRefused(journal, refused));
+    }
+    if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
+  });
+}
+
+/**
+ * What a boot that is no trial has to note of an earlier one, because that ended without a word: in a panic, by the
+ * watchdog, by a power cut. Costs a look at a file if there was none. Returns a sentence if something was noted.
+ */
+export async function settleTrial(host: Host): Promise<string | undefined> {
+  if (readTextIf(host, `${STATE}${JOURNAL}`) === undefined || isTrial(host)) return undefined;
+  const journal = readJournal(host, STATE);
+  const { candidate } = journal;
+  if (candidate === undefined || candidate.phase === "staged") return undefined;
+  return withEsp(host, async (esp) => {
+    const env = readEnv(host, esp);
+    const outcome = outcomeOf(candidate, env);
+    if (outcome === "untried") return undefined;
+    if (outcome === "committed") {
+      await finishCommit(host, journal, candidate, undefined);
+      return `${candidate.version} was kept`;
+    }
+    if (outcome === "disarmed") {
+      await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "staged" } });
+      return `${candidate.version} is staged, and was not armed`;
+    }
+    const { version, digest } = candidate;
+    const reason = stoppedAt(env?.stage);
+    await writeJournal(
+      host,
+      STATE,
+      withRefused(journal, { version, digest, reason, stage: env?.stage, at: host.now() }),
+    );
+    if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
+    return `the trial of ${version} ended: ${reason}`;
+  });
+}
+
+/** What the environment block says about a candidate that is armed in the journal. */
+export function outcomeOf(
+  { slot }: Pick<Candidate, "slot">,
+  env: BootEnv | undefined,
+): "committed" | "untried" | "stopped" | "disarmed" {
+  if (env === undefined) return "stopped";
+  if (env.good === slot) return "committed";
+  if (env.trial !== slot) return "disarmed";
+  return env.left === TRIES ? "untried" : "stopped";
+}
+
+function stoppedAt(stage: TrialStage | undefined): string {
+  if (stage === undefined) return "its kernel could not be started, or stopped before its initrd began";
+  return `it stopped after the stage "${stage}" without a word (a panic, a hang or a power cut)`;
+}
