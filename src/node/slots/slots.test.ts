@@ -39,7 +39,10 @@ function machine(version: string, build: string, { freeKb = 1 << 20 } = {}) {
     kernel: { release: "6.12", arguments: ["quiet"] },
     files: { vmlinuz: sums, initrd: sums, "root.squashfs": sums },
   } as Partial<ImageJson> as ImageJson;
-  return { host, image: { directory: "/image", json, size: 3 * content.length } satisfies SourceImage };
+  return {
+    host,
+    image: { directory: "/image", json, digest: "sha256:0", size: 3 * content.length } satisfies SourceImage,
+  };
 }
 
 async function put(host: Host, image: SourceImage): Promise<void> {
