@@ -1,6 +1,7 @@
 /**
  * config.yaml: text → layers → config → plan. Everything here is pure; nothing throws for what a user wrote.
  */
+export { secondsOf } from "./duration.ts";
 export type { Layer } from "./layer.ts";
 export type { LayerKind } from "./layer-kind.ts";
 export { type Loaded, type LoadOptions, load, type Origin, type Provenance, SCRIPT } from "./load.ts";
@@ -12,7 +13,16 @@ export { type Observed, type ObservedFile, pending } from "./pending.ts";
 export { type Facts, plan } from "./plan.ts";
 export { formatProblem, type Problem, type Severity } from "./problem.ts";
 export { quote } from "./quote.ts";
-export { type Config, type ConfigFile, type InstallConfig, schema, type Wifi } from "./schema.ts";
+export {
+  type Config,
+  type ConfigFile,
+  type InstallConfig,
+  schema,
+  type UpgradeCheck,
+  type UpgradeConfig,
+  type UpgradeWindow,
+  type Wifi,
+} from "./schema.ts";
 export { withoutUserInfo } from "./secrets.ts";
 export { redact, toYaml, withoutInstall } from "./show.ts";
 export { canonicalPath } from "./spelling.ts";

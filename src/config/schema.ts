@@ -3,7 +3,7 @@
  * `plan.ts` says which steps it asks for.
  */
 import { CLOUD_NAMES } from "./clouds.ts";
-import { type Infer, list, map, struct, text } from "./kinds.ts";
+import { flag, type Infer, list, map, struct, text } from "./kinds.ts";
 import { network } from "./network/schema.ts";
 import { file } from "./schema/file.ts";
 import { install } from "./schema/install.ts";
@@ -12,6 +12,7 @@ import { mount } from "./schema/mount.ts";
 import { proxy } from "./schema/proxy.ts";
 import { registries } from "./schema/registries.ts";
 import { timezone } from "./schema/timezone.ts";
+import { upgrade } from "./schema/upgrade.ts";
 import { user } from "./schema/user.ts";
 import { wifi } from "./schema/wifi.ts";
 import * as values from "./values.ts";
@@ -21,6 +22,7 @@ export type { InstallConfig } from "./schema/install.ts";
 export type { Manifest } from "./schema/manifest.ts";
 export type { Mount } from "./schema/mount.ts";
 export type { Proxy } from "./schema/proxy.ts";
+export type { UpgradeCheck, UpgradeConfig, UpgradeWindow } from "./schema/upgrade.ts";
 export type { User } from "./schema/user.ts";
 export type { Wifi } from "./schema/wifi.ts";
 
@@ -107,6 +109,11 @@ const k3os = struct(
       about: "Kubernetes manifests that a server starts with. Each is put there once: your edit or deletion stays.",
       unique: "name",
       example: "[{ name: my-app, url: https://example.com/my-app.yaml }]",
+    }),
+    upgrade,
+    watchdog: flag({
+      about: "Whether a watchdog resets the machine when it hangs. A trial has one in any case.",
+      example: "true",
     }),
     install,
   },

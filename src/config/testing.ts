@@ -1,7 +1,8 @@
 /** Test support: shorthands. */
 import { type Layer, type LayerKind, type Loaded, type LoadOptions, load } from "./index.ts";
-import type { Kind } from "./kinds.ts";
+import type { Kind, StructOf } from "./kinds.ts";
 import { manifest } from "./schema/manifest.ts";
+import { upgradeCheck } from "./schema/upgrade.ts";
 import { schema } from "./schema.ts";
 
 /** Loads one file. */
@@ -48,9 +49,15 @@ function wrap(kind: Kind, names: readonly string[], example: string): string {
   if (kind.kind === "list") return `[${wrap(kind.item, names, example)}]`;
   if (kind.kind === "map") return `{ a: ${wrap(kind.value, rest, example)} }`;
   if (kind.kind !== "struct") throw new Error(`there is nothing below ${name}`);
-  const companions: readonly string[] = kind === manifest && name === "name" ? ["content"] : (kind.needed ?? []);
-  const others = companions
+  const others = companions(kind, name)
     .filter((needed) => needed !== name)
     .map((needed) => `${needed}: ${kind.keys[needed]?.example}`);
   return `{ ${[...others, `${name}: ${wrap(kind.keys[name] as Kind, rest, example)}`].join(", ")} }`;
+}
+
+/** Keys that must stand beside this one. */
+function companions(kind: StructOf, name: string): readonly string[] {
+  if (kind === manifest && name === "name") return ["content"];
+  if (kind === upgradeCheck && name !== "pods" && name !== "command") return ["name", "command"];
+  return kind.needed ?? [];
 }

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { durationBetween, secondsOf } from "./duration.ts";
 import type { Check } from "./kinds.ts";
 import { passphrase, ssid, userName } from "./schema/access.ts";
 import { device, fileSystem, mountOptions, mountPoint, tty } from "./schema/places.ts";
 import { manifestName, proxyUrl, registry, registryUrl } from "./schema/remote.ts";
 import { timezone } from "./schema/timezone.ts";
+import { channel, imageSource, namespace, podSelector, timeOfDay, weekday } from "./schema/upgrading.ts";
 import * as values from "./values.ts";
 
 const L63 = "a".repeat(63);
@@ -192,6 +194,33 @@ const table: [name: string, check: Check, good: string[], bad: string[]][] = [
     ["", "Berlin", "Europe/Berlin ", "/etc/passwd", "../x", "Europe/Atlantis"],
   ],
   [
+    "source of images",
+    imageSource,
+    ["https://a/k3os", "http://10.0.0.1:8000/", "/media/usb", "oci://a/b", "oci://[::1]:5000/a/b_c", "oci://a:1/b/c-d"],
+    ["", "a/b", "ftp://a/b", "https://", "https:///a", "oci://a", "oci://a/B", "oci://a/b:tag", "oci://a/b@sha256:0"],
+  ],
+  [
+    "channel",
+    channel,
+    ["stable", "0.31", "a-b", "x"],
+    ["", "Stable", "a/b", "-a", "a-", "a b", "../a", "a".repeat(64)],
+  ],
+  ["weekday", weekday, ["Mon", "Sun"], ["", "mon", "Monday", "Mon,Tue", "1"]],
+  ["time of day", timeOfDay, ["00:00", "23:59", "02:30"], ["", "2:00", "24:00", "12:60", "02:00:00", "0200"]],
+  ["namespace", namespace, ["default", "a-1"], ["", "A", "a_b", "-a", "a.b", "a".repeat(64)]],
+  [
+    "selector",
+    podSelector,
+    ["app=nginx", "app==a,!b", "a.io/b!=c", "app in (a, b),tier notin (x)", "app", "app=", "a = b , c"],
+    ["", "=a", "app=a b", "app=a,", ",", "app in a", "app=$(x)", "app in ()x"],
+  ],
+  [
+    "duration",
+    durationBetween("2m", "2h"),
+    ["2m", "2h", "120s", "1h30m", "1h59m60s"],
+    ["", "119s", "1m59s", "2h1s", "10", "m", "5m 1s", "1m1h", "-5m", "1.5h", "5M", "1d"],
+  ],
+  [
     "argument",
     values.k3sArgument,
     ["server", "--disable=traefik", "--a=b c", "-v"],
@@ -212,3 +241,12 @@ it("weighs what costs a node little as less than an error", () => {
   expect(timezone("Europe/Atlantis")?.weight).toBe("ignored");
   expect(values.hostname("_")?.weight).toBeUndefined();
 });
+
+it.each([
+  ["1h30m", 5400],
+  ["7d", 604_800],
+  ["1d1h1m1s", 90_061],
+  ["0s", 0],
+  ["1w", undefined],
+  ["", undefined],
+])("the duration %j has %j seconds", (text, want) => expect(secondsOf(text)).toBe(want));

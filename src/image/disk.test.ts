@@ -56,7 +56,7 @@ describe("partitions", () => {
   ])("of %s are devices such as %s", (disk, want) => expect(partitionDevice(disk, ESP.number)).toBe(want));
 });
 
-const record = slotRecord(image, "0123456789abcdef");
+const record = slotRecord(image, "sha256:0123456789abcdef");
 
 describe("a state partition", () => {
   it("has a config that only root reads, and a link to the system that runs", () => {

@@ -16,6 +16,7 @@ import {
   slotDirectory,
 } from "./grub.ts";
 import type { ImageJson } from "./image-json.ts";
+import { imageName } from "./index-json.ts";
 
 export interface Partition {
   readonly number: number;
@@ -135,16 +136,8 @@ export const EPHEMERAL = `${SYSTEM}/ephemeral`;
 export const IMAGE_FILES = ["vmlinuz", "initrd", "root.squashfs", "image.json"] as const;
 /** What a slot has of an image on the ESP, by its name there. */
 export const KERNEL_FILES = { [SLOT_KERNEL]: "vmlinuz", [SLOT_INITRD]: "initrd" } as const;
-/** What it has on the state partition, in `systemDirectory`. */
+/** What it has on the state partition, in a directory with the name of the image (`imageName`). */
 export const SYSTEM_FILES = ["root.squashfs", "image.json"] as const;
-
-/**
- * The directory of an installed image on the state partition. `digest` is that of `image.json`: two builds of one
- * version are never in one place.
- */
-export function systemDirectory(version: string, digest: string): string {
-  return `${SYSTEM}/${version}-${digest.replace(/^sha256:/, "").slice(0, 8)}`;
-}
 
 /** A link to the image that was last kept: for people, and for a medium that boots the installed system. */
 export const CURRENT = `${SYSTEM}/current`;
@@ -182,10 +175,9 @@ export function stateEntries(slot: SlotRecord, config: string | undefined): Disk
   return [...configEntries(config), { path: CURRENT, target: slot.system.slice(SYSTEM.length + 1) }];
 }
 
-/** The record of a slot with this image. `digest` is the sha256 of its `image.json`, in hexadecimal digits. */
+/** The record of a slot with this image. `digest` is the sha256 of its `image.json`: `sha256:…`. */
 export function slotRecord({ version, kernel }: Pick<ImageJson, "version" | "kernel">, digest: string): SlotRecord {
-  const system = systemDirectory(version, digest);
-  return { version, digest: `sha256:${digest}`, system, arguments: kernel.arguments };
+  return { version, digest, system: `${SYSTEM}/${imageName({ version, digest })}`, arguments: kernel.arguments };
 }
 
 /** The lowest layer of the config, for root only; nothing for `undefined`. */

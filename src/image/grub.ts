@@ -165,7 +165,7 @@ configfile ($root)${BOOT_MENU}
 /** What a slot holds. */
 export interface SlotRecord {
   readonly version: string;
-  /** Of its image, see `imageDigest`. */
+  /** The sha256 of its image's `image.json`: `sha256:…`. */
   readonly digest: string;
   /** Directory of its root on the state partition. */
   readonly system: string;

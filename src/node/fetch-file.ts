@@ -1,5 +1,8 @@
-import type { Host } from "../host/host.ts";
+import { withoutUserInfo } from "../config/index.ts";
+import { K3osError } from "../errors.ts";
+import type { ExecResult, Host } from "../host/host.ts";
 import { curlFailure, curlQuoted } from "./curl.ts";
+import { formatBytes } from "./format-bytes.ts";
 import { watch } from "./watch.ts";
 
 /** Whether a place given by the user is a URL. Otherwise it is a path. */
@@ -7,42 +10,109 @@ export function isUrl(place: string): boolean {
   return /^(https?|ftp|tftp):\/\//.test(place);
 }
 
-/**
- * Fetches `url` into the file `path`. Retries for some seconds if the server does not answer, because the network may
- * just be coming up. Does not retry if the server refuses.
- */
+/** What is fetched. */
+export interface Download {
+  readonly url: string;
+  /** More lines of curl's `--config`, such as `header = "…"`. They do not appear in `ps`. */
+  readonly options?: readonly string[];
+}
+
+/** Retries for some seconds, because the network may just be coming up. Does not retry if the server refuses. */
+const PATIENCE = [
+  ...["--connect-timeout", "10", "--retry", "5", "--retry-delay", "1", "--retry-connrefused"],
+  ...["--retry-max-time", "30"],
+  // A connection over which nothing comes for a minute is dead.
+  ...["--speed-limit", "1", "--speed-time", "60"],
+];
+
+/** Fetches a file into `path`. Whatever was there is replaced, and removed if that fails. */
 export async function fetchFile(
   host: Host,
-  url: string,
+  from: string | Download,
   path: string,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<void> {
-  const patience = [
-    "--connect-timeout",
-    "10",
-    "--retry",
-    "5",
-    "--retry-delay",
-    "1",
-    "--retry-connrefused",
-    "--retry-max-time",
-    "30",
-  ];
-  const argv = [
-    "curl",
-    "--fail",
-    "--silent",
-    "--show-error",
-    "--location",
-    ...patience,
-    "--output",
-    path,
-    "--config",
-    "-",
-  ];
-  const ended = host.exec(argv, { input: `url = ${curlQuoted(url)}\n` }).then((result) => ({ result }));
-  const { result } = await watch(host, ended, path, onBytes);
+  const download = typeof from === "string" ? { url: from } : from;
+  const result = await curl(host, download, path, [], onBytes);
   if (result.status === 0) return;
   host.remove(path);
-  throw curlFailure(url, result);
+  throw curlFailure(download.url, result);
+}
+
+/** Fetches a file that may not exist: returns whether the server has it. */
+export async function fetchIfThere(host: Host, from: Download, path: string): Promise<boolean> {
+  const result = await curl(host, from, path, ["--max-filesize", "16M"], () => {});
+  if (result.status === 0) return true;
+  host.remove(path);
+  if (/returned error: (404|410)\b/.test(result.stderr)) return false;
+  throw curlFailure(from.url, result);
+}
+
+/** How often a broken download goes on although the last try has brought nothing, and how often it starts over. */
+const FRUITLESS = 5;
+const RESTARTS = 3;
+
+/**
+ * Fetches a file of `size` bytes into `path`, and goes on where an earlier try was interrupted. What has come stays
+ * there if this fails. The content is not checked.
+ */
+export async function fetchResumed(
+  host: Host,
+  download: Download,
+  path: string,
+  size: number,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<void> {
+  let fruitless = 0;
+  let restarts = 0;
+  for (;;) {
+    const had = host.stat(path)?.size ?? 0;
+    if (had === size) return;
+    if (had > size) host.remove(path);
+    const result = await curl(host, download, path, ["--continue-at", "-"], onBytes);
+    const has = host.stat(path)?.size ?? 0;
+    if (result.status === 0 && has !== size) {
+      host.remove(path);
+      throw new K3osError(
+        "integrity",
+        `${withoutUserInfo(download.url)} has ${formatBytes(has)}, expected ${formatBytes(size)}`,
+        {
+          hint: "The server has another file in its place.",
+        },
+      );
+    }
+    if (result.status === 0) continue;
+    if (cannotResume(result)) {
+      host.remove(path);
+      if (++restarts > RESTARTS) throw curlFailure(download.url, result);
+      continue;
+    }
+    fruitless = has > had ? 0 : fruitless + 1;
+    if (isRefusal(result) || fruitless >= FRUITLESS) throw curlFailure(download.url, result);
+    await host.sleep(1000);
+  }
+}
+
+/** The server knows no ranges, such as Python's, or has a shorter file. */
+function cannotResume({ status, stderr }: ExecResult): boolean {
+  return status === 33 || status === 36 || /returned error: 416\b/.test(stderr);
+}
+
+/** Another try would have the same answer, or curl itself cannot do its work: it is missing, or the disk is full. */
+function isRefusal({ status, stderr }: ExecResult): boolean {
+  return /returned error: 4\d\d\b/.test(stderr) || status === 23 || status >= 126;
+}
+
+async function curl(
+  host: Host,
+  { url, options = [] }: Download,
+  path: string,
+  more: readonly string[],
+  onBytes: (bytes: number) => void,
+): Promise<ExecResult> {
+  const quiet = ["--fail", "--silent", "--show-error", "--location"];
+  const argv = ["curl", ...quiet, ...PATIENCE, ...more, "--output", path, "--config", "-"];
+  const input = [`url = ${curlQuoted(url)}`, ...options, ""].join("\n");
+  const ended = host.exec(argv, { input }).then((result) => ({ result }));
+  return (await watch(host, ended, path, onBytes)).result;
 }

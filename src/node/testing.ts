@@ -14,7 +14,7 @@ export function catchPrinted(): string[] {
 
 /** The URL in curl's configuration, which `ps` does not show; empty if there is none. */
 export function askedFor({ input = "" }: ExecOptions): string {
-  return /^url = "(.*)"\n$/.exec(String(input))?.[1] ?? "";
+  return /^url = "(.*)"$/m.exec(String(input))?.[1] ?? "";
 }
 
 /** What `cp` does with these arguments on a host in memory: copies a file, or with `-al` links a directory. */

@@ -143,7 +143,7 @@ async function makeEsp(
 }
 
 async function recordOf({ dir, imageJson }: BuiltImage): Promise<SlotRecord> {
-  return slotRecord(imageJson, await sha256File(join(dir, "image.json")));
+  return slotRecord(imageJson, `sha256:${await sha256File(join(dir, "image.json"))}`);
 }
 
 async function makeState(

@@ -27,7 +27,7 @@ export const install = struct(
     }),
     image_key: text({
       about:
-        "The ssh public key that the image of `iso_url` must be signed with (install.md); not checked if not given.",
+        "The ssh public key that the image of `iso_url` must be signed with, or of an authority that certifies such keys (install.md); not checked if not given.",
       check: values.publicKey,
       example: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKqcBMzv5sXJdVuMiSVMSBqHu1eDBm0OS8ulKDiIXGjV release",
     }),

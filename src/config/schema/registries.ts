@@ -43,10 +43,13 @@ const tls = struct(
   { about: "How to trust it." },
 );
 
+// Inline, its type would ask for both keys.
+const server = struct({ auth, tls }, { about: "One registry or mirror." });
+
 export const registries = struct(
   {
     mirrors: map(mirror, { about: "By registry, `*` for all others.", checkKey: registry }),
-    configs: map(struct({ auth, tls }, { about: "One registry or mirror." }), {
+    configs: map(server, {
       about: "By host of a registry or mirror.",
       checkKey: registry,
     }),

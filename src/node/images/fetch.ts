@@ -1,45 +1,191 @@
-import { withoutUserInfo } from "../../config/index.ts";
+import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { IMAGE_FILES } from "../../image/disk.ts";
-import { inStep, type Progress } from "../../progress.ts";
-import { fetchFile } from "../fetch-file.ts";
+import type { ImageJson } from "../../image/image-json.ts";
+import { type Purpose, signatureOf } from "../../image/signing.ts";
+import { inStep, type Progress, type ProgressStep } from "../../progress.ts";
+import { fetchFile, fetchIfThere, fetchResumed } from "../fetch-file.ts";
 import { formatBytes } from "../format-bytes.ts";
-import { type SigningKey, signatureOf, verifySignature } from "./signature.ts";
+import { linkOrCopy, type Part, sha256Of } from "./parts.ts";
+import { nothingAt, type Remote } from "./remote.ts";
+import { verifySignature } from "./signature.ts";
+import type { Trust } from "./trust.ts";
+import { parseImageJson } from "./verify.ts";
 
 /** How a download is checked and shown. */
 export interface FetchOptions {
-  readonly key: SigningKey | undefined;
+  /** Whose signatures are taken. If not given, no signature is looked at. */
+  readonly trust: Trust | undefined;
   /** An existing directory that only root can read. */
   readonly work: string;
   readonly progress: Progress;
 }
 
+export interface FetchImageOptions extends FetchOptions {
+  /** What the sha256 of `image.json` must be. */
+  readonly digest?: string | undefined;
+  /** Files that need not be fetched if the image has them, too. */
+  readonly parts?: readonly Part[] | undefined;
+}
+
+export interface FetchedImage {
+  readonly json: ImageJson;
+  readonly digest: string;
+  readonly signer: string | undefined;
+}
+
 /**
- * Fetches the files of the image at `url`, a directory of a server, into the existing `directory`. `image.json` comes
- * first and its signature is checked at once, because it has the sums of all other files. Those sums are not checked
- * here (`verifyImage`).
+ * Fetches an image into the existing `directory`. `image.json` comes first and its signature is checked at once,
+ * because it has the sums of all other files. Each of those is compared with its sum. A file that is there already, in
+ * `directory` or among `parts`, is not fetched, and one that has come in part is fetched from there on.
  */
-export async function fetchImage(host: Host, url: string, directory: string, options: FetchOptions): Promise<void> {
-  const base = url.replace(/\/+$/, "").replace(/\/image\.json$/, "");
-  await fetchSigned(host, `${base}/image.json`, `${directory}/image.json`, options);
-  for (const name of IMAGE_FILES) {
-    if (name !== "image.json") await fetchShown(host, `${base}/${name}`, `${directory}/${name}`, options.progress);
+export async function fetchImage(
+  host: Host,
+  remote: Remote,
+  directory: string,
+  options: FetchImageOptions,
+): Promise<FetchedImage> {
+  const place = remote.shown("image.json");
+  const path = `${directory}/image.json`;
+  const signer = await fetchSigned(host, remote, "image.json", path, "image", options);
+  const digest = `sha256:${await sha256Of(host, path)}`;
+  if (options.digest !== undefined && digest !== options.digest) {
+    throw new K3osError("integrity", `${place} is another image: expected ${options.digest}, got ${digest}`, {
+      hint: "The channel names one image, and the server has another one in its place. Publish it again.",
+    });
   }
+  const json = parseImageJson(host.readText(path), place);
+  removeOthers(host, directory, json);
+  for (const [name, file] of Object.entries(json.files ?? {})) {
+    await obtainPart(host, remote, directory, { name, ...file }, options);
+  }
+  return { json, digest, signer };
 }
 
-/** Fetches a file. If there is a key, its signature is fetched too, and checked. */
-export async function fetchSigned(host: Host, url: string, file: string, options: FetchOptions): Promise<void> {
-  const { key, work, progress } = options;
-  if (key !== undefined) await fetchShown(host, signatureOf(url), signatureOf(file), progress);
-  await fetchShown(host, url, file, progress);
-  if (key !== undefined) await verifySignature(host, file, key, work);
-}
-
-function fetchShown(host: Host, url: string, file: string, progress: Progress): Promise<void> {
-  return inStep(
+/**
+ * Fetches a file into `path`, and its signature beside it. Returns the fingerprint of the key that signed it;
+ * `undefined` if nobody did and that is allowed.
+ */
+export async function fetchSigned(
+  host: Host,
+  remote: Remote,
+  name: string,
+  path: string,
+  purpose: Purpose,
+  { trust, work, progress }: FetchOptions,
+): Promise<string | undefined> {
+  if (trust !== undefined) await fetchSignature(host, remote, name, path, trust, progress);
+  const download = await remote.file(name);
+  if (download === undefined) throw nothingAt(remote.shown(name));
+  await inStep(
     progress,
-    `Fetch ${withoutUserInfo(url)}`,
-    (step) => fetchFile(host, url, file, (bytes) => step.update(formatBytes(bytes))),
-    () => formatBytes(host.stat(file)?.size ?? 0),
+    `Fetch ${remote.shown(name)}`,
+    (step) => fetchFile(host, download, path, (bytes) => step.update(formatBytes(bytes))),
+    () => formatBytes(host.stat(path)?.size ?? 0),
   );
+  return trust === undefined ? undefined : verifySignature(host, path, purpose, trust, work, remote.shown(name));
+}
+
+/** The signature comes first: without it, nothing else need be fetched. */
+async function fetchSignature(
+  host: Host,
+  remote: Remote,
+  name: string,
+  path: string,
+  { name: setting, unsigned = false }: Trust,
+  progress: Progress,
+): Promise<void> {
+  const target = signatureOf(path);
+  host.remove(target);
+  const download = await remote.file(signatureOf(name));
+  const title = `Fetch ${remote.shown(signatureOf(name))}`;
+  const isThere = await inStep(
+    progress,
+    title,
+    async () => download !== undefined && (await fetchIfThere(host, download, target)),
+    () => (host.stat(target) === undefined ? "there is none" : undefined),
+  );
+  if (isThere || unsigned) return;
+  throw new K3osError("integrity", `there is no signature of ${remote.shown(name)}, which ${setting} asks for`, {
+    hint: `It must lie beside it: ${remote.shown(signatureOf(name))}. \`./k3os publish\` makes it.`,
+  });
+}
+
+/** A part of the image, with its name in the directory. */
+interface NamedFile {
+  readonly name: string;
+  readonly sha256: string;
+  readonly size: number;
+}
+
+const partial = ({ name, sha256 }: NamedFile) => `${name}.${sha256.slice(0, 8)}.part`;
+
+/** Removes what an interrupted download of another image has left. */
+function removeOthers(host: Host, directory: string, { files = {} }: ImageJson): void {
+  const own = Object.entries(files).map(([name, file]) => partial({ name, ...file }));
+  const kept = new Set([...IMAGE_FILES, signatureOf("image.json"), ...own]);
+  for (const name of host.list(directory)) if (!kept.has(name)) host.remove(`${directory}/${name}`);
+}
+
+async function obtainPart(
+  host: Host,
+  remote: Remote,
+  directory: string,
+  file: NamedFile,
+  { parts = [], progress }: FetchImageOptions,
+): Promise<void> {
+  const target = `${directory}/${file.name}`;
+  let note: string | undefined;
+  await inStep(
+    progress,
+    `Fetch ${remote.shown(file.name)}`,
+    async (step) => {
+      note = "it is there";
+      if (await isRight(host, target, file)) return;
+      host.remove(target);
+      note = "as before";
+      for (const { path } of parts.filter(({ sha256 }) => sha256 === file.sha256)) {
+        if (await isRight(host, path, file)) return linkOrCopy(host, path, target);
+      }
+      note = formatBytes(file.size);
+      host.rename(await fetchPart(host, remote, directory, file, step), target);
+    },
+    () => note,
+  );
+}
+
+async function isRight(host: Host, path: string, { size, sha256 }: NamedFile): Promise<boolean> {
+  return host.stat(path)?.size === size && (await sha256Of(host, path)) === sha256;
+}
+
+/** Fetches a part whose content is right, and returns its path. */
+async function fetchPart(
+  host: Host,
+  remote: Remote,
+  directory: string,
+  file: NamedFile,
+  step: ProgressStep,
+): Promise<string> {
+  const { name, sha256, size } = file;
+  const download = await remote.file(name);
+  if (download === undefined) throw nothingAt(remote.shown(name));
+  const path = `${directory}/${partial(file)}`;
+  const fetchAll = async () => {
+    await fetchResumed(host, download, path, size, (bytes) =>
+      step.update(`${formatBytes(bytes)} of ${formatBytes(size)}, ${Math.floor((bytes / size) * 100)} %`),
+    );
+    return sha256Of(host, path);
+  };
+  const isResumed = host.stat(path) !== undefined;
+  let sum = await fetchAll();
+  if (sum !== sha256 && isResumed) {
+    // These were halves of two files. All of the second one may be right.
+    host.remove(path);
+    sum = await fetchAll();
+  }
+  if (sum === sha256) return path;
+  host.remove(path);
+  throw new K3osError("integrity", `${remote.shown(name)} is damaged: expected sha256 ${sha256}, got ${sum}`, {
+    hint: "Fetch it again. If that does not help, what was published is damaged.",
+  });
 }

@@ -5,8 +5,10 @@ export interface SourceImage {
   /** Holds `IMAGE_FILES`. */
   readonly directory: string;
   readonly json: ImageJson;
-  /** sha256 of the bytes of `image.json`, in hexadecimal digits: the identity of the image. */
+  /** The sha256 of the bytes of its `image.json`, which names it: `sha256:…`. */
   readonly digest: string;
+  /** The fingerprint of the key that signed it, if a signature was looked at: `SHA256:…`. */
+  readonly signer?: string | undefined;
   /** Bytes of the files that `image.json` lists. */
   readonly size: number;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { memoryHost } from "../../host/memory.ts";
+import { allowedSigners } from "../../image/signing.ts";
 import { silent } from "../../progress.ts";
 import { askedFor } from "../testing.ts";
 import { openImage } from "./open.ts";
@@ -20,7 +21,15 @@ const image = (at: string) => ({
 });
 
 const sha256sum = ([, ...paths]: readonly string[]) => ({
-  stdout: paths.map((path) => `s-${path.split("/").at(-1)}  ${path}\n`).join(""),
+  stdout: paths
+    .map(
+      (path) =>
+        `s-${path
+          .split("/")
+          .at(-1)
+          ?.replace(/[.]s-.*[.]part$/, "")}  ${path}\n`,
+    )
+    .join(""),
 });
 
 const options = { work: "/run/work", ifDamaged: "Fetch it again.", progress: silent };
@@ -49,7 +58,8 @@ describe("openImage", () => {
     expect(await openImage(host, "/medium/current", options)).toMatchObject({ directory: "/medium/current" });
   });
 
-  const key = { publicKey: "ssh-ed25519 AAAA release", name: "image_key" };
+  const key = "ssh-ed25519 AAAA release";
+  const trust = { signers: allowedSigners([key]), name: "image_key" };
 
   /** A server with these files, and a key whose valid signatures end in `good`. */
   const signed = (served: Record<string, string>) => {
@@ -68,8 +78,8 @@ describe("openImage", () => {
         },
         sh(argv) {
           order.push("sh");
-          return host.readText(argv.at(-2) ?? "") === "good"
-            ? {}
+          return host.readText(argv[argv.indexOf("-s") + 1] ?? "") === "good"
+            ? { stdout: 'Good "k3os-image" signature for k3os-release with ED25519 key SHA256:xyz\n' }
             : { status: 255, stderr: "Signature verification failed: incorrect signature\n" };
         },
       },
@@ -79,34 +89,37 @@ describe("openImage", () => {
 
   it("takes an image that is signed by the key, which it checks before it fetches the rest", async () => {
     const { host, order } = signed({ ...image("http://a/b"), "http://a/b/image.json.sig": "good" });
-    await openImage(host, "http://a/b", { ...options, key });
+    expect(await openImage(host, "http://a/b", { ...options, trust })).toMatchObject({
+      signer: "SHA256:xyz",
+      digest: "sha256:s-image.json",
+    });
     expect(order.slice(0, 4).map((one) => one.split("/").at(-1))).toEqual([
       "image.json.sig",
       "image.json",
       "sh",
       "vmlinuz",
     ]);
-    expect(host.readText("/run/work/signers")).toBe(`k3os ${key.publicKey}\n`);
+    expect(host.readText("/run/work/signers")).toContain(`k3os-release namespaces="k3os-image" ssh-ed25519 AAAA\n`);
   });
 
   it.each([
     [
       "of another key",
       { "http://a/b/image.json.sig": "bad" },
-      "is not signed by image_key: Signature verification failed",
+      "is not signed by a key that image_key allows: Signature verification failed",
     ],
-    ["that is not there", {}, "http://a/b/image.json.sig cannot be fetched: The requested URL returned error: 404"],
+    ["that is not there", {}, "there is no signature of http://a/b/image.json, which image_key asks for"],
   ])("refuses a signature %s before it fetches the rest", async (_, signature, want) => {
     const { host, order } = signed({ ...image("http://a/b"), ...signature });
-    await expect(openImage(host, "http://a/b", { ...options, key })).rejects.toThrow(want);
+    await expect(openImage(host, "http://a/b", { ...options, trust })).rejects.toThrow(want);
     expect(order).not.toContain("http://a/b/vmlinuz");
   });
 
   it("looks for the signature of an ISO beside it, and mounts nothing without", async () => {
     const host = memoryHost({ files: { "/media/k3os.iso": "" } });
-    await expect(openImage(host, "/media/k3os.iso", { ...options, key })).rejects.toMatchObject({
+    await expect(openImage(host, "/media/k3os.iso", { ...options, trust })).rejects.toMatchObject({
       message: "there is no signature of /media/k3os.iso, which image_key asks for",
-      hint: "Whoever has the private key signs it with: ssh-keygen -Y sign -n k3os -f KEY k3os.iso",
+      hint: "Whoever has the private key signs it with: ssh-keygen -Y sign -n k3os-image -f KEY k3os.iso",
     });
     expect(host.ran).toEqual([]);
   });

@@ -1,23 +1,35 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { ARCHITECTURE_NAME } from "../../image/architecture.ts";
+import { isReference } from "../../image/oci.ts";
 import type { Progress } from "../../progress.ts";
 import { isUrl } from "../fetch-file.ts";
 import { mount } from "../initrd/mount.ts";
 import { fetchImage, fetchSigned } from "./fetch.ts";
 import type { SourceImage } from "./image.ts";
-import { type SigningKey, verifySignature } from "./signature.ts";
-import { verifyImage } from "./verify.ts";
+import type { Part } from "./parts.ts";
+import type { Registries } from "./registry.ts";
+import { nothingAt, openRemote, webDirectory } from "./remote.ts";
+import { verifySignature } from "./signature.ts";
+import { requireTrust, type Trust } from "./trust.ts";
+import { sizeOf, verifyImage } from "./verify.ts";
 
 /** Where the image is on every medium. */
 export const ON_MEDIUM = "k3os/system/current";
 
 export interface OpenOptions {
-  /** If given, the image must have a signature by this key. Otherwise no signature is checked. */
-  readonly key?: SigningKey | undefined;
+  /** Whose signature the image must have (`trustOf`). If not given, no signature is looked at. */
+  readonly trust?: Trust | undefined;
+  /** The image that is wanted, as a channel names it: `sha256:…`. Another one is refused. */
+  readonly digest?: string | undefined;
+  /** Files that need not be fetched if the image has them, too (`partsIn`). */
+  readonly parts?: readonly Part[] | undefined;
+  /** How to reach and log in to registries. */
+  readonly registries?: Registries | undefined;
   /**
    * A directory for fetched files and mounts. Made if it is missing, for root only, because a URL's content may be
-   * secret.
+   * secret. A download that was interrupted goes on from what lies there.
    */
   readonly work: string;
   /** What the user can do about a damaged image, as a hint. */
@@ -26,36 +38,66 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the image at `place`: the URL or the path of an ISO, or of a directory with an image. Its signature is checked
- * before anything else is fetched or mounted, and every file is compared with its sum. What was fetched stays in
- * `work`, and an ISO stays mounted there.
+ * Opens the image at `place`: the URL or the path of an ISO, or of a directory with an image; or `oci://…`. Its
+ * signature is checked before anything else is fetched or mounted, and every file is compared with its sum. What was
+ * fetched stays in `work`, and an ISO stays mounted there.
  */
 export async function openImage(host: Host, place: string, options: OpenOptions): Promise<SourceImage> {
+  if (options.trust !== undefined) requireTrust(options.trust);
   host.mkdir(options.work, { mode: 0o700 });
-  const directory = isUrl(place)
-    ? await openUrl(host, place, options)
-    : await openPath(host, place.replace(/^file:\/\//, ""), options);
-  return verifyImage(host, directory, options.ifDamaged, options.progress);
+  const image = await openPlace(host, place, options);
+  const { architecture } = image.json;
+  if (architecture !== undefined && architecture !== ARCHITECTURE_NAME) {
+    throw new K3osError("host", `${place} is an image for ${architecture}, and this machine is ${ARCHITECTURE_NAME}`);
+  }
+  if (options.digest !== undefined && options.digest !== image.digest) {
+    throw new K3osError("integrity", `${place} is another image: expected ${options.digest}, got ${image.digest}`, {
+      hint: "What the channel names must lie there. Publish it again.",
+    });
+  }
+  return image;
 }
 
-async function openUrl(host: Host, url: string, { key, work, progress }: OpenOptions): Promise<string> {
-  if (/\.iso$/i.test(url.replace(/[?#].*$/, ""))) {
-    await fetchSigned(host, url, `${work}/image.iso`, { key, work, progress });
-    return mountIso(host, `${work}/image.iso`, `${work}/iso`);
-  }
+function openPlace(host: Host, place: string, options: OpenOptions): Promise<SourceImage> {
+  if (isUrl(place) && /\.iso$/i.test(place.replace(/[?#].*$/, ""))) return openIsoUrl(host, place, options);
+  if (isUrl(place) || isReference(place)) return openRemoteImage(host, place, options);
+  return openPath(host, place.replace(/^file:\/\//, ""), options);
+}
+
+async function openRemoteImage(host: Host, place: string, options: OpenOptions): Promise<SourceImage> {
+  const { registries, work, trust, digest, parts, progress } = options;
   const directory = `${work}/image`;
   host.mkdir(directory);
-  await fetchImage(host, url, directory, { key, work, progress });
-  return directory;
+  const base = place.replace(/\/image\.json(?=[?#]|$)/, "");
+  const remote = await openRemote(host, base, registries, work);
+  if (remote === undefined) throw nothingAt(place);
+  const image = await fetchImage(host, remote, directory, { trust, digest, parts, work, progress });
+  return { directory, size: sizeOf(image.json), ...image };
 }
 
-async function openPath(host: Host, path: string, { key, work }: OpenOptions): Promise<string> {
+async function openIsoUrl(host: Host, url: string, options: OpenOptions): Promise<SourceImage> {
+  const { work } = options;
+  const [, parent = "", name = "", query = ""] = /^([^?#]*)\/([^/?#]*)(.*)$/.exec(url) ?? [];
+  const file = `${work}/image.iso`;
+  const from = webDirectory(`${parent}${query}`);
+  const signer = await fetchSigned(host, from, name, file, "image", { ...options, trust: options.trust });
+  return { ...(await openIso(host, file, options)), signer };
+}
+
+async function openPath(host: Host, path: string, options: OpenOptions): Promise<SourceImage> {
+  const { trust, work, ifDamaged, progress } = options;
   const found = host.stat(path);
   if (found === undefined) throw new K3osError("host", `there is no image at ${path}`);
   // A link to a directory is one, too: `current` on a medium.
   const isDirectory = found.type === "directory" || host.stat(`${path}/image.json`) !== undefined;
-  if (key !== undefined) await verifySignature(host, isDirectory ? `${path}/image.json` : path, key, work);
-  return isDirectory ? path : mountIso(host, path, `${work}/iso`);
+  const signed = isDirectory ? `${path}/image.json` : path;
+  const signer = trust === undefined ? undefined : await verifySignature(host, signed, "image", trust, work);
+  const image = isDirectory ? await verifyImage(host, path, ifDamaged, progress) : await openIso(host, path, options);
+  return { ...image, signer };
+}
+
+async function openIso(host: Host, file: string, { work, ifDamaged, progress }: OpenOptions): Promise<SourceImage> {
+  return verifyImage(host, await mountIso(host, file, `${work}/iso`), ifDamaged, progress);
 }
 
 async function mountIso(host: Host, file: string, target: string): Promise<string> {

@@ -6,22 +6,28 @@ import type { ImageJson } from "../../image/image-json.ts";
 import { inStep, type Progress } from "../../progress.ts";
 import { formatBytes } from "../format-bytes.ts";
 import type { SourceImage } from "./image.ts";
+import { sha256Of } from "./parts.ts";
 
 /**
  * Reads `image.json` of the image in `directory` and checks the other files against it. Throws `integrity` if anything
  * differs; `hint` says what the user can do about a damaged file.
  */
-export function verifyImage(host: Host, directory: string, hint: string, progress: Progress): Promise<SourceImage> {
-  const json = parseImageJson(host.readText(`${directory}/image.json`), `${directory}/image.json`);
-  const size = Object.values(json.files ?? {}).reduce((sum, file) => sum + file.size, 0);
+export function verifyImage(
+  host: Host,
+  directory: string,
+  hint: string,
+  progress: Progress,
+): Promise<Omit<SourceImage, "signer">> {
+  const path = `${directory}/image.json`;
+  const json = parseImageJson(host.readText(path), path);
+  const size = sizeOf(json);
   return inStep(
     progress,
     `Check the image ${json.version}`,
     async () => {
       const paths = Object.keys(json.files ?? {}).map((name) => [name, `${directory}/${name}`]);
       await checkSums(host, Object.fromEntries(paths), json, { hint });
-      const digest = await sumFromCache(host, `${directory}/image.json`);
-      return { directory, json, digest, size };
+      return { directory, json, size, digest: `sha256:${await sha256Of(host, path)}` };
     },
     () => formatBytes(size),
   );
@@ -42,16 +48,11 @@ export async function checkSums(
     const found = host.stat(path)?.size;
     if (found !== size) throw damaged(path, `${size} bytes`, `${found ?? 0}`, hint);
   }
-  const sumOf = fromDisk ? sumFromDisk : sumFromCache;
+  const sumOf = fromDisk ? sumFromDisk : sha256Of;
   for (const { path, sha256 } of files) {
     const sum = await sumOf(host, path);
     if (sum !== sha256) throw damaged(path, `sha256 ${sha256}`, sum, hint);
   }
-}
-
-/** The sha256 of a file, in hexadecimal digits. */
-export async function sumFromCache(host: Host, path: string): Promise<string> {
-  return firstWord(await run(host, ["sha256sum", path]));
 }
 
 /** O_DIRECT (open(2)): what the disk returns, although the page cache has what was written. */
@@ -66,7 +67,13 @@ function damaged(path: string, expected: string, got: string, hint: string): K3o
   return new K3osError("integrity", `${path} is damaged: expected ${expected}, got ${got}`, { hint });
 }
 
-function parseImageJson(text: string, path: string): ImageJson {
+/** Bytes of the files that `image.json` lists. */
+export function sizeOf({ files = {} }: ImageJson): number {
+  return Object.values(files).reduce((sum, file) => sum + file.size, 0);
+}
+
+/** Reads an `image.json`; `path` is what messages call it. Throws `integrity` if it is none that this version knows. */
+export function parseImageJson(text: string, path: string): ImageJson {
   try {
     const json = JSON.parse(text) as ImageJson;
     const complete = IMAGE_FILES.every((name) => name === "image.json" || json.files?.[name] !== undefined);

@@ -3,6 +3,7 @@ import type { Host } from "../../host/host.ts";
 import type { Progress } from "../../progress.ts";
 import type { SourceImage } from "../images/image.ts";
 import { ON_MEDIUM, openImage } from "../images/open.ts";
+import { trustIn } from "../images/trust.ts";
 import { MEDIUM } from "../places.ts";
 import type { Settings } from "./settings.ts";
 import { WORK } from "./work.ts";
@@ -22,7 +23,7 @@ export async function imageToInstall(
   if (refusal !== undefined) throw refusal;
   const isSigned = place !== undefined && image_key !== undefined;
   return openImage(host, place ?? RUNNING, {
-    ...(isSigned && { key: { publicKey: image_key, name: "image_key" } }),
+    ...(isSigned && { trust: trustIn(host, image_key, "image_key") }),
     work: WORK,
     ifDamaged: "Write the medium anew, or fetch the image again.",
     progress,

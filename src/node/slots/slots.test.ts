@@ -114,7 +114,7 @@ async function armedDisk() {
   const host = await installedDisk();
   const image = imageOf(host, "2.0");
   const slot = await stageImage(host, PLACES, image, FULL);
-  await armTrial(host, esp, { slot, version: "2.0", digest: `sha256:${image.digest}`, stoppedAt: host.now() });
+  await armTrial(host, esp, { slot, version: "2.0", digest: image.digest, stoppedAt: host.now() });
   return host;
 }
 

@@ -69,8 +69,11 @@ export function imageOf(host: Host, version: string, build = "a"): SourceImage {
     kernel: { release: "6.12", arguments: ["nosmt"] },
     files: { vmlinuz: sums, initrd: sums, "root.squashfs": sums },
   } as Partial<ImageJson> as ImageJson;
-  const digest = [...content].map((letter) => letter.charCodeAt(0).toString(16).padStart(2, "0")).join("");
-  return { directory, json, digest: digest.padStart(64, "0").split("").reverse().join(""), size: 3 * content.length };
+  const digest = [...content]
+    .reverse()
+    .map((letter) => letter.charCodeAt(0).toString(16).padStart(2, "0"))
+    .join("");
+  return { directory, json, digest: `sha256:${digest.padEnd(64, "0")}`, size: 3 * content.length, signer: undefined };
 }
 
 /** A node that runs 1.0 from slot a. */

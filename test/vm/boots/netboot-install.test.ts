@@ -34,7 +34,7 @@ describe("a machine without a system on its disk", { timeout: 420_000 }, () => {
     const image_key = readFileSync(`${key}.pub`, "utf8").trim();
     const config = JSON.stringify({ k3os: { install: { silent: true, device: "only", power_off: true, image_key } } });
     const { directory, boot } = await serveSet(["k3os.fallback_mode=install"]);
-    await tool("ssh-keygen", "-Y", "sign", "-n", "k3os", "-f", key, join(directory, "image.json"));
+    await tool("ssh-keygen", "-Y", "sign", "-n", "k3os-image", "-f", key, join(directory, "image.json"));
     const machine = await node.start({ boot, config, disks: [emptyDisk(node.directory, "target")] });
     await node.poweredOff(400_000);
     expect(machine.serial.text()).toContain("image.json.sig");
