@@ -29,7 +29,7 @@ export function cp(host: Host, args: readonly string[]): Partial<ExecResult> {
 }
 
 /** What a host in memory has for the sha256 of a text: short texts stay readable. */
-function sumOf(text: string): string {
+export function sumOf(text: string): string {
   if (text.length < 40) return `sum:${text}`;
   const hash = [...text].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) >>> 0, 7);
   return hash.toString(16).padStart(8, "0").repeat(8);

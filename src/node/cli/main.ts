@@ -35,6 +35,24 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     root: true,
     run: async (...call) => (await import("./apply.ts")).applyCommand(...call),
   },
+  upgrade: {
+    about: "Put another image into the slot that is not in use, and restart into a trial of it",
+    options: "[IMAGE] [--version VERSION] [--stage] [--no-reboot] [--allow-downgrade] [--retry] [--json]",
+    root: true,
+    run: async (...call) => (await import("./upgrade.ts")).upgradeCommand(...call),
+  },
+  rollback: {
+    about: "Go back to the version before, or give up a trial",
+    options: "[--no-reboot] [--json]",
+    root: true,
+    run: async (...call) => (await import("./upgrade.ts")).rollbackCommand(...call),
+  },
+  prune: {
+    about: "Remove images that no slot needs",
+    options: "[--json]",
+    root: true,
+    run: async (...call) => (await import("./upgrade.ts")).pruneCommand(...call),
+  },
   reset: {
     about: "Erase what this node keeps, and boot it as new",
     options: "[--yes]",
@@ -69,6 +87,11 @@ const EXAMPLES = `Examples:
   sudo k3os config --plan          what applying the configuration would do
   sudo k3os apply                  after editing /var/lib/rancher/k3os/config.yaml
   sudo k3os apply --no-restart     and leave it to me when k3s is restarted
+  sudo k3os upgrade                to the latest image of the channel in the config
+  sudo k3os upgrade URL --stage    fetch and check an image, and leave the trial for later
+  sudo k3os upgrade --no-reboot URL  try it whenever this node restarts
+  sudo k3os rollback               back to the version before
+  sudo k3os prune                  make room for images
   sudo k3os install                put k3OS on a disk of this machine
   sudo k3os reset --yes            without the question
   sudo k3os sources --only aws     ask one of them`;

@@ -6,6 +6,7 @@ import { type Purpose, signatureOf } from "../../image/signing.ts";
 import { inStep, type Progress, type ProgressStep } from "../../progress.ts";
 import { fetchFile, fetchIfThere, fetchResumed } from "../fetch-file.ts";
 import { formatBytes } from "../format-bytes.ts";
+import type { OnDescribed } from "./image.ts";
 import { linkOrCopy, type Part, sha256Of } from "./parts.ts";
 import { nothingAt, type Remote } from "./remote.ts";
 import { verifySignature } from "./signature.ts";
@@ -24,6 +25,8 @@ export interface FetchOptions {
 export interface FetchImageOptions extends FetchOptions {
   /** What the sha256 of `image.json` must be. */
   readonly digest?: string | undefined;
+  /** Called before any other file is fetched. What it throws ends the work. */
+  readonly onDescribed?: OnDescribed | undefined;
   /** Files that need not be fetched if the image has them, too. */
   readonly parts?: readonly Part[] | undefined;
 }
@@ -55,6 +58,7 @@ export async function fetchImage(
     });
   }
   const json = parseImageJson(host.readText(path), place);
+  options.onDescribed?.({ json, digest });
   removeOthers(host, directory, json);
   for (const [name, file] of Object.entries(json.files ?? {})) {
     await obtainPart(host, remote, directory, { name, ...file }, options);

@@ -12,3 +12,6 @@ export interface SourceImage {
   /** Bytes of the files that `image.json` lists. */
   readonly size: number;
 }
+
+/** Receives what an image is, before its files are fetched or read. */
+export type OnDescribed = (image: Pick<SourceImage, "json" | "digest">) => void;

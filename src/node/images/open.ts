@@ -7,7 +7,7 @@ import type { Progress } from "../../progress.ts";
 import { isUrl } from "../fetch-file.ts";
 import { mount } from "../initrd/mount.ts";
 import { fetchImage, fetchSigned } from "./fetch.ts";
-import type { SourceImage } from "./image.ts";
+import type { OnDescribed, SourceImage } from "./image.ts";
 import type { Part } from "./parts.ts";
 import type { Registries } from "./registry.ts";
 import { nothingAt, openRemote, webDirectory } from "./remote.ts";
@@ -23,6 +23,11 @@ export interface OpenOptions {
   readonly trust?: Trust | undefined;
   /** The image that is wanted, as a channel names it: `sha256:…`. Another one is refused. */
   readonly digest?: string | undefined;
+  /**
+   * Called with what `image.json` says, once its signature was checked and before any other file is fetched or read.
+   * What it throws ends the work.
+   */
+  readonly onDescribed?: OnDescribed | undefined;
   /** Files that need not be fetched if the image has them, too (`partsIn`). */
   readonly parts?: readonly Part[] | undefined;
   /** How to reach and log in to registries. */
@@ -65,13 +70,13 @@ function openPlace(host: Host, place: string, options: OpenOptions): Promise<Sou
 }
 
 async function openRemoteImage(host: Host, place: string, options: OpenOptions): Promise<SourceImage> {
-  const { registries, work, trust, digest, parts, progress } = options;
+  const { registries, work, trust, digest, onDescribed, parts, progress } = options;
   const directory = `${work}/image`;
   host.mkdir(directory);
   const base = place.replace(/\/image\.json(?=[?#]|$)/, "");
   const remote = await openRemote(host, base, registries, work);
   if (remote === undefined) throw nothingAt(place);
-  const image = await fetchImage(host, remote, directory, { trust, digest, parts, work, progress });
+  const image = await fetchImage(host, remote, directory, { trust, digest, onDescribed, parts, work, progress });
   return { directory, size: sizeOf(image.json), ...image };
 }
 
@@ -85,19 +90,19 @@ async function openIsoUrl(host: Host, url: string, options: OpenOptions): Promis
 }
 
 async function openPath(host: Host, path: string, options: OpenOptions): Promise<SourceImage> {
-  const { trust, work, ifDamaged, progress } = options;
+  const { trust, work } = options;
   const found = host.stat(path);
   if (found === undefined) throw new K3osError("host", `there is no image at ${path}`);
   // A link to a directory is one, too: `current` on a medium.
   const isDirectory = found.type === "directory" || host.stat(`${path}/image.json`) !== undefined;
   const signed = isDirectory ? `${path}/image.json` : path;
   const signer = trust === undefined ? undefined : await verifySignature(host, signed, "image", trust, work);
-  const image = isDirectory ? await verifyImage(host, path, ifDamaged, progress) : await openIso(host, path, options);
+  const image = isDirectory ? await verifyImage(host, path, options) : await openIso(host, path, options);
   return { ...image, signer };
 }
 
-async function openIso(host: Host, file: string, { work, ifDamaged, progress }: OpenOptions): Promise<SourceImage> {
-  return verifyImage(host, await mountIso(host, file, `${work}/iso`), ifDamaged, progress);
+async function openIso(host: Host, file: string, options: OpenOptions): Promise<SourceImage> {
+  return verifyImage(host, await mountIso(host, file, `${options.work}/iso`), options);
 }
 
 async function mountIso(host: Host, file: string, target: string): Promise<string> {

@@ -5,29 +5,38 @@ import { IMAGE_FILES } from "../../image/disk.ts";
 import type { ImageJson } from "../../image/image-json.ts";
 import { inStep, type Progress } from "../../progress.ts";
 import { formatBytes } from "../format-bytes.ts";
-import type { SourceImage } from "./image.ts";
+import type { OnDescribed, SourceImage } from "./image.ts";
 import { sha256Of } from "./parts.ts";
+
+export interface VerifyOptions {
+  /** What the user can do about a damaged file, as a hint. */
+  readonly ifDamaged: string;
+  /** Called before the sums are checked. What it throws ends the work. */
+  readonly onDescribed?: OnDescribed | undefined;
+  readonly progress: Progress;
+}
 
 /**
  * Reads `image.json` of the image in `directory` and checks the other files against it. Throws `integrity` if anything
- * differs; `hint` says what the user can do about a damaged file.
+ * differs.
  */
-export function verifyImage(
+export async function verifyImage(
   host: Host,
   directory: string,
-  hint: string,
-  progress: Progress,
+  { ifDamaged, onDescribed, progress }: VerifyOptions,
 ): Promise<Omit<SourceImage, "signer">> {
   const path = `${directory}/image.json`;
   const json = parseImageJson(host.readText(path), path);
+  const digest = `sha256:${await sha256Of(host, path)}`;
+  onDescribed?.({ json, digest });
   const size = sizeOf(json);
   return inStep(
     progress,
     `Check the image ${json.version}`,
     async () => {
       const paths = Object.keys(json.files ?? {}).map((name) => [name, `${directory}/${name}`]);
-      await checkSums(host, Object.fromEntries(paths), json, { hint });
-      return { directory, json, size, digest: `sha256:${await sha256Of(host, path)}` };
+      await checkSums(host, Object.fromEntries(paths), json, { hint: ifDamaged });
+      return { directory, json, size, digest };
     },
     () => formatBytes(size),
   );

@@ -4,10 +4,10 @@ import { type MemoryHost, memoryHost } from "../../host/memory.ts";
 import { formatBootEnv, type SlotName, slotToBoot } from "../../image/boot-env.ts";
 import { IMAGE_FILES, KERNEL_FILES } from "../../image/disk.ts";
 import { BOOT_ENV, parseSlotRecord, SLOT_FILE, slotDirectory } from "../../image/grub.ts";
-import type { ImageJson } from "../../image/image-json.ts";
+import { formatImageJson, type ImageJson } from "../../image/image-json.ts";
 import { silent } from "../../progress.ts";
 import type { SourceImage } from "../images/image.ts";
-import { diskPrograms } from "../testing.ts";
+import { diskPrograms, sumOf } from "../testing.ts";
 import { readEnv } from "./env.ts";
 import { stageImage } from "./stage.ts";
 
@@ -28,6 +28,7 @@ export function diskInMemory(): MemoryHost {
       "/proc/mounts": "/dev/vda3 /run/k3os/state ext4 rw 0 0\n",
       "/proc/cmdline": "quiet\n",
       "/dev/vda2": "",
+      "/proc/100/stat": `100 (qjs) S ${"0 ".repeat(30)}\n`,
       "/sys/block/vda/vda3/partition": "3\n",
     },
     programs: {
@@ -43,6 +44,11 @@ export function diskInMemory(): MemoryHost {
         return {};
       },
       umount: () => ({}),
+      ln([, , target = "", path = ""]) {
+        if (host.stat(path)) return { status: 1 };
+        host.symlink(target, path);
+        return {};
+      },
     },
   });
   const { remove } = host;
@@ -60,20 +66,17 @@ export function diskInMemory(): MemoryHost {
 export function imageOf(host: Host, version: string, build = "a"): SourceImage {
   const content = `${version}-${build}`;
   const directory = `/image/${content}`;
-  host.mkdir(directory);
-  for (const name of IMAGE_FILES) host.write(`${directory}/${name}`, content);
-  const sums = { sha256: `sum:${content}`, size: content.length };
-  const json = {
-    version,
-    architecture: "amd64",
+  const sums = { sha256: sumOf(content), size: content.length };
+  const json: ImageJson = {
+    ...{ format: 1, version, architecture: "amd64", time: 1, lock: content, packages: [] },
     kernel: { release: "6.12", arguments: ["nosmt"] },
+    kubernetes: { source: "upstream" },
     files: { vmlinuz: sums, initrd: sums, "root.squashfs": sums },
-  } as Partial<ImageJson> as ImageJson;
-  const digest = [...content]
-    .reverse()
-    .map((letter) => letter.charCodeAt(0).toString(16).padStart(2, "0"))
-    .join("");
-  return { directory, json, digest: `sha256:${digest.padEnd(64, "0")}`, size: 3 * content.length, signer: undefined };
+  };
+  const text = formatImageJson(json);
+  host.mkdir(directory);
+  for (const name of IMAGE_FILES) host.write(`${directory}/${name}`, name === "image.json" ? text : content);
+  return { directory, json, digest: `sha256:${sumOf(text)}`, size: 3 * content.length };
 }
 
 /** A node that runs 1.0 from slot a. */
@@ -94,8 +97,11 @@ export function contentOf(host: Host, slot: SlotName): string[] {
     ...Object.keys(KERNEL_FILES).map((name) => `${directory}/${name}`),
     ...["root.squashfs", "image.json"].map((name) => `${PLACES.state}${system}/${name}`),
   ];
-  return [...new Set(paths.map((path) => (host.stat(path) ? host.readText(path) : "missing")))];
+  return [...new Set(paths.map((path) => (host.stat(path) ? said(host.readText(path)) : "missing")))];
 }
+
+/** What an image's file says. */
+const said = (text: string) => (text.startsWith("{") ? (JSON.parse(text) as ImageJson).lock : text);
 
 /** What the boot menu starts, and writes down before: `slot`, whether it is a trial, and what its files say. */
 export function powerOn(host: Host): { readonly slot: SlotName; readonly trial: boolean; readonly content: string } {

@@ -63,6 +63,12 @@ export async function noteStageOn(host: Host, esp: string, stage: TrialStage): P
   if (TRIAL_STAGES.indexOf(stage) > before) await writeEnv(host, esp, { ...env, stage });
 }
 
+/** Notes what a slot holds that nothing boots yet. */
+export async function noteStaged(host: Host, candidate: Omit<Candidate, "phase">): Promise<void> {
+  const journal = readJournal(host, STATE);
+  await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "staged" } });
+}
+
 /**
  * Makes the next boot a trial of what is staged in `candidate.slot`. The journal comes first: a power cut in between
  * leaves a deployment that is armed in the journal only, and the next boot notes that.

@@ -1,0 +1,181 @@
+import { describe, expect, it } from "vitest";
+import type { Host } from "../../host/host.ts";
+import type { MemoryHost } from "../../host/memory.ts";
+import { silent } from "../../progress.ts";
+import { readJournal } from "../slots/journal.ts";
+import { contentOf, imageOf, installedDisk, PLACES, powerOn, withEveryCut } from "../slots/testing.ts";
+import { commitTrial, returnFromTrial } from "../slots/trial.ts";
+import { prune } from "./prune.ts";
+import { rollback } from "./rollback.ts";
+import { type UpgradeOptions, upgrade } from "./upgrade.ts";
+
+const config = { k3os: { upgrade: { unsigned: true } } };
+const state = PLACES.state;
+
+const nothing: UpgradeOptions = {
+  ...{ place: undefined, version: undefined, stageOnly: false, reboot: true, allowDowngrade: false, retry: false },
+};
+
+const to = (host: Host, image: string, options: Partial<UpgradeOptions> = {}) =>
+  upgrade(host, config, { ...nothing, place: `/image/${image}`, ...options }, silent);
+
+/** A node on 1.0 with images of other versions at /image. */
+async function node(): Promise<MemoryHost> {
+  const host = await installedDisk();
+  for (const version of ["0.9", "1.0", "2.0", "3.0"]) imageOf(host, version);
+  return host;
+}
+
+describe("k3os upgrade", () => {
+  it("arms a trial of another image", async () => {
+    const host = await node();
+    expect(await to(host, "2.0-a")).toMatchObject({ version: "2.0", slot: "b", state: "armed" });
+    expect(readJournal(host, state).candidate).toMatchObject({ version: "2.0", phase: "armed" });
+    expect(powerOn(host)).toEqual({ slot: "b", trial: true, content: "2.0-a" });
+  });
+
+  it("only stages it if that is asked for, and goes on from there", async () => {
+    const host = await node();
+    expect(await to(host, "2.0-a", { stageOnly: true })).toMatchObject({ state: "staged" });
+    expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
+    const ran = host.ran.length;
+    expect(await to(host, "2.0-a")).toMatchObject({ state: "armed" });
+    expect(host.ran.slice(ran).map(([program]) => program)).not.toContain("cp");
+    expect(powerOn(host)).toMatchObject({ slot: "b", trial: true });
+  });
+
+  it("has nothing to do for the image that runs, and reads none of its files", async () => {
+    const host = await node();
+    host.write("/image/1.0-a/root.squashfs", "damaged");
+    expect(await to(host, "1.0-a")).toMatchObject({ state: "current", slot: "a" });
+    expect(readJournal(host, state).candidate).toBeUndefined();
+  });
+
+  it("refuses an older image before it writes anything, unless it is told to", async () => {
+    const host = await node();
+    await expect(to(host, "0.9-a")).rejects.toMatchObject({
+      message: "0.9 is older than 1.0, which runs",
+      hint: expect.stringContaining("--allow-downgrade"),
+    });
+    expect(contentOf(host, "b")).toEqual([]);
+    expect(await to(host, "0.9-a", { allowDowngrade: true })).toMatchObject({ state: "armed" });
+  });
+
+  it("refuses an image that was given up, unless it is told to try again", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    await returnFromTrial(host, "k3s did not start");
+    powerOn(host);
+    await expect(to(host, "2.0-a")).rejects.toMatchObject({
+      message: "2.0 was tried on this node and given up: k3s did not start",
+      hint: expect.stringContaining("--retry"),
+    });
+    expect(await to(host, "2.0-a", { retry: true })).toMatchObject({ state: "armed" });
+    expect(powerOn(host)).toMatchObject({ slot: "b", trial: true });
+  });
+
+  it("refuses an image of another processor, and one without a signature, before it writes anything", async () => {
+    const host = await node();
+    const json = JSON.parse(host.readText("/image/2.0-a/image.json"));
+    host.write("/image/2.0-a/image.json", JSON.stringify({ ...json, architecture: "arm64" }));
+    await expect(to(host, "2.0-a")).rejects.toThrow("is an image for arm64");
+    await expect(upgrade(host, {}, { ...nothing, place: "/image/3.0-a" }, silent)).rejects.toMatchObject({
+      kind: "integrity",
+      hint: expect.stringContaining("k3os.upgrade.unsigned"),
+    });
+    expect(contentOf(host, "b")).toEqual([]);
+  });
+
+  it("refuses while a trial is not decided, and while the version before runs by hand", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    await expect(to(host, "3.0-a")).rejects.toMatchObject({
+      kind: "busy",
+      message: expect.stringContaining("is a trial"),
+    });
+    await commitTrial(host);
+    host.write("/proc/cmdline", "k3os.slot=a quiet\n");
+    await expect(to(host, "3.0-a")).rejects.toThrow("this boot runs from slot a, and slot b is the one that is kept");
+  });
+
+  it("says that there is nothing to upgrade to without a source", async () => {
+    await expect(upgrade(await node(), config, nothing, silent)).rejects.toMatchObject({
+      hint: expect.stringContaining("k3os.upgrade.source"),
+    });
+  });
+
+  it("keeps a bootable 1.0 at every moment, and a second run completes it", async () => {
+    const cuts = await withEveryCut(
+      node,
+      (host) => to(host, "2.0-a"),
+      async (host) => {
+        const boot = powerOn(host);
+        expect(boot).toMatchObject(boot.trial ? { content: "2.0-a" } : { content: "1.0-a" });
+        if (boot.trial) return;
+        host.remove("/run/k3os/upgrade.lock");
+        expect(await to(host, "2.0-a")).toMatchObject({ state: "armed" });
+        expect(powerOn(host)).toMatchObject({ trial: true, content: "2.0-a" });
+      },
+    );
+    expect(cuts).toBeGreaterThan(30);
+  });
+});
+
+describe("k3os rollback", () => {
+  const committed = async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    await commitTrial(host);
+    powerOn(host);
+    return host;
+  };
+
+  it("goes back to the version before, and does not offer the other one to itself again", async () => {
+    const host = await committed();
+    expect(await rollback(host)).toMatchObject({ version: "1.0", slot: "a", needsRestart: true });
+    expect(powerOn(host)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
+    await expect(to(host, "2.0-a")).rejects.toThrow("k3os rollback");
+  });
+
+  it("gives up a trial", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    expect(await rollback(host)).toMatchObject({ version: "1.0", needsRestart: true });
+    expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
+  });
+
+  it("keeps the version before if that was started by hand", async () => {
+    const host = await committed();
+    host.write("/proc/cmdline", "k3os.slot=a quiet\n");
+    expect(await rollback(host)).toMatchObject({ version: "1.0", needsRestart: false });
+    expect(powerOn(host)).toMatchObject({ slot: "a" });
+  });
+
+  it("says that there is nothing to go back to", async () => {
+    await expect(rollback(await node())).rejects.toThrow("there is no version before on this disk");
+  });
+
+  it("boots the one or the other after a power cut at any moment", async () => {
+    await withEveryCut(committed, rollback, async (host) => {
+      expect(["1.0-a", "2.0-a"]).toContain(powerOn(host).content);
+    });
+  });
+});
+
+describe("k3os prune", () => {
+  it("removes what no slot needs, and nothing else", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    host.mkdir(`${state}/k3os/system/0.1-00000000`);
+    host.write(`${state}/k3os/system/config.yaml`, "x");
+    host.mkdir(`${state}/k3os/upgrade/image`);
+    expect(await prune(host)).toEqual(["0.1-00000000", "an unfinished download"]);
+    expect([contentOf(host, "a"), contentOf(host, "b")]).toEqual([["1.0-a"], ["2.0-a"]]);
+    expect(host.stat(`${state}/k3os/system/config.yaml`)).toBeDefined();
+    expect(await prune(host)).toEqual([]);
+  });
+});
