@@ -241,6 +241,16 @@ describe("boot", () => {
     expect(lastReport(host).failures).toEqual([{ step: "wipe", reason: "no room", boot: true }]);
   });
 
+  it("starts the supervisor of a trial only on trial", async () => {
+    const [host, { host: other }] = [nodeAtBoot(), await faultless()];
+    host.write("/proc/cmdline", `${host.readText("/proc/cmdline").trim()} k3os.slot=b k3os.trial\n`);
+    await boot(host);
+    expect(host.list("/etc/runlevels/default")).toContain("k3os-trial");
+    expect(JSON.parse(host.readText("/run/k3os/trial.json"))).toMatchObject({ role: "server", deadlineS: 600 });
+    expect(other.list("/etc/runlevels/default")).not.toContain("k3os-trial");
+    expect(lastReport(host)).toEqual({ problems: [], failures: [] });
+  });
+
   it("opens no login on the console because the mode cannot be read", async () => {
     const { host } = await bootWith("EIO", ({ subject }) => subject === "/run/k3os/mode");
     expect(host.readText("/etc/shadow")).toContain("rancher:*:");

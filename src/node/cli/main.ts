@@ -59,6 +59,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     root: true,
     run: async (...call) => (await import("./sources.ts")).sourcesCommand(...call),
   },
+  trial: { run: async (host) => (await import("../trial/supervise.ts")).trialCommand(host) },
   boot: { run: async (host) => (await import("../boot/boot.ts")).boot(host).then(() => 0) },
 };
 
