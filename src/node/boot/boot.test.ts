@@ -89,6 +89,10 @@ const effects: Readonly<Record<string, Effect>> = {
     isThere: links("/var/lib/rancher/k3s/server/manifests/coredns.yaml", "/usr/share/k3os/manifests/coredns.yaml"),
     about: /manifests/,
   },
+  "no checkpoints of another kubelet": {
+    isThere: (host) => host.stat("/var/lib/kubelet/cpu_manager_state") === undefined,
+    about: /kubelet|image.json/,
+  },
   "sysctls of the image": { isThere: has("/proc/sys/kernel/panic", "10"), about: /sysctl.d|kernel\/panic/ },
   "early drivers": { isThere: (host) => host.ran.flat().includes("br_netfilter"), about: /modprobe|modules-load.d/ },
   "all drivers": { isThere: (host) => host.ran.flat().includes("pci:v00001234"), about: /modprobe|bus\/pci/ },

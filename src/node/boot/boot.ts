@@ -29,6 +29,7 @@ import { hostnameOf, keepHostname } from "./hostname.ts";
 import { restoreIdentity } from "./identity.ts";
 import { provideImages } from "./images.ts";
 import { prepareInstallation } from "./install-mode.ts";
+import { removeCheckpoints } from "./kubelet.ts";
 
 /** Used if the layers cannot be read at all. No cause for that is known. */
 const NOTHING: Pick<LoadedLayers, "config" | "problems" | "layers"> = { config: {}, problems: [], layers: [] };
@@ -87,6 +88,7 @@ export async function boot(host: Host): Promise<void> {
   });
   // After the mounts of the configuration, because k3s may keep its data on one of them.
   await stage("images", { mayFail }, () => provideImages(host));
+  await stage("checkpoints of the kubelet", { mayFail }, () => removeCheckpoints(host));
   await stage("addresses", { mayFail }, () => showAddresses(host, allDrivers));
   await stage("service links", { mayFail }, () =>
     chooseServices(host, config, facts, { due, trial: kernel?.trial === true }),
