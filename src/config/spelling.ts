@@ -6,7 +6,15 @@ export function squash(name: string): string {
 }
 
 /** Words below `k3os.` on the kernel's command line that control the boot and are not config. */
-export const BOOT_WORDS: ReadonlySet<string> = new Set(["mode", "fallback_mode", "debug", "dev", "root"]);
+export const BOOT_WORDS: ReadonlySet<string> = new Set([
+  "mode",
+  "fallback_mode",
+  "debug",
+  "dev",
+  "root",
+  "slot",
+  "trial",
+]);
 
 /** The canonical keys of each struct, by squashed spelling. */
 const tables = new WeakMap<StructOf, Map<string, string>>();

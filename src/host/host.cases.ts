@@ -74,6 +74,20 @@ export const hostCases: readonly HostCase[] = [
     },
   },
   {
+    name: "keeps an existing file open, and writes to it piece by piece",
+    run(host, dir) {
+      host.write(`${dir}/device`, "12345678");
+      const file = host.openForWriting(`${dir}/device`);
+      file.write("ab");
+      file.write("cü");
+      same(host.readText(`${dir}/device`), "abcü678");
+      file.close();
+      same(host.readText(`${dir}/device`), "abcü678");
+      refused(() => host.openForWriting(`${dir}/none`), "ENOENT", `${dir}/none`);
+      refused(() => host.openForWriting(dir), "EISDIR");
+    },
+  },
+  {
     name: "tells what is at a path without following a link",
     run(host, dir) {
       host.write(`${dir}/file`, "12345");

@@ -23,6 +23,11 @@ export interface Host {
   write(path: string, data: string | Uint8Array, options?: { readonly mode?: number }): void;
   /** Writes into an existing file without replacing it: for `/proc`, `/sys` and devices. */
   poke(path: string, text: string): void;
+  /**
+   * Opens an existing file for writing and keeps it open: for devices to which opening and closing mean something, such
+   * as watchdogs. The end of this process closes it.
+   */
+  openForWriting(path: string): OpenFile;
   /** Appends to a file, creating it with mode 0644. Not atomic: for logs only. */
   append(path: string, text: string): void;
   /** What is at `path`, links not followed; `undefined` if there is nothing. */
@@ -74,6 +79,12 @@ export interface FileStat {
   readonly gid: number;
   /** Milliseconds since 1970. */
   readonly mtime: number;
+}
+
+export interface OpenFile {
+  /** Writes at once, where the last write ended. */
+  write(text: string): void;
+  close(): void;
 }
 
 interface ProgramOptions {

@@ -122,6 +122,20 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
     poke(path, text) {
       needFile(path, "write").data = bytes(text);
     },
+    openForWriting(path) {
+      const file = needFile(path, "write");
+      let offset = 0;
+      return {
+        write(text) {
+          const [before, written] = [file.data, bytes(text)];
+          file.data = new Uint8Array(Math.max(before.length, offset + written.length));
+          file.data.set(before);
+          file.data.set(written, offset);
+          offset += written.length;
+        },
+        close() {},
+      };
+    },
     append(path, text) {
       const at = resolve(path, true);
       needParent(at, "append");

@@ -5,7 +5,7 @@ import { constants } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execBy } from "./exec.ts";
-import type { Child, FileStat, Host, HostErrorCode, OnChunk, SpawnOptions } from "./host.ts";
+import type { Child, FileStat, Host, HostErrorCode, OnChunk, OpenFile, SpawnOptions } from "./host.ts";
 import { HostError } from "./host.ts";
 
 /** The host of the workstation and of tests on real files. */
@@ -16,6 +16,7 @@ export const nodeHost: Host = {
   readText: (path) => guard("read", path, () => fs.readFileSync(path, "utf8")),
   write: (path, data, options) => guard("write", path, () => replaceFile(path, data, options?.mode)),
   poke: (path, text) => guard("write", path, () => fs.writeFileSync(path, text, { flag: "r+" })),
+  openForWriting: (path) => guard("write", path, () => openForWriting(path)),
   append: (path, text) => guard("append", path, () => fs.appendFileSync(path, text, { mode: 0o644 })),
   stat: (path) => guard("stat", path, () => statOf(path)),
   list: (path) => guard("list", path, () => fs.readdirSync(path).sort()),
@@ -69,6 +70,14 @@ function replaceFile(path: string, data: string | Uint8Array, mode: number | und
     fs.closeSync(file);
   }
   syncDirectory(dirname(path));
+}
+
+function openForWriting(path: string): OpenFile {
+  const file = fs.openSync(path, "r+");
+  return {
+    write: (text) => void guard("write", path, () => fs.writeFileSync(file, text)),
+    close: () => fs.closeSync(file),
+  };
 }
 
 function syncDirectory(path: string): void {

@@ -72,6 +72,10 @@ export function quickjsHost(): Host {
       }
     },
     poke: (path, text) => writeAll(path, os.O_WRONLY, text),
+    openForWriting: (path) => {
+      const fd = checked(os.open(path, os.O_WRONLY), "write", path);
+      return { write: (text) => writeTo(fd, text, path), close: () => void os.close(fd) };
+    },
     append: (path, text) => writeAll(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, text, 0o644),
     stat: (path) => {
       const [stat, errno] = os.lstat(path);
@@ -307,15 +311,19 @@ function inputFile(input: string | Uint8Array): std.StdFile {
 }
 
 function writeAll(path: string, flags: number, data: string | Uint8Array, mode?: number): void {
-  const bytes = typeof data === "string" ? encodeUtf8(data) : data;
   const fd = checked(os.open(path, flags, mode), "write", path);
   try {
-    for (let offset = 0; offset < bytes.length; ) {
-      const left = bytes.length - offset;
-      offset += checked(os.write(fd, bytes.buffer as ArrayBuffer, bytes.byteOffset + offset, left), "write", path);
-    }
+    writeTo(fd, data, path);
   } finally {
     os.close(fd);
+  }
+}
+
+function writeTo(fd: number, data: string | Uint8Array, path: string): void {
+  const bytes = typeof data === "string" ? encodeUtf8(data) : data;
+  for (let offset = 0; offset < bytes.length; ) {
+    const left = bytes.length - offset;
+    offset += checked(os.write(fd, bytes.buffer as ArrayBuffer, bytes.byteOffset + offset, left), "write", path);
   }
 }
 

@@ -21,7 +21,19 @@ const GROWING = ["write", "append", "mkdir", "symlink"] as const;
 /** Calls that need a file system. */
 const ON_FILES = [
   ...GROWING,
-  ...(["read", "readText", "poke", "stat", "list", "remove", "rename", "readLink", "chmod", "chown"] as const),
+  ...([
+    "read",
+    "readText",
+    "poke",
+    "openForWriting",
+    "stat",
+    "list",
+    "remove",
+    "rename",
+    "readLink",
+    "chmod",
+    "chown",
+  ] as const),
 ] as const;
 
 /**

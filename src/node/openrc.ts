@@ -1,3 +1,4 @@
+import { readTextIf } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 
 /** Whether services run or are being started. Before that, an enabled service need not be started explicitly. */
@@ -8,6 +9,11 @@ export function servicesRun(host: Host): boolean {
 /** Whether OpenRC has started the service. */
 export function isStarted(host: Host, service: string): boolean {
   return host.stat(`/run/openrc/started/${service}`) !== undefined;
+}
+
+/** How often supervise-daemon(8) has started the service again since it was started. */
+export function restartsOf(host: Host, service: string): number {
+  return Number(readTextIf(host, `/run/openrc/options/${service}/start_count`) ?? 0);
 }
 
 /** Whether the service is started at boot. */

@@ -1,6 +1,7 @@
 import { request } from "node:https";
 import { parse } from "yaml";
 import { K3osError } from "../errors.ts";
+import { isReady, type NodeObject } from "../kubernetes/node.ts";
 
 /** Replaces the address in the node's kubeconfig by the workstation's port that is forwarded to its API. */
 export function rewriteKubeconfig(text: string, apiPort: number): string {
@@ -66,18 +67,10 @@ interface NodeList {
   readonly items: readonly NodeObject[];
 }
 
-interface NodeObject {
-  readonly metadata: { readonly name: string };
-  readonly status?: {
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-    readonly nodeInfo?: { readonly kubeletVersion?: string };
-  };
-}
-
 function nodeStatus(node: NodeObject): NodeStatus {
   return {
     name: node.metadata.name,
-    ready: node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false,
+    ready: isReady(node),
     version: node.status?.nodeInfo?.kubeletVersion ?? "unknown",
   };
 }

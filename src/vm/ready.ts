@@ -1,5 +1,6 @@
 import { K3osError } from "../errors.ts";
 import { nodeHost } from "../host/node.ts";
+import { isCrashLoop } from "../kubernetes/service.ts";
 import { apiAnswers, nodes, rewriteKubeconfig } from "./kubernetes.ts";
 import type { Machine } from "./machine.ts";
 import { commandFor } from "./name.ts";
@@ -159,6 +160,6 @@ const failuresOfK3s =
 
 export function readFailures(printed: string): string | undefined {
   const [count = "0", last = ""] = printed.split("\n");
-  if (!(Number(count) >= 5)) return undefined;
+  if (!isCrashLoop(Number(count))) return undefined;
   return last.replace(/^.*? k3s: /, "") || "see /var/log/k3s-service.log on the node";
 }

@@ -89,6 +89,10 @@ const effects: Readonly<Record<string, Effect>> = {
     isThere: links("/var/lib/rancher/k3s/server/manifests/coredns.yaml", "/usr/share/k3os/manifests/coredns.yaml"),
     about: /manifests/,
   },
+  "no checkpoints of another kubelet": {
+    isThere: (host) => host.stat("/var/lib/kubelet/cpu_manager_state") === undefined,
+    about: /kubelet|image.json/,
+  },
   "sysctls of the image": { isThere: has("/proc/sys/kernel/panic", "10"), about: /sysctl.d|kernel\/panic/ },
   "early drivers": { isThere: (host) => host.ran.flat().includes("br_netfilter"), about: /modprobe|modules-load.d/ },
   "all drivers": { isThere: (host) => host.ran.flat().includes("pci:v00001234"), about: /modprobe|bus\/pci/ },
@@ -239,6 +243,16 @@ describe("boot", () => {
     );
     await boot(host);
     expect(lastReport(host).failures).toEqual([{ step: "wipe", reason: "no room", boot: true }]);
+  });
+
+  it("starts the supervisor of a trial only on trial", async () => {
+    const [host, { host: other }] = [nodeAtBoot(), await faultless()];
+    host.write("/proc/cmdline", `${host.readText("/proc/cmdline").trim()} k3os.slot=b k3os.trial\n`);
+    await boot(host);
+    expect(host.list("/etc/runlevels/default")).toContain("k3os-trial");
+    expect(JSON.parse(host.readText("/run/k3os/trial.json"))).toMatchObject({ role: "server", deadlineS: 600 });
+    expect(other.list("/etc/runlevels/default")).not.toContain("k3os-trial");
+    expect(lastReport(host)).toEqual({ problems: [], failures: [] });
   });
 
   it("opens no login on the console because the mode cannot be read", async () => {

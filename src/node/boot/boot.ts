@@ -14,6 +14,7 @@ import { enableService } from "../openrc.ts";
 import { report } from "../report.ts";
 import { readDataSources } from "../sources/sources.ts";
 import { savedFailures, stagesOf } from "../stages.ts";
+import type { TrialConfig } from "../trial/settings.ts";
 import {
   bringUpKernelInterfaces,
   keepLittleMemoryBack,
@@ -28,6 +29,7 @@ import { hostnameOf, keepHostname } from "./hostname.ts";
 import { restoreIdentity } from "./identity.ts";
 import { provideImages } from "./images.ts";
 import { prepareInstallation } from "./install-mode.ts";
+import { removeCheckpoints } from "./kubelet.ts";
 
 /** Used if the layers cannot be read at all. No cause for that is known. */
 const NOTHING: Pick<LoadedLayers, "config" | "problems" | "layers"> = { config: {}, problems: [], layers: [] };
@@ -44,7 +46,8 @@ export async function boot(host: Host): Promise<void> {
   const mayFail = true;
 
   await stage("failures of the initrd", { mayFail }, () => failures.push(...savedFailures(host, "initrd")));
-  stages.debug = (await stage("kernel arguments", { mayFail }, () => isDebugged(host))) ?? false;
+  const kernel = await stage("kernel arguments", { mayFail }, () => bootArguments(host.readText("/proc/cmdline")));
+  stages.debug = kernel?.debug ?? false;
   await stage("clock", { mayFail }, () => correctClock(host));
   const kernelInterfaces = stage("kernel interfaces", { mayFail }, () => bringUpKernelInterfaces(host));
   const disk = stage("disk", { mayFail }, () => maintainDisk(host));
@@ -85,8 +88,12 @@ export async function boot(host: Host): Promise<void> {
   });
   // After the mounts of the configuration, because k3s may keep its data on one of them.
   await stage("images", { mayFail }, () => provideImages(host));
+  await stage("checkpoints of the kubelet", { mayFail }, () => removeCheckpoints(host));
   await stage("addresses", { mayFail }, () => showAddresses(host, allDrivers));
-  await stage("service links", { mayFail }, () => chooseServices(host, config, facts, due));
+  await stage("service links", { mayFail }, () =>
+    chooseServices(host, config, facts, { due, trial: kernel?.trial === true }),
+  );
+  if (kernel?.trial) await stage("trial", { mayFail }, () => prepareTrial(host, config, steps));
   await stage("notes", { mayFail }, () =>
     keepPlan(host, { facts, layers: loaded.layers, steps, problems: loaded.problems }),
   );
@@ -96,10 +103,6 @@ export async function boot(host: Host): Promise<void> {
   await stage("report", { mayFail }, tell);
   reached("config");
   if (failures.length > told) await stage("report of the last failures", { mayFail }, tell);
-}
-
-function isDebugged(host: Host): boolean {
-  return bootArguments(host.readText("/proc/cmdline")).debug;
 }
 
 function unreadable(layer: string, error: unknown): Failure {
@@ -132,9 +135,21 @@ function allowConsoleLogin(host: Host, { k3os }: Config, { mode }: Facts): void 
   if (mode !== "local" && k3os?.password === undefined) setPasswordHash(host, "rancher", "");
 }
 
+async function prepareTrial(host: Host, config: Config, steps: readonly Step[]): Promise<void> {
+  await (await import("../trial/prepare.ts")).prepareTrial(host, config, steps);
+}
+
 /** Enables only the services that this boot needs. */
-async function chooseServices(host: Host, { k3os }: Config, { mode }: Facts, due: readonly Step[]): Promise<void> {
+async function chooseServices(
+  host: Host,
+  { k3os }: Config,
+  { mode }: Facts,
+  { due, trial }: { readonly due: readonly Step[]; readonly trial: boolean },
+): Promise<void> {
+  const { watchdog = false } = (k3os ?? {}) as TrialConfig;
   await doAll([
+    // The supervisor of a trial has the watchdog, and starts this service when it is done.
+    () => watchdog && !trial && enableService(host, "watchdog"),
     // Enabled only if the config needs the network, so that other boots do not start the service.
     () => due.some(({ phase }) => phase === "runtime") && enableService(host, "k3os-apply"),
     () => mode === "install" && prepareInstallation(host, k3os?.install?.silent === true),

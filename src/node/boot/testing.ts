@@ -53,13 +53,15 @@ export function nodeAtBoot(): MemoryHost {
       "/etc/environment": "",
       "/etc/init.d/console": "",
       "/etc/runlevels/default/k3s": "",
-      "/usr/share/k3os/image.json": '{"version":"1.2.3"}\n',
+      "/usr/share/k3os/image.json": '{"version":"1.2.3","kubernetes":{"version":"v1.37.2"}}\n',
       "/usr/share/k3os/images/pause.tar": "",
       "/usr/share/k3os/manifests/coredns.yaml": "",
       "/k3os/system/config.yaml":
         "ssh_authorized_keys:\n- ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0 system\nk3os:\n  modules:\n  - nbd\n",
       "/var/lib/rancher/k3os/config.yaml": "k3os:\n  ntp_servers:\n  - ntp.local\n",
       "/var/lib/rancher/k3os/config.d/10-dns.yaml": "k3os:\n  dns_nameservers:\n  - 10.9.8.7\n",
+      "/var/lib/rancher/k3os/kubelet-minor": "1.36\n",
+      "/var/lib/kubelet/cpu_manager_state": "{}",
       "/var/lib/rancher/k3os/ssh/ssh_host_ed25519_key": "kept",
     },
     programs: {

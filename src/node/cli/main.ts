@@ -77,6 +77,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     root: true,
     run: async (...call) => (await import("./sources.ts")).sourcesCommand(...call),
   },
+  trial: { run: async (host) => (await import("../trial/supervise.ts")).trialCommand(host) },
+  pods: { run: async (...call) => (await import("./pods.ts")).podsCommand(...call) },
   boot: { run: async (host) => (await import("../boot/boot.ts")).boot(host).then(() => 0) },
 };
 

@@ -3,6 +3,9 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { observeK3s } from "../apply/k3s.ts";
 import { readFacts } from "../facts.ts";
+import { apiChecks, type Check, localChecks, type Observation } from "../health/judge.ts";
+import { observeHealth } from "../health/observe.ts";
+import { restartsOf } from "../openrc.ts";
 import { lastReport } from "../report.ts";
 import { DATA_SOURCE } from "../sources/sources.ts";
 import { savedStages, uptime } from "../stages.ts";
@@ -30,6 +33,8 @@ interface Status {
   readonly k3s: Service;
   /** The node's state in the API; `unknown` while the API does not answer. */
   readonly ready: "True" | "False" | "unknown";
+  /** What Ready takes, in the order in which a node comes up. */
+  readonly checks: readonly Check[];
   readonly config_problems: number;
 }
 
@@ -41,11 +46,13 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   const { problems, failures } = lastReport(host);
   const hostname = host.readText("/proc/sys/kernel/hostname").trim();
   const { nodeName = hostname, ...facts } = readFacts(host);
-  const [addresses, k3s, ready] = await Promise.all([
+  const [addresses, k3s, health] = await Promise.all([
     globalAddresses(host),
     serviceState(host),
-    nodeReady(host, nodeName),
+    observeHealth(host, nodeName),
   ]);
+  const ready = readyOf(health);
+  const checks = [...localChecks(health), ...apiChecks(health.api)];
   const errors = problems.filter(({ severity }) => severity === "error").length + failures.length;
   const status: Status = {
     hostname,
@@ -55,6 +62,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     data_source: readTextIf(host, DATA_SOURCE) ?? "",
     k3s,
     ready,
+    checks,
     config_problems: problems.length + failures.length,
   };
   if (options["--json"]) console.log(JSON.stringify({ ...status, problems, failures, stages: savedStages(host) }));
@@ -68,6 +76,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     console.log(
       `node       ${ready === "True" ? "Ready" : ready === "False" ? "not Ready" : "the API does not answer yet"}`,
     );
+    if (health.k3s.started) for (const { message } of checks.filter(isNews)) console.log(`           ${message}`);
     for (const problem of problems) console.log(formatProblem(problem));
     for (const { step, reason } of failures) console.log(`error: ${step}: ${reason}`);
   }
@@ -83,10 +92,14 @@ async function globalAddresses(host: Host): Promise<string[]> {
   return own.flatMap(({ addr_info = [] }) => addr_info.flatMap(({ local }) => (local ? [local] : [])));
 }
 
-/** OpenRC prints `status: started 00:01:07 (2)`: the time since the start, and the number of restarts. */
+/** What is bad and is not said by the lines about k3s and the node. */
+function isNews({ name, good }: Check): boolean {
+  return !good && name !== "k3s" && name !== "api";
+}
+
 async function serviceState(host: Host): Promise<Service> {
   const { stdout } = await host.exec(["rc-service", "k3s", "status"]);
-  const restarts = Number(/\((\d+)\)/.exec(stdout)?.[1] ?? 0);
+  const restarts = restartsOf(host, "k3s");
   const state = /status: (\S+)/.exec(stdout)?.[1] ?? "unknown";
   const service: Service = { state, restarts, restart_due: observeK3s(host).outdated };
   if (restarts === 0 || host.stat(LOG) === undefined) return service;
@@ -95,10 +108,7 @@ async function serviceState(host: Host): Promise<Service> {
   return last ? { ...service, last_error: last.slice(last.indexOf("k3s: ")) } : service;
 }
 
-async function nodeReady(host: Host, name: string): Promise<Status["ready"]> {
-  const jsonpath = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
-  const argv = ["k3s", "kubectl", "--request-timeout=5s", "get", "node", name, "-o", jsonpath];
-  const { status, stdout } = await host.exec(argv, { timeoutMs: 20_000 });
-  if (status !== 0) return "unknown";
-  return stdout.trim() === "True" ? "True" : "False";
+function readyOf({ api }: Observation): Status["ready"] {
+  if (!api.answers || api.node === undefined) return "unknown";
+  return api.node.status === "True" ? "True" : "False";
 }

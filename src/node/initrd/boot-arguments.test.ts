@@ -10,6 +10,8 @@ describe("bootArguments", () => {
     ["k3os.debug", { debug: true }],
     ["k3os.debug=false", { debug: false }],
     ["k3os.dev", { dev: true, debug: false }],
+    ["k3os.slot=b k3os.trial", { trial: true }],
+    ["k3os.slot=b", { trial: false }],
     ["rescue", { rescue: true }],
     ["k3os.mode=shell", { rescue: true, mode: undefined }],
     ["k3os.mode=shell k3os.mode=live", { rescue: false, mode: "live" }],

@@ -33,6 +33,8 @@ export interface BootArguments {
   readonly debug: boolean;
   /** Mount the files that the initrd contains over the root (`./k3os up --dev`). */
   readonly dev: boolean;
+  /** This boot is a trial: of an image that is not kept yet. The boot menu says so. */
+  readonly trial: boolean;
   /** MAC address of the card that the machine booted from; boot loaders pass it in `BOOTIF`. */
   readonly bootCard: string | undefined;
 }
@@ -59,6 +61,7 @@ export function bootArguments(cmdline: string): BootArguments {
   let fallbackMode: Mode | undefined;
   let debug = false;
   let dev = false;
+  let trial = false;
   let bootCard: string | undefined;
   for (const word of cmdline.trim().split(/\s+/)) {
     const [key, value] = split(word);
@@ -68,9 +71,10 @@ export function bootArguments(cmdline: string): BootArguments {
     else if (key === "BOOTIF") bootCard = macAddress(value);
     else if (key === "rescue") mode = { rescue: true };
     else if (key === "k3os.dev") dev = true;
+    else if (key === "k3os.trial") trial = true;
     else if (key === "k3os.debug") debug = value !== "false" && value !== "0";
   }
-  return { root, mode: undefined, fallbackMode, wipe: undefined, rescue: false, debug, dev, bootCard, ...mode };
+  return { root, mode: undefined, fallbackMode, wipe: undefined, rescue: false, debug, dev, trial, bootCard, ...mode };
 }
 
 function split(word: string): [string, string] {

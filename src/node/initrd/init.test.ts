@@ -65,10 +65,21 @@ const disk = (files: Readonly<Record<string, string>> = {}) =>
     ...files,
   });
 
+/** A boot of an image that is not kept yet, with a watchdog in hardware. */
+const trial = (words = "") =>
+  machine(`k3os.root=UUID=1-2:/k3os/system/2-0/root.squashfs k3os.slot=b k3os.trial panic=10 ${words}`, {
+    [`${STATE}/k3os/system/config.yaml`]: "",
+    "/sys/fs/ext4/vda3/errors_count": "0\n",
+    "/sys/class/watchdog/watchdog0/state": "inactive\n",
+    "/sys/class/watchdog/watchdog0/timeout": "180\n",
+    "/dev/watchdog0": "",
+  });
+
 const machines: Readonly<Record<string, () => Machine>> = {
   "from a medium, in memory": () => machine("quiet"),
   "from a disk, for the first time": () => disk(),
   "from a disk after an upgrade": () => disk({ [`${STATE}/k3os/data/image.json`]: "image 1" }),
+  "from a disk, on trial": () => trial(),
   "from a disk that is to be wiped": () =>
     disk({ [`${STATE}/k3os/data/image.json`]: IMAGE, [`${STATE}/k3os/system/factory-reset`]: "" }),
 };
@@ -146,6 +157,32 @@ describe.each(Object.entries(machines))("init %s", (_, make) => {
     },
     60_000,
   );
+});
+
+describe("init on trial", () => {
+  const opened = async ({ host }: Machine) => {
+    const devices: string[] = [];
+    const openForWriting = (path: string) => {
+      devices.push(path);
+      return host.openForWriting(path);
+    };
+    await init({ ...host, openForWriting });
+    return devices;
+  };
+
+  it("starts a watchdog before it looks for the disk", async () => {
+    const machine = trial();
+    expect(await opened(machine)).toEqual(["/dev/watchdog0"]);
+    const order = savedStages(machine.host).map(({ stage }) => stage);
+    expect(order.indexOf("watchdog")).toBeLessThan(order.indexOf("volumes"));
+  });
+
+  it("starts none in a boot that is no trial, and none under somebody's hands", async () => {
+    expect(await opened(disk({ "/sys/class/watchdog/watchdog0/timeout": "180\n", "/dev/watchdog0": "" }))).toEqual([]);
+    const machine = trial("rescue");
+    machine.host.write("/dev/console", "");
+    expect(await opened(machine)).toEqual([]);
+  });
 });
 
 describe("init", () => {

@@ -2,6 +2,7 @@ import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { MEDIUM, RUN, STATE } from "../places.ts";
 import { bootError, stagesOf } from "../stages.ts";
+import { armWatchdog } from "../trial/watchdog.ts";
 import { type BootArguments, bootArguments } from "./boot-arguments.ts";
 import { coldplug, FAST_BUSES, loadModules } from "./coldplug.ts";
 import { mountDevFiles } from "./dev-files.ts";
@@ -37,6 +38,8 @@ export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Pr
   const boot = await stage("kernel arguments", essential, () => bootArguments(host.readText("/proc/cmdline")));
   stages.debug = boot.debug;
   reached("init");
+  // Before anything that may hang. A rescue shell is left when its user is done.
+  if (boot.trial && !boot.rescue) await stage("watchdog", optional, () => armWatchdog(host));
   const defaultModprobe = await stage("modprobe of the initrd", optional, () => setModprobe(host, "/bin/modprobe"));
   if (boot.rescue) await stage("rescue shell", optional, () => enterRescueShell(host));
 

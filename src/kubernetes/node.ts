@@ -1,0 +1,34 @@
+/** A node as the API describes it: the parts of the object `Node` that decide whether it is Ready. */
+export interface NodeObject {
+  readonly metadata: { readonly name: string };
+  readonly status?: {
+    readonly conditions?: readonly Condition[];
+    readonly nodeInfo?: { readonly kubeletVersion?: string };
+  };
+}
+
+/** A pod as the API describes it, likewise. */
+export interface PodObject {
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly status?: { readonly phase?: string; readonly conditions?: readonly Condition[] };
+}
+
+/** A condition of an object. `Unknown` also stands for a condition that nobody has set. */
+export interface Condition {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly message?: string;
+}
+
+/**
+ * The condition that says whether a node takes pods, or a pod takes requests. This is what "Ready" means everywhere in
+ * k3OS.
+ */
+export function readyCondition({ status }: NodeObject | PodObject): Condition {
+  const unset = { type: "Ready", status: "Unknown" } as const;
+  return status?.conditions?.find(({ type }) => type === "Ready") ?? unset;
+}
+
+export function isReady(object: NodeObject | PodObject): boolean {
+  return readyCondition(object).status === "True";
+}

@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import { memoryHost } from "../../host/memory.ts";
+import { curlOf, FILES, nodeNamed, type Parts } from "../health/testing.ts";
+import { catchPrinted } from "../testing.ts";
+import { statusCommand } from "./status.ts";
+
+const printed = catchPrinted();
+
+const LOG = "/var/log/k3s-service.log";
+
+/** `k3os status` on the node `a`. Returns its exit status. */
+function status(args: readonly string[], change: Partial<Parts> = {}, files: Readonly<Record<string, string>> = {}) {
+  const api = { "/api/v1/nodes/a": { body: nodeNamed("a", "True") } };
+  const parts = { kubelet: true, containerd: 92, api, ...change };
+  const host = memoryHost({
+    files: {
+      ...FILES,
+      "/proc/sys/kernel/hostname": "a\n",
+      "/proc/uptime": "71.4 1\n",
+      "/run/k3os/mode": "local\n",
+      "/usr/share/k3os/image.json": '{ "version": "1.2.3" }',
+      ...files,
+    },
+    programs: {
+      curl: curlOf(parts),
+      ip: () => ({ stdout: '[{"ifname":"eth0","addr_info":[{"local":"10.0.2.15"}]}]' }),
+      "rc-service": () => ({ stdout: " * status: started\n" }),
+      grep: () => ({ stdout: "Nov 29 01:00:00 a local0.info k3s: fatal: the disk is full\n" }),
+    },
+  });
+  return statusCommand(host, args);
+}
+
+describe("k3os status", () => {
+  it("says in four lines that a node is well", async () => {
+    expect(await status([])).toBe(0);
+    expect(printed).toEqual([
+      "a: k3OS 1.2.3, local, up 71 s",
+      "addresses  10.0.2.15",
+      "k3s        started",
+      "node       Ready",
+    ]);
+  });
+
+  it("says why a node is not Ready", async () => {
+    const api = { "/api/v1/nodes/a": { body: nodeNamed("a", "False", "the network is missing") } };
+    expect(await status([], { api, containerd: 28 })).toBe(1);
+    expect(printed.slice(3)).toEqual([
+      "node       not Ready",
+      "           containerd does not answer",
+      "           the node is not Ready: the network is missing",
+    ]);
+  });
+
+  it("tells that k3s ended, how often, and with what words", async () => {
+    const files = { "/run/openrc/options/k3s/start_count": "6", [LOG]: "" };
+    expect(await status([], { api: undefined, kubelet: false }, files)).toBe(1);
+    expect(printed.slice(2)).toEqual([
+      "k3s        started, 6 restarts",
+      "           k3s: fatal: the disk is full",
+      "node       the API does not answer yet",
+      "           the kubelet does not report itself healthy",
+    ]);
+  });
+
+  it("has each check for scripts", async () => {
+    expect(await status(["--json"])).toBe(0);
+    const { ready, k3s, checks } = JSON.parse(printed.join("\n"));
+    expect([ready, k3s]).toEqual(["True", { state: "started", restarts: 0, restart_due: false }]);
+    expect(checks.map(({ name, good }: { name: string; good: boolean }) => `${name} ${good}`)).toEqual(
+      ["k3s", "containerd", "kubelet", "api", "node"].map((name) => `${name} true`),
+    );
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import type { Step } from "../../config/index.ts";
+import { memoryHost } from "../../host/memory.ts";
+import { prepareTrial } from "./prepare.ts";
+import { readSettings, trialSettings } from "./settings.ts";
+
+const agent: Step = { phase: "boot", kind: "k3s", role: "agent", args: [], environment: {} };
+const machine = () => memoryHost({ files: { "/run/k3os/mode": "local", "/etc/runlevels/default/k3s": "" } });
+
+describe("prepareTrial", () => {
+  it("enables the supervisor and leaves it what it goes by, for root only", async () => {
+    const host = machine();
+    await prepareTrial(host, { k3os: {} }, [agent]);
+    expect(host.readLink("/etc/runlevels/default/k3os-trial")).toBe("/etc/init.d/k3os-trial");
+    expect(readSettings(host)).toMatchObject({ role: "agent", deadlineS: 600, stableForS: 30, checks: [] });
+    expect(host.stat("/run/k3os/trial.json")?.mode).toBe(0o600);
+  });
+
+  it("takes a node of which nothing is known for a server", async () => {
+    const host = machine();
+    expect(readSettings(host).role).toBe("server");
+    await prepareTrial(host, {}, []);
+    expect(readSettings(host).role).toBe("server");
+  });
+});
+
+describe("trialSettings", () => {
+  it("has what the config says, in seconds", () => {
+    const pods = { namespace: "web", selector: "app=nginx" };
+    const checks = [
+      { name: "line", command: "true" },
+      { name: "slow", command: "true", timeout: "2m" },
+      { name: "pods", pods },
+    ];
+    const upgrade = { deadline: "1h30m", stable_for: "0s", checks };
+    expect(trialSettings({ upgrade, watchdog: true }, "server")).toEqual({
+      role: "server",
+      deadlineS: 5400,
+      stableForS: 0,
+      checks: [
+        { name: "line", command: "true", timeoutS: 30 },
+        { name: "slow", command: "true", timeoutS: 120 },
+        { name: "pods", pods },
+      ],
+      watchdog: true,
+    });
+  });
+
+  it("has defaults", () => {
+    const defaults = { role: "server", deadlineS: 600, stableForS: 30, checks: [], watchdog: false };
+    expect(trialSettings({}, "server")).toEqual(defaults);
+    expect(trialSettings({ upgrade: {} }, "server")).toEqual(defaults);
+  });
+});

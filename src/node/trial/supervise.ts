@@ -1,0 +1,202 @@
+import type { Host } from "../../host/host.ts";
+import { reasonOf } from "../failure.ts";
+import { judge, localChecks } from "../health/judge.ts";
+import { observeApi, observeLocal } from "../health/observe.ts";
+import { logToKernel } from "../kernel-log.ts";
+import { readNodeName } from "../node-name.ts";
+import { RUN } from "../places.ts";
+import { commitTrial, noteTrialStage, onTrial, returnFromTrial, type Trial } from "../slots/trial.ts";
+import { uptime } from "../stages.ts";
+import { type Course, decide, due, type FailedCheck, follow, type Look } from "./decide.ts";
+import { neighbourAnswers } from "./neighbours.ts";
+import { readSettings, type TrialSettings } from "./settings.ts";
+import { failedChecks } from "./user-checks.ts";
+import { takeWatchdog, type Watchdog } from "./watchdog.ts";
+
+/** Exists once this boot is no trial any more. */
+const KEPT = `${RUN}/trial-kept`;
+
+const LOOK_EVERY_MS = 5000;
+const FEED_EVERY_MS = 15_000;
+/** A shutdown may take this long before the watchdog gets no more food. It resets the machine three minutes later. */
+const SHUTDOWN_MS = 120_000;
+/** After this the machine is reset even if it has no watchdog. */
+const LAST_RESORT_MS = 240_000;
+
+/**
+ * `k3os trial`, a service: looks at the node until it is to be kept or given up, and does that. It never ends before,
+ * because its supervisor would start it again.
+ */
+export async function trialCommand(host: Host): Promise<number> {
+  const trial = host.stat(KEPT) === undefined ? onTrial(host) : undefined;
+  if (trial !== undefined) await superviseTrial(host, trial);
+  // Its own service: the program is ended by this, and not started again.
+  await host.exec(["rc-service", "k3os-trial", "stop"], { inherit: true });
+  return 0;
+}
+
+/** How a trial is noted, kept and given up; tests have their own. */
+export interface Deployments {
+  readonly note: typeof noteTrialStage;
+  readonly keep: typeof commitTrial;
+  readonly giveUp: typeof returnFromTrial;
+}
+
+const DEPLOYMENTS: Deployments = { note: noteTrialStage, keep: commitTrial, giveUp: returnFromTrial };
+
+/** Returns when the trial is kept. If it is given up, the machine restarts meanwhile. */
+export async function superviseTrial(host: Host, trial: Trial, deployments = DEPLOYMENTS): Promise<void> {
+  const say = teller(host, trial);
+  const giveUp = (reason: string, watchdog?: Watchdog) => restartWithout(host, say, deployments, reason, watchdog);
+  if (trial.refused !== undefined) return giveUp(trial.refused);
+  const settings = readSettings(host);
+  const notes = stageNotes(host, say, deployments);
+  const now = clock(host);
+  await notes.reached("services");
+  let watchdog: Watchdog | undefined;
+  let course: Course | undefined;
+  let readyAt: number | undefined;
+  for (;;) {
+    course = follow(course, await look(host, settings, now()));
+    if (course.last.local.good) await notes.reached("k3s");
+    if (course.readySince === undefined) readyAt = undefined;
+    else {
+      readyAt ??= host.now();
+      await notes.reached("ready");
+    }
+    const isDue = settings.checks.length > 0 && due(settings, course) !== undefined;
+    const failed = isDue ? await feedWhile(host, watchdog, askUser(host, settings, course)) : [];
+    const decision = decide(settings, course, failed);
+    if (decision.kind === "return") return giveUp(decision.reason, watchdog);
+    say(decision.kind === "commit" ? `${decision.reason}; it is kept` : decision.reason);
+    if (decision.kind === "commit") {
+      const hindrance = await keep(host, deployments, readyAt);
+      if (hindrance === undefined) return settle(host, say, settings, watchdog);
+      say(`it cannot be kept: ${hindrance}`);
+      if (now() >= settings.deadlineS) return giveUp(`it could not be kept: ${hindrance}`, watchdog);
+    }
+    // Only now: a supervisor that ends before its first decision, again and again, must not keep the watchdog quiet.
+    watchdog ??= await openWatchdog(host, say);
+    watchdog?.feed();
+    await host.sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** Looks at the node. What cannot be observed is not healthy. */
+async function look(host: Host, { role }: TrialSettings, at: number): Promise<Look> {
+  try {
+    const local = await observeLocal(host);
+    const verdict = judge(localChecks(local));
+    const name = readNodeName(host) ?? host.readText("/proc/sys/kernel/hostname").trim();
+    const api = verdict.good ? await observeApi(host, name) : undefined;
+    const isAlone = role === "agent" && api?.answers === false;
+    const neighbour = isAlone ? await neighbourAnswers(host) : undefined;
+    return { at, local: verdict, restarts: local.k3s.restarts, api, neighbour };
+  } catch (error) {
+    const local = { good: false, reason: `the node cannot be observed: ${reasonOf(error)}` };
+    return { at, local, restarts: 0, api: undefined, neighbour: undefined };
+  }
+}
+
+/** Runs the user's checks, which decide now. */
+function askUser(host: Host, settings: TrialSettings, course: Course): Promise<readonly FailedCheck[]> {
+  const nodeName = readNodeName(host) ?? host.readText("/proc/sys/kernel/hostname").trim();
+  // A check that hangs must not carry a trial far beyond its deadline.
+  const limitS = Math.max(settings.deadlineS - course.last.at, 10);
+  const api = due(settings, course) === "ready";
+  return failedChecks(host, settings.checks, { nodeName, api, limitS });
+}
+
+/** Why the deployment could not be kept; `undefined` if it is. */
+async function keep(host: Host, deployments: Deployments, readyAt: number | undefined): Promise<string | undefined> {
+  try {
+    await deployments.keep(host, readyAt === undefined ? {} : { readyAt });
+    host.write(KEPT, "");
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+/** Stops the watchdog of the trial. If the config asks for one, a service starts it again and feeds it from now on. */
+async function settle(
+  host: Host,
+  say: Tell,
+  { watchdog: goesOn }: TrialSettings,
+  open: Watchdog | undefined,
+): Promise<void> {
+  const watchdog = open ?? (await openWatchdog(host, say));
+  watchdog?.disarm();
+  if (goesOn) await host.exec(["rc-service", "watchdog", "start"], { inherit: true });
+}
+
+/** Gives the deployment up and restarts the machine, whatever fails on the way: the boot menu counts each try. */
+async function restartWithout(
+  host: Host,
+  say: Tell,
+  { giveUp }: Deployments,
+  reason: string,
+  watchdog: Watchdog | undefined,
+): Promise<void> {
+  say(`${reason}; it is given up, and this machine restarts with the system before`);
+  await giveUp(host, reason).catch((error) => say(`this could not be noted: ${reasonOf(error)}`));
+  await host.exec(["openrc-shutdown", "--reboot", "now"], { timeoutMs: 60_000 });
+  for (let waited = 0; waited < SHUTDOWN_MS; waited += FEED_EVERY_MS) {
+    watchdog?.feed();
+    await host.sleep(FEED_EVERY_MS);
+  }
+  await host.sleep(LAST_RESORT_MS);
+  // At once, without syncing (Documentation/admin-guide/sysrq.rst).
+  host.poke("/proc/sysrq-trigger", "b");
+}
+
+/** Waits for work that may take longer than the watchdog waits. */
+async function feedWhile<T>(host: Host, watchdog: Watchdog | undefined, work: Promise<T>): Promise<T> {
+  let working = true;
+  const ended = work.finally(() => {
+    working = false;
+  });
+  while (working) {
+    await Promise.race([ended, host.sleep(FEED_EVERY_MS)]);
+    watchdog?.feed();
+  }
+  return ended;
+}
+
+async function openWatchdog(host: Host, say: Tell): Promise<Watchdog | undefined> {
+  try {
+    return await takeWatchdog(host);
+  } catch (error) {
+    say(`no watchdog: ${reasonOf(error)}`);
+    return undefined;
+  }
+}
+
+type Tell = (text: string) => void;
+
+/** Says each sentence on the console, once in a row. */
+function teller(host: Host, { version }: Trial): Tell {
+  let last = "";
+  return (text) => {
+    if (text !== last) logToKernel(host, `trial of ${version}: ${text}`, { aloud: true });
+    last = text;
+  };
+}
+
+/** Notes each stage once. That it could not be noted is no reason to give a trial up. */
+function stageNotes(host: Host, say: Tell, { note }: Deployments) {
+  const noted = new Set<string>();
+  return {
+    async reached(stage: "services" | "k3s" | "ready"): Promise<void> {
+      if (noted.has(stage)) return;
+      noted.add(stage);
+      await note(host, stage).catch((error) => say(`the stage cannot be noted: ${reasonOf(error)}`));
+    },
+  };
+}
+
+/** Seconds since the kernel started, on a clock that does not cost a file each time. */
+function clock(host: Host): () => number {
+  const start = uptime(host) - host.monotonic() / 1000;
+  return () => Math.round(start + host.monotonic() / 1000);
+}
