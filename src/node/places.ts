@@ -10,3 +10,7 @@ export const MEDIUM = `${RUN}/medium`;
 export const STATE = `${RUN}/state`;
 /** What a node keeps about itself from boot to boot. On a live system it is in memory, too. */
 export const NODE_DATA = "/var/lib/rancher/k3os";
+/** Copies of the datastore, each in a directory with the name of the image that wrote it last. */
+export const COPIES = `${NODE_DATA}/datastore`;
+/** Why the trial of this boot cannot be kept, whatever becomes of the node. */
+export const TRIAL_REFUSED = `${RUN}/trial-refused`;

@@ -8,10 +8,14 @@ import { readFacts } from "../facts.ts";
 import { doAll, type Failure, reasonOf } from "../failure.ts";
 import { bootArguments } from "../initrd/boot-arguments.ts";
 import { coldplug } from "../initrd/coldplug.ts";
+import { logToKernel } from "../kernel-log.ts";
 import { type LoadedLayers, loadConfig } from "../layers.ts";
 import { ensureNodeName } from "../node-name.ts";
 import { enableService } from "../openrc.ts";
+import { COPIES, STATE } from "../places.ts";
 import { report } from "../report.ts";
+import { JOURNAL } from "../slots/journal.ts";
+import { noteTrialStage } from "../slots/note.ts";
 import { readDataSources } from "../sources/sources.ts";
 import { savedFailures, stagesOf } from "../stages.ts";
 import type { TrialConfig } from "../trial/settings.ts";
@@ -48,6 +52,8 @@ export async function boot(host: Host): Promise<void> {
   await stage("failures of the initrd", { mayFail }, () => failures.push(...savedFailures(host, "initrd")));
   const kernel = await stage("kernel arguments", { mayFail }, () => bootArguments(host.readText("/proc/cmdline")));
   stages.debug = kernel?.debug ?? false;
+  if (kernel?.trial) await stage("note of the trial", { mayFail }, () => noteTrialStage(host, "root"));
+  else await stage("earlier trial", { mayFail }, () => tellOfTrial(host));
   await stage("clock", { mayFail }, () => correctClock(host));
   const kernelInterfaces = stage("kernel interfaces", { mayFail }, () => bringUpKernelInterfaces(host));
   const disk = stage("disk", { mayFail }, () => maintainDisk(host));
@@ -88,6 +94,7 @@ export async function boot(host: Host): Promise<void> {
   });
   // After the mounts of the configuration, because k3s may keep its data on one of them.
   await stage("images", { mayFail }, () => provideImages(host));
+  await stage("datastore", { mayFail }, () => restoreDatastore(host));
   await stage("checkpoints of the kubelet", { mayFail }, () => removeCheckpoints(host));
   await stage("addresses", { mayFail }, () => showAddresses(host, allDrivers));
   await stage("service links", { mayFail }, () =>
@@ -137,6 +144,18 @@ function allowConsoleLogin(host: Host, { k3os }: Config, { mode }: Facts): void 
 
 async function prepareTrial(host: Host, config: Config, steps: readonly Step[]): Promise<void> {
   await (await import("../trial/prepare.ts")).prepareTrial(host, config, steps);
+}
+
+/** Notes and tells how an earlier trial ended, if it ended without a word. */
+async function tellOfTrial(host: Host): Promise<void> {
+  if (host.stat(`${STATE}${JOURNAL}`) === undefined) return;
+  const said = await (await import("../slots/trial.ts")).settleTrial(host);
+  if (said !== undefined) logToKernel(host, said, { aloud: true });
+}
+
+/** Puts back a copy of the datastore, if somebody asked for that. */
+async function restoreDatastore(host: Host): Promise<void> {
+  if (host.stat(COPIES) !== undefined) await (await import("../upgrade/datastore.ts")).restoreDatastore(host);
 }
 
 /** Enables only the services that this boot needs. */

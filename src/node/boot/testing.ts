@@ -39,6 +39,7 @@ export function nodeAtBoot(): MemoryHost {
       [`${disk}/vda3/start`]: "135168\n",
       [`${disk}/vda3/size`]: "1000000\n",
       [`${disk}/vda3/partition`]: "3\n",
+      "/dev/vda2": "",
       "/run/k3os/mode": "local\n",
       "/run/k3os/boot.json": '{"stage":"init","uptime_s":1.5}\n',
       "/run/k3os/state/k3os/discarded/some-uuid/x": "",
@@ -91,7 +92,8 @@ export function nodeAtBoot(): MemoryHost {
       ionice: () => ({}),
     },
   });
-  for (const path of ["/dev", "/etc/ssh", "/home", "/sys/class/block", "/sys/block/vda"]) host.mkdir(path);
+  host.symlink("1", "/proc/self");
+  for (const path of ["/etc/ssh", "/home", "/sys/class/block", "/sys/block/vda"]) host.mkdir(path);
   host.symlink("../../devices/pci/block/vda", "/sys/class/block/vda");
   host.symlink("../../devices/pci/block/vda/vda3", "/sys/class/block/vda3");
   return host;

@@ -17,6 +17,7 @@ function status(args: readonly string[], change: Partial<Parts> = {}, files: Rea
       ...FILES,
       "/proc/sys/kernel/hostname": "a\n",
       "/proc/uptime": "71.4 1\n",
+      "/proc/mounts": "",
       "/run/k3os/mode": "local\n",
       "/usr/share/k3os/image.json": '{ "version": "1.2.3" }',
       ...files,

@@ -1,14 +1,17 @@
 import { formatProblem } from "../../config/problem.ts";
+import { K3osError } from "../../errors.ts";
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { observeK3s } from "../apply/k3s.ts";
 import { readFacts } from "../facts.ts";
 import { apiChecks, type Check, localChecks, type Observation } from "../health/judge.ts";
 import { observeHealth } from "../health/observe.ts";
+import { loadConfig } from "../layers.ts";
 import { restartsOf } from "../openrc.ts";
 import { lastReport } from "../report.ts";
 import { DATA_SOURCE } from "../sources/sources.ts";
 import { savedStages, uptime } from "../stages.ts";
+import { type UpgradeStatus, upgradeLines, upgradeStatus } from "../upgrade/describe.ts";
 import { parseArguments } from "./arguments.ts";
 
 interface Service {
@@ -36,6 +39,11 @@ interface Status {
   /** What Ready takes, in the order in which a node comes up. */
   readonly checks: readonly Check[];
   readonly config_problems: number;
+  /** Whether images without a signature are taken. */
+  readonly unsigned_images: boolean;
+  /** Of a node that runs from a disk. */
+  readonly slots?: UpgradeStatus["slots"];
+  readonly last_upgrade?: UpgradeStatus["last_upgrade"];
 }
 
 const LOG = "/var/log/k3s-service.log";
@@ -46,10 +54,11 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   const { problems, failures } = lastReport(host);
   const hostname = host.readText("/proc/sys/kernel/hostname").trim();
   const { nodeName = hostname, ...facts } = readFacts(host);
-  const [addresses, k3s, health] = await Promise.all([
+  const [addresses, k3s, health, upgrades] = await Promise.all([
     globalAddresses(host),
     serviceState(host),
     observeHealth(host, nodeName),
+    facts.mode === "local" ? upgradesOf(host) : undefined,
   ]);
   const ready = readyOf(health);
   const checks = [...localChecks(health), ...apiChecks(health.api)];
@@ -64,6 +73,8 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     ready,
     checks,
     config_problems: problems.length + failures.length,
+    unsigned_images: loadConfig(host).config.k3os?.upgrade?.unsigned === true,
+    ...upgrades,
   };
   if (options["--json"]) console.log(JSON.stringify({ ...status, problems, failures, stages: savedStages(host) }));
   else {
@@ -77,10 +88,23 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
       `node       ${ready === "True" ? "Ready" : ready === "False" ? "not Ready" : "the API does not answer yet"}`,
     );
     if (health.k3s.started) for (const { message } of checks.filter(isNews)) console.log(`           ${message}`);
+    for (const line of upgrades === undefined ? [] : upgradeLines(upgrades)) console.log(line);
+    if (status.unsigned_images) console.log("images     are taken without a signature: k3os.upgrade.unsigned");
     for (const problem of problems) console.log(formatProblem(problem));
     for (const { step, reason } of failures) console.log(`error: ${step}: ${reason}`);
   }
   return ready === "True" && errors === 0 ? 0 : 1;
+}
+
+/** The slots; `undefined` if this disk has none, as one that 0.30 was installed on. */
+async function upgradesOf(host: Host): Promise<UpgradeStatus | undefined> {
+  try {
+    return await upgradeStatus(host);
+  } catch (error) {
+    if (!(error instanceof K3osError)) throw error;
+    host.warn(`k3os: the slots cannot be read: ${error.message}\n`);
+    return undefined;
+  }
 }
 
 async function globalAddresses(host: Host): Promise<string[]> {

@@ -52,8 +52,12 @@ function machine(cmdline: string, files: Readonly<Record<string, string>> = {}):
       e2fsck: () => ({ status: 1 }),
       sync: () => ({}),
       sh: () => ({}),
+      umount: () => ({}),
     },
   });
+  host.symlink("1", "/proc/self");
+  host.mkdir("/sys/class/block");
+  host.symlink("../../devices/pci/block/vda/vda3", "/sys/class/block/vda3");
   for (const path of ["/etc", "/sysroot/usr/local", "/sys/block/vda"]) host.mkdir(path);
   return { host, mounted };
 }
@@ -73,6 +77,8 @@ const trial = (words = "") =>
     "/sys/class/watchdog/watchdog0/state": "inactive\n",
     "/sys/class/watchdog/watchdog0/timeout": "180\n",
     "/dev/watchdog0": "",
+    "/dev/vda2": "",
+    "/proc/mounts": `/dev/vda3 ${STATE} ext4 rw 0 0\n`,
   });
 
 const machines: Readonly<Record<string, () => Machine>> = {

@@ -1,6 +1,7 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { MEDIUM, RUN, STATE } from "../places.ts";
+import { noteTrialStage } from "../slots/note.ts";
 import { bootError, stagesOf } from "../stages.ts";
 import { armWatchdog } from "../trial/watchdog.ts";
 import { type BootArguments, bootArguments } from "./boot-arguments.ts";
@@ -54,6 +55,7 @@ export async function init(host: Host, fetchRoot: FetchRoot = refuseToFetch): Pr
     await stage("state partition", essential, () => mountState(host, state));
     const errors = await stage("errors of the state partition", optional, () => errorsNoted(host, state));
     if (errors) await stage("repair of the state partition", essential, () => repairMounted(host, state));
+    if (boot.trial) await stage("note of the trial", optional, () => noteTrialStage(host, "initrd"));
   }
   await stage("root image", essential, () => mountRoot(host, volumes, (url) => fetchRoot(host, url, boot.bootCard)));
   if (boot.dev) await stage("files of the working tree", essential, () => mountDevFiles(host, SYSROOT));

@@ -10,9 +10,10 @@ import { RUN, STATE } from "../places.ts";
  * long as somebody reads or writes it, so a power cut at any other moment finds it clean.
  */
 export function withEsp<T>(host: Host, work: (esp: string) => Promise<T>): Promise<T> {
+  const source = espDevice(host);
   // A directory of this process: two may read it at the same time.
   const target = `${RUN}/esp-${host.readLink("/proc/self")}`;
-  const esp = { type: "vfat", source: espDevice(host), target, options: "umask=077" };
+  const esp = { type: "vfat", source, target, options: "umask=077" };
   return mounted(host, esp, () => work(target)).finally(() => host.remove(target));
 }
 

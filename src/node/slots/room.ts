@@ -41,7 +41,8 @@ export async function hasRoom(host: Host, path: string, size: number): Promise<b
   return (await freeBytes(host, path)) >= size + RESERVE;
 }
 
-async function freeBytes(host: Host, path: string): Promise<number> {
+/** Bytes that are free on the file system of `path`. */
+export async function freeBytes(host: Host, path: string): Promise<number> {
   const { stdout } = await host.exec(["df", "-P", "-k", path]);
   return Number(stdout.trim().split("\n").at(-1)?.split(/\s+/)[3] ?? 0) * 1024;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BOOT_ENV, SLOT_FILE, SLOT_KERNEL } from "../../image/grub.ts";
 import { readJournal } from "./journal.ts";
+import { noteTrialStage } from "./note.ts";
 import { readSlots } from "./slots.ts";
 import { stageImage } from "./stage.ts";
 import {
@@ -14,7 +15,7 @@ import {
   powerOn,
   withEveryCut,
 } from "./testing.ts";
-import { armTrial, commitTrial, noteTrialStage, onTrial, returnFromTrial, settleTrial } from "./trial.ts";
+import { armTrial, commitTrial, onTrial, returnFromTrial, settleTrial } from "./trial.ts";
 
 const { esp, state } = PLACES;
 const systems = `${state}/k3os/system`;

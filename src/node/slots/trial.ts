@@ -1,7 +1,7 @@
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-import { type BootEnv, type SlotName, TRIAL_STAGES, TRIES, type TrialStage } from "../../image/boot-env.ts";
-import { STATE } from "../places.ts";
+import { type BootEnv, type SlotName, TRIES, type TrialStage } from "../../image/boot-env.ts";
+import { STATE, TRIAL_REFUSED } from "../places.ts";
 import { readEnv, writeEnv } from "./env.ts";
 import { withEsp } from "./esp.ts";
 import {
@@ -36,7 +36,11 @@ export function onTrial(host: Host): Trial | undefined {
   if (slot === undefined || !isTrial(host)) return undefined;
   const journal = readJournal(host, STATE);
   const { candidate } = journal;
-  if (candidate?.slot === slot) return { slot, version: candidate.version, digest: candidate.digest };
+  const refused = readTextIf(host, TRIAL_REFUSED);
+  if (candidate?.slot === slot) {
+    const { version, digest } = candidate;
+    return { slot, version, digest, ...(refused !== undefined && { refused }) };
+  }
   const { version, digest } = runningImage(host);
   return { slot, version, digest, refused: refusalOf(journal, digest)?.reason ?? "nothing is to be tried" };
 }
@@ -48,19 +52,6 @@ function runningImage(host: Host): Deployment {
   const start = directory.slice(directory.lastIndexOf("-") + 1);
   const known = readJournal(host, STATE).refused.find(({ digest }) => digest.startsWith(`sha256:${start}`));
   return known ?? { version, digest: `sha256:${start}` };
-}
-
-/** Notes how far the trial has come: one sector of the ESP. */
-export function noteTrialStage(host: Host, stage: TrialStage): Promise<void> {
-  return withEsp(host, (esp) => noteStageOn(host, esp, stage));
-}
-
-/** `noteTrialStage` with the ESP mounted at `esp`. Stages never go back. */
-export async function noteStageOn(host: Host, esp: string, stage: TrialStage): Promise<void> {
-  const env = readEnv(host, esp);
-  if (env?.trial === undefined) return;
-  const before = env.stage === undefined ? -1 : TRIAL_STAGES.indexOf(env.stage);
-  if (TRIAL_STAGES.indexOf(stage) > before) await writeEnv(host, esp, { ...env, stage });
 }
 
 /** Notes what a slot holds that nothing boots yet. */

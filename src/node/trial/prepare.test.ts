@@ -5,7 +5,8 @@ import { prepareTrial } from "./prepare.ts";
 import { readSettings, trialSettings } from "./settings.ts";
 
 const agent: Step = { phase: "boot", kind: "k3s", role: "agent", args: [], environment: {} };
-const machine = () => memoryHost({ files: { "/run/k3os/mode": "local", "/etc/runlevels/default/k3s": "" } });
+const machine = () =>
+  memoryHost({ files: { "/run/k3os/mode": "local", "/proc/cmdline": "quiet", "/etc/runlevels/default/k3s": "" } });
 
 describe("prepareTrial", () => {
   it("enables the supervisor and leaves it what it goes by, for root only", async () => {

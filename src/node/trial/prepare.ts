@@ -1,14 +1,32 @@
 import type { Config, Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
-import { doAll } from "../failure.ts";
-import { enableService } from "../openrc.ts";
+import { doAll, reasonOf } from "../failure.ts";
+import { disableService, enableService } from "../openrc.ts";
+import { TRIAL_REFUSED } from "../places.ts";
+import { onTrial } from "../slots/trial.ts";
+import { copyDatastore } from "../upgrade/datastore.ts";
 import { type TrialConfig, trialSettings, writeSettings } from "./settings.ts";
 
-/** Makes the services of this boot include the supervisor of a trial, and tells it what to go by. */
+/**
+ * Makes the services of this boot include the supervisor of a trial, and tells it what to go by. The datastore is
+ * copied before anything can change it. If that fails, Kubernetes does not start, and the supervisor gives the trial
+ * up.
+ */
 export async function prepareTrial(host: Host, { k3os = {} }: Config, steps: readonly Step[]): Promise<void> {
   const k3s = steps.find((step) => step.kind === "k3s");
   await doAll([
     () => writeSettings(host, trialSettings(k3os as TrialConfig, k3s?.role ?? "server")),
     () => enableService(host, "k3os-trial"),
+    () => keepDatastore(host),
   ]);
+}
+
+async function keepDatastore(host: Host): Promise<void> {
+  try {
+    await copyDatastore(host, onTrial(host)?.digest ?? "");
+  } catch (error) {
+    host.write(TRIAL_REFUSED, reasonOf(error));
+    disableService(host, "k3s");
+    throw error;
+  }
 }

@@ -20,8 +20,8 @@ import { armTrial, isTrial, noteStaged, noteStop } from "../slots/trial.ts";
 import { type NodeSlots, requireAllowed, requireSettled, whereIs } from "./judge.ts";
 
 /**
- * Downloads, on the state partition: they may be larger than the memory, and go on after a break. Removed once the image
- * is staged.
+ * Downloads, on the state partition: they may be larger than the memory, and go on after a break. Removed once the
+ * image is staged.
  */
 export const WORK = `${STATE}/k3os/upgrade`;
 
