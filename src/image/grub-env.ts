@@ -22,13 +22,14 @@ export function formatGrubEnv(variables: Readonly<Record<string, string>>): Uint
   });
   const text = HEADER + lines.join("");
   if (text.length > SECTOR) throw new Error(`${text.length} bytes of variables do not fit into a sector`);
-  return new TextEncoder().encode(text.padEnd(GRUB_ENV_SIZE, "#"));
+  // ASCII only. QuickJS has no TextEncoder.
+  return Uint8Array.from(text.padEnd(GRUB_ENV_SIZE, "#"), (letter) => letter.charCodeAt(0));
 }
 
 /** The variables of a block; `undefined` if it is none, or one that GRUB could not change. */
 export function parseGrubEnv(bytes: Uint8Array): Readonly<Record<string, string>> | undefined {
   if (bytes.length !== GRUB_ENV_SIZE) return undefined;
-  const text = new TextDecoder().decode(bytes);
+  const text = String.fromCharCode(...bytes);
   if (!text.startsWith(HEADER)) return undefined;
   const variables: Record<string, string> = {};
   for (const line of text.slice(HEADER.length).split("\n")) {
