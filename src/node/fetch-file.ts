@@ -1,4 +1,4 @@
-import { withoutUserInfo } from "../config/index.ts";
+import { withoutUserInfo } from "../config/secrets.ts";
 import { K3osError } from "../errors.ts";
 import type { ExecResult, Host } from "../host/host.ts";
 import { curlFailure, curlQuoted } from "./curl.ts";
