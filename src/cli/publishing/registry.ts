@@ -8,13 +8,13 @@ import { pipeline } from "node:stream/promises";
 import { K3osError } from "../../errors.ts";
 import { channelPath, channelTag, imageTag, REVOKED_PATH } from "../../image/index-json.ts";
 import {
+  addressOf,
   CHANNEL_TYPE,
   EMPTY,
   EMPTY_TEXT,
   filesOf,
   formatManifest,
   IMAGE_TYPE,
-  isLocal,
   MANIFEST_TYPE,
   parseChallenge,
   parseReference,
@@ -100,7 +100,12 @@ export function loginFor(registry: string, env: Io["env"]): Login | undefined {
   for (const file of files) {
     if (file === undefined || file === "" || !existsSync(file)) continue;
     const auths = authsIn(file);
-    const { auth } = auths[registry] ?? auths[`https://${registry}`] ?? {};
+    const names = [
+      registry,
+      `https://${registry}`,
+      ...(registry === "docker.io" ? ["https://index.docker.io/v1/"] : []),
+    ];
+    const auth = names.map((name) => auths[name]?.auth).find((one) => one !== undefined);
     if (auth === undefined) continue;
     const [user = "", ...password] = Buffer.from(auth, "base64").toString("utf8").split(":");
     return { user, password: password.join(":") };
@@ -145,7 +150,7 @@ class Repository {
   }
 
   get #base(): string {
-    return `${isLocal(this.#registry) ? "http" : "https"}://${this.#registry}`;
+    return addressOf(this.#registry);
   }
 
   #at(path: string): string {

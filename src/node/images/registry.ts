@@ -5,10 +5,10 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { ARCHITECTURE } from "../../image/architecture.ts";
 import {
+  addressOf,
   type Challenge,
   filesOf,
   INDEX_TYPE,
-  isLocal,
   MANIFEST_TYPE,
   manifestFor,
   parseChallenge,
@@ -72,9 +72,9 @@ function endpointsOf({ registry, repository }: Reference, registries: Registries
     (name, [pattern, into]) => name.replace(new RegExp(pattern), into),
     repository,
   );
-  const endpoint = (url: string, name: string): Endpoint => {
+  const endpoint = (url: string, name: string, called?: string): Endpoint => {
     const [, server = "", path = ""] = /^https?:\/\/([^/]+)(.*)$/.exec(url.replace(/\/+$/, "")) ?? [];
-    const { auth, tls } = configs[server] ?? {};
+    const { auth, tls } = configs[server] ?? configs[called ?? ""] ?? {};
     const trust = [
       ...(tls?.ca_file === undefined ? [] : [`cacert = ${curlQuoted(tls.ca_file)}`]),
       ...(tls?.cert_file === undefined ? [] : [`cert = ${curlQuoted(tls.cert_file)}`]),
@@ -84,8 +84,10 @@ function endpointsOf({ registry, repository }: Reference, registries: Registries
     const base = `${url.replace(/\/+$/, "")}${path === "" ? "/v2" : ""}`;
     return { base, repository: name, trust, login: loginOf(auth) };
   };
-  const own = `${isLocal(registry) ? "http" : "https"}://${registry}`;
-  return [...(mirror?.endpoint ?? []).map((url) => endpoint(url, rewritten)), endpoint(own, repository)];
+  return [
+    ...(mirror?.endpoint ?? []).map((url) => endpoint(url, rewritten)),
+    endpoint(addressOf(registry), repository, registry),
+  ];
 }
 
 type Auth = NonNullable<NonNullable<Registries["configs"]>[string]["auth"]>;
