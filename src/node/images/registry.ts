@@ -69,7 +69,7 @@ function endpointsOf({ registry, repository }: Reference, registries: Registries
   const { mirrors = {}, configs = {} } = registries;
   const mirror = mirrors[registry] ?? mirrors["*"];
   const rewritten = Object.entries(mirror?.rewrite ?? {}).reduce(
-    (name, [pattern, into]) => name.replace(new RegExp(pattern), into),
+    (name, [pattern, into]) => name.replace(patternOf(pattern), into),
     repository,
   );
   const endpoint = (url: string, name: string, called?: string): Endpoint => {
@@ -88,6 +88,17 @@ function endpointsOf({ registry, repository }: Reference, registries: Registries
     ...(mirror?.endpoint ?? []).map((url) => endpoint(url, rewritten)),
     endpoint(addressOf(registry), repository, registry),
   ];
+}
+
+function patternOf(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern);
+  } catch (cause) {
+    throw new K3osError("config", `"${pattern}" in k3os.registries.mirrors is no pattern that k3OS knows`, {
+      hint: "Go, in which k3s is written, knows some that are none here, such as (?i).",
+      cause,
+    });
+  }
 }
 
 type Auth = NonNullable<NonNullable<Registries["configs"]>[string]["auth"]>;
