@@ -31,5 +31,5 @@ describe("the kernel", () => {
 
 it("media that may get onto a real machine have the kernel for it, others the cloud kernel", () => {
   const withMetal = FORMATS.filter((format) => MEDIA[format].kernel === "metal");
-  expect(withMetal).toEqual(["iso", "raw", "vmdk", "ova", "vdi"]);
+  expect(withMetal).toEqual(["dir", "oci", "iso", "raw", "vmdk", "ova", "vdi"]);
 });

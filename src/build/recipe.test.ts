@@ -131,6 +131,8 @@ describe("the steps of a build", () => {
   it.each(FORMATS)("of the medium %s stand on those of the image", async (format) => {
     const own: Readonly<Record<Format, Graph>> = {
       image: {},
+      dir: {},
+      oci: { oci: { maker: "oci", parts: ["image"], from: imageAndTools } },
       iso: { iso: { maker: "iso", parts: ["image"], from: imageAndTools } },
       netboot: {
         netboot: {

@@ -11,6 +11,7 @@ import { kubectlCommand } from "./commands/kubectl.ts";
 import { listCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { pruneCommand } from "./commands/prune.ts";
+import { publishCommand } from "./commands/publish.ts";
 import { sshCommand } from "./commands/ssh.ts";
 import { statusCommand } from "./commands/status.ts";
 import { testCommand } from "./commands/test.ts";
@@ -39,7 +40,7 @@ export function createProgram(io: Io): Command {
     program.addCommand(create(io));
   }
   program.commandsGroup("Images:");
-  for (const create of [buildCommand, configCommand, pruneCommand]) program.addCommand(create(io));
+  for (const create of [buildCommand, publishCommand, configCommand, pruneCommand]) program.addCommand(create(io));
   program.commandsGroup("Working on k3OS:");
   for (const create of [testCommand, benchCommand, completionCommand]) program.addCommand(create(io));
   const help = new Command("help").argument("[command]").description("show the help of a command");

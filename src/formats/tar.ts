@@ -26,6 +26,25 @@ export function tar(entries: readonly TarEntry[], mtime = 0): Uint8Array {
   return concat([...parts, new Uint8Array(2 * blockSize)]);
 }
 
+/**
+ * What surrounds the content of a file in an archive, for content that is too large for memory: what comes before it,
+ * and what fills it up behind. The path has at most 100 bytes.
+ */
+export function tarFrame(
+  path: string,
+  size: number,
+  mtime = 0,
+): { readonly before: Uint8Array; readonly after: Uint8Array } {
+  const name = { name: text(path), prefix: text("") };
+  const fields = { name, type: typeFlags.file, mode: defaultModes.file, size, mtime, uid: 0, gid: 0, target: "" };
+  return { before: header(fields), after: new Uint8Array((blockSize - (size % blockSize)) % blockSize) };
+}
+
+/** What an archive ends with. */
+export function tarEnd(): Uint8Array {
+  return new Uint8Array(2 * blockSize);
+}
+
 function entryParts(entry: TarEntry, mtime: number): Uint8Array[] {
   const { type = "file", data = new Uint8Array(), target = "" } = entry;
   const path = type === "directory" ? `${entry.path.replace(/\/+$/, "")}/` : entry.path;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import {
+  addressOf,
   EMPTY,
   EMPTY_TEXT,
   filesOf,
@@ -36,6 +37,12 @@ it.each([
   ["localhost.example.com", false],
   ["10.0.0.1:5000", false],
 ])("a registry at %s is on this machine: %s", (registry, want) => expect(isLocal(registry)).toBe(want));
+
+it.each([
+  ["docker.io", "https://registry-1.docker.io"],
+  ["a.io:5000", "https://a.io:5000"],
+  ["localhost:5000", "http://localhost:5000"],
+])("a registry called %s is at %s", (registry, want) => expect(addressOf(registry)).toBe(want));
 
 it("the empty config is the one of the specification", () => {
   expect(`sha256:${createHash("sha256").update(EMPTY_TEXT).digest("hex")}`).toBe(EMPTY.digest);

@@ -49,6 +49,12 @@ export function isLocal(registry: string): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(registry);
 }
 
+/** The address of a registry. Docker's own is not at the name that everybody calls it by. */
+export function addressOf(registry: string): string {
+  const server = registry === "docker.io" ? "registry-1.docker.io" : registry;
+  return `${isLocal(server) ? "http" : "https"}://${server}`;
+}
+
 /** A piece of an artefact. */
 export interface Descriptor {
   readonly mediaType: string;

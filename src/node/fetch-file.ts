@@ -1,8 +1,7 @@
-import { withoutUserInfo } from "../config/index.ts";
+import { withoutUserInfo } from "../config/secrets.ts";
 import { K3osError } from "../errors.ts";
 import type { ExecResult, Host } from "../host/host.ts";
 import { curlFailure, curlQuoted } from "./curl.ts";
-import { formatBytes } from "./format-bytes.ts";
 import { watch } from "./watch.ts";
 
 /** Whether a place given by the user is a URL. Otherwise it is a path. */
@@ -25,23 +24,34 @@ const PATIENCE = [
   ...["--speed-limit", "1", "--speed-time", "60"],
 ];
 
-/** Fetches a file into `path`. Whatever was there is replaced, and removed if that fails. */
+/**
+ * Fetches a file into `path`, of at most `most` bytes if that is given. Whatever was there is replaced, and removed if
+ * that fails.
+ */
 export async function fetchFile(
   host: Host,
   from: string | Download,
   path: string,
   onBytes: (bytes: number) => void = () => {},
+  most?: number,
 ): Promise<void> {
   const download = typeof from === "string" ? { url: from } : from;
-  const result = await curl(host, download, path, [], onBytes);
+  const result = await curl(host, download, path, most === undefined ? [] : atMost(most), onBytes);
   if (result.status === 0) return;
   host.remove(path);
   throw curlFailure(download.url, result);
 }
 
+/** No signature, index or description of an image is larger. */
+export const SMALL = 16 * 1024 * 1024;
+
+const atMost = (bytes: number) => ["--max-filesize", `${bytes}`];
+/** The file is larger than that. */
+const TOO_LARGE = 63;
+
 /** Fetches a file that may not exist: returns whether the server has it. */
 export async function fetchIfThere(host: Host, from: Download, path: string): Promise<boolean> {
-  const result = await curl(host, from, path, ["--max-filesize", "16M"], () => {});
+  const result = await curl(host, from, path, atMost(SMALL), () => {});
   if (result.status === 0) return true;
   host.remove(path);
   if (/returned error: (404|410)\b/.test(result.stderr)) return false;
@@ -69,17 +79,14 @@ export async function fetchResumed(
     const had = host.stat(path)?.size ?? 0;
     if (had === size) return;
     if (had > size) host.remove(path);
-    const result = await curl(host, download, path, ["--continue-at", "-"], onBytes);
+    const result = await curl(host, download, path, ["--continue-at", "-", ...atMost(size)], onBytes);
     const has = host.stat(path)?.size ?? 0;
-    if (result.status === 0 && has !== size) {
+    if (result.status === TOO_LARGE || (result.status === 0 && has !== size)) {
       host.remove(path);
-      throw new K3osError(
-        "integrity",
-        `${withoutUserInfo(download.url)} has ${formatBytes(has)}, expected ${formatBytes(size)}`,
-        {
-          hint: "The server has another file in its place.",
-        },
-      );
+      const wrong = result.status === TOO_LARGE ? "is larger" : `has ${has}`;
+      throw new K3osError("integrity", `${withoutUserInfo(download.url)} ${wrong}, expected ${size} bytes`, {
+        hint: "The server has another file in its place.",
+      });
     }
     if (result.status === 0) continue;
     if (cannotResume(result)) {

@@ -3,10 +3,11 @@ import type { MadeImage, Workshop } from "../workshop.ts";
 import { type DiskOptions, rawDisk } from "./disk.ts";
 import { isoMedium } from "./iso.ts";
 import { netbootSet } from "./netboot.ts";
+import { ociArchive } from "./oci.ts";
 import { type VirtualDiskFormat, virtualDisk } from "./virtual-disk.ts";
 
 export type DiskFormat = "raw" | VirtualDiskFormat;
-export type Format = "image" | "iso" | "netboot" | DiskFormat;
+export type Format = "image" | "dir" | "oci" | "iso" | "netboot" | DiskFormat;
 
 /** An image in a form that a machine boots from. */
 export interface MediumKind {
@@ -28,6 +29,14 @@ export const MEDIA: { readonly [F in Format]: MediumKind } = {
   image: {
     ...{ title: "the kernel, the initrd and the root as files", kernel: "cloud", isDisk: false },
     make: async (_, { image }) => image.dir,
+  },
+  dir: {
+    ...{ title: "the same, for upgrades of any machine", kernel: "metal", isDisk: false },
+    make: async (_, { image }) => image.dir,
+  },
+  oci: {
+    ...{ title: "the same as an archive of an OCI artefact, for a registry", kernel: "metal", isDisk: false },
+    make: ociArchive,
   },
   iso: {
     ...{ title: "a disc or a USB stick: BIOS, UEFI, Secure Boot", kernel: "metal", isDisk: false },

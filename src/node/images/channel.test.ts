@@ -172,6 +172,27 @@ describe.runIf(hasSshKeygen)("a channel, by the real ssh-keygen and curl", () =>
     await expect(ask()).rejects.toThrow("revoked.krl is not signed by a key that k3os.upgrade.keys allows");
   });
 
+  it("asks once more if somebody publishes between the index and its signature", async () => {
+    const old = readFileSync(join(source, "channels/stable.json"));
+    publish({ version: 6 });
+    const index = join(source, "channels/stable.json");
+    const next = readFileSync(index);
+    writeFileSync(index, old);
+    const pauses: number[] = [];
+    const sleep = async (milliseconds: number) => {
+      // `watch` looks at what programs write in shorter steps than this.
+      if (milliseconds < 1000) return nodeHost.sleep(milliseconds);
+      pauses.push(milliseconds);
+      writeFileSync(index, next);
+    };
+    host = { ...host, sleep };
+    expect((await ask()).digest).toBe(digest);
+    expect(pauses).toEqual([1000]);
+    writeFileSync(index, old);
+    host = { ...host, sleep: async () => {} };
+    await expect(ask()).rejects.toThrow("incorrect signature");
+  });
+
   it("misses the list that the index names", async () => {
     publish({ revoked: revoke(1, ["stranger"]) });
     expect((await ask()).digest).toBe(digest);

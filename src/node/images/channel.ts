@@ -1,4 +1,4 @@
-import { withoutUserInfo } from "../../config/index.ts";
+import { withoutUserInfo } from "../../config/secrets.ts";
 import { K3osError } from "../../errors.ts";
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
@@ -18,7 +18,7 @@ import {
 } from "../../image/index-json.ts";
 import { isNewerKrl } from "../../image/krl.ts";
 import { isReference } from "../../image/oci.ts";
-import { signatureOf } from "../../image/signing.ts";
+import { type Purpose, signatureOf } from "../../image/signing.ts";
 import { inStep, type Progress } from "../../progress.ts";
 import { fetchIfThere, isUrl } from "../fetch-file.ts";
 import { sha256Of } from "./parts.ts";
@@ -75,8 +75,7 @@ export async function resolveChannel(
     const file = `${work}/channel.json`;
     const path = channelPath(channel);
     if (!(await shelf.take(path, file))) throw nothingAt(shelf.shown(path));
-    await shelf.take(signatureOf(path), signatureOf(file));
-    const signer = await verifySignature(host, file, "channel", trust, work, shelf.shown(path));
+    const signer = await takeSignature(host, shelf, path, file, "channel", trust, work);
     const index = parseIndex(host.readText(file), shelf.shown(path));
     const now = Math.max(host.now() / 1000, trust.notBefore ?? 0);
     const seen = checkIndex(index, { channel, now, signer: signer ?? "", seen: seenVersions(host, memory) });
@@ -133,6 +132,31 @@ async function openShelf(
   };
 }
 
+/** Fetches the signature of a file that was fetched, and checks it. Returns what `verifySignature` returns. */
+async function takeSignature(
+  host: Host,
+  shelf: Shelf,
+  path: string,
+  file: string,
+  purpose: Purpose,
+  trust: Trust,
+  work: string,
+): Promise<string | undefined> {
+  const check = async () => {
+    await shelf.take(signatureOf(path), signatureOf(file));
+    return verifySignature(host, file, purpose, trust, work, shelf.shown(path));
+  };
+  try {
+    return await check();
+  } catch (error) {
+    if (!(error instanceof K3osError) || !error.message.includes("incorrect signature")) throw error;
+    // Somebody may be publishing right now: the file was the old one and the signature is the new one, or the reverse.
+    await host.sleep(1000);
+    await shelf.take(path, file);
+    return check();
+  }
+}
+
 /**
  * Takes over the list of revoked keys, if the source has a newer one than this node: signed by a key that is trusted
  * itself. An older one is left alone, because it may have been put there to make a key count again.
@@ -141,9 +165,8 @@ async function learnRevoked(host: Host, shelf: Shelf, options: ChannelOptions): 
   const { trust, work, memory = CHANNEL_MEMORY } = options;
   const [file, kept] = [`${work}/${REVOKED_PATH}`, revokedIn(memory)];
   if (trust.signers === "" || !(await shelf.take(REVOKED_PATH, file))) return trust;
-  await shelf.take(signatureOf(REVOKED_PATH), signatureOf(file));
   // A list is signed whatever the config says of images.
-  await verifySignature(host, file, "revocation", { ...trust, unsigned: false }, work, shelf.shown(REVOKED_PATH));
+  await takeSignature(host, shelf, REVOKED_PATH, file, "revocation", { ...trust, unsigned: false }, work);
   const found = host.read(file);
   if (host.stat(kept) === undefined || isNewerKrl(found, host.read(kept))) {
     host.mkdir(memory, { mode: 0o700 });

@@ -4,7 +4,7 @@ import { IMAGE_FILES } from "../../image/disk.ts";
 import type { ImageJson } from "../../image/image-json.ts";
 import { type Purpose, signatureOf } from "../../image/signing.ts";
 import { inStep, type Progress, type ProgressStep } from "../../progress.ts";
-import { fetchFile, fetchIfThere, fetchResumed } from "../fetch-file.ts";
+import { fetchFile, fetchIfThere, fetchResumed, SMALL } from "../fetch-file.ts";
 import { formatBytes } from "../format-bytes.ts";
 import type { OnDescribed } from "./image.ts";
 import { linkOrCopy, type Part, sha256Of } from "./parts.ts";
@@ -50,7 +50,7 @@ export async function fetchImage(
 ): Promise<FetchedImage> {
   const place = remote.shown("image.json");
   const path = `${directory}/image.json`;
-  const signer = await fetchSigned(host, remote, "image.json", path, "image", options);
+  const signer = await fetchSigned(host, remote, "image.json", path, "image", { ...options, most: SMALL });
   const digest = `sha256:${await sha256Of(host, path)}`;
   if (options.digest !== undefined && digest !== options.digest) {
     throw new K3osError("integrity", `${place} is another image: expected ${options.digest}, got ${digest}`, {
@@ -67,8 +67,8 @@ export async function fetchImage(
 }
 
 /**
- * Fetches a file into `path`, and its signature beside it. Returns the fingerprint of the key that signed it;
- * `undefined` if nobody did and that is allowed.
+ * Fetches a file, of at most `most` bytes, into `path`, and its signature beside it. Returns the fingerprint of the key
+ * that signed it; `undefined` if nobody did and that is allowed.
  */
 export async function fetchSigned(
   host: Host,
@@ -76,7 +76,7 @@ export async function fetchSigned(
   name: string,
   path: string,
   purpose: Purpose,
-  { trust, work, progress }: FetchOptions,
+  { trust, work, progress, most }: FetchOptions & { readonly most?: number },
 ): Promise<string | undefined> {
   if (trust !== undefined) await fetchSignature(host, remote, name, path, trust, progress);
   const download = await remote.file(name);
@@ -84,7 +84,7 @@ export async function fetchSigned(
   await inStep(
     progress,
     `Fetch ${remote.shown(name)}`,
-    (step) => fetchFile(host, download, path, (bytes) => step.update(formatBytes(bytes))),
+    (step) => fetchFile(host, download, path, (bytes) => step.update(formatBytes(bytes)), most),
     () => formatBytes(host.stat(path)?.size ?? 0),
   );
   return trust === undefined ? undefined : verifySignature(host, path, purpose, trust, work, remote.shown(name));

@@ -124,6 +124,13 @@ describe("openImage", () => {
     expect(host.ran).toEqual([]);
   });
 
+  it("fetches the signature of an ISO by URL first, with what stands behind the address", async () => {
+    const { host, order } = signed({ "http://a/k3os.iso.sig?t=1": "bad", "http://a/k3os.iso?t=1": "" });
+    const opened = openImage(host, "http://a/k3os.iso?t=1", { ...options, trust });
+    await expect(opened).rejects.toThrow("http://a/k3os.iso?t=1 is not signed by a key that image_key allows");
+    expect(order).toEqual(["http://a/k3os.iso.sig?t=1", "http://a/k3os.iso?t=1", "sh"]);
+  });
+
   it("mounts an ISO, and refuses one that is none of ours", async () => {
     const host = memoryHost({
       files: { "/media/k3os.iso": "", "/media/other.iso": "" },

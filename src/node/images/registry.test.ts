@@ -109,6 +109,12 @@ describe("an image in a registry, by the real curl", () => {
     expect(await version("oci://registry.example.com/team/k3os:1", { mirrors })).toBe("0.31.0");
   });
 
+  it("is not looked for by a pattern that is none", async () => {
+    await start();
+    const mirrors = { "*": { rewrite: { "(": "x" } } };
+    await expect(open(`oci://${registry.name}/k3os:1`, { mirrors })).rejects.toMatchObject({ kind: "config" });
+  });
+
   it("comes from the registry itself if the mirror has none", async () => {
     await start();
     const empty = await startOciRegistry();

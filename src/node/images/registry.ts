@@ -5,10 +5,10 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { ARCHITECTURE } from "../../image/architecture.ts";
 import {
+  addressOf,
   type Challenge,
   filesOf,
   INDEX_TYPE,
-  isLocal,
   MANIFEST_TYPE,
   manifestFor,
   parseChallenge,
@@ -69,12 +69,12 @@ function endpointsOf({ registry, repository }: Reference, registries: Registries
   const { mirrors = {}, configs = {} } = registries;
   const mirror = mirrors[registry] ?? mirrors["*"];
   const rewritten = Object.entries(mirror?.rewrite ?? {}).reduce(
-    (name, [pattern, into]) => name.replace(new RegExp(pattern), into),
+    (name, [pattern, into]) => name.replace(patternOf(pattern), into),
     repository,
   );
-  const endpoint = (url: string, name: string): Endpoint => {
+  const endpoint = (url: string, name: string, called?: string): Endpoint => {
     const [, server = "", path = ""] = /^https?:\/\/([^/]+)(.*)$/.exec(url.replace(/\/+$/, "")) ?? [];
-    const { auth, tls } = configs[server] ?? {};
+    const { auth, tls } = configs[server] ?? configs[called ?? ""] ?? {};
     const trust = [
       ...(tls?.ca_file === undefined ? [] : [`cacert = ${curlQuoted(tls.ca_file)}`]),
       ...(tls?.cert_file === undefined ? [] : [`cert = ${curlQuoted(tls.cert_file)}`]),
@@ -84,8 +84,21 @@ function endpointsOf({ registry, repository }: Reference, registries: Registries
     const base = `${url.replace(/\/+$/, "")}${path === "" ? "/v2" : ""}`;
     return { base, repository: name, trust, login: loginOf(auth) };
   };
-  const own = `${isLocal(registry) ? "http" : "https"}://${registry}`;
-  return [...(mirror?.endpoint ?? []).map((url) => endpoint(url, rewritten)), endpoint(own, repository)];
+  return [
+    ...(mirror?.endpoint ?? []).map((url) => endpoint(url, rewritten)),
+    endpoint(addressOf(registry), repository, registry),
+  ];
+}
+
+function patternOf(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern);
+  } catch (cause) {
+    throw new K3osError("config", `"${pattern}" in k3os.registries.mirrors is no pattern that k3OS knows`, {
+      hint: "Go, in which k3s is written, knows some that are none here, such as (?i).",
+      cause,
+    });
+  }
 }
 
 type Auth = NonNullable<NonNullable<Registries["configs"]>[string]["auth"]>;

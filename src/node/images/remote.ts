@@ -1,4 +1,4 @@
-import { withoutUserInfo } from "../../config/index.ts";
+import { withoutUserInfo } from "../../config/secrets.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { isReference } from "../../image/oci.ts";
