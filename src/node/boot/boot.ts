@@ -10,7 +10,7 @@ import { bootArguments } from "../initrd/boot-arguments.ts";
 import { coldplug } from "../initrd/coldplug.ts";
 import { type LoadedLayers, loadConfig } from "../layers.ts";
 import { ensureNodeName } from "../node-name.ts";
-import { enableService } from "../openrc.ts";
+import { enableRareService, enableService } from "../openrc.ts";
 import { report } from "../report.ts";
 import { readDataSources } from "../sources/sources.ts";
 import { savedFailures, stagesOf } from "../stages.ts";
@@ -149,7 +149,7 @@ async function chooseServices(
   const { watchdog = false } = (k3os ?? {}) as TrialConfig;
   await doAll([
     // The supervisor of a trial has the watchdog, and starts this service when it is done.
-    () => watchdog && !trial && enableService(host, "watchdog"),
+    () => watchdog && !trial && enableRareService(host, "watchdog"),
     // Enabled only if the config needs the network, so that other boots do not start the service.
     () => due.some(({ phase }) => phase === "runtime") && enableService(host, "k3os-apply"),
     () => mode === "install" && prepareInstallation(host, k3os?.install?.silent === true),

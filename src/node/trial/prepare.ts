@@ -1,7 +1,7 @@
 import type { Config, Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
 import { doAll } from "../failure.ts";
-import { enableService } from "../openrc.ts";
+import { enableRareService } from "../openrc.ts";
 import { type TrialConfig, trialSettings, writeSettings } from "./settings.ts";
 
 /** Makes the services of this boot include the supervisor of a trial, and tells it what to go by. */
@@ -9,6 +9,6 @@ export async function prepareTrial(host: Host, { k3os = {} }: Config, steps: rea
   const k3s = steps.find((step) => step.kind === "k3s");
   await doAll([
     () => writeSettings(host, trialSettings(k3os as TrialConfig, k3s?.role ?? "server")),
-    () => enableService(host, "k3os-trial"),
+    () => enableRareService(host, "k3os-trial"),
   ]);
 }

@@ -4,6 +4,7 @@ import { isAway, judge, localChecks } from "../health/judge.ts";
 import { observeApi, observeLocal } from "../health/observe.ts";
 import { logToKernel } from "../kernel-log.ts";
 import { readNodeName } from "../node-name.ts";
+import { enableRareService } from "../openrc.ts";
 import { RUN } from "../places.ts";
 import { commitTrial, noteTrialStage, returnFromTrial, type Trial } from "../slots/trial.ts";
 import { uptime } from "../stages.ts";
@@ -119,7 +120,9 @@ async function settle(
 ): Promise<void> {
   const watchdog = open ?? (await openWatchdog(host, say));
   watchdog?.disarm();
-  if (goesOn) await host.exec(["rc-service", "watchdog", "start"], { inherit: true });
+  if (!goesOn) return;
+  enableRareService(host, "watchdog");
+  await host.exec(["rc-service", "watchdog", "start"], { inherit: true });
 }
 
 /** Gives the deployment up and restarts the machine, whatever fails on the way: the boot menu counts each try. */
