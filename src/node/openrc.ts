@@ -27,6 +27,14 @@ export function enableService(host: Host, service: string, script?: string): voi
   host.symlink(`/etc/init.d/${service}`, linkOf(service));
 }
 
+/**
+ * Makes OpenRC start a service that few nodes need. Its script is not in /etc/init.d from the start, because OpenRC
+ * reads every script there at every boot.
+ */
+export function enableRareService(host: Host, service: string): void {
+  enableService(host, service, `/usr/lib/k3os/services/${service}`);
+}
+
 /** Stops OpenRC from starting a service at boot. */
 export function disableService(host: Host, service: string): void {
   host.remove(linkOf(service));

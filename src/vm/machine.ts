@@ -19,6 +19,9 @@ import { poll } from "./wait.ts";
 
 export type { StartOptions } from "./launch.ts";
 
+/** How long a machine may take to switch itself off. Its pods have a minute of that. */
+const SHUTDOWN_MS = 120_000;
+
 /**
  * Powers a machine on and returns once QEMU runs; `waitReady` waits for the node. The machine outlives this process.
  * Throws `busy` when a machine of that name runs. After a failure, nothing runs and no half-made machine is left.
@@ -148,7 +151,7 @@ export class Machine {
       if (this.state !== "running") return true;
       // Saved before QEMU ends, so that this end is not taken for a crash.
       this.update({ phase: options.phase ?? "stopped" });
-      return await powerOff(this, options.graceMs ?? 60_000, options.signal);
+      return await powerOff(this, options.graceMs ?? SHUTDOWN_MS, options.signal);
     } finally {
       claimed.release();
     }

@@ -14,7 +14,7 @@ interface DownOptions {
 export function downCommand(io: Io): Command {
   const down = new Command("down")
     .summary("stop a machine")
-    .description("Presses the machine's power button; if it has not gone after a minute, it is switched off.")
+    .description("Presses the machine's power button; if it has not gone after two minutes, it is switched off.")
     .addOption(nameOption())
     .option("-f, --force", "switch it off at once")
     .option("--purge", "also remove its keys, logs and everything else that is kept of it")
@@ -31,7 +31,7 @@ async function runDown(options: DownOptions, io: Io): Promise<void> {
       asStep(
         progress,
         `Stop ${options.name}`,
-        () => machine.stop({ graceMs: options.force === true ? 0 : 60_000, signal: io.signal }),
+        () => machine.stop({ ...(options.force === true && { graceMs: 0 }), signal: io.signal }),
         (clean) => (clean ? "" : "switched off"),
       ),
     );

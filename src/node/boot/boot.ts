@@ -11,14 +11,13 @@ import { coldplug } from "../initrd/coldplug.ts";
 import { logToKernel } from "../kernel-log.ts";
 import { type LoadedLayers, loadConfig } from "../layers.ts";
 import { ensureNodeName } from "../node-name.ts";
-import { enableService } from "../openrc.ts";
+import { enableRareService, enableService } from "../openrc.ts";
 import { COPIES, STATE } from "../places.ts";
 import { report } from "../report.ts";
 import { JOURNAL } from "../slots/journal.ts";
 import { noteTrialStage } from "../slots/note.ts";
 import { readDataSources } from "../sources/sources.ts";
 import { savedFailures, stagesOf } from "../stages.ts";
-import type { TrialConfig } from "../trial/settings.ts";
 import {
   bringUpKernelInterfaces,
   keepLittleMemoryBack,
@@ -165,10 +164,10 @@ async function chooseServices(
   { mode }: Facts,
   { due, trial }: { readonly due: readonly Step[]; readonly trial: boolean },
 ): Promise<void> {
-  const { watchdog = false } = (k3os ?? {}) as TrialConfig;
+  const { watchdog = false } = k3os ?? {};
   await doAll([
     // The supervisor of a trial has the watchdog, and starts this service when it is done.
-    () => watchdog && !trial && enableService(host, "watchdog"),
+    () => watchdog && !trial && enableRareService(host, "watchdog"),
     // Enabled only if the config needs the network, so that other boots do not start the service.
     () => due.some(({ phase }) => phase === "runtime") && enableService(host, "k3os-apply"),
     () => mode === "install" && prepareInstallation(host, k3os?.install?.silent === true),

@@ -13,7 +13,8 @@ export interface ApiAccess {
 
 export type Answer =
   | { readonly answers: true; readonly status: number; readonly body: string }
-  | { readonly answers: false; readonly reason: string };
+  /** `refused`: it is there, and the two do not trust each other. */
+  | { readonly answers: false; readonly reason: string; readonly refused: boolean };
 
 /** Written by our Kubernetes and by the official k3s alike. */
 const KUBECONFIG = "/var/lib/rancher/k3s/agent/kubelet.kubeconfig";
@@ -31,9 +32,12 @@ export function kubeletAccess(host: Host): ApiAccess | undefined {
   return { server, authority, certificate, key };
 }
 
+/** curl(1): a certificate that is not trusted, or not there. */
+const DISTRUST = [58, 60, 77, 83, 90, 91];
+
 /**
- * Asks the API for a path. A status of 500 and above is no answer. By curl, because a kubectl takes a second of an
- * emulated processor and 60 MB.
+ * Asks the API for a path. A status of 500 and above is no answer, and neither is a refusal. By curl, because a kubectl
+ * takes a second of an emulated processor and 60 MB.
  */
 export async function askApi(host: Host, access: ApiAccess, path: string): Promise<Answer> {
   const settings = {
@@ -52,8 +56,10 @@ export async function askApi(host: Host, access: ApiAccess, path: string): Promi
   const status = Number(result.stdout.slice(end + 1));
   if (result.status !== 0) {
     const said = result.stderr.trim().replace(/^curl: \(\d+\) /, "");
-    return { answers: false, reason: said || `curl ended with status ${result.status}` };
+    const refused = DISTRUST.includes(result.status);
+    return { answers: false, reason: said || `curl ended with status ${result.status}`, refused };
   }
-  if (status >= 500) return { answers: false, reason: `it says ${status}` };
+  if (status >= 500) return { answers: false, reason: `it says ${status}`, refused: false };
+  if (status === 401 || status === 403) return { answers: false, reason: `it says ${status}`, refused: true };
   return { answers: true, status, body: result.stdout.slice(0, end) };
 }

@@ -35,7 +35,8 @@ describe("apiChecks", () => {
   });
 
   it.each<[Parameters<typeof apiChecks>[0], string]>([
-    [{ answers: false, reason: "it says 503" }, "the API does not answer: it says 503"],
+    [{ answers: false, reason: "it says 503", refused: false }, "the API does not answer: it says 503"],
+    [{ answers: false, reason: "it says 401", refused: true }, "the API refuses this node: it says 401"],
     [{ answers: true, node: undefined }, "the cluster does not have this node yet"],
     [{ answers: true, node: { type: "Ready", status: "Unknown" } }, "the node is not Ready"],
     [

@@ -15,8 +15,8 @@ export interface LocalObservation {
 export type ApiObservation =
   /** `node` is `undefined` as long as the cluster does not have this node. */
   | { readonly answers: true; readonly node: Condition | undefined }
-  /** `reason` says what happened to the request. */
-  | { readonly answers: false; readonly reason: string };
+  /** `reason` says what happened to the request. `refused`: the API is there, and does not take this node for one. */
+  | { readonly answers: false; readonly reason: string; readonly refused: boolean };
 
 export interface Observation extends LocalObservation {
   readonly api: ApiObservation;
@@ -57,7 +57,10 @@ export function localChecks({ k3s, containerd, kubelet }: LocalObservation): rea
 
 /** The checks of what the API says. */
 export function apiChecks(api: ApiObservation): readonly Check[] {
-  if (!api.answers) return [{ name: "api", good: false, message: `the API does not answer: ${api.reason}` }];
+  if (!api.answers) {
+    const what = api.refused ? "the API refuses this node" : "the API does not answer";
+    return [{ name: "api", good: false, message: `${what}: ${api.reason}` }];
+  }
   return [{ name: "api", good: true, message: "the API answers" }, nodeCheck(api.node)];
 }
 
@@ -72,6 +75,11 @@ function nodeCheck(node: Condition | undefined): Check {
 export function judge(checks: readonly Check[]): Verdict {
   const bad = checks.find(({ good }) => !good);
   return bad === undefined ? { good: true, reason: "Ready" } : { good: false, reason: bad.message };
+}
+
+/** Whether the API is away: on an agent, its server may be the reason. */
+export function isAway(api: ApiObservation | undefined): boolean {
+  return api !== undefined && !api.answers && !api.refused;
 }
 
 /** The condition Ready in the body of an answer that holds a node. */

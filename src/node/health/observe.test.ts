@@ -38,14 +38,15 @@ describe("observeHealth", () => {
   });
 
   it.each([
-    ["does not listen", undefined, "Failed to connect to 127.0.0.1 port 6443"],
-    ["has troubles", { "/api/v1/nodes/a": { status: 503, body: {} } }, "it says 503"],
-    ["refuses the kubelet", { "/api/v1/nodes/a": { status: 401, body: {} } }, "it says 401"],
-  ])("takes an API that %s for one that does not answer", async (_, api, reason) => {
+    ["does not listen", undefined, "Failed to connect to 127.0.0.1 port 6443", false],
+    ["has troubles", { "/api/v1/nodes/a": { status: 503, body: {} } }, "it says 503", false],
+    ["refuses the kubelet", { "/api/v1/nodes/a": { status: 401, body: {} } }, "it says 401", true],
+    ["has moved", { "/api/v1/nodes/a": { status: 308, body: {} } }, "it says 308", true],
+  ])("takes an API that %s for one that does not answer", async (_, api, reason, refused) => {
     const { api: found } = await observed(({ parts }) => {
       parts.api = api;
     });
-    expect(found).toEqual({ answers: false, reason });
+    expect(found).toEqual({ answers: false, reason, refused });
   });
 
   it("knows an API that does not have this node", async () => {
@@ -57,7 +58,7 @@ describe("observeHealth", () => {
 
   it("asks no API before k3s has made credentials", async () => {
     const { api } = await observed(({ host }) => host.remove("/var/lib/rancher/k3s/agent"));
-    expect(api).toEqual({ answers: false, reason: "k3s has made no credentials yet" });
+    expect(api).toEqual({ answers: false, reason: "k3s has made no credentials yet", refused: false });
   });
 });
 
@@ -75,6 +76,17 @@ describe("the access to the API", () => {
     const text = `users:\n- user:\n    client-key: "/k"\n    client-certificate: /c\nclusters:\n- cluster:\n    server: "https://s:1"\n    certificate-authority: /ca\n`;
     const host = memoryHost({ files: { "/var/lib/rancher/k3s/agent/kubelet.kubeconfig": text } });
     expect(kubeletAccess(host)).toEqual({ server: "https://s:1", authority: "/ca", certificate: "/c", key: "/k" });
+  });
+
+  it.each([
+    [60, "curl: (60) certificate is not yet valid\n", "certificate is not yet valid", true],
+    [35, "curl: (35) the server hung up\n", "the server hung up", false],
+    [124, "", "curl ended with status 124", false],
+  ])("tells distrust from silence: curl's status %i", async (status, stderr, reason, refused) => {
+    const host = memoryHost({ files: FILES, programs: { curl: () => ({ status, stderr }) } });
+    const access = kubeletAccess(host);
+    if (access === undefined) throw new Error("no access");
+    expect(await askApi(host, access, "/x")).toEqual({ answers: false, reason, refused });
   });
 
   it("keeps body and status of an answer apart, and does not use a proxy", async () => {

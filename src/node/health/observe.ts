@@ -24,12 +24,13 @@ export async function observeLocal(host: Host): Promise<LocalObservation> {
 /** Asks the API for this node, as its kubelet. */
 export async function observeApi(host: Host, name: string): Promise<ApiObservation> {
   const access = kubeletAccess(host);
-  if (access === undefined) return { answers: false, reason: "k3s has made no credentials yet" };
+  if (access === undefined) return { answers: false, reason: "k3s has made no credentials yet", refused: false };
   const answer = await askApi(host, access, `/api/v1/nodes/${name}`);
   if (!answer.answers) return answer;
   const { status, body } = answer;
   if (status === 200) return { answers: true, node: conditionIn(body) };
-  return status === 404 ? { answers: true, node: undefined } : { answers: false, reason: `it says ${status}` };
+  if (status === 404) return { answers: true, node: undefined };
+  return { answers: false, reason: `it says ${status}`, refused: true };
 }
 
 async function kubeletIsHealthy(host: Host): Promise<boolean> {

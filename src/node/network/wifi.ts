@@ -1,7 +1,7 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { enableService, servicesRun } from "../openrc.ts";
+import { enableRareService, servicesRun } from "../openrc.ts";
 
 const PROGRAM = "/usr/sbin/wpa_supplicant";
 const SERVICE = "wpa_supplicant";
@@ -23,7 +23,6 @@ export async function joinWifi(host: Host, write: () => void): Promise<void> {
     );
   }
   write();
-  // The script is not in /etc/init.d from the start, because OpenRC reads every script there at every boot.
-  enableService(host, SERVICE, `/usr/lib/k3os/services/${SERVICE}`);
+  enableRareService(host, SERVICE);
   if (servicesRun(host)) await run(host, ["rc-service", SERVICE, "restart"]);
 }

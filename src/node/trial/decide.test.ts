@@ -10,13 +10,14 @@ const good = { good: true, reason: "Ready" };
 const base = { local: good, restarts: 0, neighbour: undefined };
 const node = (status: "True" | "False" | "Unknown", message = "") =>
   ({ answers: true, node: { type: "Ready", status, message } }) as const;
-const away = { answers: false, reason: "Connection refused" } as const;
+const away = { answers: false, reason: "Connection refused", refused: false } as const;
 
 const ready: State = { ...base, api: node("True") };
 const notReady: State = { ...base, api: node("False", "no network") };
 const unheard: State = { ...base, api: node("Unknown") };
 const strange: State = { ...base, api: { answers: true, node: undefined } };
 const noApi: State = { ...base, api: away, neighbour: true };
+const refused: State = { ...base, api: { ...away, reason: "it says 401", refused: true }, neighbour: undefined };
 const deaf: State = { ...base, api: away, neighbour: false };
 const bad: State = { ...base, local: { good: false, reason: "containerd does not answer" }, api: undefined };
 const restarted: State = { ...ready, restarts: 1 };
@@ -127,6 +128,12 @@ const rows: readonly Row[] = [
     agent,
     course(600, [20, bad], [580, noApi]),
     "return: not stable within 10 min: healthy for 20 of 30 s, and the API does not answer: Connection refused",
+  ],
+  [
+    "an agent that the API refuses",
+    agent,
+    course(600, [20, noApi], [560, refused]),
+    "return: not Ready within 10 min: the API refuses this node: it says 401",
   ],
   // Nothing is reachable: return.
   ["a deaf agent", agent, course(599, [20, deaf]), "wait: the API does not answer: Connection refused"],

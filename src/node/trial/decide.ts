@@ -1,5 +1,5 @@
 /** When a trial is good: the decision table. Pure; all times are seconds since the kernel started. */
-import { type ApiObservation, apiChecks, judge, type Verdict } from "../health/judge.ts";
+import { type ApiObservation, apiChecks, isAway, judge, type Verdict } from "../health/judge.ts";
 
 export interface Rules {
   readonly role: "server" | "agent";
@@ -67,8 +67,7 @@ export function due(rules: Rules, course: Course): "ready" | "without-api" | und
   const { last, readySince, localSince } = course;
   const holds = (since: number | undefined) => since !== undefined && last.at - since >= rules.stableForS;
   if (holds(readySince)) return "ready";
-  const isAway = last.api?.answers === false;
-  const isExcused = rules.role === "agent" && isAway && isLate(rules, last) && isConnected(course);
+  const isExcused = rules.role === "agent" && isAway(last.api) && isLate(rules, last) && isConnected(course);
   return isExcused && holds(localSince) ? "without-api" : undefined;
 }
 
@@ -94,7 +93,7 @@ export function decide(rules: Rules, course: Course, failed: readonly FailedChec
   }
   const reason = whyNotReady(last);
   if (!late) return { kind: "wait", reason };
-  if (last.api?.answers === false && rules.role === "agent") {
+  if (isAway(last.api) && rules.role === "agent") {
     if (!isConnected(course)) {
       return { kind: "return", reason: `not Ready ${limit}: neither the API nor any neighbour on the network answers` };
     }

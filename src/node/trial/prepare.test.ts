@@ -6,13 +6,21 @@ import { readSettings, trialSettings } from "./settings.ts";
 
 const agent: Step = { phase: "boot", kind: "k3s", role: "agent", args: [], environment: {} };
 const machine = () =>
-  memoryHost({ files: { "/run/k3os/mode": "local", "/proc/cmdline": "quiet", "/etc/runlevels/default/k3s": "" } });
+  memoryHost({
+    files: {
+      "/run/k3os/mode": "local",
+      "/proc/cmdline": "quiet",
+      "/etc/runlevels/default/k3s": "",
+      "/etc/init.d/k3s": "",
+    },
+  });
 
 describe("prepareTrial", () => {
   it("enables the supervisor and leaves it what it goes by, for root only", async () => {
     const host = machine();
     await prepareTrial(host, { k3os: {} }, [agent]);
     expect(host.readLink("/etc/runlevels/default/k3os-trial")).toBe("/etc/init.d/k3os-trial");
+    expect(host.readLink("/etc/init.d/k3os-trial")).toBe("/usr/lib/k3os/services/k3os-trial");
     expect(readSettings(host)).toMatchObject({ role: "agent", deadlineS: 600, stableForS: 30, checks: [] });
     expect(host.stat("/run/k3os/trial.json")?.mode).toBe(0o600);
   });

@@ -1,11 +1,11 @@
 import type { Config, Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
 import { doAll, reasonOf } from "../failure.ts";
-import { disableService, enableService } from "../openrc.ts";
+import { disableService, enableRareService } from "../openrc.ts";
 import { TRIAL_REFUSED } from "../places.ts";
 import { onTrial } from "../slots/trial.ts";
 import { copyDatastore } from "../upgrade/datastore.ts";
-import { type TrialConfig, trialSettings, writeSettings } from "./settings.ts";
+import { trialSettings, writeSettings } from "./settings.ts";
 
 /**
  * Makes the services of this boot include the supervisor of a trial, and tells it what to go by. The datastore is
@@ -15,8 +15,8 @@ import { type TrialConfig, trialSettings, writeSettings } from "./settings.ts";
 export async function prepareTrial(host: Host, { k3os = {} }: Config, steps: readonly Step[]): Promise<void> {
   const k3s = steps.find((step) => step.kind === "k3s");
   await doAll([
-    () => writeSettings(host, trialSettings(k3os as TrialConfig, k3s?.role ?? "server")),
-    () => enableService(host, "k3os-trial"),
+    () => writeSettings(host, trialSettings(k3os, k3s?.role ?? "server")),
+    () => enableRareService(host, "k3os-trial"),
     () => keepDatastore(host),
   ]);
 }

@@ -44,6 +44,8 @@ function onTrial(
       [WATCHDOG]: "",
       "/sys/class/watchdog/watchdog0/state": "active\n",
       "/run/k3os/mode": "local\n",
+      "/etc/init.d/k3s": "",
+      "/etc/runlevels/default/k3s": "",
     },
     programs: { curl, "openrc-shutdown": () => ({}), "rc-service": () => ({}), ip: () => ({}), ...programs },
   });
@@ -100,6 +102,7 @@ describe("a trial of a healthy node", () => {
     const node = await run(onTrial(), { watchdog: true });
     expect(node.fed()).toMatch(/V$/);
     expect(programsOf(node)).toEqual(["rc-service watchdog start"]);
+    expect(node.host.readLink("/etc/init.d/watchdog")).toBe("/usr/lib/k3os/services/watchdog");
   });
 
   it("counts Ready from its last beginning", async () => {

@@ -1,12 +1,13 @@
 import type { Host } from "../../host/host.ts";
 import { reasonOf } from "../failure.ts";
-import { judge, localChecks } from "../health/judge.ts";
+import { isAway, judge, localChecks } from "../health/judge.ts";
 import { observeApi, observeLocal } from "../health/observe.ts";
 import { logToKernel } from "../kernel-log.ts";
 import { readNodeName } from "../node-name.ts";
+import { enableRareService } from "../openrc.ts";
 import { RUN } from "../places.ts";
 import { noteTrialStage } from "../slots/note.ts";
-import { commitTrial, onTrial, returnFromTrial, type Trial } from "../slots/trial.ts";
+import { commitTrial, returnFromTrial, type Trial } from "../slots/trial.ts";
 import { uptime } from "../stages.ts";
 import { type Course, decide, due, type FailedCheck, follow, type Look } from "./decide.ts";
 import { neighbourAnswers } from "./neighbours.ts";
@@ -24,16 +25,9 @@ const SHUTDOWN_MS = 120_000;
 /** After this the machine is reset even if it has no watchdog. */
 const LAST_RESORT_MS = 240_000;
 
-/**
- * `k3os trial`, a service: looks at the node until it is to be kept or given up, and does that. It never ends before,
- * because its supervisor would start it again.
- */
-export async function trialCommand(host: Host): Promise<number> {
-  const trial = host.stat(KEPT) === undefined ? onTrial(host) : undefined;
-  if (trial !== undefined) await superviseTrial(host, trial);
-  // Its own service: the program is ended by this, and not started again.
-  await host.exec(["rc-service", "k3os-trial", "stop"], { inherit: true });
-  return 0;
+/** Whether a deployment was kept in this boot, which is no trial any more. */
+export function isKept(host: Host): boolean {
+  return host.stat(KEPT) !== undefined;
 }
 
 /** How a trial is noted, kept and given up; tests have their own. */
@@ -90,8 +84,7 @@ async function look(host: Host, { role }: TrialSettings, at: number): Promise<Lo
     const verdict = judge(localChecks(local));
     const name = readNodeName(host) ?? host.readText("/proc/sys/kernel/hostname").trim();
     const api = verdict.good ? await observeApi(host, name) : undefined;
-    const isAlone = role === "agent" && api?.answers === false;
-    const neighbour = isAlone ? await neighbourAnswers(host) : undefined;
+    const neighbour = role === "agent" && isAway(api) ? await neighbourAnswers(host) : undefined;
     return { at, local: verdict, restarts: local.k3s.restarts, api, neighbour };
   } catch (error) {
     const local = { good: false, reason: `the node cannot be observed: ${reasonOf(error)}` };
@@ -128,7 +121,9 @@ async function settle(
 ): Promise<void> {
   const watchdog = open ?? (await openWatchdog(host, say));
   watchdog?.disarm();
-  if (goesOn) await host.exec(["rc-service", "watchdog", "start"], { inherit: true });
+  if (!goesOn) return;
+  enableRareService(host, "watchdog");
+  await host.exec(["rc-service", "watchdog", "start"], { inherit: true });
 }
 
 /** Gives the deployment up and restarts the machine, whatever fails on the way: the boot menu counts each try. */

@@ -4,6 +4,7 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import type { SlotName } from "../../image/boot-env.ts";
 import type { Progress } from "../../progress.ts";
+import { reasonOf } from "../failure.ts";
 import { resolveChannel } from "../images/channel.ts";
 import type { SourceImage } from "../images/image.ts";
 import { openImage } from "../images/open.ts";
@@ -17,6 +18,7 @@ import { type Deployment, readJournal } from "../slots/journal.ts";
 import { readSlots, runningSlot, type Slots } from "../slots/slots.ts";
 import { stageImage } from "../slots/stage.ts";
 import { armTrial, isTrial, noteStaged, noteStop } from "../slots/trial.ts";
+import { armWatchdog } from "../trial/watchdog.ts";
 import { type NodeSlots, requireAllowed, requireSettled, whereIs } from "./judge.ts";
 
 /**
@@ -142,9 +144,10 @@ async function arm(
   return { version, digest, slot, state: "armed" };
 }
 
-/** Restarts the machine into the trial. */
+/** Restarts the machine into the trial. A shutdown that hangs is ended by the watchdog, if there is one. */
 export async function restartIntoTrial(host: Host): Promise<void> {
   await noteStop(host);
+  await armWatchdog(host).catch((error) => host.warn(`k3os: no watchdog: ${reasonOf(error)}\n`));
   await run(host, ["openrc-shutdown", "--reboot", "now"]);
 }
 

@@ -305,7 +305,12 @@ describe("a pod on a live node", () => {
       command: ["/bin/sh", "-c", "exec >>/data/log; while true; do echo line; sleep 0.1; done"],
       volumeMounts: [{ name: "data", mountPath: "/data" }],
     };
-    const spec = { containers: [container], volumes: [{ name: "data", hostPath: { path: "/mnt/data" } }] };
+    // Its shell takes no notice of SIGTERM.
+    const spec = {
+      terminationGracePeriodSeconds: 1,
+      containers: [container],
+      volumes: [{ name: "data", hostPath: { path: "/mnt/data" } }],
+    };
     await node.apply({ apiVersion: "v1", kind: "Pod", metadata: { name: "writer" }, spec });
     await node.kubectl("wait", "--for=condition=Ready", "pod/writer", "--timeout=200s");
     expect(await node.node("findmnt -no SOURCE -T /mnt/data/log")).toBe("/dev/vdd\n");
