@@ -46,7 +46,8 @@ export function upgradeStatus(host: Host): Promise<UpgradeStatus> {
     const journal = readJournal(host, STATE);
     const running = runningSlot(host);
     const stateOf = (slot: SlotName, digest: string): SlotState => {
-      if (slot === running && isTrial(host)) return "trial";
+      // The words of the command line stay when the trial is kept.
+      if (slot === running && isTrial(host) && env?.trial === slot) return "trial";
       if (slot === good) return "current";
       if (env?.trial === slot) return "armed";
       if (refusalOf(journal, digest) !== undefined) return "refused";
