@@ -15,7 +15,7 @@ import {
   powerOn,
   withEveryCut,
 } from "./testing.ts";
-import { armTrial, commitTrial, onTrial, returnFromTrial, settleTrial } from "./trial.ts";
+import { armTrial, commitTrial, onTrial, repairEnv, returnFromTrial, settleTrial } from "./trial.ts";
 
 const { esp, state } = PLACES;
 const systems = `${state}/k3os/system`;
@@ -251,6 +251,14 @@ describe("a disk whose environment block is damaged", () => {
       expect(readSlots(host, PLACES).env).toEqual({ good: "a", trial: "b", left: 2 });
     },
   );
+
+  it("is made anew by the boot that the menu tells of it", async () => {
+    const host = await installedDisk();
+    host.write(`${esp}${BOOT_ENV}`, "rubbish");
+    powerOn(host);
+    expect(await repairEnv(host)).toContain("with slot a");
+    expect(readSlots(host, PLACES).env).toEqual({ good: "a" });
+  });
 
   it("does not count a slot without its kernel", async () => {
     const host = await installedDisk();

@@ -126,6 +126,13 @@ export async function returnFromTrial(host: Host, reason: string): Promise<void>
   });
 }
 
+/** Makes the environment block anew: the slot that runs is good. Returns a sentence. */
+export async function repairEnv(host: Host): Promise<string> {
+  const good = runningSlot(host) ?? "a";
+  await withEsp(host, (esp) => writeEnv(host, esp, { good }));
+  return `the environment block of the boot menu was damaged; it is made anew, with slot ${good}`;
+}
+
 /**
  * What a boot that is no trial has to note of an earlier one, because that ended without a word: in a panic, by the
  * watchdog, by a power cut. Costs a look at a file if there was none. Returns a sentence if something was noted.
