@@ -37,7 +37,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   upgrade: {
     about: "Put another image into the slot that is not in use, and restart into a trial of it",
-    options: "[IMAGE] [--version VERSION] [--stage] [--no-reboot] [--allow-downgrade] [--retry] [--json]",
+    options: "[IMAGE] [--version VERSION] [--key KEY] [--stage] [--no-reboot] [--allow-downgrade] [--retry] [--json]",
     root: true,
     run: async (...call) => (await import("./upgrade.ts")).upgradeCommand(...call),
   },
