@@ -43,7 +43,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   rollback: {
     about: "Go back to the version before, or give up a trial",
-    options: "[--no-reboot] [--json]",
+    options: "[--restore-datastore [--yes]] [--no-reboot] [--json]",
     root: true,
     run: async (...call) => (await import("./upgrade.ts")).rollbackCommand(...call),
   },
@@ -93,6 +93,7 @@ const EXAMPLES = `Examples:
   sudo k3os upgrade URL --stage    fetch and check an image, and leave the trial for later
   sudo k3os upgrade --no-reboot URL  try it whenever this node restarts
   sudo k3os rollback               back to the version before
+  sudo k3os rollback --restore-datastore  and to the objects that the cluster had then
   sudo k3os prune                  make room for images
   sudo k3os install                put k3OS on a disk of this machine
   sudo k3os reset --yes            without the question

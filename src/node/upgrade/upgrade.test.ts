@@ -162,6 +162,20 @@ describe("k3os rollback", () => {
     await expect(to(host, "2.0-a")).rejects.toThrow("k3os rollback");
   });
 
+  it("goes back in the boot in which the trial was kept, too, and that boot can be upgraded", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    await commitTrial(host);
+    expect(await to(host, "3.0-a", { stageOnly: true })).toMatchObject({ slot: "a" });
+    const other = await node();
+    await to(other, "2.0-a");
+    powerOn(other);
+    await commitTrial(other);
+    expect(await rollback(other)).toMatchObject({ version: "1.0", slot: "a", needsRestart: true });
+    expect(powerOn(other)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
+  });
+
   it("gives up a trial", async () => {
     const host = await node();
     await to(host, "2.0-a");
