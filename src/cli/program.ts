@@ -16,6 +16,7 @@ import { sshCommand } from "./commands/ssh.ts";
 import { statusCommand } from "./commands/status.ts";
 import { testCommand } from "./commands/test.ts";
 import { upCommand } from "./commands/up.ts";
+import { upgradeCommand } from "./commands/upgrade.ts";
 import { hasColours, type Io } from "./io.ts";
 import { examples } from "./options.ts";
 
@@ -34,6 +35,7 @@ export function createProgram(io: Io): Command {
     logsCommand,
     consoleCommand,
     imageCommand,
+    upgradeCommand,
     downCommand,
     listCommand,
   ]) {

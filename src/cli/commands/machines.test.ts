@@ -38,7 +38,7 @@ function stoppedMachine(name: string): void {
 }
 
 describe("without a machine", () => {
-  it.each([["status"], ["kubectl"], ["ssh"], ["logs"], ["console"], ["down"], ["image", "load"]])(
+  it.each([["status"], ["kubectl"], ["ssh"], ["logs"], ["console"], ["upgrade"], ["down"], ["image", "load"]])(
     "%s %s says so, and how to start one",
     async (...words) => {
       const rest = words[0] === "image" ? ["/none.tar"] : [];
@@ -59,7 +59,7 @@ describe("without a machine", () => {
 describe("with a machine that is stopped", () => {
   beforeAll(() => stoppedMachine("old"));
 
-  it.each([["kubectl"], ["ssh"], ["console"], ["image", "load"]])("%s %s says so", async (...words) => {
+  it.each([["kubectl"], ["ssh"], ["console"], ["upgrade"], ["image", "load"]])("%s %s says so", async (...words) => {
     const rest = words[0] === "image" ? ["/none.tar"] : [];
     expect(await k3os(...words, "--name", "old", ...rest)).toEqual({
       status: 1,

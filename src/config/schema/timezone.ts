@@ -1,3 +1,4 @@
+// biome-ignore-all lint/style/noRestrictedGlobals: Intl is asked for only where the engine has it.
 import type { Check } from "../kinds.ts";
 import { like } from "../values.ts";
 

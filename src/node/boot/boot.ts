@@ -12,7 +12,7 @@ import { coldplug } from "../initrd/coldplug.ts";
 import { logToKernel } from "../kernel-log.ts";
 import { type LoadedLayers, loadConfig } from "../layers.ts";
 import { ensureNodeName } from "../node-name.ts";
-import { enableRareService, enableService } from "../openrc.ts";
+import { disableService, enableRareService, enableService } from "../openrc.ts";
 import { COPIES, STATE } from "../places.ts";
 import { report } from "../report.ts";
 import { JOURNAL } from "../slots/journal.ts";
@@ -155,9 +155,15 @@ async function tellOfTrial(host: Host): Promise<void> {
   for (const sentence of said) if (sentence !== undefined) logToKernel(host, sentence, { aloud: true });
 }
 
-/** Puts back a copy of the datastore, if somebody asked for that. */
+/** Puts back a copy of the datastore, if somebody asked for that. Kubernetes does not start with half of it. */
 async function restoreDatastore(host: Host): Promise<void> {
-  if (host.stat(COPIES) !== undefined) await (await import("../upgrade/datastore.ts")).restoreDatastore(host);
+  if (host.stat(COPIES) === undefined) return;
+  const { isRestoring, restoreDatastore } = await import("../upgrade/datastore.ts");
+  try {
+    await restoreDatastore(host);
+  } finally {
+    if (isRestoring(host)) disableService(host, "k3s");
+  }
 }
 
 /** Enables only the services that this boot needs. */

@@ -37,13 +37,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   upgrade: {
     about: "Put another image into the slot that is not in use, and restart into a trial of it",
-    options: "[IMAGE] [--version VERSION] [--stage] [--no-reboot] [--allow-downgrade] [--retry] [--json]",
+    options: "[IMAGE] [--version VERSION] [--key KEY] [--stage] [--no-reboot] [--allow-downgrade] [--retry] [--json]",
     root: true,
     run: async (...call) => (await import("./upgrade.ts")).upgradeCommand(...call),
   },
   rollback: {
     about: "Go back to the version before, or give up a trial",
-    options: "[--no-reboot] [--json]",
+    options: "[--restore-datastore [--yes]] [--no-reboot] [--json]",
     root: true,
     run: async (...call) => (await import("./upgrade.ts")).rollbackCommand(...call),
   },
@@ -93,6 +93,7 @@ const EXAMPLES = `Examples:
   sudo k3os upgrade URL --stage    fetch and check an image, and leave the trial for later
   sudo k3os upgrade --no-reboot URL  try it whenever this node restarts
   sudo k3os rollback               back to the version before
+  sudo k3os rollback --restore-datastore  and to the objects that the cluster had then
   sudo k3os prune                  make room for images
   sudo k3os install                put k3OS on a disk of this machine
   sudo k3os reset --yes            without the question

@@ -5,6 +5,7 @@ import { FACTORY_RESET } from "../../image/disk.ts";
 import { readFacts } from "../facts.ts";
 import { STATE } from "../places.ts";
 import { parseArguments } from "./arguments.ts";
+import { isConfirmed } from "./confirm.ts";
 
 /**
  * `k3os reset`: makes the next boot delete everything that this node keeps, and reboots. Images and
@@ -17,27 +18,12 @@ export async function resetCommand(host: Host, args: readonly string[]): Promise
       hint: "Reboot it, and it is as new.",
     });
   }
-  if (!options["--yes"] && !(await confirmed(host))) {
-    host.warn("Nothing was changed.\n");
-    return 1;
-  }
+  const warning =
+    "Everything in /var, /home, /opt and /usr/local will be erased: the cluster's data, pods and their images.";
+  const question = { warning, word: "reset", command: "k3os reset" };
+  if (!options["--yes"] && !(await isConfirmed(host, question))) return 1;
   host.write(`${STATE}${FACTORY_RESET}`, "");
   await run(host, ["sync"]);
   await run(host, ["openrc-shutdown", "--reboot", "now"]);
   return 0;
-}
-
-async function confirmed(host: Host): Promise<boolean> {
-  const terminal = await host.exec(["test", "-t", "0"]);
-  if (terminal.status !== 0) {
-    throw new K3osError("usage", "the reset cannot be confirmed without a terminal", {
-      hint: "To reset without a question: k3os reset --yes",
-    });
-  }
-  host.warn(
-    "Everything in /var, /home, /opt and /usr/local will be erased: the cluster's data, pods and their images.\n",
-  );
-  host.warn('Type "reset" to go on: ');
-  const { stdout } = await host.exec(["head", "-n", "1"]);
-  return stdout.trim() === "reset";
 }

@@ -21,6 +21,11 @@ describe("the options of k3os upgrade", () => {
     });
   });
 
+  it("may name a key that signed the image", () => {
+    const args = ["--key", "ssh-ed25519 AAAA", "http://10.0.2.2:8000"];
+    expect(readUpgradeOptions(args, {})).toMatchObject({ place: "http://10.0.2.2:8000", key: "ssh-ed25519 AAAA" });
+  });
+
   it("are refused if they are wrong", () => {
     expect(() => read("/a /b")).toThrow('unexpected "/b"');
     expect(() => read("/a --source /b")).toThrow("given twice");

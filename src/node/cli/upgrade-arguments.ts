@@ -3,6 +3,7 @@ import type { UpgradeOptions } from "../upgrade/upgrade.ts";
 import { parseArguments } from "./arguments.ts";
 
 const FLAGS = ["--stage", "--no-reboot", "--allow-downgrade", "--retry", "--json"] as const;
+const VALUES = ["--version", "--key"];
 
 /**
  * What the upgrade of old k3OS took, as an option and as a variable. An image is one unit now, and what is written is
@@ -32,7 +33,7 @@ export function readUpgradeOptions(
   const words = args.filter((arg, index) => !arg.startsWith("-") && !takesNext(args[index - 1]));
   const options = parseArguments(
     args.filter((arg) => !words.includes(arg)),
-    { flags: [...FLAGS, ...Object.keys(OLD_FLAGS)], values: ["--version", ...Object.keys(OLD_VALUES)] },
+    { flags: [...FLAGS, ...Object.keys(OLD_FLAGS)], values: [...VALUES, ...Object.keys(OLD_VALUES)] },
   );
   if (words.length > 1) {
     throw new K3osError("usage", `unexpected "${words[1]}"`, { hint: "Expected: one image." });
@@ -50,6 +51,7 @@ export function readUpgradeOptions(
   return {
     place: words[0] ?? source,
     version: options["--version"],
+    key: options["--key"],
     stageOnly: options["--stage"] === "true",
     reboot: options["--no-reboot"] !== "true" && (Object.keys(old).length === 0 || old["--reboot"] !== undefined),
     allowDowngrade: options["--allow-downgrade"] === "true",
@@ -59,7 +61,7 @@ export function readUpgradeOptions(
 }
 
 function takesNext(before: string | undefined): boolean {
-  return before === "--version" || (before !== undefined && Object.hasOwn(OLD_VALUES, before));
+  return before !== undefined && (VALUES.includes(before) || Object.hasOwn(OLD_VALUES, before));
 }
 
 /** Old k3OS ran in a container that had the host's files somewhere below `/host`. */

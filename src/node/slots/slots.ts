@@ -53,3 +53,8 @@ export function runningSlot(host: Host): SlotName | undefined {
     .findLast((entry) => entry.startsWith("k3os.slot="));
   return SLOTS.find((slot) => slot === word?.slice("k3os.slot=".length));
 }
+
+/** Directory of the root that runs, below the state partition; `undefined` if it is none of an installed disk. */
+export function runningSystem(host: Host): string | undefined {
+  return /:(\/\S+)\/root\.squashfs/.exec(host.readText("/proc/cmdline"))?.[1];
+}

@@ -15,7 +15,7 @@ import {
   withRefused,
   writeJournal,
 } from "./journal.ts";
-import { runningSlot } from "./slots.ts";
+import { runningSlot, runningSystem } from "./slots.ts";
 import { linkCurrent } from "./stage.ts";
 
 /** The deployment that this boot tries. */
@@ -48,7 +48,7 @@ export function onTrial(host: Host): Trial | undefined {
 /** The image that runs: its directory on the state partition tells the digest's beginning, the journal the rest. */
 function runningImage(host: Host): Deployment {
   const { version } = JSON.parse(host.readText("/usr/share/k3os/image.json")) as { version: string };
-  const directory = /:(\/\S+)\/root\.squashfs/.exec(host.readText("/proc/cmdline"))?.[1] ?? "";
+  const directory = runningSystem(host) ?? "";
   const start = directory.slice(directory.lastIndexOf("-") + 1);
   const known = readJournal(host, STATE).refused.find(({ digest }) => digest.startsWith(`sha256:${start}`));
   return known ?? { version, digest: `sha256:${start}` };
@@ -106,7 +106,7 @@ async function finishCommit(
   candidate: Candidate,
   downtime: number | undefined,
 ): Promise<void> {
-  const system = /:(\/\S+)\/root\.squashfs/.exec(host.readText("/proc/cmdline"))?.[1];
+  const system = runningSystem(host);
   if (system !== undefined) await linkCurrent(host, STATE, system);
   await writeJournal(host, STATE, withCommitted(journal, candidate, host.now(), downtime));
 }

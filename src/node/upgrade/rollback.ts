@@ -1,6 +1,7 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { otherSlot, type SlotName } from "../../image/boot-env.ts";
+import type { SlotRecord } from "../../image/grub.ts";
 import { withLock } from "../lock.ts";
 import { STATE } from "../places.ts";
 import { writeEnv } from "../slots/env.ts";
@@ -9,6 +10,7 @@ import { type Deployment, readJournal, withCommitted, withRefused, writeJournal 
 import { type Places, readSlots, runningSlot } from "../slots/slots.ts";
 import { linkCurrent } from "../slots/stage.ts";
 import { isTrial, returnFromTrial } from "../slots/trial.ts";
+import { copyOf, copySize, type DatastoreCopy, type K3s, requestRestore, whyNotRestorable } from "./datastore.ts";
 
 /** Why an image is not tried again that somebody went back from. */
 const BY_HAND = "somebody went back from it: k3os rollback";
@@ -21,37 +23,78 @@ export interface RolledBack extends Deployment {
 
 /**
  * Goes back to the other image, without a trial: whoever asks for it wants to get away from the one that runs. A trial
- * is given up. Where the machine was started from the version before by hand, that one is kept.
+ * is given up. Where the machine was started from the version before by hand, that one is kept. With `restore`, the
+ * next boot puts that copy of the datastore back, if it boots the image that the copy belongs to.
  */
-export function rollback(host: Host): Promise<RolledBack> {
+export function rollback(host: Host, { restore }: { readonly restore?: DatastoreCopy } = {}): Promise<RolledBack> {
   espDevice(host); // throws if there are no slots
-  return withLock(host, "upgrade", async () => {
-    if (isTrial(host)) return leaveTrial(host);
-    return withEsp(host, (esp) => change(host, { esp, state: STATE }));
+  return withLock(host, "upgrade", () =>
+    withEsp(host, async (esp) => {
+      const places = { esp, state: STATE };
+      const target = targetOf(host, places);
+      // First: a power cut in between leaves a request for an image that does not run, which counts for nothing.
+      if (restore !== undefined) await requestRestore(host, restore);
+      if (target.isTrial) await returnFromTrial(host, BY_HAND);
+      else await change(host, places, target);
+      const { slot, record } = target;
+      const needsRestart = slot !== runningSlot(host) || restore !== undefined;
+      return { slot, version: record.version, digest: record.digest, needsRestart };
+    }),
+  );
+}
+
+/** What restoring the datastore would come to: the copy, and what it belongs to. */
+export interface Restorable {
+  readonly copy: DatastoreCopy;
+  /** In bytes. */
+  readonly size: number;
+  /** The version that would run with it. */
+  readonly version: string;
+}
+
+/** The copy that belongs to the image that `rollback` goes back to. Throws if there is none, or if it is no use. */
+export async function restorable(host: Host, k3s: K3s | undefined): Promise<Restorable> {
+  espDevice(host); // throws if there are no slots
+  const why = whyNotRestorable(host, k3s);
+  if (why !== undefined) {
+    throw new K3osError("usage", `${why}, so it cannot be restored from here`, {
+      hint: "Go back without it: sudo k3os rollback",
+    });
+  }
+  const { record } = await withEsp(host, async (esp) => targetOf(host, { esp, state: STATE }));
+  const copy = copyOf(host, record.system);
+  if (copy !== undefined) return { copy, size: copySize(host, copy), version: record.version };
+  throw new K3osError("host", `there is no copy of the datastore that ${record.version} has written`, {
+    hint: "Go back without it: sudo k3os rollback. Objects that only the newer version knows are ignored.",
   });
 }
 
-async function leaveTrial(host: Host): Promise<RolledBack> {
-  await returnFromTrial(host, BY_HAND);
-  return withEsp(host, async (esp) => {
-    const { good = "a", records } = readSlots(host, { esp, state: STATE });
-    const { version = "the version before", digest = "" } = records[good] ?? {};
-    return { slot: good, version, digest, needsRestart: true };
-  });
+interface Target {
+  readonly slot: SlotName;
+  readonly record: SlotRecord;
+  /** What the other slot holds. */
+  readonly left: SlotRecord | undefined;
+  /** Whether the other slot is on trial. */
+  readonly isTrial: boolean;
 }
 
-async function change(host: Host, places: Places): Promise<RolledBack> {
+function targetOf(host: Host, places: Places): Target {
   const { good = "a", records } = readSlots(host, places);
   const running = runningSlot(host) ?? good;
-  const slot = running === good ? otherSlot(good) : running;
+  // The command line says so for the rest of the boot, also when the trial was kept.
+  const onTrial = isTrial(host) && running !== good;
+  const slot = onTrial ? good : running === good ? otherSlot(good) : running;
   const record = records[slot];
   if (record === undefined) {
     throw new K3osError("host", "there is no version before on this disk", {
       hint: "Name an image instead: sudo k3os upgrade --allow-downgrade …",
     });
   }
+  return { slot, record, left: records[otherSlot(slot)], isTrial: onTrial };
+}
+
+async function change(host: Host, places: Places, { slot, record, left }: Target): Promise<void> {
   const journal = readJournal(host, places.state);
-  const left = records[otherSlot(slot)];
   const at = host.now();
   const noted =
     left === undefined
@@ -63,5 +106,4 @@ async function change(host: Host, places: Places): Promise<RolledBack> {
   });
   await writeEnv(host, places.esp, { good: slot });
   await linkCurrent(host, places.state, record.system);
-  return { slot, version: record.version, digest: record.digest, needsRestart: slot !== running };
 }

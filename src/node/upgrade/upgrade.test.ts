@@ -7,7 +7,7 @@ import { contentOf, imageOf, installedDisk, PLACES, powerOn, withEveryCut } from
 import { commitTrial, returnFromTrial } from "../slots/trial.ts";
 import { prune } from "./prune.ts";
 import { rollback } from "./rollback.ts";
-import { type UpgradeOptions, upgrade } from "./upgrade.ts";
+import { type UpgradeOptions, upgrade, WORK } from "./upgrade.ts";
 
 const config = { k3os: { upgrade: { unsigned: true } } };
 const state = PLACES.state;
@@ -87,6 +87,28 @@ describe("k3os upgrade", () => {
     expect(contentOf(host, "b")).toEqual([]);
   });
 
+  it("also takes a signature by a key that is named with the image, for this once", async () => {
+    const memory = await node();
+    const verify = () => ({ status: 0, stdout: "Good signature with key SHA256:abc\n", stderr: "" });
+    const host: Host = {
+      ...memory,
+      exec: async (argv, options) => (argv[3] === "verify" ? verify() : memory.exec(argv, options)),
+    };
+    host.write("/image/2.0-a/image.json.sig", "signature");
+    let signers = "";
+    const { write } = host;
+    host.write = (path, data, options) => {
+      if (path === `${WORK}/signers`) signers = String(data);
+      write(path, data, options);
+    };
+    const key = "ssh-ed25519 AAAA";
+    expect(await upgrade(host, {}, { ...nothing, place: "/image/2.0-a", key }, silent)).toMatchObject({
+      state: "armed",
+    });
+    expect(signers).toContain(`k3os-release namespaces="k3os-image" ${key}`);
+    await expect(upgrade(host, {}, { ...nothing, place: "/image/3.0-a" }, silent)).rejects.toThrow("no key is known");
+  });
+
   it("refuses while a trial is not decided, and while the version before runs by hand", async () => {
     const host = await node();
     await to(host, "2.0-a");
@@ -138,6 +160,20 @@ describe("k3os rollback", () => {
     expect(await rollback(host)).toMatchObject({ version: "1.0", slot: "a", needsRestart: true });
     expect(powerOn(host)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
     await expect(to(host, "2.0-a")).rejects.toThrow("k3os rollback");
+  });
+
+  it("goes back in the boot in which the trial was kept, too, and that boot can be upgraded", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    await commitTrial(host);
+    expect(await to(host, "3.0-a", { stageOnly: true })).toMatchObject({ slot: "a" });
+    const other = await node();
+    await to(other, "2.0-a");
+    powerOn(other);
+    await commitTrial(other);
+    expect(await rollback(other)).toMatchObject({ version: "1.0", slot: "a", needsRestart: true });
+    expect(powerOn(other)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
   });
 
   it("gives up a trial", async () => {

@@ -33,6 +33,8 @@ export interface UpgradeOptions {
   readonly place: string | undefined;
   /** A version of the channel, instead of the latest one. */
   readonly version: string | undefined;
+  /** A public key that may sign this image, beside those of the config. */
+  readonly key?: string | undefined;
   /** Put the image into its slot, and no more. */
   readonly stageOnly: boolean;
   /** Restart into the trial. */
@@ -58,7 +60,9 @@ export function upgrade(host: Host, config: Config, options: UpgradeOptions, pro
   espDevice(host); // throws if there are no slots
   return withLock(host, "upgrade", async () => {
     const before = await withEsp(host, async (esp) => readSlots(host, { esp, state: STATE }));
-    const node: NodeSlots = { ...before, running: runningSlot(host), onTrial: isTrial(host) };
+    const running = runningSlot(host);
+    // The command line says so for the rest of the boot, also when the trial was kept.
+    const node: NodeSlots = { ...before, running, onTrial: isTrial(host) && running !== before.good };
     requireSettled(node);
     try {
       return await obtain(host, { node, slots: before, config, options, progress });
@@ -167,8 +171,9 @@ interface Choice {
 }
 
 async function choose(host: Host, { running, settings, config, options, progress }: Choice): Promise<Wanted> {
-  const trust = trustOf(host, settings);
-  const { place, version, allowDowngrade } = options;
+  const { place, version, key, allowDowngrade } = options;
+  const keys = [...(settings?.keys ?? []), ...(key === undefined ? [] : [key])];
+  const trust = trustOf(host, { ...settings, keys });
   if (place !== undefined) return { place, trust };
   if (settings?.source === undefined) {
     throw new K3osError("usage", "there is no image to upgrade to", {
