@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { onTrial } from "../slots/trial.ts";
-import { isKept, superviseTrial } from "../trial/supervise.ts";
+import { superviseTrial } from "../trial/supervise.ts";
 import { parseArguments } from "./arguments.ts";
 
 /**
@@ -9,7 +9,7 @@ import { parseArguments } from "./arguments.ts";
  */
 export async function trialCommand(host: Host, args: readonly string[]): Promise<number> {
   parseArguments(args, {});
-  const trial = isKept(host) ? undefined : onTrial(host);
+  const trial = onTrial(host);
   if (trial !== undefined) await superviseTrial(host, trial);
   await host.exec(["rc-service", "k3os-trial", "stop"], { inherit: true });
   return 0;
