@@ -71,6 +71,13 @@ describe("an image that is staged", () => {
     expect(contentOf(host, "b")).toEqual(["2.0-a"]);
   });
 
+  it("removes the root that its slot had before, and no other", async () => {
+    const host = await installedDisk();
+    await stageImage(host, PLACES, imageOf(host, "1.5"), FULL);
+    await stageImage(host, PLACES, imageOf(host, "2.0"), FULL);
+    expect(host.list(systems).map((name) => name.split("-")[0])).toEqual(["1.0", "2.0"]);
+  });
+
   it("leaves the old image or none in its slot at every moment, and the good one as it is; a second run completes it", async () => {
     const fresh = async () => {
       const host = await installedDisk();
