@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { biosLoader } from "./grub-bios.ts";
+import { type BiosDisk, biosLoader, type Placed, renewedBiosLoader } from "./grub-bios.ts";
 
 const MiB = 1 << 20;
 const bootImg = new Uint8Array(512).fill(0xaa);
@@ -37,4 +37,52 @@ describe("biosLoader", () => {
   ])("refuses what cannot boot (%#)", (images, partition, message) =>
     expect(() => biosLoader(images, partition)).toThrow(message),
   );
+});
+
+describe("renewedBiosLoader", () => {
+  const newer = { bootImg: new Uint8Array(512).fill(0xcc), coreImg: new Uint8Array(5 * 512).fill(0xdd) };
+
+  /** A disk after some of the writes; whatever is not written is of a partition table or zero. */
+  function after(writes: readonly Placed[]): BiosDisk {
+    const disk = new Uint8Array(2 * MiB).fill(0xee, 0x1b8, 512);
+    for (const { offset, bytes } of writes) disk.set(bytes, offset);
+    return { firstSector: disk.slice(0, 512), partition: disk.slice(MiB) };
+  }
+
+  /** The core that a BIOS starts on this disk. */
+  function started({ firstSector, partition }: BiosDisk): number[] {
+    const start = Number(new DataView(firstSector.buffer).getBigUint64(0x5c, true)) * 512 - MiB;
+    const sectors = new DataView(partition.buffer).getUint16(start + 508, true);
+    const rest = Number(new DataView(partition.buffer).getBigUint64(start + 500, true)) * 512 - MiB;
+    return [...partition.slice(start, start + 500), ...partition.slice(rest, rest + sectors * 512)];
+  }
+
+  const installed = biosLoader({ bootImg, coreImg }, where);
+
+  it("writes nothing if that loader is there", () => {
+    expect(renewedBiosLoader({ bootImg, coreImg }, after(installed), where)).toEqual([]);
+  });
+
+  it("boots the old core or the new one after each write, and the partition table stays", () => {
+    const before = after(installed);
+    const writes = renewedBiosLoader(newer, before, where) ?? [];
+    expect(writes).toHaveLength(2);
+    const [half, whole] = [after([...installed, ...writes.slice(0, 1)]), after([...installed, ...writes])];
+    expect(started(half)).toEqual(started(before));
+    expect(started(whole)).toEqual(started(after(biosLoader(newer, where))));
+    expect([...whole.firstSector.slice(0x1b8)]).toEqual(Array(512 - 0x1b8).fill(0xee));
+    expect(renewedBiosLoader(newer, whole, where)).toEqual([]);
+  });
+
+  it("goes on with the other half, and back", () => {
+    const once = [...installed, ...(renewedBiosLoader(newer, after(installed), where) ?? [])];
+    const twice = [...once, ...(renewedBiosLoader({ bootImg, coreImg }, after(once), where) ?? [])];
+    expect(started(after(twice))).toEqual(started(after(installed)));
+  });
+
+  it("leaves another loader alone, and refuses a core that is too large for half of the partition", () => {
+    expect(renewedBiosLoader(newer, after([]), where)).toBeUndefined();
+    const large = { bootImg, coreImg: new Uint8Array(MiB / 2 + 1) };
+    expect(() => renewedBiosLoader(large, after(installed), where)).toThrow("do not fit");
+  });
 });

@@ -43,6 +43,37 @@ export function biosLoader(
   ];
 }
 
+/** What a disk has now: its first sector, and the content of its BIOS boot partition. */
+export interface BiosDisk {
+  readonly firstSector: Uint8Array;
+  readonly partition: Uint8Array;
+}
+
+/**
+ * What to write, in this order and each synced before the next, so that a disk that `biosLoader` made bootable has
+ * another loader: nothing if it has that one. The new `core.img` goes into the half of the partition that is not in
+ * use, and the first sector leads there. It is one sector, so a power cut leaves the old loader or the new one.
+ * `undefined` if the first sector leads somewhere else: then this loader is not ours. Throws RangeError when something
+ * does not fit.
+ */
+export function renewedBiosLoader(
+  parts: BiosLoader,
+  disk: BiosDisk,
+  partition: { readonly start: number; readonly size: number },
+): Placed[] | undefined {
+  const half = partition.size / 2;
+  const [low, high] = [partition.start, partition.start + half];
+  const lead = new DataView(disk.firstSector.slice(0, sector).buffer).getBigUint64(kernelSectorAt, true);
+  const now = [low, high].find((start) => BigInt(start / sector) === lead);
+  if (now === undefined) return undefined;
+  const [boot, core] = biosLoader(parts, { start: now, size: half });
+  const isThere = ({ bytes }: Placed, where: Uint8Array, at: number) =>
+    bytes.every((byte, index) => where[at + index] === byte);
+  if (boot === undefined || core === undefined) return [];
+  if (isThere(boot, disk.firstSector, 0) && isThere(core, disk.partition, now - low)) return [];
+  return biosLoader(parts, { start: now === low ? high : low, size: half }).toReversed();
+}
+
 function firstSector(bootImg: Uint8Array, kernelSector: bigint): Uint8Array {
   const bytes = bootImg.slice(0, codeEnd);
   const view = new DataView(bytes.buffer);

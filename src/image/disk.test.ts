@@ -10,7 +10,7 @@ import {
   slotRecord,
   stateEntries,
 } from "./disk.ts";
-import { formatSlotRecord, parseSlotRecord } from "./grub.ts";
+import { diskMenu, formatSlotRecord, parseSlotRecord } from "./grub.ts";
 
 const image = { version: "1.2.3", kernel: { release: "6.12", arguments: ["mitigations=off", "nosmt"] } };
 
@@ -91,6 +91,18 @@ describe("an ESP", () => {
 });
 
 describe("the record of a slot", () => {
+  it("has what the menu asks of it, which may be newer or older than the slot", () => {
+    // As the first disks with slots have it. A menu that needs more of it does not boot the version before.
+    const first =
+      'set version="0.31.0"\nset digest="sha256:01"\nset system="/k3os/system/0.31.0-01"\nset arguments="a"\n';
+    const [, look = ""] = /function look \{\n([^}]*)\}/.exec(diskMenu()) ?? [];
+    const asked = [...look.matchAll(/set (\w+)=$/gm)].map(([, name]) => name);
+    expect(asked).toEqual(["version", "system", "arguments"]);
+    for (const text of [first, formatSlotRecord(record)])
+      expect([...text.matchAll(/^set (\w+)=/gm)].map(([, name]) => name)).toEqual(expect.arrayContaining(asked));
+    expect(parseSlotRecord(first)).toMatchObject({ version: "0.31.0", system: "/k3os/system/0.31.0-01" });
+  });
+
   it("is read as it was written, and is nothing if it was torn", () => {
     const text = formatSlotRecord(record);
     expect(parseSlotRecord(text)).toEqual(record);

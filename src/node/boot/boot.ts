@@ -53,7 +53,10 @@ export async function boot(host: Host): Promise<void> {
   const kernel = await stage("kernel arguments", { mayFail }, () => bootArguments(host.readText("/proc/cmdline")));
   stages.debug = kernel?.debug ?? false;
   if (kernel?.trial) await stage("note of the trial", { mayFail }, () => noteTrialStage(host, "root"));
-  else await stage("earlier trial", { mayFail }, () => tellOfTrial(host));
+  else {
+    await stage("earlier trial", { mayFail }, () => tellOfTrial(host));
+    await stage("boot loader", { mayFail }, () => renewLoader(host));
+  }
   await stage("clock", { mayFail }, () => correctClock(host));
   const kernelInterfaces = stage("kernel interfaces", { mayFail }, () => bringUpKernelInterfaces(host));
   const disk = stage("disk", { mayFail }, () => maintainDisk(host));
@@ -153,6 +156,15 @@ async function tellOfTrial(host: Host): Promise<void> {
   const { repairEnv, settleTrial } = await import("../slots/trial.ts");
   const said = [isDamaged ? await repairEnv(host) : undefined, await settleTrial(host)];
   for (const sentence of said) if (sentence !== undefined) logToKernel(host, sentence, { aloud: true });
+}
+
+/** Brings the boot loader to the version of the image, if that could not be done when the image was kept. */
+async function renewLoader(host: Host): Promise<void> {
+  if (host.stat(`${STATE}${JOURNAL}`) === undefined) return;
+  const { isLoaderDue, renewLoader } = await import("../slots/loader.ts");
+  if (!isLoaderDue(host)) return;
+  const replaced = await renewLoader(host);
+  if (replaced.length > 0) logToKernel(host, `boot loader: renewed ${replaced.join(", ")}`);
 }
 
 /** Puts back a copy of the datastore, if somebody asked for that. Kubernetes does not start with half of it. */

@@ -17,8 +17,8 @@ export function withEsp<T>(host: Host, work: (esp: string) => Promise<T>): Promi
   return mounted(host, esp, () => work(target)).finally(() => host.remove(target));
 }
 
-/** The ESP on the disk that holds the state partition. Throws if this node does not run from a disk. */
-export function espDevice(host: Host): string {
+/** The name of the disk that holds the state partition, such as `sda`. Throws if this node does not run from a disk. */
+export function ownDisk(host: Host): string {
   const device = readMounts(host).find(({ target }) => target === STATE)?.source;
   if (device === undefined) {
     throw new K3osError("usage", "this node does not run from a disk: it has no slots", {
@@ -27,7 +27,12 @@ export function espDevice(host: Host): string {
   }
   const name = device.slice("/dev/".length);
   // The links of /sys tell which disk a partition is on. The names follow no rule.
-  const disk = host.readLink(`/sys/class/block/${name}`).split("/").at(-2) ?? "";
+  return host.readLink(`/sys/class/block/${name}`).split("/").at(-2) ?? "";
+}
+
+/** The ESP on that disk. Throws if there is none. */
+export function espDevice(host: Host): string {
+  const disk = ownDisk(host);
   const esp = partitionDevice(`/dev/${disk}`, ESP.number);
   if (host.stat(esp) === undefined) {
     throw new K3osError("host", `the disk /dev/${disk} has no ESP: there is no ${esp}`, {

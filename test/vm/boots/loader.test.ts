@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildDisk } from "../../../src/build/index.ts";
@@ -16,11 +16,13 @@ import {
   BOOT,
   BOOT_MENU,
   diskMenu,
+  ENV_DAMAGED,
   formatSlotRecord,
   SLOT_FILE,
   SLOT_INITRD,
   SLOT_KERNEL,
 } from "../../../src/image/grub.ts";
+import { runCommand } from "../../../src/process/run.ts";
 import type { Disk, Firmware } from "../../../src/vm/qemu.ts";
 import { fromDisk } from "../support/disks.ts";
 import { tool } from "../support/image.ts";
@@ -45,7 +47,7 @@ interface Told {
   /** Entries of the menu, by their ids. */
   readonly entries: readonly string[];
   readonly fallback: string;
-  readonly boots: { readonly slot: string; readonly trial: boolean };
+  readonly boots: { readonly slot: string; readonly trial: boolean; readonly damaged: boolean };
   /** What the block says after that. */
   readonly env: string;
 }
@@ -71,6 +73,7 @@ const DAMAGED: Readonly<Record<string, Uint8Array | undefined>> = {
   "a block of # only": bytes("#".repeat(1024)),
   "a block without variables": bytes("# GRUB Environment Block\n".padEnd(1024, "#")),
   "half a block": armedBlock.slice(0, 512),
+  "a block of twice the size": Uint8Array.from([...armedBlock, ...armedBlock]),
   "a block of which the first sector is gone": Uint8Array.from([...new Uint8Array(512), ...armedBlock.slice(512)]),
   "a block that ends in the middle of a variable": bytes("# GRUB Environment Block\nk3good=b\nk3try"),
   "a block with other variables": bytes("# GRUB Environment Block\nsaved_entry=0\nk3good=c\n".padEnd(1024, "#")),
@@ -94,7 +97,7 @@ describe.each(["bios", "uefi"] as const)("the boot menu of a disk under %s", (fi
   it("starts what slotToBoot says, and writes down that it did", { timeout: 300_000 }, async () => {
     const disk = await diskOfCases(machine.directory);
     const copy = join(machine.directory, "read-only.raw");
-    copyFileSync(disk.file, copy);
+    await copySparse(disk.file, copy);
     const readOnly: Disk = { file: copy, format: "raw", readOnly: true, bootIndex: 2 };
     const { serial } = await machine.start({ boot: fromDisk(firmware), disks: [disk, readOnly] });
     await serial.expect(/^no more cases/m, { timeoutMs: 240_000 });
@@ -118,7 +121,11 @@ function expected({ env, lacks, readOnly }: Case): Told {
   return {
     entries: [...(trial ? ["trial"] : []), "good", ...(hasOther && !trial ? ["other"] : []), "rescue", "reset"],
     fallback: hasOther ? "1" : "",
-    boots: cannotStart ? { slot: `${good}`, trial: false } : { slot: `${slot}`, trial: trial === true },
+    boots: {
+      slot: `${cannotStart ? good : slot}`,
+      trial: trial === true && !cannotStart,
+      damaged: block === undefined,
+    },
     env: counts ? [before[0], before[1], Number(before[2]) - 1, ""].join() : before.join(),
   };
 }
@@ -137,7 +144,7 @@ function words(value: object): string {
 async function diskOfCases(directory: string): Promise<Disk> {
   const file = join(directory, "cases.raw");
   const { dir } = await buildDisk("raw", { usualKernel: "cloud" });
-  await tool("cp", "--sparse=always", join(dir, "k3os.raw"), file);
+  await copySparse(join(dir, "k3os.raw"), file);
   const tree = join(directory, "T");
   for (const [index, one] of CASES.entries()) writeCase(join(tree, numberOf(index)), one);
   writeFileSync(join(tree, "MENU.CFG"), menuOfCases());
@@ -147,6 +154,8 @@ async function diskOfCases(directory: string): Promise<Disk> {
   await tool("mcopy", "-o", ...onEsp, join(directory, "GRUB.CFG"), `::${BOOT_MENU}`);
   return { file, format: "raw", bootIndex: 1 };
 }
+
+const copySparse = (from: string, to: string) => runCommand(["cp", "--sparse=always", from, to]);
 
 const numberOf = (index: number) => `${index}`.padStart(3, "0");
 
@@ -188,7 +197,11 @@ function script(): string {
 terminal_output serial
 set first=$root
 function tell {
-  if regexp k3os.trial "$*"; then echo boots $3 on trial; else echo boots $3; fi
+  set trial=
+  if regexp k3os.trial "$*"; then set trial=" on trial"; fi
+  set damaged=
+  if regexp ${ENV_DAMAGED} "$*"; then set damaged=", damaged"; fi
+  echo "boots $3$trial$damaged"
 }
 function examine {
   echo case $1
@@ -222,11 +235,11 @@ function read(console: string): Told[] {
   const [, ...parts] = console.split(/^case \d+\s*$/m);
   return parts.map((part) => {
     const value = (name: string) => new RegExp(`^${name} ?(.*?)\\s*$`, "m").exec(part)?.[1] ?? "";
-    const [, slot = "", trial] = /^boots k3os\.slot=(\w)( on trial)?/m.exec(part) ?? [];
+    const [, slot = "", trial, damaged] = /^boots k3os\.slot=(\w)( on trial)?(, damaged)?/m.exec(part) ?? [];
     return {
       entries: [...part.matchAll(/^entry (\w+)/gm)].map(([, id = ""]) => id),
       fallback: value("fallback"),
-      boots: { slot, trial: trial !== undefined },
+      boots: { slot, trial: trial !== undefined, damaged: damaged !== undefined },
       env: value("env"),
     };
   });
