@@ -8,12 +8,14 @@ import { asStep, withProgress } from "../../src/cli/progress/index.ts";
 import { ExitWith } from "../../src/cli/report.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import type { Table } from "../table.ts";
+import { type Booted, bootDisk } from "./boot.ts";
 import { record } from "./record.ts";
 import { type Replayed, replay } from "./replay.ts";
 
 interface PowerLossOptions extends OutputOptions {
   readonly states: number;
   readonly seed: number;
+  readonly boot: number;
   readonly recording?: string;
 }
 
@@ -27,6 +29,7 @@ export function powerLossCommand(io: Io): Command {
     )
     .addOption(numberOption("--states <count>", "disks to look at", 1, 10_000_000).default(24_000))
     .addOption(numberOption("--seed <number>", "another number, other draws", 0, 2 ** 31).default(1))
+    .addOption(numberOption("--boot <count>", "disks to boot as well, spread over the recording", 0, 1000).default(0))
     .option("--recording <directory>", "keep the recording there, or take the one that is there")
     .addOption(jsonOption())
     .addOption(markdownOption())
@@ -34,24 +37,41 @@ export function powerLossCommand(io: Io): Command {
 }
 
 async function runPowerLoss(options: PowerLossOptions, io: Io): Promise<void> {
-  const { states, seed, recording: kept } = options;
+  const { states, seed, boot: keep, recording: given } = options;
   const { signal } = io;
   const start = Date.now();
-  const directory = kept ?? mkdtempSync(join(tmpdir(), "k3os-bench-power-loss-"));
+  const directory = given ?? mkdtempSync(join(tmpdir(), "k3os-bench-power-loss-"));
   mkdirSync(directory, { recursive: true });
   try {
     const replayed = await withProgress(io, quiet(options), async (progress) => {
       const recording = await asStep(progress, "Record", (update) => record({ directory, signal, update }));
       const { tools } = recording.images.first;
-      return asStep(progress, "Cut the power", (update) => replay({ tools, recording, states, seed, signal, update }));
+      const replayed = await asStep(progress, "Cut the power", (update) =>
+        replay({ tools, recording, states, seed, keep, directory, signal, update }),
+      );
+      const booted = await asStep(progress, "Boot", async (update) => {
+        const done: Booted[] = [];
+        for (const disk of replayed.kept) {
+          update(`${done.length + 1} of ${replayed.kept.length}`);
+          done.push(await bootDisk(recording, disk, signal));
+        }
+        return done;
+      });
+      return { ...replayed, booted };
     });
     const seconds = Math.round((Date.now() - start) / 1000);
+    const { booted } = replayed;
+    const bad = booted.filter(({ fault }) => fault !== undefined);
     const title = `Power cuts, seed ${seed}, ${seconds} s`;
     printMeasured(io, options, [{ title, table: table(replayed) }], { seed, seconds, ...replayed });
-    if (!options.json) tellFailures(replayed, seed, io);
-    if (replayed.failures.length > 0) throw new ExitWith(1);
+    if (!options.json) {
+      tellFailures(replayed, seed, io);
+      printLine(io, `\n${booted.length} were booted, ${bad.length} of them did not come up as they should.`);
+      for (const { name, fault } of bad) printLine(io, `\n${name}: ${fault}`);
+    }
+    if (replayed.failures.length + bad.length > 0) throw new ExitWith(1);
   } finally {
-    if (kept === undefined) rmSync(directory, { recursive: true, force: true });
+    if (given === undefined) rmSync(directory, { recursive: true, force: true });
   }
 }
 

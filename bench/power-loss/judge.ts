@@ -42,19 +42,28 @@ export interface StateView {
   readonly current: string | undefined;
 }
 
+/** Whether GRUB takes a slot for whole: all of its files are there. */
+function exists({ slots }: EspView, slot: SlotName): boolean {
+  const { record, sums } = slots[slot];
+  return record !== undefined && Object.values(sums).every((sum) => sum !== undefined);
+}
+
+/** What the boot menu starts by itself. */
+export function choiceOf(esp: EspView): ReturnType<typeof slotToBoot> {
+  const env = esp.env === undefined ? undefined : parseBootEnv(esp.env);
+  return slotToBoot(env, (slot) => exists(esp, slot));
+}
+
 /** Why a state is a failure; none if it is not. `state` is asked for only if something boots. */
 export function faultsOf(esp: EspView, state: StateView, images: readonly KnownImage[]): string[] {
   const faults: string[] = [];
-  const exists = (slot: SlotName) => {
-    const { record, sums } = esp.slots[slot];
-    return record !== undefined && Object.values(sums).every((sum) => sum !== undefined);
-  };
   const env = esp.env === undefined ? undefined : parseBootEnv(esp.env);
   if (env === undefined) faults.push("the environment block is missing or damaged");
-  if (slotToBoot(env, exists) === undefined) faults.push("no slot is whole");
-  if (env !== undefined && !exists(env.good)) faults.push(`slot ${env.good}, which is good, is not there`);
+  if (choiceOf(esp) === undefined) faults.push("no slot is whole");
+  if (env !== undefined && !exists(esp, env.good)) faults.push(`slot ${env.good}, which is good, is not there`);
   // GRUB boots whichever of them exists, by itself or by hand.
-  for (const slot of SLOTS.filter(exists)) faults.push(...slotFaults(slot, esp.slots[slot], state, images));
+  for (const slot of SLOTS.filter((name) => exists(esp, name)))
+    faults.push(...slotFaults(slot, esp.slots[slot], state, images));
   if (esp.menu !== diskMenu()) faults.push("the boot menu is not whole");
   if (esp.machine !== undefined && !/^set machine="[^"\n]*"\n$/.test(esp.machine))
     faults.push("the arguments of the machine are damaged");

@@ -31,7 +31,8 @@ export interface Recording {
 }
 
 const DISK_MIB = 2560;
-const SETTINGS = "k3os: { upgrade: { unsigned: true, stable_for: 15s } }\n";
+/** Of every machine. */
+export const SETTINGS = "k3os: { upgrade: { unsigned: true, stable_for: 15s } }\n";
 
 export interface RecordOptions {
   /** Receives the recording. One that is there already is taken as it is. */
@@ -70,7 +71,7 @@ async function session(
     string,
     string,
   ];
-  if (from === undefined) emptyFile(base, DISK_MIB << 20);
+  if (from === undefined) emptyFile(base, DISK_MIB * 2 ** 20);
   else await runCommand(["cp", "--sparse=always", from, base]);
   await runCommand(["cp", "--sparse=always", base, file]);
   emptyFile(log, 0);
@@ -173,7 +174,8 @@ async function live(
   }
 }
 
-function nodeOf(machine: Machine, signal: AbortSignal) {
+/** How a machine is used over ssh. */
+export function nodeOf(machine: Machine, signal: AbortSignal) {
   const ask = (command: string) => machine.ssh(command, { timeoutMs: 300_000, signal });
   const waits = async (command: string) => {
     const answer = await poll(async () => ((await ask(command)).status === 0 ? true : undefined), {
@@ -205,7 +207,7 @@ function nodeOf(machine: Machine, signal: AbortSignal) {
 }
 
 /** Hands out each image at its name. Machines reach this host as 10.0.2.2. */
-async function serveImages(images: Images): Promise<{ readonly url: string; readonly server: Server }> {
+export async function serveImages(images: Images): Promise<{ readonly url: string; readonly server: Server }> {
   const server = createServer((request, response) => {
     const path = request.url ?? "";
     const name = STUBS.find((stub) => stub === basename(dirname(path)));

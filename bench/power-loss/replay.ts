@@ -1,12 +1,14 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Tools } from "../../src/build/tools.ts";
+import type { SlotName } from "../../src/image/boot-env.ts";
 import { ESP_LOADERS, ESP_MENU, IMAGE_FILES, KERNEL_FILES } from "../../src/image/disk.ts";
 import { parseImageJson } from "../../src/node/images/verify.ts";
+import { runCommand } from "../../src/process/run.ts";
 import { type Random, random } from "../fuzz/random.ts";
 import type { Extent } from "./debugfs.ts";
-import { type EspView, faultsOf, type KnownImage, type StateView } from "./judge.ts";
+import { choiceOf, type EspView, faultsOf, type KnownImage, type StateView } from "./judge.ts";
 import { applyUnit, type Epoch, epochsOf, type Layers, noLayers, PART_NAMES, type Parts, partsOf } from "./log.ts";
 import { grubReads, readEsp, readState, type SystemFiles, sha256 } from "./read.ts";
 import type { Recording, Session } from "./record.ts";
@@ -45,8 +47,20 @@ export interface ReplayOptions {
   /** How many states to look at, at least those that are not drawn. */
   readonly states: number;
   readonly seed: number;
+  /** How many of the disks are kept as files, to be booted: spread over the life of the machine. */
+  readonly keep: number;
+  /** Receives those files. */
+  readonly directory: string;
   readonly signal: AbortSignal;
   readonly update: (what: string) => void;
+}
+
+/** A disk as a power cut leaves it, as a file. */
+export interface KeptDisk {
+  readonly file: string;
+  /** Which state it is. */
+  readonly name: string;
+  readonly boots: { readonly slot: SlotName; readonly trial: boolean } | undefined;
 }
 
 export interface Replayed {
@@ -54,6 +68,7 @@ export interface Replayed {
   readonly failures: readonly Failure[];
   /** Reads of the ESP and of the state partition: each content once. */
   readonly read: { readonly esp: number; readonly state: number };
+  readonly kept: readonly KeptDisk[];
 }
 
 /** Cuts the power everywhere in a recording. */
@@ -69,6 +84,7 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   const found = new Map<string, Found>();
   const failures: Failure[] = [];
   const read = { esp: 0, state: 0 };
+  const sample: Sample = { every: options.keep === 0 ? 0 : Math.ceil(states / options.keep), seen: 0, kept: [] };
   for (const [index, session] of recording.sessions.entries()) {
     const disk = await openDisk(options, session, images);
     try {
@@ -80,7 +96,11 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
         options.update(
           `${epoch.operation}, epoch ${number}, ${[...found.values()].reduce((n, f) => n + f.states, 0)} states`,
         );
-        const bad = await lookAt(disk, epoch, more, random(options.seed * 7919 + number * 31 + index), tally);
+        const bad = await lookAt(disk, epoch, more, {
+          ...{ numbers: random(options.seed * 7919 + number * 31 + index), tally },
+          keep: (state, layers, boots) =>
+            keepSome(options, sample, disk, `${epoch.operation}, epoch ${number}, state ${state}`, layers, boots),
+        });
         for (const failure of bad)
           failures.push({ session: index, operation: epoch.operation, epoch: number, ...failure });
       }
@@ -90,7 +110,28 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
       disk.close();
     }
   }
-  return { found: [...found.values()], failures, read };
+  return { found: [...found.values()], failures, read, kept: sample.kept };
+}
+
+interface Sample {
+  readonly every: number;
+  seen: number;
+  readonly kept: KeptDisk[];
+}
+
+/** Keeps one of so many disks that boot. */
+async function keepSome(
+  { directory }: ReplayOptions,
+  sample: Sample,
+  disk: Disk,
+  name: string,
+  layers: Layers,
+  boots: KeptDisk["boots"],
+): Promise<void> {
+  if (sample.every === 0 || ++sample.seen % sample.every !== 0) return;
+  const file = join(directory, `cut-${sample.kept.length}.raw`);
+  sample.kept.push({ file, name, boots });
+  await disk.write(layers, file);
 }
 
 function tallyOf(found: Map<string, Found>, operation: string): Found {
@@ -144,6 +185,12 @@ function pageIds(bytes: Uint8Array): number[] {
   return ids;
 }
 
+interface Verdict {
+  readonly faults: readonly string[];
+  readonly leaked: number;
+  readonly boots: KeptDisk["boots"];
+}
+
 /** A disk on which the power is cut, and what was read of it so far. */
 interface Disk {
   readonly parts: Parts;
@@ -151,10 +198,9 @@ interface Disk {
   readonly espViews: Map<string, Promise<EspView>>;
   readonly stateViews: Map<string, Promise<StateView>>;
   /** The disk that `layers` make, judged; `undefined` if nothing boots yet. Call it for one state after the other. */
-  judge(
-    layers: Layers,
-    desk: Desk,
-  ): Promise<{ readonly faults: readonly string[]; readonly leaked: number } | undefined>;
+  judge(layers: Layers, desk: Desk): Promise<Verdict | undefined>;
+  /** Writes the disk that `layers` make into a file. */
+  write(layers: Layers, file: string): Promise<void>;
   readonly desks: readonly Desk[];
   commit(layers: Layers): void;
   close(): void;
@@ -207,7 +253,17 @@ async function openDisk({ tools, recording }: ReplayOptions, session: Session, i
         desk.state.become(layers.state);
         return readState(tools, desk.state.path, systemsOf(images, parts, layers));
       });
-      return { faults: faultsOf(esp, state, images.known), leaked: esp.leaked };
+      return { faults: faultsOf(esp, state, images.known), leaked: esp.leaked, boots: choiceOf(esp) };
+    },
+    async write(layers, file) {
+      await runCommand(["cp", "--sparse=always", session.base, file]);
+      const disk = openSync(file, "r+");
+      for (const name of PART_NAMES) {
+        const part = parts[name];
+        for (const [number, { bytes }] of [...part.changed, ...layers[name]])
+          writeSync(disk, bytes, 0, PAGE, part.start + number * PAGE);
+      }
+      closeSync(disk);
     },
     commit(layers) {
       for (const name of PART_NAMES) parts[name].commit(layers[name]);
@@ -278,10 +334,17 @@ async function whatBoots(tools: Tools, session: Session, directory: string) {
     headIds(disk, layers) === head || (await sumsIn(esp)) === wanted;
 }
 
+interface Watch {
+  readonly numbers: Random;
+  readonly tally: Found;
+  /** Called for each disk that boots something. */
+  keep(state: number, layers: Layers, boots: KeptDisk["boots"]): Promise<void>;
+}
+
 type Bad = Pick<Failure, "state" | "kind" | "faults">;
 
 /** Looks at the states of an epoch, several at a time, and then goes on to its end. */
-async function lookAt(disk: Disk, epoch: Epoch, more: number, numbers: Random, tally: Found): Promise<Bad[]> {
+async function lookAt(disk: Disk, epoch: Epoch, more: number, { numbers, tally, keep }: Watch): Promise<Bad[]> {
   const { units } = epoch;
   const states = statesOf(
     units.map(({ sectors }) => sectors),
@@ -316,6 +379,7 @@ async function lookAt(disk: Disk, epoch: Epoch, more: number, numbers: Random, t
       if (verdict === undefined) tally.empty++;
       else {
         tally.leaked = Math.max(tally.leaked, verdict.leaked);
+        await keep(number, layers, verdict.boots);
         if (verdict.faults.length === 0) continue;
         tally.failures++;
         failures.push({ state: number, kind: state.kind, faults: verdict.faults });

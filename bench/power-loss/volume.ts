@@ -71,14 +71,15 @@ export class Volume {
 
   /** Numbers of the pages that were not empty before. */
   usedPages(): number[] {
-    const chunk = new Uint8Array(256 * PAGE);
+    const chunk = Buffer.alloc(256 * PAGE);
     const used: number[] = [];
     for (let first = 0; first < this.pages; first += 256) {
       const read = readSync(this.#base, chunk, 0, chunk.length, this.start + first * PAGE);
       if (read === 0) break;
       for (let page = 0; page * PAGE < read; page++) {
-        if (chunk.subarray(page * PAGE, (page + 1) * PAGE).some((byte) => byte !== 0)) used.push(first + page);
-        else this.#ids.set(first + page, ZERO.id);
+        if (chunk.compare(ZERO.bytes, 0, PAGE, page * PAGE, (page + 1) * PAGE) === 0)
+          this.#ids.set(first + page, ZERO.id);
+        else used.push(first + page);
       }
     }
     return used;
