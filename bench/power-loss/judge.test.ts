@@ -31,6 +31,14 @@ it("takes two whole slots, and one beside none, for sound", () => {
   expect(faultsOf({ ...esp, slots: { a: first, b: none } }, { ...state, whole: ["1"] }, images)).toEqual([]);
 });
 
+it("takes faults of the ESP that the node mends for none, unless mending costs a file", () => {
+  const mended = (slots: EspView["slots"]) => ({ ...esp, faults: ["free cluster"], mended: { ...esp, slots } });
+  expect(faultsOf(mended(esp.slots), state, images)).toEqual([]);
+  expect(faultsOf(mended({ a: none, b: second }), state, images)).toEqual([
+    "once mended: slot a, which is good, is not there",
+  ]);
+});
+
 it.each<[what: string, esp: Partial<EspView>, state: Partial<StateView>, fault: string]>([
   ["a block that is damaged", { env: new Uint8Array(1024) }, {}, "environment block"],
   ["no slot", { slots: { a: none, b: none } }, {}, "no slot is whole"],

@@ -21,6 +21,8 @@ export interface EspView {
   readonly slots: Readonly<Record<SlotName, SlotView>>;
   /** What fsck.fat says, without what a power cut always leaves. */
   readonly faults: readonly string[];
+  /** What the node makes of these faults before it replaces a file: the ESP that `fsck.fat -a` has mended. */
+  readonly mended?: EspView | undefined;
   /** Clusters that belong to no file. */
   readonly leaked: number;
 }
@@ -54,8 +56,15 @@ export function choiceOf(esp: EspView): ReturnType<typeof slotToBoot> {
   return slotToBoot(env, (slot) => exists(esp, slot));
 }
 
-/** Why a state is a failure; none if it is not. `state` is asked for only if something boots. */
+/** Why a state is a failure; none if it is not. Faults of the ESP must be gone once it is mended, and nothing with them. */
 export function faultsOf(esp: EspView, state: StateView, images: readonly KnownImage[]): string[] {
+  const { mended } = esp;
+  if (mended === undefined) return faultsIn(esp, state, images);
+  const after = faultsIn(mended, state, images).map((fault) => `once mended: ${fault}`);
+  return [...faultsIn({ ...esp, faults: [] }, state, images), ...after];
+}
+
+function faultsIn(esp: EspView, state: StateView, images: readonly KnownImage[]): string[] {
   const faults: string[] = [];
   const env = esp.env === undefined ? undefined : parseBootEnv(esp.env);
   if (env === undefined) faults.push("the environment block is missing or damaged");

@@ -36,8 +36,19 @@ async function say(tools: Tools, argv: readonly string[], input = ""): Promise<S
 
 const textOf = (bytes: Uint8Array | undefined) => (bytes === undefined ? undefined : Buffer.from(bytes).toString());
 
-/** Reads the file system in `esp` by GRUB's drivers, and checks it. */
-export async function readEsp(tools: Tools, esp: string): Promise<EspView> {
+/**
+ * Reads the file system in `esp` by GRUB's drivers, and checks it. If it has faults, it is mended in the file that
+ * `copy` makes, and read again.
+ */
+export async function readEsp(tools: Tools, esp: string, copy: () => string): Promise<EspView> {
+  const view = await readFat(tools, esp);
+  if (view.faults.length === 0) return view;
+  const file = copy();
+  await say(tools, ["fsck.fat", "-a", file]);
+  return { ...view, mended: await readFat(tools, file) };
+}
+
+async function readFat(tools: Tools, esp: string): Promise<EspView> {
   const [env, menu, machine, a, b, check] = [
     await grubReads(tools, esp, BOOT_ENV),
     await grubReads(tools, esp, BOOT_MENU),

@@ -209,6 +209,7 @@ interface Disk {
 /** Files of one reader; several read side by side. */
 interface Desk {
   readonly esp: WorkingFile;
+  readonly mended: WorkingFile;
   readonly state: WorkingFile;
 }
 
@@ -224,6 +225,7 @@ async function openDisk({ tools, recording }: ReplayOptions, session: Session, i
     { length: availableParallelism() },
     (_, number): Desk => ({
       esp: readOnlyFile(join(directory, `esp-${number}`), parts.esp, used.esp),
+      mended: repairedFile(join(directory, `mended-${number}`), parts.esp, used.esp, () => false),
       state: repairedFile(join(directory, `state-${number}`), parts.state, used.state, isImage),
     }),
   );
@@ -247,7 +249,10 @@ async function openDisk({ tools, recording }: ReplayOptions, session: Session, i
       }
       const esp = await remembered(espViews, espKey, () => {
         desk.esp.become(layers.esp);
-        return readEsp(tools, desk.esp.path);
+        return readEsp(tools, desk.esp.path, () => {
+          desk.mended.become(layers.esp);
+          return desk.mended.path;
+        });
       });
       const state = await remembered(stateViews, stateKey, () => {
         desk.state.become(layers.state);
@@ -267,14 +272,16 @@ async function openDisk({ tools, recording }: ReplayOptions, session: Session, i
     },
     commit(layers) {
       for (const name of PART_NAMES) parts[name].commit(layers[name]);
-      for (const { esp, state } of desks) {
+      for (const { esp, mended, state } of desks) {
         esp.follow(layers.esp);
+        mended.follow(layers.esp);
         state.follow(layers.state);
       }
     },
     close() {
-      for (const { esp, state } of desks) {
+      for (const { esp, mended, state } of desks) {
         esp.close();
+        mended.close();
         state.close();
       }
       closeSync(base);
