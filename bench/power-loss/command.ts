@@ -65,7 +65,7 @@ async function runPowerLoss(options: PowerLossOptions, io: Io): Promise<void> {
     const title = `Power cuts, seed ${seed}, ${seconds} s`;
     printMeasured(io, options, [{ title, table: table(replayed) }], { seed, seconds, ...replayed });
     if (!options.json) {
-      tellFailures(replayed, seed, io);
+      tellFailures(replayed, options, io);
       printLine(io, `\n${booted.length} were booted, ${bad.length} of them did not come up as they should.`);
       for (const { name, fault } of bad) printLine(io, `\n${name}: ${fault}`);
     }
@@ -90,10 +90,14 @@ function table({ found }: Replayed): Table {
   };
 }
 
-function tellFailures({ failures }: Replayed, seed: number, io: Io): void {
+/** What is needed to see a failure again is the recording: two machines never write the same. */
+function tellFailures({ failures }: Replayed, { states, seed, recording }: PowerLossOptions, io: Io): void {
   for (const { operation, epoch, state, kind, faults } of failures.slice(0, 20)) {
-    printLine(io, `\n${operation}, epoch ${epoch}, state ${state} (${kind}), seed ${seed}:`);
+    printLine(io, `\n${operation}, epoch ${epoch}, state ${state} (${kind}):`);
     for (const fault of faults) printLine(io, `  ${fault}`);
   }
   if (failures.length > 20) printLine(io, `\nand ${failures.length - 20} more`);
+  if (failures.length === 0) return;
+  const again = `./k3os bench power-loss --states ${states} --seed ${seed} --recording ${recording ?? "DIRECTORY"}`;
+  printLine(io, `\nThe same states once more, of the same recording: ${again}`);
 }

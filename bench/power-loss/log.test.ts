@@ -72,7 +72,7 @@ it("lays writes over the disk, as a whole or sector by sector, and knows a disk 
   const layers = noLayers();
   const [write, run] = first?.units ?? [];
   if (write === undefined || run === undefined) throw new Error("the epoch has two units");
-  applyUnit(parts, layers, write, [1]);
+  applyUnit(parts, layers, write, [[1, 2]]);
   expect([...(layers.state.get(0)?.bytes ?? [])].slice(510, 514)).toEqual([0, 0, 1, 1]);
   applyUnit(parts, layers, run);
   expect(layers.state.get(2)?.id).toBe(pageOf(image).id);

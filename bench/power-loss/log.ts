@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { LOG_RECORD_BYTES, type LoggedWrite, parseLogEntry, parseLogHeader } from "../../src/formats/write-log.ts";
 import { ESP, STATE } from "../../src/image/disk.ts";
 import type { Session } from "./record.ts";
+import type { Run } from "./states.ts";
 import { isZero, PAGE, type Page, pageOf, SECTOR, Volume } from "./volume.ts";
 
 const MIB = 1 << 20;
@@ -113,36 +114,36 @@ export type Layers = Record<PartName, Map<number, Page>>;
 
 export const noLayers = (): Layers => ({ head: new Map(), esp: new Map(), state: new Map() });
 
-/** Applies a unit, or only these sectors of it, to `layers`. */
-export function applyUnit(parts: Parts, layers: Layers, unit: Unit, sectors?: readonly number[]): void {
-  if (sectors === undefined) {
-    for (const write of unit.writes) applyWrite(parts, layers, write);
-    return;
-  }
-  const chosen = new Set(sectors);
-  let first = 0;
-  for (const write of unit.writes) {
-    const count = write.bytes.length / SECTOR;
-    for (let sector = 0; sector < count; sector++) {
-      if (!chosen.has(first + sector)) continue;
-      const bytes = write.bytes.subarray(sector * SECTOR, (sector + 1) * SECTOR);
-      applyBytes(parts, layers, write.part, write.offset + sector * SECTOR, bytes);
+/** Applies a unit, or only these runs of its sectors, to `layers`. */
+export function applyUnit(
+  parts: Parts,
+  layers: Layers,
+  { writes, sectors }: Unit,
+  runs: readonly Run[] = [[0, sectors]],
+): void {
+  let start = 0;
+  for (const write of writes) {
+    const end = start + write.bytes.length;
+    for (const [from, to] of runs) {
+      const first = Math.max(start, from * SECTOR);
+      const last = Math.min(end, to * SECTOR);
+      if (first < last) applyPart(parts, layers, write, first - start, last - start);
     }
-    first += count;
+    start = end;
   }
 }
 
-function applyWrite(parts: Parts, layers: Layers, { part, offset, bytes, whole }: PartWrite): void {
-  const layer = layers[part];
-  const end = offset + bytes.length;
-  for (let number = Math.floor(offset / PAGE); number * PAGE < end; number++) {
-    const page = whole.get(number);
-    if (page !== undefined) layer.set(number, page);
-    else {
-      const from = Math.max(offset, number * PAGE);
-      const to = Math.min(end, (number + 1) * PAGE);
-      applyBytes(parts, layers, part, from, bytes.subarray(from - offset, to - offset));
-    }
+/** Applies these bytes of a write. */
+function applyPart(parts: Parts, layers: Layers, write: PartWrite, first: number, last: number): void {
+  const { part, offset, bytes, whole } = write;
+  const end = offset + last;
+  for (let at = offset + first; at < end; ) {
+    const number = Math.floor(at / PAGE);
+    const to = Math.min(end, (number + 1) * PAGE);
+    const page = to - at === PAGE ? whole.get(number) : undefined;
+    if (page !== undefined) layers[part].set(number, page);
+    else applyBytes(parts, layers, part, at, bytes.subarray(at - offset, to - offset));
+    at = to;
   }
 }
 

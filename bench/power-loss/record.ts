@@ -46,16 +46,29 @@ export async function record({ directory, signal, update }: RecordOptions): Prom
   update("images");
   const images = {} as Record<StubName, BuiltImage>;
   for (const name of STUBS) images[name] = await build({ spec: stubSpec(name), usualKernel: "cloud", signal });
-  const noted = join(directory, "sessions.json");
-  if (existsSync(noted)) return { images, sessions: JSON.parse(readFileSync(noted, "utf8")) as Session[] };
+  const noted = join(directory, "recording.json");
+  if (existsSync(noted)) {
+    const { dirs, sessions } = JSON.parse(readFileSync(noted, "utf8")) as Noted;
+    // What is built meanwhile may be another image.
+    for (const name of STUBS) images[name] = { ...images[name], dir: dirs[name] };
+    return { images, sessions };
+  }
   const sessions = [
     await session(directory, "install", undefined, (disk, mark) => install(images, disk, mark, signal, update)),
     await session(directory, "life", join(directory, "install.disk"), (disk, mark) =>
       live(images, disk, mark, signal, update),
     ),
   ];
-  writeFileSync(noted, JSON.stringify(sessions));
+  const dirs = { first: images.first.dir, second: images.second.dir, ill: images.ill.dir };
+  writeFileSync(noted, JSON.stringify({ dirs, sessions } satisfies Noted));
   return { images, sessions };
+}
+
+/** A recording, in its directory. */
+interface Noted {
+  /** Of the images. */
+  readonly dirs: Readonly<Record<StubName, string>>;
+  readonly sessions: readonly Session[];
 }
 
 type Note = (operation: string) => void;

@@ -9,7 +9,17 @@ import { runCommand } from "../../src/process/run.ts";
 import { type Random, random } from "../fuzz/random.ts";
 import type { Extent } from "./debugfs.ts";
 import { choiceOf, type EspView, faultsOf, type KnownImage, type StateView } from "./judge.ts";
-import { applyUnit, type Epoch, epochsOf, type Layers, noLayers, PART_NAMES, type Parts, partsOf } from "./log.ts";
+import {
+  applyUnit,
+  type Epoch,
+  epochsOf,
+  type Layers,
+  noLayers,
+  PART_NAMES,
+  type PartName,
+  type Parts,
+  partsOf,
+} from "./log.ts";
 import { grubReads, readEsp, readState, type SystemFiles, sha256 } from "./read.ts";
 import type { Recording, Session } from "./record.ts";
 import { type CrashState, countOf, type Kind, statesOf } from "./states.ts";
@@ -185,6 +195,13 @@ function pageIds(bytes: Uint8Array): number[] {
   return ids;
 }
 
+/** Equal for equal content. */
+type Keys = Readonly<Record<PartName, string>>;
+
+function keysOf({ head, esp, state }: Parts, layers: Layers): Keys {
+  return { head: head.key(layers.head), esp: esp.key(layers.esp), state: state.key(layers.state) };
+}
+
 interface Verdict {
   readonly faults: readonly string[];
   readonly leaked: number;
@@ -198,7 +215,7 @@ interface Disk {
   readonly espViews: Map<string, Promise<EspView>>;
   readonly stateViews: Map<string, Promise<StateView>>;
   /** The disk that `layers` make, judged; `undefined` if nothing boots yet. Call it for one state after the other. */
-  judge(layers: Layers, desk: Desk): Promise<Verdict | undefined>;
+  judge(layers: Layers, keys: Keys, desk: Desk): Promise<Verdict | undefined>;
   /** Writes the disk that `layers` make into a file. */
   write(layers: Layers, file: string): Promise<void>;
   readonly desks: readonly Desk[];
@@ -237,24 +254,23 @@ async function openDisk({ tools, recording }: ReplayOptions, session: Session, i
   return {
     parts,
     ...{ espViews, stateViews, desks, seen: new Set() },
-    async judge(layers, desk) {
-      const [espKey, stateKey] = [parts.esp.key(layers.esp), parts.state.key(layers.state)];
+    async judge(layers, keys, desk) {
       if (boots !== undefined) {
-        const key = `${parts.head.key(layers.head)} ${espKey}`;
+        const key = `${keys.head} ${keys.esp}`;
         const answer = await remembered(bootable, key, () => {
           desk.esp.become(layers.esp);
           return boots(parts, layers, desk.esp.path);
         });
         if (!answer) return undefined;
       }
-      const esp = await remembered(espViews, espKey, () => {
+      const esp = await remembered(espViews, keys.esp, () => {
         desk.esp.become(layers.esp);
         return readEsp(tools, desk.esp.path, () => {
           desk.mended.become(layers.esp);
           return desk.mended.path;
         });
       });
-      const state = await remembered(stateViews, stateKey, () => {
+      const state = await remembered(stateViews, keys.state, () => {
         desk.state.become(layers.state);
         return readState(tools, desk.state.path, systemsOf(images, parts, layers));
       });
@@ -370,7 +386,7 @@ async function lookAt(disk: Disk, epoch: Epoch, more: number, { numbers, tally, 
       layers = copyOf(grown.layers);
     } else {
       for (const unit of applied) applyUnit(disk.parts, layers, unitAt(units, unit));
-      if (torn !== undefined) applyUnit(disk.parts, layers, unitAt(units, torn.unit), torn.sectors);
+      if (torn !== undefined) applyUnit(disk.parts, layers, unitAt(units, torn.unit), torn.runs);
     }
     return layers;
   };
@@ -378,11 +394,12 @@ async function lookAt(disk: Disk, epoch: Epoch, more: number, { numbers, tally, 
     for (const state of states) {
       const number = next++;
       const layers = layersOf(state);
-      const key = PART_NAMES.map((name) => disk.parts[name].key(layers[name])).join(" ");
+      const keys = keysOf(disk.parts, layers);
+      const key = Object.values(keys).join(" ");
       tally.states++;
       if (!disk.seen.has(key)) tally.distinct++;
       disk.seen.add(key);
-      const verdict = await disk.judge(layers, desk);
+      const verdict = await disk.judge(layers, keys, desk);
       if (verdict === undefined) tally.empty++;
       else {
         tally.leaked = Math.max(tally.leaked, verdict.leaked);

@@ -26,9 +26,9 @@ it("draws writes in other orders, and writes that are torn between sectors", () 
   for (const { kind, applied, torn } of drawn) {
     expect(new Set(applied).size).toBe(applied.length);
     if (kind !== "torn") continue;
-    const { unit, sectors: written } = torn ?? { unit: -1, sectors: [] };
+    const { unit, runs } = torn ?? { unit: -1, runs: [] };
     expect(applied).toEqual(sectors.slice(0, unit).map((_, before) => before));
-    expect(written.every((sector) => sector < (sectors[unit] ?? 0))).toBe(true);
+    expect(runs.every(([from, to]) => from < to && to <= (sectors[unit] ?? 0))).toBe(true);
   }
   expect(drawn.some(({ applied }) => applied.some((unit, index) => unit < (applied[index - 1] ?? 0)))).toBe(true);
 });

@@ -8,9 +8,12 @@ export const KINDS = ["prefix", "without one", "reordered", "torn"] as const sat
 export interface CrashState {
   readonly kind: Kind;
   readonly applied: readonly number[];
-  /** One more unit of which only these sectors were written. */
-  readonly torn?: { readonly unit: number; readonly sectors: readonly number[] };
+  /** One more unit of which only these runs of sectors were written. */
+  readonly torn?: { readonly unit: number; readonly runs: readonly Run[] };
 }
+
+/** Sectors from the first one up to the second one, which is not among them. */
+export type Run = readonly [from: number, to: number];
 
 /**
  * The states of an epoch: every prefix, all units without each single one, and `more` that are drawn. `sectors` has how
@@ -40,7 +43,7 @@ function draw(sectors: readonly number[], count: number, random: Random): CrashS
   if (count % 3 === 0 && (sectors[end - 1] ?? 0) > 1) {
     const unit = end - 1;
     const length = sectors[unit] ?? 0;
-    return { kind: "torn", applied: before.slice(0, -1), torn: { unit, sectors: someSectors(length, random) } };
+    return { kind: "torn", applied: before.slice(0, -1), torn: { unit, runs: someRuns(length, random) } };
   }
   if (units < 2) return undefined;
   if (count % 3 === 1 && end > 1) {
@@ -50,11 +53,12 @@ function draw(sectors: readonly number[], count: number, random: Random): CrashS
   return { kind: "reordered", applied: shuffled(before, random).slice(0, 1 + random.below(end)) };
 }
 
-/** The first sectors of a write, or any of them: a disk may write them in whatever order. */
-function someSectors(length: number, random: Random): number[] {
-  const all = Array.from({ length }, (_, sector) => sector);
-  if (random.below(2) === 0) return all.slice(0, 1 + random.below(length - 1));
-  return all.filter(() => random.below(2) === 0);
+/** The first sectors of a write, or some in between: a disk may write them in whatever order. */
+function someRuns(length: number, random: Random): Run[] {
+  if (random.below(2) === 0) return [[0, 1 + random.below(length - 1)]];
+  const cuts = Array.from({ length: 2 + 2 * random.below(4) }, () => random.below(length + 1)).sort((a, b) => a - b);
+  const runs = cuts.flatMap((from, index): Run[] => (index % 2 === 0 ? [[from, cuts[index + 1] ?? length]] : []));
+  return runs.filter(([from, to]) => from < to);
 }
 
 function shuffled<T>(values: readonly T[], random: Random): T[] {
