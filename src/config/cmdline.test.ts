@@ -11,7 +11,7 @@ describe("words that are ours", () => {
     ["", {}],
     ["BOOT_IMAGE=/vmlinuz console=ttyS0 quiet root=LABEL=x ro -- single\n", {}],
     ["k3os.mode=live k3os.debug k3os.root=LABEL=K3OS:/x k3os.fallback_mode=install", {}],
-    ["k3os.slot=b k3os.trial", {}],
+    ["k3os.slot=b k3os.env=damaged k3os.trial", {}],
     ["k3os k3os= k3o", {}],
     ["hostname=a", { hostname: "a" }],
     ["ssh_authorized_keys=github:a sshAuthorizedKey=github:b", { ssh_authorized_keys: ["github:a", "github:b"] }],

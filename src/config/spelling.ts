@@ -13,6 +13,7 @@ export const BOOT_WORDS: ReadonlySet<string> = new Set([
   "dev",
   "root",
   "slot",
+  "env",
   "trial",
 ]);
 

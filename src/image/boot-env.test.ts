@@ -25,6 +25,20 @@ describe("GRUB's environment block", () => {
     expect(() => formatGrubEnv({ long: "x".repeat(500) })).toThrow("do not fit into a sector");
   });
 
+  it.each([
+    ["of half the size", (text: string) => text.slice(0, 512), { good: "b" }],
+    ["of twice the size", (text: string) => text + text, { good: "b" }],
+    [
+      "that ends in the middle of a variable",
+      (text: string) => text.slice(0, text.indexOf("#", 1)).slice(0, -1),
+      { good: "b" },
+    ],
+    ["with a line without =", (text: string) => text.replace("k3good", "x\nk3good"), undefined],
+  ])("%s is read as GRUB does", (_, damage, wanted) => {
+    const text = new TextDecoder().decode(formatBootEnv({ good: "b" }));
+    expect(parseBootEnv(new TextEncoder().encode(damage(text)))).toEqual(wanted);
+  });
+
   it("is refused if it is anything else", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2048 }), (bytes) => {

@@ -26,17 +26,16 @@ export function formatGrubEnv(variables: Readonly<Record<string, string>>): Uint
   return Uint8Array.from(text.padEnd(GRUB_ENV_SIZE, "#"), (letter) => letter.charCodeAt(0));
 }
 
-/** The variables of a block; `undefined` if it is none, or one that GRUB could not change. */
+/**
+ * The variables of a block as GRUB reads them, whatever its size; `undefined` if GRUB takes it for none. What does not
+ * end is no variable (`grub_envblk_iterate`).
+ */
 export function parseGrubEnv(bytes: Uint8Array): Readonly<Record<string, string>> | undefined {
-  if (bytes.length !== GRUB_ENV_SIZE) return undefined;
   const text = String.fromCharCode(...bytes);
   if (!text.startsWith(HEADER)) return undefined;
   const variables: Record<string, string> = {};
-  for (const line of text.slice(HEADER.length).split("\n")) {
-    if (line.startsWith("#")) continue;
-    const equals = line.indexOf("=");
-    if (equals < 1) return undefined;
-    variables[line.slice(0, equals)] = line.slice(equals + 1);
+  for (const [, name, value] of text.slice(HEADER.length).matchAll(/#.*\n?|([^=]*)=(.*)\n/gy)) {
+    if (name !== undefined && value !== undefined) variables[name] = value;
   }
   return variables;
 }

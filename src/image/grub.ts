@@ -65,6 +65,9 @@ export const SLOT_KERNEL = "VMLINUZ";
 export const SLOT_INITRD = "INITRD";
 export const SLOT_FILE = "SLOT.CFG";
 
+/** Tells the system that the environment block says nothing, so that it makes a new one. */
+export const ENV_DAMAGED = "k3os.env=damaged";
+
 /** What makes a kernel that panics, or hangs in its own code, restart the machine: only in a trial. */
 const TRIAL_ARGUMENTS = "k3os.trial panic=10 oops=panic softlockup_panic=1";
 
@@ -96,7 +99,7 @@ function look {
 }
 function slot {
   look $1
-  $linux ($esp)${BOOT}/$1/${SLOT_KERNEL} k3os.root=$state:$system/root.squashfs k3os.slot=$1 gpt ${consoles} $arguments $machine $2
+  $linux ($esp)${BOOT}/$1/${SLOT_KERNEL} k3os.root=$state:$system/root.squashfs k3os.slot=$1 $damage gpt ${consoles} $arguments $machine $2
   $initrd ($esp)${BOOT}/$1/${SLOT_INITRD}
 }
 set ${good}=
@@ -104,6 +107,8 @@ set ${trial}=
 set ${left}=
 set ${stage}=
 if [ -f ($esp)${BOOT_ENV} ]; then load_env -f ($esp)${BOOT_ENV} ${good} ${trial} ${left} ${stage}; fi
+set damage=
+if [ "$${good}" != a -a "$${good}" != b ]; then set damage=${ENV_DAMAGED}; fi
 set good=
 set other=
 if [ "$${good}" = b ]; then
@@ -116,7 +121,7 @@ set trial=
 if [ -n "$other" -a "$${trial}" = "$other" ]; then
   if [ "$${left}" = 2 -o "$${left}" = 1 ]; then set trial=$other; fi
 fi
-export esp state machine good other trial ${left} ${stage}
+export esp state machine damage good other trial ${left} ${stage}
 set default=0
 if [ -n "$other" ]; then set fallback=1; fi
 if [ -n "$trial" ]; then

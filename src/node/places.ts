@@ -14,3 +14,5 @@ export const NODE_DATA = "/var/lib/rancher/k3os";
 export const COPIES = `${NODE_DATA}/datastore`;
 /** Why the trial of this boot cannot be kept, whatever becomes of the node. */
 export const TRIAL_REFUSED = `${RUN}/trial-refused`;
+/** Exists once the deployment that this boot tries is kept. */
+export const TRIAL_KEPT = `${RUN}/trial-kept`;

@@ -32,6 +32,7 @@ export interface StartOptions {
   readonly nics?: readonly Nic[] | undefined;
   /** See `QemuOptions`. */
   readonly clock?: string | undefined;
+  readonly watchdog?: boolean | undefined;
   /** Saved for `status` and `kubectl`. */
   readonly version?: string;
   readonly k3s?: string;
@@ -132,6 +133,7 @@ function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineR
     ],
     nics: options.nics,
     clock: options.clock,
+    watchdog: options.watchdog,
     qmpSocket: "qmp.sock",
     serialSocket: "serial.sock",
     serialLog: "serial.log",

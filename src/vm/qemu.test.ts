@@ -89,6 +89,7 @@ describe("qemuArguments", () => {
       "user,id=net,guestfwd=tcp:10.0.2.100:80-cmd:nc 127.0.0.1 8080",
     ],
     ["a clock that is wrong", { clock: "1970-01-01T00:00:00" }, "-rtc base=1970-01-01T00:00:00"],
+    ["a watchdog in hardware", { watchdog: true }, "-device i6300esb"],
     ["a NoCloud volume", { seed: "/m/cidata.iso" }, "if=none,id=seed,format=raw,readonly=on,file=/m/cidata.iso"],
     ["commas in paths", { seed: "/a,b" }, "file=/a,,b"],
     [

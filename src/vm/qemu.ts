@@ -49,6 +49,8 @@ export interface QemuOptions {
   readonly nics?: readonly Nic[] | undefined;
   /** The clock's time at power-on, in QEMU's format: `1970-01-01T00:00:00`. The host's time if not given. */
   readonly clock?: string | undefined;
+  /** Whether it has a watchdog in hardware, which resets it: Intel's 6300ESB. */
+  readonly watchdog?: boolean | undefined;
   /** Paths of the sockets and of the log, as QEMU opens them. */
   readonly qmpSocket: string;
   readonly serialSocket: string;
@@ -82,6 +84,7 @@ export function qemuArguments(options: QemuOptions): string[] {
     ...["-device", "virtio-rng-pci"],
     ...nicArguments(options.nics ?? [{}], options.forwards ?? [], bootFile(options.boot)),
     ...(options.clock === undefined ? [] : ["-rtc", `base=${options.clock}`]),
+    ...(options.watchdog === true ? ["-device", "i6300esb"] : []),
     ...boot(options),
     ...(options.seed === undefined
       ? []

@@ -1,5 +1,6 @@
 import { type Config, describeStep, type Facts, pending, plan, type Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
+import { ENV_DAMAGED } from "../../image/grub.ts";
 import { applySteps } from "../apply/apply.ts";
 import { keepPlan } from "../apply/kept-plan.ts";
 import { observe } from "../apply/observe.ts";
@@ -151,9 +152,11 @@ async function prepareTrial(host: Host, config: Config, steps: readonly Step[]):
 
 /** Notes and tells how an earlier trial ended, if it ended without a word. */
 async function tellOfTrial(host: Host): Promise<void> {
-  if (host.stat(`${STATE}${JOURNAL}`) === undefined) return;
-  const said = await (await import("../slots/trial.ts")).settleTrial(host);
-  if (said !== undefined) logToKernel(host, said, { aloud: true });
+  const isDamaged = host.readText("/proc/cmdline").includes(ENV_DAMAGED);
+  if (!isDamaged && host.stat(`${STATE}${JOURNAL}`) === undefined) return;
+  const { repairEnv, settleTrial } = await import("../slots/trial.ts");
+  const said = [isDamaged ? await repairEnv(host) : undefined, await settleTrial(host)];
+  for (const sentence of said) if (sentence !== undefined) logToKernel(host, sentence, { aloud: true });
 }
 
 /** Brings the boot loader to the version of the image, if that could not be done when the image was kept. */

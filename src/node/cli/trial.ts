@@ -3,7 +3,7 @@ import { reasonOf } from "../failure.ts";
 import { logToKernel } from "../kernel-log.ts";
 import { renewLoader } from "../slots/loader.ts";
 import { onTrial } from "../slots/trial.ts";
-import { isKept, superviseTrial } from "../trial/supervise.ts";
+import { superviseTrial } from "../trial/supervise.ts";
 import { parseArguments } from "./arguments.ts";
 
 /**
@@ -13,7 +13,7 @@ import { parseArguments } from "./arguments.ts";
  */
 export async function trialCommand(host: Host, args: readonly string[]): Promise<number> {
   parseArguments(args, {});
-  const trial = isKept(host) ? undefined : onTrial(host);
+  const trial = onTrial(host);
   if (trial !== undefined) await superviseTrial(host, trial);
   await renewLoader(host).catch((error) => logToKernel(host, `the boot loader was not renewed: ${reasonOf(error)}`));
   await host.exec(["rc-service", "k3os-trial", "stop"], { inherit: true });

@@ -11,12 +11,12 @@ export function readEnv(host: Host, esp: string): BootEnv | undefined {
 
 /**
  * Overwrites the block where it lies: one sector, which a power cut leaves old or new. GRUB remembers no place of it,
- * and replacing the file would change the FAT, too. A block that is missing or damaged is made anew.
+ * and replacing the file would change the FAT, too. A block that is missing, damaged or of another size is made anew.
  */
 export async function writeEnv(host: Host, esp: string, env: BootEnv): Promise<void> {
   const path = `${esp}${BOOT_ENV}`;
   const bytes = formatBootEnv(env);
-  if (readEnv(host, esp) === undefined) {
+  if (readEnv(host, esp) === undefined || host.stat(path)?.size !== bytes.length) {
     host.mkdir(`${esp}${BOOT}`);
     host.remove(path);
     host.write(path, bytes);

@@ -15,7 +15,7 @@ import {
   powerOn,
   withEveryCut,
 } from "./testing.ts";
-import { armTrial, commitTrial, onTrial, returnFromTrial, settleTrial } from "./trial.ts";
+import { armTrial, commitTrial, onTrial, repairEnv, returnFromTrial, settleTrial } from "./trial.ts";
 
 const { esp, state } = PLACES;
 const systems = `${state}/k3os/system`;
@@ -69,6 +69,13 @@ describe("an image that is staged", () => {
     host.remove(`${esp}/K3OS/B/${SLOT_FILE}`);
     await stageImage(host, PLACES, image, FULL);
     expect(contentOf(host, "b")).toEqual(["2.0-a"]);
+  });
+
+  it("removes the root that its slot had before, and no other", async () => {
+    const host = await installedDisk();
+    await stageImage(host, PLACES, imageOf(host, "1.5"), FULL);
+    await stageImage(host, PLACES, imageOf(host, "2.0"), FULL);
+    expect(host.list(systems).map((name) => name.split("-")[0])).toEqual(["1.0", "2.0"]);
   });
 
   it("leaves the old image or none in its slot at every moment, and the good one as it is; a second run completes it", async () => {
@@ -251,6 +258,14 @@ describe("a disk whose environment block is damaged", () => {
       expect(readSlots(host, PLACES).env).toEqual({ good: "a", trial: "b", left: 2 });
     },
   );
+
+  it("is made anew by the boot that the menu tells of it", async () => {
+    const host = await installedDisk();
+    host.write(`${esp}${BOOT_ENV}`, "rubbish");
+    powerOn(host);
+    expect(await repairEnv(host)).toContain("with slot a");
+    expect(readSlots(host, PLACES).env).toEqual({ good: "a" });
+  });
 
   it("does not count a slot without its kernel", async () => {
     const host = await installedDisk();

@@ -34,7 +34,15 @@ export async function stageImage(
   await makeRoom(host, places, { slots, slot, image, ifFull });
   await copySystem(host, places.state, image, progress);
   await fillSlot(host, places.esp, slot, image, progress);
+  removeReplaced(host, places.state, slots, slot, record.system);
   return slot;
+}
+
+/** What the slot had before is in no slot any more. A disk must not fill up with every version that it ever had. */
+function removeReplaced(host: Host, state: string, { records }: Slots, slot: SlotName, system: string): void {
+  const replaced = records[slot]?.system;
+  const kept = [system, records[otherSlot(slot)]?.system];
+  if (replaced !== undefined && !kept.includes(replaced)) host.remove(`${state}${replaced}`);
 }
 
 /** Nothing may try a slot that is about to change. */

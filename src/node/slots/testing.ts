@@ -7,6 +7,7 @@ import { BOOT_ENV, parseSlotRecord, SLOT_FILE, slotDirectory } from "../../image
 import { formatImageJson, type ImageJson } from "../../image/image-json.ts";
 import { silent } from "../../progress.ts";
 import type { SourceImage } from "../images/image.ts";
+import { TRIAL_KEPT } from "../places.ts";
 import { diskPrograms, sumOf } from "../testing.ts";
 import { readEnv } from "./env.ts";
 import { stageImage } from "./stage.ts";
@@ -114,6 +115,7 @@ export function powerOn(host: Host): { readonly slot: SlotName; readonly trial: 
   const { system } = parseSlotRecord(host.readText(`${ESP}${slotDirectory(choice.slot)}/${SLOT_FILE}`)) ?? {};
   const words = [`k3os.root=UUID=x:${system}/root.squashfs`, `k3os.slot=${choice.slot}`, "quiet"];
   host.write("/proc/cmdline", `${[...words, ...(choice.trial ? ["k3os.trial"] : [])].join(" ")}\n`);
+  host.remove(TRIAL_KEPT);
   host.mkdir("/usr/share/k3os");
   host.write("/usr/share/k3os/image.json", JSON.stringify({ version: content.split("-")[0] }));
   return { ...choice, content };

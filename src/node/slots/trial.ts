@@ -1,7 +1,7 @@
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { type BootEnv, type SlotName, TRIES, type TrialStage } from "../../image/boot-env.ts";
-import { STATE, TRIAL_REFUSED } from "../places.ts";
+import { STATE, TRIAL_KEPT, TRIAL_REFUSED } from "../places.ts";
 import { readEnv, writeEnv } from "./env.ts";
 import { withEsp } from "./esp.ts";
 import {
@@ -25,15 +25,16 @@ export interface Trial extends Deployment {
   readonly refused?: string;
 }
 
-/** Whether this boot is a trial. */
+/** Whether this boot is a trial that is not decided yet. The words of the command line stay when it is kept. */
 export function isTrial(host: Host): boolean {
+  if (host.stat(TRIAL_KEPT) !== undefined) return false;
   return host.readText("/proc/cmdline").trim().split(/\s+/).includes("k3os.trial");
 }
 
 /** The deployment that this boot tries; `undefined` if this boot is no trial. */
 export function onTrial(host: Host): Trial | undefined {
-  const slot = runningSlot(host);
-  if (slot === undefined || !isTrial(host)) return undefined;
+  const slot = isTrial(host) ? runningSlot(host) : undefined;
+  if (slot === undefined) return undefined;
   const journal = readJournal(host, STATE);
   const { candidate } = journal;
   const refused = readTextIf(host, TRIAL_REFUSED);
@@ -91,6 +92,7 @@ export async function commitTrial(host: Host, { readyAt }: { readonly readyAt?: 
   await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "committing" } });
   await withEsp(host, (esp) => writeEnv(host, esp, { good: candidate.slot }));
   await finishCommit(host, journal, candidate, downtimeOf(candidate, readyAt));
+  host.write(TRIAL_KEPT, "");
 }
 
 /** Seconds; `undefined` if the clock was set in between, or nobody has noted the stop. */
@@ -124,6 +126,13 @@ export async function returnFromTrial(host: Host, reason: string): Promise<void>
     }
     if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
   });
+}
+
+/** Makes the environment block anew: the slot that runs is good. Returns a sentence. */
+export async function repairEnv(host: Host): Promise<string> {
+  const good = runningSlot(host) ?? "a";
+  await withEsp(host, (esp) => writeEnv(host, esp, { good }));
+  return `the environment block of the boot menu was damaged; it is made anew, with slot ${good}`;
 }
 
 /**

@@ -5,7 +5,6 @@ import { observeApi, observeLocal } from "../health/observe.ts";
 import { logToKernel } from "../kernel-log.ts";
 import { readNodeName } from "../node-name.ts";
 import { enableRareService } from "../openrc.ts";
-import { RUN } from "../places.ts";
 import { noteTrialStage } from "../slots/note.ts";
 import { commitTrial, returnFromTrial, type Trial } from "../slots/trial.ts";
 import { uptime } from "../stages.ts";
@@ -15,20 +14,12 @@ import { readSettings, type TrialSettings } from "./settings.ts";
 import { failedChecks } from "./user-checks.ts";
 import { takeWatchdog, type Watchdog } from "./watchdog.ts";
 
-/** Exists once this boot is no trial any more. */
-const KEPT = `${RUN}/trial-kept`;
-
 const LOOK_EVERY_MS = 5000;
 const FEED_EVERY_MS = 15_000;
 /** A shutdown may take this long before the watchdog gets no more food. It resets the machine three minutes later. */
 const SHUTDOWN_MS = 120_000;
 /** After this the machine is reset even if it has no watchdog. */
 const LAST_RESORT_MS = 240_000;
-
-/** Whether a deployment was kept in this boot, which is no trial any more. */
-export function isKept(host: Host): boolean {
-  return host.stat(KEPT) !== undefined;
-}
 
 /** How a trial is noted, kept and given up; tests have their own. */
 export interface Deployments {
@@ -105,7 +96,6 @@ function askUser(host: Host, settings: TrialSettings, course: Course): Promise<r
 async function keep(host: Host, deployments: Deployments, readyAt: number | undefined): Promise<string | undefined> {
   try {
     await deployments.keep(host, readyAt === undefined ? {} : { readyAt });
-    host.write(KEPT, "");
     return undefined;
   } catch (error) {
     return reasonOf(error);

@@ -118,6 +118,7 @@ describe("k3os upgrade", () => {
       message: expect.stringContaining("is a trial"),
     });
     await commitTrial(host);
+    expect(await to(host, "2.0-a")).toMatchObject({ state: "current", slot: "b" });
     host.write("/proc/cmdline", "k3os.slot=a quiet\n");
     await expect(to(host, "3.0-a")).rejects.toThrow("this boot runs from slot a, and slot b is the one that is kept");
   });
@@ -182,6 +183,15 @@ describe("k3os rollback", () => {
     powerOn(host);
     expect(await rollback(host)).toMatchObject({ version: "1.0", needsRestart: true });
     expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
+  });
+
+  it("goes back from an image that was kept in this boot", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    await commitTrial(host);
+    expect(await rollback(host)).toMatchObject({ version: "1.0", slot: "a", needsRestart: true });
+    expect(powerOn(host)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
   });
 
   it("keeps the version before if that was started by hand", async () => {

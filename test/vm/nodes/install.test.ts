@@ -1,6 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { build } from "../../../src/build/index.ts";
+import { findProject } from "../../../src/build/project.ts";
+import { testImage, writeTestImage } from "../support/container-image.ts";
 import { bytesWritten, emptyDisk, fromDisk, installerMachine } from "../support/disks.ts";
+import { eventually } from "../support/eventually.ts";
 import { useMachine } from "../support/machine.ts";
+import { ended, type Release, restarting, running, served } from "../support/trials.ts";
 
 const node = useMachine("test-install");
 const target = { ...emptyDisk(node.directory, "target"), bootIndex: 1 };
@@ -10,6 +16,7 @@ const config = `hostname: ${node.name}
 k3os:
   token: t0p-secret
   labels: { zone: a }
+  upgrade: { unsigned: true, stable_for: 1s }
   install: { silent: true, device: "serial=target", power_off: true }
 `;
 
@@ -31,6 +38,64 @@ describe("a silent installation", { timeout: 420_000 }, () => {
     expect(await node.node("sudo cat /k3os/system/config.yaml")).toContain("token: t0p-secret");
     expect(await node.node("sudo k3os config --why k3os.labels")).toContain("/k3os/system/config.yaml");
     expect(await node.kubectl("get", "node", node.name, "-o", "jsonpath={.metadata.labels.zone}")).toBe("a");
+  });
+});
+
+describe("an upgrade of the installed node", { timeout: 420_000 }, () => {
+  const text = JSON.stringify({ files: [{ path: "/usr/share/next", content: "next" }] });
+  let next: Release;
+  beforeAll(async () => {
+    const spec = { text, name: "next-of-install.yaml", directory: findProject() };
+    next = await served(await build({ spec, usualKernel: "metal" }));
+  });
+  afterAll(() => next?.close());
+
+  /** Each start adds a line to a file of the node. */
+  const pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "writer" },
+    spec: {
+      terminationGracePeriodSeconds: 1,
+      containers: [
+        {
+          name: "writer",
+          image: testImage,
+          imagePullPolicy: "Never",
+          command: ["/bin/sh", "-c", "echo started >>/data/log; exec sleep 100000"],
+          volumeMounts: [{ name: "data", mountPath: "/data" }],
+        },
+      ],
+      volumes: [{ name: "data", hostPath: { path: "/opt/data", type: "DirectoryOrCreate" } }],
+    },
+  };
+  const write = (name: string) => node.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
+  const starts = async () => (await node.node("cat /opt/data/log")).trim().split("\n").length;
+  const written = async () => (await node.kubectl("get", "configmaps", "-o", "name")).split("\n");
+
+  it("is kept once its node is Ready, with the objects and the data that were there", async () => {
+    const archive = join(node.directory, "image.tar");
+    writeTestImage(node.machine.tools, archive);
+    expect(await node.k3os(["image", "load", "--name", node.name, archive])).toMatchObject({ status: 0 });
+    await node.apply(pod);
+    await write("before");
+    await eventually(async () => expect(await starts()).toBe(1));
+    await restarting(node, `k3os upgrade ${next.url}`);
+    await ended(node, next.digest, "committed", 400);
+    expect(await node.node("cat /usr/share/next")).toBe("next");
+    await write("after");
+    expect(await written()).toContain("configmap/before");
+    await eventually(async () => expect(await starts()).toBe(2));
+  });
+
+  it("is undone by k3os rollback, with what was written since", async () => {
+    const bootId = await node.bootId();
+    await restarting(node, "k3os rollback");
+    await node.bootAfter(bootId);
+    await eventually(async () => expect(await starts()).toBe(3), 200);
+    expect(await written()).toEqual(expect.arrayContaining(["configmap/before", "configmap/after"]));
+    expect(await running(node)).toMatchObject({ slot: "a", state: "current" });
+    expect(await node.node("ls /usr/share/next || true")).toBe("");
     expect(await node.machine.stop({ graceMs: 60_000 })).toBe(true);
   });
 });

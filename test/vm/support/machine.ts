@@ -25,7 +25,7 @@ const layers = "/var/lib/rancher/k3os/config.d";
 /**
  * How a machine is started that `./k3os up` would not start so. It boots the image by itself if `boot` is not given.
  */
-export type Start = Pick<ImageStartOptions, "boot" | "config" | "cpus" | "disks" | "nics" | "clock">;
+export type Start = Pick<ImageStartOptions, "boot" | "config" | "cpus" | "disks" | "nics" | "clock" | "watchdog">;
 
 /** One machine, which is switched on again and again, and the commands of a user who works with it. */
 export interface TestMachine {

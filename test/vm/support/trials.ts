@@ -1,0 +1,95 @@
+import { join } from "node:path";
+import { expect } from "vitest";
+import { sha256File } from "../../../src/build/digest.ts";
+import { type BuiltImage, build, buildDisk, type SectorSize } from "../../../src/build/index.ts";
+import { type Disk, lateTimer } from "../../../src/vm/qemu.ts";
+import { overlay } from "./disks.ts";
+import { eventually } from "./eventually.ts";
+import type { TestMachine } from "./machine.ts";
+import { type Served, serveDirectory } from "./serve.ts";
+import { type Fault, stubImage } from "./stub-k3s.ts";
+
+/** A file that makes the check of this config fail. */
+export const UNHAPPY = "/var/lib/unhappy";
+
+/** The shortest trials that the config allows. */
+const baked = `k3os:
+  upgrade:
+    unsigned: true
+    deadline: 2m
+    stable_for: 1s
+    checks: [{ name: happy, command: "[ ! -e ${UNHAPPY} ] || { echo it is not; exit 1; }" }]
+`;
+
+/** A disk of the stub image `good`, whose config has the shortest trials that there are. */
+export async function stubDisk(directory: string, sectorSize: SectorSize = 512): Promise<Disk> {
+  const spec = stubImage("good");
+  const options = { spec, usualKernel: "cloud", arguments: [lateTimer], config: baked, sectorSize } as const;
+  const { dir } = await buildDisk("raw", options);
+  return { ...(await overlay(directory, { file: join(dir, "k3os.raw"), format: "raw" }, 3072)), sectorSize };
+}
+
+/** An image that a web server on this host has. */
+export interface Release extends Served {
+  readonly image: BuiltImage;
+  /** As the machine sees it. */
+  readonly url: string;
+  /** `sha256:…` of its `image.json`. */
+  readonly digest: string;
+}
+
+/** Builds a stub image, and serves it until it is closed. */
+export async function release(name: string, fault?: Fault): Promise<Release> {
+  return served(await build({ spec: stubImage(name, fault), usualKernel: "cloud" }));
+}
+
+export async function served(image: BuiltImage): Promise<Release> {
+  const server = await serveDirectory(image.dir);
+  const digest = `sha256:${await sha256File(join(image.dir, "image.json"))}`;
+  return { ...server, image, digest, url: `http://10.0.2.2:${server.port}` };
+}
+
+/** What `k3os status --json` says of slots. */
+export interface SlotsTold {
+  readonly slots: readonly {
+    readonly slot: "a" | "b";
+    readonly digest: string;
+    readonly state: string;
+    readonly running: boolean;
+    readonly reason?: string;
+    readonly stage?: string;
+  }[];
+  readonly last_upgrade?: {
+    readonly digest: string;
+    readonly result: string;
+    readonly reason?: string;
+    readonly stage?: string;
+    readonly downtime_s?: number;
+  };
+}
+
+export async function slotsOf(node: TestMachine): Promise<SlotsTold> {
+  return JSON.parse(await node.node("sudo k3os status --json || true"));
+}
+
+/** The slot that runs. */
+export async function running(node: TestMachine): Promise<SlotsTold["slots"][number] | undefined> {
+  return (await slotsOf(node)).slots.find((slot) => slot.running);
+}
+
+/** Runs a command that restarts the machine, and returns what it said before. */
+export async function restarting(node: TestMachine, command: string): Promise<string> {
+  // The connection may end before the command does.
+  const { stdout, stderr } = await node.machine.ssh(`sudo ${command}`);
+  return stdout + stderr;
+}
+
+/** Waits until the trial of this image has ended so, and a slot runs that is kept. */
+export function ended(node: TestMachine, digest: string, result: "committed" | "returned", seconds = 300) {
+  return eventually(async () => {
+    const told = await slotsOf(node);
+    expect(told.last_upgrade).toMatchObject({ digest, result });
+    expect(told.slots.find((slot) => slot.running)).toMatchObject({ state: "current" });
+    return told;
+  }, seconds);
+}
