@@ -21,6 +21,8 @@ afterAll(() => {
 });
 
 describe("an upgrade", { timeout: 600_000 }, () => {
+  const setDeadline = (time: string) => node.writeLayer("10-deadline", `k3os: { upgrade: { deadline: ${time} } }\n`);
+
   it("is tried, found healthy, and kept", async () => {
     expect(await restarting(node, `k3os upgrade ${other.url}`)).toContain("is tried now: this node restarts");
     const { slots, last_upgrade } = await ended(node, other.digest, "committed");
@@ -70,10 +72,11 @@ find /k3os/system /run/k3os/state/k3os -maxdepth 1 | sort; cut -d" " -f2 /proc/m
 
   it("is given up at the deadline if a check of the user does not pass, with old k3OS's flags, too", async () => {
     await node.node(`sudo touch ${UNHAPPY}`);
+    await setDeadline("3m");
     const flags = `--source ${other.url} --destination /k3os/system --kernel --rootfs --reboot`;
     await restarting(node, `k3os upgrade --retry ${flags}`);
-    const { slots, last_upgrade } = await ended(node, other.digest, "returned");
-    const reason = "a check did not pass within 2 min: happy: status 1, it is not";
+    const { slots, last_upgrade } = await ended(node, other.digest, "returned", 400);
+    const reason = "a check did not pass within 3 min: happy: status 1, it is not";
     expect(last_upgrade).toMatchObject({ reason, stage: "ready" });
     expect(slots).toMatchObject([
       { slot: "a", state: "current", running: true },
@@ -82,8 +85,9 @@ find /k3os/system /run/k3os/state/k3os -maxdepth 1 | sort; cut -d" " -f2 /proc/m
   });
 
   it("is tried once more after a panic of its kernel, and given up at the deadline if its k3s never starts", async () => {
-    await restarting(node, `k3os upgrade ${broken.url}`);
-    const { last_upgrade } = await ended(node, broken.digest, "returned");
+    await setDeadline("2m");
+    await restarting(node, `k3os upgrade --retry ${broken.url}`);
+    const { last_upgrade } = await ended(node, broken.digest, "returned", 400);
     expect(node.machine.serial.text()).toContain("Kernel panic - not syncing: sysrq triggered crash");
     expect(last_upgrade).toMatchObject({ reason: expect.stringMatching(/^not Ready within 2 min: k3s/) });
     const again = await node.machine.ssh(`sudo k3os upgrade ${broken.url}`);
