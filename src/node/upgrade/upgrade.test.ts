@@ -177,6 +177,16 @@ describe("k3os rollback", () => {
     expect(powerOn(other)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
   });
 
+  it("goes there and back in the boot in which the trial was kept", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    await commitTrial(host);
+    expect(await rollback(host)).toMatchObject({ version: "1.0", needsRestart: true });
+    expect(await rollback(host)).toMatchObject({ version: "2.0", needsRestart: false });
+    expect(powerOn(host)).toMatchObject({ slot: "b", trial: false });
+  });
+
   it("gives up a trial", async () => {
     const host = await node();
     await to(host, "2.0-a");
