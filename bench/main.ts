@@ -11,6 +11,7 @@ import { buildBenchCommand } from "./build/command.ts";
 import { fuzzCommand } from "./fuzz/command.ts";
 import { work } from "./fuzz/worker.ts";
 import { installCommand } from "./install/command.ts";
+import { powerLossCommand } from "./power-loss/command.ts";
 import { upgradeBenchCommand } from "./upgrade/command.ts";
 
 /** The program behind `./k3os bench`. It ends this process; Ctrl-C stops what was started, then the command. */
@@ -32,7 +33,11 @@ async function runAndExit(): Promise<void> {
 
 function createBench(io: Io): Command {
   const bench = new Command("k3os bench").description("Runs a measurement and prints a table.");
-  for (const create of [bootCommand, apiCommand, installCommand, upgradeBenchCommand, buildBenchCommand, fuzzCommand]) {
+  const commands = [
+    ...[bootCommand, apiCommand, installCommand, upgradeBenchCommand, buildBenchCommand],
+    ...[fuzzCommand, powerLossCommand],
+  ];
+  for (const create of commands) {
     bench.addCommand(create(io));
   }
   return configureAll(bench, io);

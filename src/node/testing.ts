@@ -40,6 +40,7 @@ export function diskPrograms(host: () => Host) {
   const sum = (path: string) => sumOf(host().readText(path));
   return {
     sync: () => ({}),
+    "fsck.fat": () => ({}),
     df: () => ({ stdout: "Filesystem blocks used free capacity at\n/dev/x 9 1 9000000 1% /\n" }),
     cp: ([, ...args]: readonly string[]) => cp(host(), args),
     sha256sum: ([, ...paths]: readonly string[]) => ({

@@ -134,6 +134,11 @@ describe("qemuArguments", () => {
       "logical_block_size=4096,physical_block_size=4096",
     ],
     [
+      "a disk whose writes are recorded",
+      { disks: [{ file: "d.raw", format: "raw", writeLog: "/l,1" }] },
+      "driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename=d.raw,log.driver=file,log.filename=/l,,1",
+    ],
+    [
       "writes that are thrown away",
       { disks: [{ ...own("virtio"), snapshot: true }] },
       "format=qcow2,snapshot=on,file=",

@@ -33,6 +33,8 @@ export interface Disk {
   readonly sectorSize?: 512 | 4096 | undefined;
   /** Its position in the boot order. */
   readonly bootIndex?: number;
+  /** An empty file that every write and flush is recorded in, see `src/formats/write-log.ts`. Only for raw disks. */
+  readonly writeLog?: string | undefined;
 }
 
 export interface QemuOptions {
@@ -161,10 +163,13 @@ function disk(disk: Disk, id: string): string[] {
     ...(sectorSize === undefined ? [] : [`logical_block_size=${sectorSize},physical_block_size=${sectorSize}`]),
     ...(disk.bootIndex === undefined ? [] : [`bootindex=${disk.bootIndex}`]),
   ];
-  return [
-    ...["-drive", `if=none,id=${id},format=${disk.format}${access},file=${comma(disk.file)}`],
-    ...[...devices, "-device", properties.join(",")],
-  ];
+  return [...["-drive", `if=none,id=${id},${source(disk, access)}`], ...[...devices, "-device", properties.join(",")]];
+}
+
+function source({ file, format, writeLog }: Disk, access: string): string {
+  if (writeLog === undefined) return `format=${format}${access},file=${comma(file)}`;
+  const recorded = `file.driver=${format},file.file.driver=file,file.file.filename=${comma(file)}`;
+  return `driver=blklogwrites${access},${recorded},log.driver=file,log.filename=${comma(writeLog)}`;
 }
 
 /** The controller that a disk of each bus needs, and the model of the disk. The machine q35 has an AHCI controller. */

@@ -6,6 +6,7 @@ import { run } from "../../host/run.ts";
 import { BIOS_BOOT, ESP_LOADERS, LOADER, LOADER_FILES } from "../../image/disk.ts";
 import type { SourceImage } from "../images/image.ts";
 import { mounted } from "../mounted.ts";
+import { syncEsp } from "../slots/esp.ts";
 import type { Disk } from "./disks.ts";
 import { WORK } from "./work.ts";
 
@@ -45,7 +46,7 @@ export function withLoader(host: Host, image: SourceImage, work: (loader: string
  */
 export async function writeLoader(host: Host, esp: string, disk: Disk, loader: string): Promise<void> {
   await writeEfiLoaders(host, esp, loader);
-  await run(host, ["sync", "-f", esp]);
+  await syncEsp(host, esp);
   if (logicalSector(host, disk) === SECTOR) await writeBiosLoader(host, disk, loader);
 }
 

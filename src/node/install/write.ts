@@ -18,6 +18,7 @@ import { mounted } from "../mounted.ts";
 import { recordOf } from "../slots/copy.ts";
 import { writeEntries } from "../slots/entries.ts";
 import { writeEnv } from "../slots/env.ts";
+import { mendEsp } from "../slots/esp.ts";
 import type { Places } from "../slots/slots.ts";
 import { linkCurrent, stageImage } from "../slots/stage.ts";
 import { findCandidates } from "./candidates.ts";
@@ -104,10 +105,11 @@ async function makeState(host: Host, { disk }: InstallPlan, progress: Progress):
   await inStep(progress, "Make file systems", () => makeFileSystems(host, disk));
 }
 
-/** Checks the existing file system as a boot would (e2fsck(8): 0 and 1 are good). */
+/** Checks the existing file systems, the one of the state as a boot would (e2fsck(8): 0 and 1 are good). */
 function checkState(host: Host, { disk }: InstallPlan, progress: Progress): Promise<void> {
   const device = partitionDevice(disk.path, STATE.number);
   return inStep(progress, "Check the state partition", async () => {
+    await mendEsp(host, partitionDevice(disk.path, ESP.number));
     const { status, stdout, stderr } = await host.exec(["e2fsck", "-p", device]);
     if (status <= 1) return;
     throw new K3osError("host", `${device} is damaged: ${(stderr || stdout).trim().split("\n").at(-1)}`, {

@@ -9,6 +9,7 @@ import { copyFiles } from "../images/copy.ts";
 import type { SourceImage } from "../images/image.ts";
 import { checkSums } from "../images/verify.ts";
 import { writeEntries } from "./entries.ts";
+import { syncEsp } from "./esp.ts";
 
 /** The hint if a copy is damaged. The files were whole when they were copied. */
 const BAD_HARDWARE = "The disk, its cable or the machine's memory may be unsound: look into `dmesg`.";
@@ -64,16 +65,16 @@ export async function fillSlot(
   host.mkdir(directory);
   const copies = Object.entries(KERNEL_FILES).map(([name, from]) => [from, `${directory}/${name}`] as const);
   for (const [from, to] of copies) await run(host, ["cp", `${image.directory}/${from}`, to]);
-  await run(host, ["sync", "-f", esp]);
+  await syncEsp(host, esp);
   await checkCopies(host, image, Object.fromEntries(copies), progress);
   writeEntries(host, esp, slotEntries(slot, recordOf(image)));
-  await run(host, ["sync", "-f", esp]);
+  await syncEsp(host, esp);
 }
 
 /** Takes a slot out of use. Its kernel stays and is overwritten by the next one. */
 export async function emptySlot(host: Host, esp: string, slot: SlotName): Promise<void> {
   host.remove(`${esp}${slotDirectory(slot)}/${SLOT_FILE}`);
-  await run(host, ["sync", "-f", esp]);
+  await syncEsp(host, esp);
 }
 
 function checkCopies(

@@ -2,6 +2,7 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { type BootEnv, formatBootEnv, parseBootEnv } from "../../image/boot-env.ts";
 import { BOOT, BOOT_ENV } from "../../image/grub.ts";
+import { syncEsp } from "./esp.ts";
 
 /** What the environment block on the ESP mounted at `esp` says; `undefined` if there is none or it is damaged. */
 export function readEnv(host: Host, esp: string): BootEnv | undefined {
@@ -24,5 +25,5 @@ export async function writeEnv(host: Host, esp: string, env: BootEnv): Promise<v
     const argv = ["dd", `of=${path}`, "bs=512", "count=1", "conv=notrunc,fsync"];
     await run(host, argv, { input: bytes.slice(0, 512) });
   }
-  await run(host, ["sync", "-f", esp]);
+  await syncEsp(host, esp);
 }

@@ -1,5 +1,6 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
+import { run } from "../../host/run.ts";
 import { ESP, partitionDevice } from "../../image/disk.ts";
 import { mounted } from "../mounted.ts";
 import { readMounts } from "../mounts.ts";
@@ -15,6 +16,29 @@ export function withEsp<T>(host: Host, work: (esp: string) => Promise<T>): Promi
   const target = `${RUN}/esp-${host.readLink("/proc/self")}`;
   const esp = { type: "vfat", source, target, options: "umask=077" };
   return mounted(host, esp, () => work(target)).finally(() => host.remove(target));
+}
+
+/**
+ * Puts everything that was written to the ESP mounted at `esp` onto the disk, in front of all that is written later.
+ * Linux' vfat makes a disk empty its cache when a file is synced (fsync(2)), and not for syncfs(2).
+ */
+export async function syncEsp(host: Host, esp: string): Promise<void> {
+  await run(host, ["sync", "-f", esp]);
+  await run(host, ["sync", esp]);
+}
+
+/**
+ * Mends what a power cut has left of a FAT: names that lead to free clusters, which make Linux refuse to write there, and
+ * clusters that no name leads to, which add up. Call it before files are replaced. Does nothing while it is mounted.
+ */
+export async function mendEsp(host: Host, device: string): Promise<void> {
+  if (readMounts(host).some(({ source }) => source === device)) return;
+  const { status, stdout, stderr } = await host.exec(["fsck.fat", "-a", device]);
+  if (status <= 1) return;
+  const said = (stderr || stdout).trim().split("\n").at(-1);
+  throw new K3osError("host", `the ESP ${device} cannot be mended: fsck.fat ends with ${status}: ${said}`, {
+    hint: "Boot the ISO of this version, and install it with --no-format. Data and config stay.",
+  });
 }
 
 /** The name of the disk that holds the state partition, such as `sda`. Throws if this node does not run from a disk. */

@@ -5,7 +5,7 @@ import { run } from "../../host/run.ts";
 import { BIOS_BOOT, ESP_LOADERS, LOADER, menuEntries, partitionDevice, SYSTEM } from "../../image/disk.ts";
 import { withLock } from "../lock.ts";
 import { RUN, STATE } from "../places.ts";
-import { ownDisk, withEsp } from "./esp.ts";
+import { espDevice, mendEsp, ownDisk, syncEsp, withEsp } from "./esp.ts";
 import { JOURNAL } from "./journal.ts";
 import { readSlots, runningSlot, runningSystem } from "./slots.ts";
 
@@ -41,8 +41,9 @@ export function isLoaderDue(host: Host): boolean {
  */
 export async function renewLoader(host: Host): Promise<readonly string[]> {
   if (!isLoaderDue(host)) return [];
-  return withLock(host, "upgrade", () =>
-    withEsp(host, async (esp) => {
+  return withLock(host, "upgrade", async () => {
+    await mendEsp(host, espDevice(host));
+    return withEsp(host, async (esp) => {
       const { env, good, records } = readSlots(host, { esp, state: STATE });
       const slot = runningSlot(host);
       if (slot === undefined || slot !== good || env?.trial === slot) return [];
@@ -56,8 +57,8 @@ export async function renewLoader(host: Host): Promise<readonly string[]> {
       const replaced = [...(await renewBios(host)), ...(await renewEfi(host, esp)), ...(await renewMenu(host, esp))];
       await writeNote(host, mine);
       return replaced;
-    }),
-  );
+    });
+  });
 }
 
 /** GRUB before shim: an old shim starts a new GRUB, and a new shim may refuse an old one. */
@@ -94,15 +95,15 @@ async function renewMenu(host: Host, esp: string): Promise<string[]> {
  * is open keeps its clusters.
  */
 async function replaceBy(host: Host, esp: string, target: string): Promise<void> {
-  await run(host, ["sync", "-f", esp]);
+  await syncEsp(host, esp);
   const old = host.stat(target) === undefined ? undefined : host.openForWriting(target);
   try {
     host.rename(`${target}.new`, target);
-    await run(host, ["sync", "-f", esp]);
+    await syncEsp(host, esp);
   } finally {
     old?.close();
   }
-  await run(host, ["sync", "-f", esp]);
+  await syncEsp(host, esp);
 }
 
 async function renewBios(host: Host): Promise<string[]> {

@@ -13,7 +13,7 @@ import { type Trust, trustOf } from "../images/trust.ts";
 import { withLock } from "../lock.ts";
 import { isMounted } from "../mounts.ts";
 import { STATE } from "../places.ts";
-import { espDevice, withEsp } from "../slots/esp.ts";
+import { espDevice, mendEsp, withEsp } from "../slots/esp.ts";
 import { type Deployment, readJournal } from "../slots/journal.ts";
 import { readSlots, runningSlot, type Slots } from "../slots/slots.ts";
 import { stageImage } from "../slots/stage.ts";
@@ -119,8 +119,9 @@ async function obtain(host: Host, { node, slots, config, options, progress }: Re
   return arm(host, slot, deployment, options);
 }
 
-function stage(host: Host, image: SourceImage, progress: Progress): Promise<SlotName> {
+async function stage(host: Host, image: SourceImage, progress: Progress): Promise<SlotName> {
   const ifFull = "Remove data from it, or images that no slot needs: sudo k3os prune";
+  await mendEsp(host, espDevice(host));
   return withEsp(host, (esp) => stageImage(host, { esp, state: STATE }, image, { ifFull, progress }));
 }
 
