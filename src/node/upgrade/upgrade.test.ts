@@ -176,6 +176,23 @@ describe("k3os rollback", () => {
   });
 });
 
+it("leaves only the images of the two slots, after twenty upgrades, each kept or undone", async () => {
+  const host = await node();
+  let running = "1.0-a";
+  for (let count = 0; count < 20; count++) {
+    const next = ["2.0-a", "3.0-a", "1.0-a"].find(
+      (image) => !contentOf(host, "a").concat(contentOf(host, "b")).includes(image),
+    );
+    await to(host, `${next}`, { allowDowngrade: true, retry: true });
+    expect(powerOn(host)).toMatchObject({ trial: true, content: next });
+    await commitTrial(host);
+    if (count % 3 === 0) await rollback(host);
+    else running = `${next}`;
+    expect(powerOn(host)).toMatchObject({ trial: false, content: running });
+  }
+  expect(host.list(`${state}/k3os/system`).filter((name) => /^\d/.test(name))).toHaveLength(2);
+});
+
 describe("k3os prune", () => {
   it("removes what no slot needs, and nothing else", async () => {
     const host = await node();
