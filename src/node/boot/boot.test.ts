@@ -255,6 +255,15 @@ describe("boot", () => {
     expect(lastReport(host)).toEqual({ problems: [], failures: [] });
   });
 
+  it("starts the service that upgrades the node only if the config wants it", async () => {
+    const host = nodeAtBoot();
+    host.write("/proc/cmdline", `${host.readText("/proc/cmdline").trim()} k3os.upgrade.auto=true\n`);
+    await boot(host);
+    expect(host.readLink("/etc/runlevels/default/k3os-auto")).toBe("/etc/init.d/k3os-auto");
+    const { host: other } = await faultless();
+    expect(other.list("/etc/runlevels/default")).not.toContain("k3os-auto");
+  });
+
   it("opens no login on the console because the mode cannot be read", async () => {
     const { host } = await bootWith("EIO", ({ subject }) => subject === "/run/k3os/mode");
     expect(host.readText("/etc/shadow")).toContain("rancher:*:");

@@ -19,6 +19,7 @@ import { JOURNAL } from "../slots/journal.ts";
 import { noteTrialStage } from "../slots/note.ts";
 import { readDataSources } from "../sources/sources.ts";
 import { savedFailures, stagesOf } from "../stages.ts";
+import { enableAuto, isAuto } from "../upgrade/auto-service.ts";
 import {
   bringUpKernelInterfaces,
   keepLittleMemoryBack,
@@ -181,14 +182,16 @@ async function restoreDatastore(host: Host): Promise<void> {
 /** Enables only the services that this boot needs. */
 async function chooseServices(
   host: Host,
-  { k3os }: Config,
+  config: Config,
   { mode }: Facts,
   { due, trial }: { readonly due: readonly Step[]; readonly trial: boolean },
 ): Promise<void> {
+  const { k3os } = config;
   const { watchdog = false } = k3os ?? {};
   await doAll([
     // The supervisor of a trial has the watchdog, and starts this service when it is done.
     () => watchdog && !trial && enableRareService(host, "watchdog"),
+    () => isAuto(config, mode) && enableAuto(host),
     // Enabled only if the config needs the network, so that other boots do not start the service.
     () => due.some(({ phase }) => phase === "runtime") && enableService(host, "k3os-apply"),
     () => mode === "install" && prepareInstallation(host, k3os?.install?.silent === true),

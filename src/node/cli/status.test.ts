@@ -64,6 +64,19 @@ describe("k3os status", () => {
     ]);
   });
 
+  it("tells what a node that upgrades itself did last", async () => {
+    const auto = { "/proc/cmdline": "k3os.upgrade.auto=true\n" };
+    await status([], {}, auto);
+    expect(printed.at(-1)).toBe("auto       has not looked at its channel yet");
+    const note = { at: Date.UTC(2026, 10, 29, 1), state: "ChannelStale", message: "the channel has expired" };
+    const files = { ...auto, "/var/lib/rancher/k3os/upgrade/auto.json": JSON.stringify(note) };
+    await status([], {}, files);
+    expect(printed.at(-1)).toBe("auto       the channel has expired (2026-11-29 01:00 UTC)");
+    printed.length = 0;
+    await status(["--json"], {}, files);
+    expect(JSON.parse(printed.join("\n"))).toMatchObject({ auto: note });
+  });
+
   it("has each check for scripts", async () => {
     expect(await status(["--json"])).toBe(0);
     const { ready, k3s, checks } = JSON.parse(printed.join("\n"));

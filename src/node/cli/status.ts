@@ -11,6 +11,8 @@ import { restartsOf } from "../openrc.ts";
 import { lastReport } from "../report.ts";
 import { DATA_SOURCE } from "../sources/sources.ts";
 import { savedStages, uptime } from "../stages.ts";
+import { type AutoNote, lastAuto } from "../upgrade/auto-note.ts";
+import { isAuto } from "../upgrade/auto-service.ts";
 import { type UpgradeStatus, upgradeLines, upgradeStatus } from "../upgrade/describe.ts";
 import { parseArguments } from "./arguments.ts";
 
@@ -44,6 +46,8 @@ interface Status {
   /** Of a node that runs from a disk. */
   readonly slots?: UpgradeStatus["slots"];
   readonly last_upgrade?: UpgradeStatus["last_upgrade"];
+  /** What a node that upgrades itself did last; `null` if it has not looked yet. */
+  readonly auto?: AutoNote | null;
 }
 
 const LOG = "/var/log/k3s-service.log";
@@ -63,6 +67,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   const ready = readyOf(health);
   const checks = [...localChecks(health), ...apiChecks(health.api)];
   const errors = problems.filter(({ severity }) => severity === "error").length + failures.length;
+  const { config } = loadConfig(host);
   const status: Status = {
     hostname,
     ...facts,
@@ -73,8 +78,9 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     ready,
     checks,
     config_problems: problems.length + failures.length,
-    unsigned_images: loadConfig(host).config.k3os?.upgrade?.unsigned === true,
+    unsigned_images: config.k3os?.upgrade?.unsigned === true,
     ...upgrades,
+    ...(isAuto(config, facts.mode) && { auto: lastAuto(host) ?? null }),
   };
   if (options["--json"]) console.log(JSON.stringify({ ...status, problems, failures, stages: savedStages(host) }));
   else {
@@ -89,6 +95,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     );
     if (health.k3s.started) for (const { message } of checks.filter(isNews)) console.log(`           ${message}`);
     for (const line of upgrades === undefined ? [] : upgradeLines(upgrades)) console.log(line);
+    if (status.auto !== undefined) console.log(`auto       ${autoLine(status.auto)}`);
     if (status.unsigned_images) console.log("images     are taken without a signature: k3os.upgrade.unsigned");
     for (const problem of problems) console.log(formatProblem(problem));
     for (const { step, reason } of failures) console.log(`error: ${step}: ${reason}`);
@@ -105,6 +112,11 @@ async function upgradesOf(host: Host): Promise<UpgradeStatus | undefined> {
     host.warn(`k3os: the slots cannot be read: ${error.message}\n`);
     return undefined;
   }
+}
+
+function autoLine(note: AutoNote | null): string {
+  if (note === null) return "has not looked at its channel yet";
+  return `${note.message} (${new Date(note.at).toISOString().slice(0, 16).replace("T", " ")} UTC)`;
 }
 
 async function globalAddresses(host: Host): Promise<string[]> {

@@ -13,6 +13,9 @@ export interface NodeSlots {
   readonly records: Readonly<Partial<Record<SlotName, SlotRecord>>>;
 }
 
+/** An image that was tried before and given up. */
+export class GivenUp extends K3osError {}
+
 export interface Allowed {
   /** An image that is older than the one that runs. */
   readonly downgrade: boolean;
@@ -45,7 +48,7 @@ export function requireAllowed(
 ): void {
   const refused = refusalOf(journal, image.digest);
   if (refused !== undefined && !allowed.retry) {
-    throw new K3osError("host", `${image.version} was tried on this node and given up: ${refused.reason}`, {
+    throw new GivenUp("host", `${image.version} was tried on this node and given up: ${refused.reason}`, {
       hint: "Try it again, if the cause is gone: sudo k3os upgrade --retry …",
     });
   }

@@ -81,8 +81,7 @@ interface Target {
 function targetOf(host: Host, places: Places): Target {
   const { good = "a", records } = readSlots(host, places);
   const running = runningSlot(host) ?? good;
-  // The command line says so for the rest of the boot, also when the trial was kept.
-  const onTrial = isTrial(host) && running !== good;
+  const onTrial = isTrial(host);
   const slot = onTrial ? good : running === good ? otherSlot(good) : running;
   const record = records[slot];
   if (record === undefined) {

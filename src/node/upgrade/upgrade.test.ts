@@ -177,6 +177,16 @@ describe("k3os rollback", () => {
     expect(powerOn(other)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
   });
 
+  it("goes there and back in the boot in which the trial was kept", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    await commitTrial(host);
+    expect(await rollback(host)).toMatchObject({ version: "1.0", needsRestart: true });
+    expect(await rollback(host)).toMatchObject({ version: "2.0", needsRestart: false });
+    expect(powerOn(host)).toMatchObject({ slot: "b", trial: false });
+  });
+
   it("gives up a trial", async () => {
     const host = await node();
     await to(host, "2.0-a");
@@ -210,6 +220,23 @@ describe("k3os rollback", () => {
       expect(["1.0-a", "2.0-a"]).toContain(powerOn(host).content);
     });
   });
+});
+
+it("leaves only the images of the two slots, after twenty upgrades, each kept or undone", async () => {
+  const host = await node();
+  let running = "1.0-a";
+  for (let count = 0; count < 20; count++) {
+    const next = ["2.0-a", "3.0-a", "1.0-a"].find(
+      (image) => !contentOf(host, "a").concat(contentOf(host, "b")).includes(image),
+    );
+    await to(host, `${next}`, { allowDowngrade: true, retry: true });
+    expect(powerOn(host)).toMatchObject({ trial: true, content: next });
+    await commitTrial(host);
+    if (count % 3 === 0) await rollback(host);
+    else running = `${next}`;
+    expect(powerOn(host)).toMatchObject({ trial: false, content: running });
+  }
+  expect(host.list(`${state}/k3os/system`).filter((name) => /^\d/.test(name))).toHaveLength(2);
 });
 
 describe("k3os prune", () => {

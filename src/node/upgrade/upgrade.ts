@@ -60,9 +60,7 @@ export function upgrade(host: Host, config: Config, options: UpgradeOptions, pro
   espDevice(host); // throws if there are no slots
   return withLock(host, "upgrade", async () => {
     const before = await withEsp(host, async (esp) => readSlots(host, { esp, state: STATE }));
-    const running = runningSlot(host);
-    // The command line says so for the rest of the boot, also when the trial was kept.
-    const node: NodeSlots = { ...before, running, onTrial: isTrial(host) && running !== before.good };
+    const node: NodeSlots = { ...before, running: runningSlot(host), onTrial: isTrial(host) };
     requireSettled(node);
     try {
       return await obtain(host, { node, slots: before, config, options, progress });

@@ -73,7 +73,7 @@ const DAMAGED: Readonly<Record<string, Uint8Array | undefined>> = {
   "a block of # only": bytes("#".repeat(1024)),
   "a block without variables": bytes("# GRUB Environment Block\n".padEnd(1024, "#")),
   "half a block": armedBlock.slice(0, 512),
-  "a block of twice the size": Uint8Array.from([...armedBlock, ...armedBlock]),
+  "a block of twice the size": Uint8Array.from([...armedBlock, ...bytes("#".repeat(1024))]),
   "a block of which the first sector is gone": Uint8Array.from([...new Uint8Array(512), ...armedBlock.slice(512)]),
   "a block that ends in the middle of a variable": bytes("# GRUB Environment Block\nk3good=b\nk3try"),
   "a block with other variables": bytes("# GRUB Environment Block\nsaved_entry=0\nk3good=c\n".padEnd(1024, "#")),
@@ -91,19 +91,25 @@ const CASES: readonly Case[] = [
   { title: "a disk that cannot be written to", env: armedBlock, lacks: {}, readOnly: true },
 ];
 
-describe.each(["bios", "uefi"] as const)("the boot menu of a disk under %s", (firmware: Firmware) => {
+/** Under UEFI it is another build of GRUB, and slower: what its environment blocks say is enough. */
+const RUNS: readonly { readonly firmware: Firmware; readonly cases: readonly Case[] }[] = [
+  { firmware: "bios", cases: CASES },
+  { firmware: "uefi", cases: CASES.filter(({ lacks }) => Object.keys(lacks).length === 0) },
+];
+
+describe.each(RUNS)("the boot menu of a disk under $firmware", ({ firmware, cases }) => {
   const machine = useMachine(`test-loader-${firmware}`);
 
   it("starts what slotToBoot says, and writes down that it did", { timeout: 300_000 }, async () => {
-    const disk = await diskOfCases(machine.directory);
+    const disk = await diskOfCases(machine.directory, cases);
     const copy = join(machine.directory, "read-only.raw");
     await copySparse(disk.file, copy);
     const readOnly: Disk = { file: copy, format: "raw", readOnly: true, bootIndex: 2 };
     const { serial } = await machine.start({ boot: fromDisk(firmware), disks: [disk, readOnly] });
     await serial.expect(/^no more cases/m, { timeoutMs: 240_000 });
     const told = read(serial.text());
-    expect(told.map((answer, index) => ({ case: CASES[index]?.title, ...answer }))).toEqual(
-      CASES.map((one) => ({ case: one.title, ...expected(one) })),
+    expect(told.map((answer, index) => ({ case: cases[index]?.title, ...answer }))).toEqual(
+      cases.map((one) => ({ case: one.title, ...expected(one) })),
     );
   });
 });
@@ -141,14 +147,14 @@ function words(value: object): string {
 }
 
 /** A disk that GRUB goes through all cases on, instead of booting. */
-async function diskOfCases(directory: string): Promise<Disk> {
+async function diskOfCases(directory: string, cases: readonly Case[]): Promise<Disk> {
   const file = join(directory, "cases.raw");
   const { dir } = await buildDisk("raw", { usualKernel: "cloud" });
   await copySparse(join(dir, "k3os.raw"), file);
   const tree = join(directory, "T");
-  for (const [index, one] of CASES.entries()) writeCase(join(tree, numberOf(index)), one);
+  for (const [index, one] of cases.entries()) writeCase(join(tree, numberOf(index)), one);
   writeFileSync(join(tree, "MENU.CFG"), menuOfCases());
-  writeFileSync(join(directory, "GRUB.CFG"), script());
+  writeFileSync(join(directory, "GRUB.CFG"), script(cases));
   const onEsp = ["-i", `${file}@@${ESP.startMiB << 20}`];
   await tool("mcopy", "-s", ...onEsp, tree, "::/");
   await tool("mcopy", "-o", ...onEsp, join(directory, "GRUB.CFG"), `::${BOOT_MENU}`);
@@ -189,10 +195,10 @@ function menuOfCases(): string {
 }
 
 /** Goes through all cases. What would start a kernel tells which one it is. */
-function script(): string {
+function script(all: readonly Case[]): string {
   const goThrough = (cases: readonly number[], where: string) =>
     `for number in ${cases.map(numberOf).join(" ")}; do examine $number ${where}; done\n`;
-  const indices = CASES.map((_, index) => index);
+  const indices = all.map((_, index) => index);
   return `serial --unit=0 --speed=115200
 terminal_output serial
 set first=$root
@@ -221,10 +227,10 @@ function examine {
   echo env $k3good,$k3try,$k3left,$k3stage
 }
 ${goThrough(
-  indices.filter((index) => !CASES[index]?.readOnly),
+  indices.filter((index) => !all[index]?.readOnly),
   "$first",
 )}${goThrough(
-  indices.filter((index) => CASES[index]?.readOnly),
+  indices.filter((index) => all[index]?.readOnly),
   "hd1,gpt2",
 )}echo no more cases
 halt

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fromDisk } from "../support/disks.ts";
 import { useMachine } from "../support/machine.ts";
-import { ended, type Release, release, restarting, running, stubDisk } from "../support/trials.ts";
+import { type Release, release, running, stubDisk, tried } from "../support/trials.ts";
 
 const node = useMachine("test-trial-faults");
 
@@ -42,8 +42,7 @@ describe("under Secure Boot, on a disk with sectors of 4096 bytes, a trial", { t
   const upgradeTo = async ({ url, digest }: Release, result: "committed" | "returned") => {
     const { serial } = node.machine;
     const before = serial.text().length;
-    await restarting(node, `k3os upgrade ${url}`);
-    const told = await ended(node, digest, result, 600);
+    const told = await tried(node, `k3os upgrade ${url}`, { digest, result, seconds: 600 });
     return { ...told, console: serial.text().slice(before) };
   };
 
@@ -51,7 +50,7 @@ describe("under Secure Boot, on a disk with sectors of 4096 bytes, a trial", { t
     await upgradeTo(hanging, "committed");
     expect(await node.node("ls /var/lib/hung; cat /sys/class/watchdog/watchdog0/identity")).toMatch(/hung\ni6300ESB/);
     expect(await node.node("sudo dmesg")).toContain("Kernel is locked down from EFI Secure Boot");
-    expect(await node.node("cat /sys/block/vda/queue/logical_block_size")).toBe("4096\n");
+    expect(await node.node("cat /sys/block/vdb/queue/logical_block_size")).toBe("4096\n");
   });
 
   it("that hangs is reset by the kernel's own watchdog; the next one stops in its initrd, and it is given up", async () => {

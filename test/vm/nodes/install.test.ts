@@ -6,7 +6,7 @@ import { testImage, writeTestImage } from "../support/container-image.ts";
 import { bytesWritten, emptyDisk, fromDisk, installerMachine } from "../support/disks.ts";
 import { eventually } from "../support/eventually.ts";
 import { useMachine } from "../support/machine.ts";
-import { ended, type Release, restarting, running, served } from "../support/trials.ts";
+import { type Release, restarting, running, served, tried } from "../support/trials.ts";
 
 const node = useMachine("test-install");
 const target = { ...emptyDisk(node.directory, "target"), bootIndex: 1 };
@@ -80,8 +80,7 @@ describe("an upgrade of the installed node", { timeout: 420_000 }, () => {
     await node.apply(pod);
     await write("before");
     await eventually(async () => expect(await starts()).toBe(1));
-    await restarting(node, `k3os upgrade ${next.url}`);
-    await ended(node, next.digest, "committed", 400);
+    await tried(node, `k3os upgrade ${next.url}`, { digest: next.digest, result: "committed", seconds: 400 });
     expect(await node.node("cat /usr/share/next")).toBe("next");
     await write("after");
     expect(await written()).toContain("configmap/before");

@@ -12,16 +12,15 @@ import { type Fault, stubImage } from "./stub-k3s.ts";
 /** A file that makes the check of this config fail. */
 export const UNHAPPY = "/var/lib/unhappy";
 
-/** The shortest trials that the config allows. */
+/** Trials are kept at once. How long one may take is for a test to say: a busy host is slow. */
 const baked = `k3os:
   upgrade:
     unsigned: true
-    deadline: 2m
     stable_for: 1s
     checks: [{ name: happy, command: "[ ! -e ${UNHAPPY} ] || { echo it is not; exit 1; }" }]
 `;
 
-/** A disk of the stub image `good`, whose config has the shortest trials that there are. */
+/** A disk of the stub image `good`, for trials of other images. */
 export async function stubDisk(directory: string, sectorSize: SectorSize = 512): Promise<Disk> {
   const spec = stubImage("good");
   const options = { spec, usualKernel: "cloud", arguments: [lateTimer], config: baked, sectorSize } as const;
@@ -84,12 +83,27 @@ export async function restarting(node: TestMachine, command: string): Promise<st
   return stdout + stderr;
 }
 
-/** Waits until the trial of this image has ended so, and a slot runs that is kept. */
-export function ended(node: TestMachine, digest: string, result: "committed" | "returned", seconds = 300) {
+/** How the trial of an image ends. */
+export interface End {
+  readonly digest: string;
+  readonly result: "committed" | "returned";
+  readonly seconds?: number;
+}
+
+/** Runs a command that restarts the machine into a trial, and waits until that has ended so and a kept slot runs. */
+export async function tried(
+  node: TestMachine,
+  command: string,
+  { digest, result, seconds = 300 }: End,
+): Promise<SlotsTold & { readonly said: string }> {
+  const bootId = await node.bootId();
+  const said = await restarting(node, command);
+  // The status of the boot before tells of an earlier trial.
+  await node.bootAfter(bootId, seconds);
   return eventually(async () => {
     const told = await slotsOf(node);
     expect(told.last_upgrade).toMatchObject({ digest, result });
     expect(told.slots.find((slot) => slot.running)).toMatchObject({ state: "current" });
-    return told;
+    return { ...told, said };
   }, seconds);
 }

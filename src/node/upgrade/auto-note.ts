@@ -1,0 +1,34 @@
+import { parentOf, readTextIf } from "../../host/files.ts";
+import type { Host } from "../../host/host.ts";
+import { NODE_DATA } from "../places.ts";
+
+/** What a node that upgrades itself did last, and why. */
+export interface AutoNote {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /**
+   * `UpToDate`, `Staged`, `Restarting`; `Waiting` for a clock or for something else that is at work; `GivenUp` an image
+   * before; the reason of a channel (`ChannelReason`); `Failed`.
+   */
+  readonly state: string;
+  /** One sentence, without a full stop. */
+  readonly message: string;
+}
+
+/** Beside what the node remembers of channels. */
+const NOTE = `${NODE_DATA}/upgrade/auto.json`;
+
+/** What was done last; `undefined` if the node has not looked yet. */
+export function lastAuto(host: Host): AutoNote | undefined {
+  try {
+    return JSON.parse(readTextIf(host, NOTE) ?? "null") ?? undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+export function noteAuto(host: Host, note: AutoNote): void {
+  host.mkdir(parentOf(NOTE), { mode: 0o700 });
+  host.write(NOTE, `${JSON.stringify(note)}\n`, { mode: 0o600 });
+}
