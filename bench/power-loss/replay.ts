@@ -22,6 +22,7 @@ import {
 } from "./log.ts";
 import { grubReads, readEsp, readState, type SystemFiles, sha256 } from "./read.ts";
 import type { Recording, Session } from "./record.ts";
+import { openShell, type Shell } from "./shell.ts";
 import { type CrashState, countOf, type Kind, statesOf } from "./states.ts";
 import { isZero, PAGE, type Page, pageOf } from "./volume.ts";
 import { readOnlyFile, repairedFile, type WorkingFile } from "./working-file.ts";
@@ -225,6 +226,7 @@ interface Disk {
 
 /** Files of one reader; several read side by side. */
 interface Desk {
+  readonly shell: Shell;
   readonly esp: WorkingFile;
   readonly mended: WorkingFile;
   readonly state: WorkingFile;
@@ -241,6 +243,7 @@ async function openDisk({ tools, recording }: ReplayOptions, session: Session, i
   const desks = Array.from(
     { length: availableParallelism() },
     (_, number): Desk => ({
+      shell: openShell(tools, directory, `shell-${number}`),
       esp: readOnlyFile(join(directory, `esp-${number}`), parts.esp, used.esp),
       mended: repairedFile(join(directory, `mended-${number}`), parts.esp, used.esp, () => false),
       state: repairedFile(join(directory, `state-${number}`), parts.state, used.state, isImage),
@@ -248,7 +251,7 @@ async function openDisk({ tools, recording }: ReplayOptions, session: Session, i
   );
   const espViews = new Map<string, Promise<EspView>>();
   const stateViews = new Map<string, Promise<StateView>>();
-  const boots = session === recording.sessions[0] ? await whatBoots(tools, session, directory) : undefined;
+  const boots = session === recording.sessions[0] ? await whatBoots(desks[0]?.shell, session, directory) : undefined;
   const bootable = new Map<string, Promise<boolean>>();
 
   return {
@@ -259,20 +262,20 @@ async function openDisk({ tools, recording }: ReplayOptions, session: Session, i
         const key = `${keys.head} ${keys.esp}`;
         const answer = await remembered(bootable, key, () => {
           desk.esp.become(layers.esp);
-          return boots(parts, layers, desk.esp.path);
+          return boots(parts, layers, desk.esp.path, desk.shell);
         });
         if (!answer) return undefined;
       }
       const esp = await remembered(espViews, keys.esp, () => {
         desk.esp.become(layers.esp);
-        return readEsp(tools, desk.esp.path, () => {
+        return readEsp(desk.shell, desk.esp.path, () => {
           desk.mended.become(layers.esp);
           return desk.mended.path;
         });
       });
       const state = await remembered(stateViews, keys.state, () => {
         desk.state.become(layers.state);
-        return readState(tools, desk.state.path, systemsOf(images, parts, layers));
+        return readState(desk.shell, desk.state.path, systemsOf(images, parts, layers));
       });
       return { faults: faultsOf(esp, state, images.known), leaked: esp.leaked, boots: choiceOf(esp) };
     },
@@ -295,9 +298,10 @@ async function openDisk({ tools, recording }: ReplayOptions, session: Session, i
       }
     },
     close() {
-      for (const { esp, mended, state } of desks) {
+      for (const { shell, esp, mended, state } of desks) {
         esp.close();
         mended.close();
+        shell.close();
         state.close();
       }
       closeSync(base);
@@ -336,25 +340,25 @@ function systemsOf({ json, roots, sizes }: Images, { state }: Parts, layers: Lay
  * What tells whether a disk that is being installed boots by BIOS or by UEFI: the loader is as it is in the end. Until
  * then it boots nothing.
  */
-async function whatBoots(tools: Tools, session: Session, directory: string) {
+async function whatBoots(first: Shell | undefined, session: Session, directory: string) {
   const file = session.base.replace(/\.base$/, ".disk");
   const end = openSync(file, "r");
   const parts = partsOf(end, statSync(file).size);
   const last = readOnlyFile(join(directory, "installed"), parts.esp, parts.esp.usedPages());
   const loaders = [...ESP_LOADERS.map(({ path }) => path), ESP_MENU];
-  const sumsIn = async (path: string) => {
+  const sumsIn = async (path: string, shell: Shell) => {
     const sums: string[] = [];
-    for (const loader of loaders) sums.push(sha256((await grubReads(tools, path, loader)) ?? "none"));
+    for (const loader of loaders) sums.push(sha256((await grubReads(shell, path, loader)) ?? "none"));
     return sums.join();
   };
-  const wanted = await sumsIn(last.path);
+  const wanted = first && (await sumsIn(last.path, first));
   last.close();
   const headIds = (of: Parts, layers?: Layers) =>
     Array.from({ length: of.head.pages }, (_, page) => of.head.id(page, layers?.head)).join();
   const head = headIds(parts);
   closeSync(end);
-  return async (disk: Parts, layers: Layers, esp: string): Promise<boolean> =>
-    headIds(disk, layers) === head || (await sumsIn(esp)) === wanted;
+  return async (disk: Parts, layers: Layers, esp: string, shell: Shell): Promise<boolean> =>
+    headIds(disk, layers) === head || (await sumsIn(esp, shell)) === wanted;
 }
 
 interface Watch {
