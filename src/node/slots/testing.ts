@@ -40,6 +40,8 @@ export function diskInMemory(): MemoryHost {
       },
       mount: (argv) => {
         const target = argv.at(-1) ?? "";
+        // The directory of a mount cannot be removed, so a second one there would stay.
+        if (host.stat(target)?.type === "link") return { status: 32, stderr: `${target} is mounted already` };
         host.remove(target);
         host.symlink(ESP, target);
         return {};
@@ -106,6 +108,7 @@ const said = (text: string) => (text.startsWith("{") ? (JSON.parse(text) as Imag
 
 /** What the boot menu starts, and writes down before: `slot`, whether it is a trial, and what its files say. */
 export function powerOn(host: Host): { readonly slot: SlotName; readonly trial: boolean; readonly content: string } {
+  for (const name of host.list("/run/k3os")) if (name.startsWith("esp-")) host.remove(`/run/k3os/${name}`);
   const env = readEnv(host, ESP);
   const choice = slotToBoot(env, (slot) => contentOf(host, slot).length > 0);
   if (choice === undefined) throw new Error("no slot is whole");

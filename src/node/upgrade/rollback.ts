@@ -28,19 +28,16 @@ export interface RolledBack extends Deployment {
  */
 export function rollback(host: Host, { restore }: { readonly restore?: DatastoreCopy } = {}): Promise<RolledBack> {
   espDevice(host); // throws if there are no slots
-  return withLock(host, "upgrade", () =>
-    withEsp(host, async (esp) => {
-      const places = { esp, state: STATE };
-      const target = targetOf(host, places);
-      // First: a power cut in between leaves a request for an image that does not run, which counts for nothing.
-      if (restore !== undefined) await requestRestore(host, restore);
-      if (target.isTrial) await returnFromTrial(host, BY_HAND);
-      else await change(host, places, target);
-      const { slot, record } = target;
-      const needsRestart = slot !== runningSlot(host) || restore !== undefined;
-      return { slot, version: record.version, digest: record.digest, needsRestart };
-    }),
-  );
+  return withLock(host, "upgrade", async () => {
+    const target = await withEsp(host, async (esp) => targetOf(host, { esp, state: STATE }));
+    // First: a power cut in between leaves a request for an image that does not run, which counts for nothing.
+    if (restore !== undefined) await requestRestore(host, restore);
+    if (target.isTrial) await returnFromTrial(host, BY_HAND);
+    else await withEsp(host, (esp) => change(host, { esp, state: STATE }, target));
+    const { slot, record } = target;
+    const needsRestart = slot !== runningSlot(host) || restore !== undefined;
+    return { slot, version: record.version, digest: record.digest, needsRestart };
+  });
 }
 
 /** What restoring the datastore would come to: the copy, and what it belongs to. */
