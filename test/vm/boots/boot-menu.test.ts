@@ -89,11 +89,14 @@ describe("the boot menu of a disk", { timeout: 600_000 }, () => {
     expect(await node.node("ls /opt")).toBe("");
   });
 
-  it("starts the version before from then on", async () => {
+  it("starts the version before from then on, and a damaged environment block is made anew", async () => {
     const machineId = await node.node("cat /etc/machine-id");
+    await onEsp("echo rubbish >ENV");
     const { bootId } = await restart();
     await node.bootAfter(bootId);
     expect(await kernelArguments()).toMatch(/k3os\.slot=b .* quiet\n$/);
     expect(await node.node("cat /etc/machine-id")).toBe(machineId);
+    expect(await onEsp("head -n 2 ENV")).toContain("k3good=b\n");
+    expect(node.machine.serial.text()).toContain("it is made anew, with slot b");
   });
 });

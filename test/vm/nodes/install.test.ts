@@ -50,19 +50,20 @@ describe("an upgrade of the installed node", { timeout: 420_000 }, () => {
   });
   afterAll(() => next?.close());
 
-  /** Each start adds a line to a file of the node. */
+  const ending = "sleep 8; echo ended >>/data/log; exit";
+  /** Adds a line to a file of the node when it has started, and another one if it is given time to end. */
   const pod = {
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name: "writer" },
     spec: {
-      terminationGracePeriodSeconds: 1,
+      terminationGracePeriodSeconds: 30,
       containers: [
         {
           name: "writer",
           image: testImage,
           imagePullPolicy: "Never",
-          command: ["/bin/sh", "-c", "echo started >>/data/log; exec sleep 100000"],
+          command: ["/bin/sh", "-c", `trap "${ending}" TERM; echo started >>/data/log; while true; do sleep 1; done`],
           volumeMounts: [{ name: "data", mountPath: "/data" }],
         },
       ],
@@ -70,28 +71,28 @@ describe("an upgrade of the installed node", { timeout: 420_000 }, () => {
     },
   };
   const write = (name: string) => node.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
-  const starts = async () => (await node.node("cat /opt/data/log")).trim().split("\n").length;
+  const log = () => node.node("cat /opt/data/log");
   const written = async () => (await node.kubectl("get", "configmaps", "-o", "name")).split("\n");
 
-  it("is kept once its node is Ready, with the objects and the data that were there", async () => {
+  it("is kept once its node is Ready, with the objects and the data that were there; its pods had time to end", async () => {
     const archive = join(node.directory, "image.tar");
     writeTestImage(node.machine.tools, archive);
     expect(await node.k3os(["image", "load", "--name", node.name, archive])).toMatchObject({ status: 0 });
     await node.apply(pod);
     await write("before");
-    await eventually(async () => expect(await starts()).toBe(1));
+    await eventually(async () => expect(await log()).toBe("started\n"));
     await tried(node, `k3os upgrade ${next.url}`, { digest: next.digest, result: "committed", seconds: 400 });
     expect(await node.node("cat /usr/share/next")).toBe("next");
     await write("after");
     expect(await written()).toContain("configmap/before");
-    await eventually(async () => expect(await starts()).toBe(2));
+    await eventually(async () => expect(await log()).toBe("started\nended\nstarted\n"));
   });
 
   it("is undone by k3os rollback, with what was written since", async () => {
     const bootId = await node.bootId();
     await restarting(node, "k3os rollback");
     await node.bootAfter(bootId);
-    await eventually(async () => expect(await starts()).toBe(3), 200);
+    await eventually(async () => expect(await log()).toMatch(/^(started\nended\n){2}started\n$/), 200);
     expect(await written()).toEqual(expect.arrayContaining(["configmap/before", "configmap/after"]));
     expect(await running(node)).toMatchObject({ slot: "a", state: "current" });
     expect(await node.node("ls /usr/share/next || true")).toBe("");
