@@ -13,7 +13,7 @@ export interface KnownImage {
   readonly sums: Readonly<Record<string, string>>;
 }
 
-/** The ESP as GRUB reads it. A file that GRUB cannot open is `undefined`; one that it cannot read to its end is not whole. */
+/** The ESP as GRUB reads it. A file that GRUB cannot open is `undefined`. */
 export interface EspView {
   readonly env: Uint8Array | undefined;
   readonly menu: string | undefined;
@@ -56,7 +56,7 @@ export function choiceOf(esp: EspView): ReturnType<typeof slotToBoot> {
   return slotToBoot(env, (slot) => exists(esp, slot));
 }
 
-/** Why a state is a failure; none if it is not. Faults of the ESP must be gone once it is mended, and nothing with them. */
+/** Why a state is a failure; none if it is not. Mending the ESP must end its faults, and cost nothing. */
 export function faultsOf(esp: EspView, state: StateView, images: readonly KnownImage[]): string[] {
   const { mended } = esp;
   if (mended === undefined) return faultsIn(esp, state, images);

@@ -41,7 +41,7 @@ export interface RecordOptions {
   readonly update: (what: string) => void;
 }
 
-/** Records an installation, and then the life of that disk: upgrades, a trial that is kept, one that is not, and more. */
+/** Records an installation, and then the life of that disk: a trial that is kept, one that is not, and more. */
 export async function record({ directory, signal, update }: RecordOptions): Promise<Recording> {
   update("images");
   const images = {} as Record<StubName, BuiltImage>;

@@ -35,7 +35,7 @@ export function readOnlyFile(path: string, volume: Volume, pages: readonly numbe
 }
 
 /**
- * A file that is made anew each time, because a program repairs it. Pages that `leaveOut` names read as zeros there: the
+ * A file that is made anew each time, because a program repairs it. Pages that `leaveOut` names read as zeros: the
  * content of large files, which no check of a file system looks at.
  */
 export function repairedFile(

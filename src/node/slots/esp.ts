@@ -28,7 +28,7 @@ export async function syncEsp(host: Host, esp: string): Promise<void> {
 }
 
 /**
- * Mends what a power cut has left of a FAT: names that lead to free clusters, which make Linux refuse to write there, and
+ * Mends what a power cut has left of a FAT: names that lead to free clusters, at which Linux makes it read-only, and
  * clusters that no name leads to, which add up. Call it before files are replaced. Does nothing while it is mounted.
  */
 export async function mendEsp(host: Host, device: string): Promise<void> {
