@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { memoryHost } from "../../host/memory.ts";
-import { mendEsp, syncEsp } from "./esp.ts";
+import { mendEsp, syncEsp, withEsp } from "./esp.ts";
+import { installedDisk, PLACES } from "./testing.ts";
 
 function hostWith(status: number, mounts = "") {
   return memoryHost({
@@ -32,6 +33,15 @@ describe("the ESP", () => {
     const host = hostWith(0, "/dev/vda2 /run/k3os/esp-7 vfat rw 0 0\n");
     await mendEsp(host, "/dev/vda2");
     expect(host.ran).toEqual([]);
+  });
+
+  it("keeps its files when it cannot be unmounted", async () => {
+    const host = await installedDisk();
+    const { exec } = host;
+    host.exec = async (argv, options) =>
+      argv[0] === "umount" ? { status: 32, stdout: "", stderr: "target is busy" } : exec(argv, options);
+    await expect(withEsp(host, async () => undefined)).rejects.toThrow("target is busy");
+    expect(host.list(`${PLACES.esp}/K3OS`)).toEqual(["A", "ENV"]);
   });
 
   it("is refused with a way out if it cannot be mended", async () => {

@@ -15,7 +15,8 @@ export function withEsp<T>(host: Host, work: (esp: string) => Promise<T>): Promi
   // A directory of this process: two may read it at the same time.
   const target = `${RUN}/esp-${host.readLink("/proc/self")}`;
   const esp = { type: "vfat", source, target, options: "umask=077" };
-  return mounted(host, esp, () => work(target)).finally(() => host.remove(target));
+  // Never `host.remove`: where the ESP is still mounted, because it is in use, that would delete all that is on it.
+  return mounted(host, esp, () => work(target)).finally(() => host.exec(["rmdir", target]));
 }
 
 /**

@@ -46,7 +46,17 @@ export function diskInMemory(): MemoryHost {
         host.symlink(ESP, target);
         return {};
       },
-      umount: () => ({}),
+      // Leaves an empty directory.
+      umount: ([, target = ""]) => {
+        host.remove(target);
+        host.mkdir(target);
+        return {};
+      },
+      rmdir: ([, target = ""]) => {
+        if (host.stat(target)?.type !== "directory" || host.list(target).length > 0) return { status: 1 };
+        host.remove(target);
+        return {};
+      },
       ln([, , target = "", path = ""]) {
         if (host.stat(path)) return { status: 1 };
         host.symlink(target, path);
