@@ -35,13 +35,21 @@ describe("the ESP", () => {
     expect(host.ran).toEqual([]);
   });
 
-  it("keeps its files when it cannot be unmounted", async () => {
+  it("keeps its files when it cannot be unmounted: nothing is removed where it is mounted", async () => {
     const host = await installedDisk();
-    const { exec } = host;
+    const { exec, remove } = host;
+    const removed: string[] = [];
     host.exec = async (argv, options) =>
       argv[0] === "umount" ? { status: 32, stdout: "", stderr: "target is busy" } : exec(argv, options);
-    await expect(withEsp(host, async () => undefined)).rejects.toThrow("target is busy");
-    expect(host.list(`${PLACES.esp}/K3OS`)).toEqual(["A", "ENV"]);
+    const work = async () => {
+      host.remove = (path) => {
+        removed.push(path);
+        remove(path);
+      };
+    };
+    await expect(withEsp(host, work)).rejects.toThrow("target is busy");
+    expect(removed).toEqual([]);
+    expect(host.stat(PLACES.esp)?.type).toBe("directory");
   });
 
   it("is refused with a way out if it cannot be mended", async () => {
