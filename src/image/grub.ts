@@ -88,14 +88,16 @@ probe --set=uuid --fs-uuid ($disk,gpt3)
 if [ -n "$uuid" ]; then set state=UUID=$uuid; else set state=LABEL=K3OS_STATE; fi
 set machine=
 if [ -f ($esp)${MACHINE_ARGUMENTS} ]; then source ($esp)${MACHINE_ARGUMENTS}; fi
-function whole {
-  [ -f ($esp)${BOOT}/$1/${SLOT_FILE} -a -f ($esp)${BOOT}/$1/${SLOT_KERNEL} -a -f ($esp)${BOOT}/$1/${SLOT_INITRD} ]
-}
 function look {
   set version=
   set system=
   set arguments=
   source ($esp)${BOOT}/$1/${SLOT_FILE}
+}
+function whole {
+  set system=
+  if [ -f ($esp)${BOOT}/$1/${SLOT_FILE} -a -f ($esp)${BOOT}/$1/${SLOT_KERNEL} -a -f ($esp)${BOOT}/$1/${SLOT_INITRD} ]; then look $1; fi
+  [ -n "$system" ]
 }
 function slot {
   look $1
@@ -178,9 +180,12 @@ export interface SlotRecord {
   readonly arguments: readonly string[];
 }
 
-/** `SLOT_FILE` of a slot, in GRUB's language. */
+/**
+ * `SLOT_FILE` of a slot, in GRUB's language. The system comes last: a power cut may leave an empty file, or one that
+ * cannot be read, and a record without a system makes no slot.
+ */
 export function formatSlotRecord({ version, digest, system, arguments: words }: SlotRecord): string {
-  const lines = { version, digest, system, arguments: words.join(" ") };
+  const lines = { version, digest, arguments: words.join(" "), system };
   return Object.entries(lines)
     .map(([name, value]) => `set ${name}="${value}"\n`)
     .join("");

@@ -107,7 +107,7 @@ const ESSENTIAL = [
 ];
 
 /** Calls whose failure is an answer, or is repaired by the next try. Nothing has to be reported. */
-const NO_FAULT = [/^exec (modprobe|findfs|sh|mount -t ext4) /, /\/sys\/bus\//];
+const NO_FAULT = [/^exec (modprobe|findfs|sh|mount -t ext4|rmdir) /, /\/sys\/bus\//];
 
 const words = ({ operation, subject }: Call) => `${operation} ${subject}`;
 

@@ -37,6 +37,18 @@ describe("mountState", () => {
     expect(programs(host)).toEqual(["mount", "umount", "e2fsck", "mount"]);
   });
 
+  it("takes the copy of a superblock that is torn", async () => {
+    const host = machine({ refusals: 1 });
+    const { exec } = host;
+    host.exec = async (argv, options) =>
+      argv[0] === "e2fsck" && !argv.includes("32768") ? { status: 8, stdout: "", stderr: "" } : exec(argv, options);
+    await mountState(host, "/dev/vda3");
+    expect(host.ran.slice(1)).toEqual([
+      ["e2fsck", "-p", "-B", "4096", "-b", "32768", "/dev/vda3"],
+      ["mount", "-t", "ext4", "-o", "noatime", "/dev/vda3", "/run/k3os/state"],
+    ]);
+  });
+
   it("leaves to a person what cannot be repaired safely, and tells how", async () => {
     await expect(mountState(machine({ refusals: 1, e2fsck: 4 }), "/dev/vda3")).rejects.toMatchObject({
       message: expect.stringContaining("UNEXPECTED INCONSISTENCY"),

@@ -40,10 +40,16 @@ async function tryMount(host: Host, device: string): Promise<boolean> {
   }
 }
 
+/** Where mke2fs(8) puts the first copy in a file system with blocks of 4096 bytes. */
+const BACKUP_SUPERBLOCK = ["-B", "4096", "-b", "32768"] as const;
+
 async function repair(host: Host, device: string): Promise<void> {
   logToKernel(host, `checking the file system on ${device}`);
-  const { status, stdout, stderr } = await host.exec(["e2fsck", "-p", device]);
+  const first = await host.exec(["e2fsck", "-p", device]);
   // 1: errors were corrected. 2: a reboot is also needed, but only for a mounted file system.
+  if (first.status <= 3) return;
+  // The superblock lies across two sectors of 512 bytes, and a power cut may tear it. Then its first copy is right.
+  const { status, stdout, stderr } = await host.exec(["e2fsck", "-p", ...BACKUP_SUPERBLOCK, device]);
   if (status <= 3) return;
   const said = `${stdout}${stderr}`.trim().split("\n").slice(-3).join(" ");
   throw new K3osError("machine", `the file system on ${device} cannot be repaired safely: ${said}`, {

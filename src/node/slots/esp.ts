@@ -28,13 +28,19 @@ export async function syncEsp(host: Host, esp: string): Promise<void> {
   await run(host, ["sync", esp]);
 }
 
+/** How often fsck.fat(8) is run. A second pass was needed now and then, a third one never. */
+const MOST_PASSES = 3;
+
 /**
  * Mends what a power cut has left of a FAT: names that lead to free clusters, at which Linux makes it read-only, and
  * clusters that no name leads to, which add up. Call it before files are replaced. Does nothing while it is mounted.
  */
 export async function mendEsp(host: Host, device: string): Promise<void> {
   if (readMounts(host).some(({ source }) => source === device)) return;
-  const { status, stdout, stderr } = await host.exec(["fsck.fat", "-a", device]);
+  const fsck = () => host.exec(["fsck.fat", "-a", device]);
+  let { status, stdout, stderr } = await fsck();
+  // 1: something was mended, which may show something else.
+  for (let passes = 1; status === 1 && passes < MOST_PASSES; passes++) ({ status, stdout, stderr } = await fsck());
   if (status <= 1) return;
   const said = (stderr || stdout).trim().split("\n").at(-1);
   throw new K3osError("host", `the ESP ${device} cannot be mended: fsck.fat ends with ${status}: ${said}`, {
