@@ -34,6 +34,7 @@ export class GoReport {
   #passed = 0;
   #failed = 0;
   readonly #times: Timed[] = [];
+  readonly #failures: string[] = [];
 
   constructor(write: (text: string) => void) {
     this.#write = write;
@@ -59,6 +60,7 @@ export class GoReport {
     if (Action === "pass") this.#passed++;
     if (Action === "fail") {
       this.#failed++;
+      this.#failures.push(key);
       this.#write(this.#output.get(key) ?? "");
     }
     if (Action === "pass" || Action === "fail" || Action === "skip") this.#output.delete(key);
@@ -66,7 +68,7 @@ export class GoReport {
 
   tally(status: number): Tally {
     const failed = status === 0 ? this.#failed : Math.max(1, this.#failed);
-    return { passed: this.#passed, failed, times: this.#times };
+    return { passed: this.#passed, failed, times: this.#times, failures: this.#failures };
   }
 }
 

@@ -74,6 +74,7 @@ async function runFile({ name, file }: MachineTest, { alone, keep }: FileOptions
         ...(tally.times ?? []).map((test) => ({ ...test, name: `${name}: ${test.name}` })),
         { name: `${name}: starting and stopping its machines`, seconds: seconds - inTests },
       ],
+      failures: (tally.failures ?? []).map((test) => `${name}: ${test}`),
       notes: kept.map((machine) => howToReach(machine, scratch)),
     };
   } finally {

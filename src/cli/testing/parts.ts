@@ -30,7 +30,7 @@ export function partsWith(machines: MachineRun): { readonly [Name in PartName]: 
   };
 }
 
-/** Runs all parts, even if some fail. Prints the slowest tests, a table, and the sum as the last line. */
+/** Runs all parts, even if some fail. Prints the slowest tests, those that failed, a table, and the sum as the last line. */
 export async function runParts(selected: readonly Part[], io: Io): Promise<void> {
   const rows: (Tally & { title: string; time: string })[] = [];
   for (const { title, run } of selected.flat()) {
@@ -44,6 +44,8 @@ export async function runParts(selected: readonly Part[], io: Io): Promise<void>
   const total = sum(rows);
   const slow = slowest(total.times);
   if (slow.length > 0) printLine(io, `\nWhat took longest:\n${slow.join("\n")}`);
+  if (total.failures.length > 0)
+    printLine(io, `\nWhat failed:\n${total.failures.map((name) => `  ${name}`).join("\n")}`);
   for (const note of total.notes) printLine(io, `\n${note}`);
   printLine(io, "");
   for (const row of rows) printLine(io, rowOf(row));

@@ -5,6 +5,8 @@ export interface Tally {
   /** Names of machine tests that were not started because too little time was left. */
   readonly skipped?: readonly string[];
   readonly times?: readonly Timed[];
+  /** What failed, as far as it is known: the name of each test, and the first line of why. */
+  readonly failures?: readonly string[];
   /** Texts to print after everything else, such as how to reach a machine that was left running. */
   readonly notes?: readonly string[];
 }
@@ -22,6 +24,7 @@ export function sum(tallies: readonly Tally[]): Required<Tally> {
     failed: tallies.reduce((total, { failed }) => total + failed, 0),
     skipped: tallies.flatMap(({ skipped = [] }) => skipped),
     times: tallies.flatMap(({ times = [] }) => times),
+    failures: tallies.flatMap(({ failures = [] }) => failures),
     notes: tallies.flatMap(({ notes = [] }) => notes),
   };
 }

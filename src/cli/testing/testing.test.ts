@@ -28,18 +28,19 @@ describe("runParts", () => {
     expect(io.out()).toMatch(/\n3 passed, 2 failed\n$/);
   });
 
-  it("tells what took longest, what was skipped, and what there is to know besides, above the sum", async () => {
+  it("tells what took longest, what failed, what was skipped, and what there is to know besides, above the sum", async () => {
     const io = testIo();
     const tally = {
       passed: 1,
       failed: 0,
       skipped: ["disk"],
       times: [{ name: "a boot", seconds: 61 }],
+      failures: ["disk: a disk boots: no"],
       notes: ["note"],
     };
     await runParts([part(async () => tally)], io);
     expect(io.out()).toMatch(
-      /What took longest:\n {3}61\.0 s {2}a boot\n\nnote\n\nstep 1 .*, skipped: disk\n1 passed, 0 failed, 1 skipped\n$/,
+      /What took longest:\n {3}61\.0 s {2}a boot\n\nWhat failed:\n {2}disk: a disk boots: no\n\nnote\n\nstep 1 .*, skipped: disk\n1 passed, 0 failed, 1 skipped\n$/,
     );
   });
 });
@@ -60,15 +61,29 @@ it("shows the ten slowest, slowest first, and nothing below a second", () => {
 it("counts a run of vitest that broke before its tests", () => {
   expect(tallyOf({ numPassedTests: 4, numFailedTests: 0 }, 0)).toMatchObject({ passed: 4, failed: 0 });
   expect(tallyOf({ numPassedTests: 4, numFailedTests: 2 }, 1)).toMatchObject({ passed: 4, failed: 2 });
-  expect(tallyOf({}, 1)).toEqual({ passed: 0, failed: 1, times: [] });
+  expect(tallyOf({}, 1)).toEqual({ passed: 0, failed: 1, times: [], failures: [] });
 });
 
 it("has the seconds of each test of vitest, none for one that was not run", () => {
-  const assertionResults = [{ fullName: "a disk boots", duration: 1500 }, { fullName: "a disk grows" }];
-  expect(tallyOf({ testResults: [{ assertionResults }] }, 0).times).toEqual([
+  const status = "passed";
+  const assertionResults = [
+    { fullName: "a disk boots", status, duration: 1500 },
+    { fullName: "a disk grows", status: "skipped" },
+  ];
+  expect(tallyOf({ testResults: [{ name: "disk.test.ts", status, assertionResults }] }, 0).times).toEqual([
     { name: "a disk boots", seconds: 1.5 },
     { name: "a disk grows", seconds: 0 },
   ]);
+});
+
+it("names the tests of vitest that failed, or the file if it has none", () => {
+  const status = "failed";
+  const assertionResults = [{ fullName: "a disk boots", status, failureMessages: ["Error: no\n  at x.ts:1"] }];
+  const testResults = [
+    { name: "/p/disk.test.ts", status, assertionResults },
+    { name: "/p/node.test.ts", status, assertionResults: [] },
+  ];
+  expect(tallyOf({ testResults }, 1).failures).toEqual(["a disk boots: Error: no", "node.test.ts: the file itself"]);
 });
 
 describe("GoReport", () => {
@@ -89,7 +104,7 @@ describe("GoReport", () => {
     for (const event of events) report.add(JSON.stringify(event));
     report.add("# q\nq.go:1:1: undefined: x");
     expect(shown).toBe("b_test.go:3: wrong\nFAIL\tp\t0.1s\n# q\nq.go:1:1: undefined: x\n");
-    expect(report.tally(1)).toMatchObject({ passed: 1, failed: 1 });
+    expect(report.tally(1)).toMatchObject({ passed: 1, failed: 1, failures: ["p TestB"] });
   });
 
   it("has the seconds of each test; those of a subtest are in its test's", () => {

@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Io } from "../io.ts";
 import { runTool } from "./run.ts";
 import type { Tally } from "./tally.ts";
@@ -43,7 +43,14 @@ interface Report {
   readonly numPassedTests?: number;
   readonly numFailedTests?: number;
   readonly testResults?: readonly {
-    readonly assertionResults: readonly { readonly fullName: string; readonly duration?: number | null }[];
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly duration?: number | null;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
@@ -58,9 +65,16 @@ function readReport(path: string): Report {
 /** A run can fail without a failed test: a file cannot be loaded, or a hook throws. */
 export function tallyOf({ numPassedTests = 0, numFailedTests = 0, testResults = [] }: Report, status: number): Tally {
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const failures = testResults.flatMap(({ name, status, assertionResults }) => {
+    const failed = assertionResults
+      .filter((test) => test.status === "failed")
+      .map(({ fullName, failureMessages: [why = ""] = [] }) => `${fullName}: ${why.split("\n", 1)[0]}`);
+    return failed.length === 0 && status === "failed" ? [`${basename(name)}: the file itself`] : failed;
+  });
   return {
     passed: numPassedTests,
     failed: status === 0 ? numFailedTests : Math.max(1, numFailedTests),
     times: tests.map(({ fullName, duration }) => ({ name: fullName, seconds: (duration ?? 0) / 1000 })),
+    failures,
   };
 }

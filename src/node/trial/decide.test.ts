@@ -83,6 +83,18 @@ const rows: readonly Row[] = [
     course(610, [20, bad], [590, ready], [605, notReady]),
     "return: not Ready within 10 min: the node is not Ready: no network",
   ],
+  [
+    "k3s restarted after the deadline",
+    server,
+    course(610, [20, bad], [590, ready], [605, restarted]),
+    "return: not stable within 10 min: k3s was restarted once",
+  ],
+  [
+    "k3s restarted again and again",
+    server,
+    course(600, ...[0, 1, 2, 3, 4, 5].map((n) => [500 + 20 * n, { ...ready, restarts: n }] as const)),
+    "return: not stable within 10 min: k3s was restarted 5 times",
+  ],
   // The API answers, and the node is not Ready until the deadline: return.
   ["not Ready yet", server, course(300, [20, notReady]), "wait: the node is not Ready: no network"],
   [
@@ -202,22 +214,33 @@ describe("decide", () => {
 });
 
 describe("a trial", () => {
-  const states = fc.constantFrom(ready, notReady, unheard, noApi, deaf, bad, restarted);
-  const changes = fc.array(fc.tuple(states, fc.integer({ min: 1, max: 40 })), { minLength: 200, maxLength: 200 });
+  const states = fc.constantFrom(ready, notReady, unheard, noApi, deaf, bad);
+  // How k3s is restarted meanwhile: never, once at the start of this part, or before each look.
+  const restarts = fc.constantFrom("never", "once", "always");
+  const part = fc.tuple(states, fc.integer({ min: 1, max: 40 }), restarts);
+  const changes = fc.array(part, { minLength: 200, maxLength: 200 });
 
-  it("ends soon after the deadline, is given up only then and not while Ready, and is kept only if it was healthy", () => {
+  it("ends soon after the deadline, is given up only then and not while stable, and is kept only if it was healthy", () => {
     fc.assert(
       fc.property(changes, fc.constantFrom(server, agent), (parts, rules) => {
-        const looks = parts.flatMap(([state, count]) => Array<State>(count).fill(state));
+        let count = 0;
+        const looks = parts.flatMap(([state, length, how]) =>
+          Array.from({ length }, (_, index): State => {
+            if (how === "always" || (how === "once" && index === 0)) count++;
+            return { ...state, restarts: count };
+          }),
+        );
         let so: Course | undefined;
         for (const [index, state] of looks.entries()) {
           const at = 20 + 5 * index;
           so = follow(so, { at, ...state });
           const { kind } = decide(rules, so);
           const recent = looks.slice(Math.max(0, index - 6), index + 1);
+          const isSteady = recent.every(({ restarts }) => restarts === state.restarts);
           const wasGood = recent.length === 7 && recent.every(({ local }) => local.good);
-          if (kind === "commit") return wasGood;
-          if (kind === "return") return at >= rules.deadlineS && state !== ready;
+          if (kind === "commit") return wasGood && isSteady;
+          if (kind === "return")
+            return at >= rules.deadlineS && !(recent.every(({ api }) => api === ready.api) && isSteady);
           if (at > rules.deadlineS + rules.stableForS) return false;
         }
         return true;

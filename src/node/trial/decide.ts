@@ -88,8 +88,10 @@ export function decide(rules: Rules, course: Course, failed: readonly FailedChec
     return { kind: "commit", reason: `healthy, but the API did not answer ${limit}; the network works` };
   }
   if (readySince !== undefined) {
-    const stable = Math.floor(last.at - readySince);
-    return { kind: "wait", reason: `Ready, stable for ${stable} of ${rules.stableForS} s` };
+    const stable = `stable for ${Math.floor(last.at - readySince)} of ${rules.stableForS} s`;
+    // A node whose k3s is restarted again and again can be Ready at each look, and is never stable.
+    if (readySince < rules.deadlineS) return { kind: "wait", reason: `Ready, ${stable}` };
+    return { kind: "return", reason: `not stable ${limit}: k3s was restarted ${times(last.restarts)}` };
   }
   const reason = whyNotReady(last);
   if (!late) return { kind: "wait", reason };
@@ -109,6 +111,10 @@ export function decide(rules: Rules, course: Course, failed: readonly FailedChec
 /** `30 s`, `10 min`, `90 s`. */
 export function inWords(seconds: number): string {
   return seconds >= 60 && seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+}
+
+function times(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
 }
 
 function whyNotReady({ local, api }: Look): string {
