@@ -1,0 +1,75 @@
+import type { LabelSelector, ObjectMeta, StatusCondition } from "./meta.ts";
+
+/** Nodes that run one image, and how many of them may be disrupted at once, by whatever change. */
+export interface MachinePool {
+  readonly apiVersion: "k3os.io/v1alpha1";
+  readonly kind: "MachinePool";
+  readonly metadata: ObjectMeta;
+  readonly spec: MachinePoolSpec;
+  readonly status?: MachinePoolStatus;
+}
+
+export interface MachinePoolSpec {
+  /** Labels of Nodes. A Node in two pools is changed by neither. */
+  readonly nodeSelector?: LabelSelector;
+  /** Without it, versions are left alone. */
+  readonly image?: {
+    readonly version?: string;
+    readonly channel?: string;
+    /** As `k3os.upgrade.source`, which is the default. */
+    readonly source?: string;
+    readonly allowDowngrade?: boolean;
+  };
+  readonly paused?: boolean;
+  /** `Manual`: nothing is activated before `approved` is the digest in `status.target`. */
+  readonly approval?: "Automatic" | "Manual";
+  readonly approved?: string;
+  /** A new time restarts the nodes one after the other. RFC 3339. */
+  readonly restartedAt?: string;
+  /** A new text forgets what was given up. */
+  readonly retry?: string;
+  readonly rollout?: {
+    /** A number, or a percentage of the pool such as `25%`; at least one node. 1 by default. */
+    readonly maxUnavailable?: number | string;
+    /** Pools that must be Ready at their target first, for as long as `soak` (such as `24h`). */
+    readonly after?: readonly { readonly pool: string; readonly soak?: string }[];
+    readonly windows?: readonly {
+      readonly days?: readonly string[];
+      readonly start: string;
+      readonly duration: string;
+      readonly timeZone?: string;
+    }[];
+    /** `Auto`: not where nothing else could take the pods. `timeout` is 10m by default. */
+    readonly drain?: { readonly mode?: "Auto" | "Always" | "Never"; readonly timeout?: string };
+  };
+  /** As `k3os.upgrade` in config.yaml; what is here counts instead. */
+  readonly trial?: {
+    readonly deadline?: string;
+    readonly stableFor?: string;
+  };
+}
+
+/** One node's permission to be disrupted. */
+export interface Turn {
+  readonly machine: string;
+  /** Of the Node. */
+  readonly uid: string;
+  readonly since: string;
+  /** After this, a turn that was not given back stalls the pool. Nobody takes it away. */
+  readonly deadline: string;
+  readonly reason: "Image" | "Config" | "Restart";
+  /** The version of these rules. An agent that sees a higher one waits. */
+  readonly protocol: number;
+}
+
+export interface MachinePoolStatus {
+  readonly observedGeneration?: number;
+  /** What `spec.image` stands for, resolved once from the signed index. */
+  readonly target?: { readonly version: string; readonly digest: string; readonly resolvedAt: string };
+  readonly machines?: number;
+  readonly updated?: number;
+  readonly unavailable?: number;
+  readonly failed?: number;
+  readonly turns?: readonly Turn[];
+  readonly conditions?: readonly StatusCondition[];
+}
