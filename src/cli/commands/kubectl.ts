@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { Command } from "commander";
+import { findProject } from "../../build/project.ts";
 import { runForeground } from "../../process/run.ts";
 import { kubectlCommand as kubectlProgram } from "../../vm/kubectl.ts";
 import type { Io } from "../io.ts";
@@ -19,6 +21,7 @@ export function kubectlCommand(io: Io): Command {
     kubectl,
     ["./k3os kubectl get nodes", "the machine k3os"],
     ["./k3os kubectl --name a get pods -A", "another one"],
+    ["./k3os kubectl k3os status", "the operating systems of its nodes"],
     ["./k3os kubectl get --help", "kubectl's own help"],
   );
 }
@@ -26,7 +29,10 @@ export function kubectlCommand(io: Io): Command {
 async function runKubectl(words: readonly string[], name: string, io: Io): Promise<void> {
   const machine = requireRunning(name);
   const kubeconfig = await requireKubeconfig(machine, io);
-  const [program, ...first] = kubectlProgram(machine.record.k3s);
-  const status = await runForeground({ argv: [program, ...first, ...words], env: { KUBECONFIG: kubeconfig } });
+  const kubectl = kubectlProgram(machine.record.k3s);
+  // kubectl finds the plugin `k3os` there; the plugin in turn runs the same kubectl.
+  const plugins = join(findProject(), "os/rootfs/usr/bin");
+  const env = { KUBECONFIG: kubeconfig, KUBECTL: kubectl.join(" "), PATH: `${io.env.PATH ?? ""}:${plugins}` };
+  const status = await runForeground({ argv: [...kubectl, ...words], env });
   if (status !== 0) throw new ExitWith(status);
 }
