@@ -1,7 +1,7 @@
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { basename, join } from "node:path";
+import { join, normalize } from "node:path";
 
 /** A web server on this host; machines reach it as 10.0.2.2. */
 export interface Served {
@@ -14,11 +14,12 @@ export function serveText(text: string): Promise<Served> {
   return serve((_, response) => response.end(text));
 }
 
-/** Hands out the files of a directory. */
+/** Hands out the files of a directory and of those below it. */
 export function serveDirectory(directory: string): Promise<Served> {
   return serve((request, response) => {
-    const file = join(directory, basename(request.url ?? ""));
-    if (existsSync(file)) createReadStream(file).pipe(response);
+    // An absolute path has no `..` left that could lead out of the directory.
+    const file = join(directory, normalize(`/${request.url ?? ""}`));
+    if (statSync(file, { throwIfNoEntry: false })?.isFile()) createReadStream(file).pipe(response);
     else response.writeHead(404).end();
   });
 }

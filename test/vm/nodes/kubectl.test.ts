@@ -1,0 +1,119 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { build, buildDisk } from "../../../src/build/index.ts";
+import { findProject } from "../../../src/build/project.ts";
+import type { Machine } from "../../../src/kubernetes/machine.ts";
+import type { MachinePool } from "../../../src/kubernetes/machine-pool.ts";
+import { outputOf } from "../../../src/process/run.ts";
+import { fromDisk, overlay } from "../support/disks.ts";
+import { eventually } from "../support/eventually.ts";
+import { useMachine } from "../support/machine.ts";
+import { type Served, serveDirectory } from "../support/serve.ts";
+
+const node = useMachine("test-kubectl");
+const config = "k3os: { upgrade: { unsigned: true, stable_for: 1s, deadline: 3m } }\n";
+/** This host has an address that no network has, and this node none that any has (RFC 5737). */
+const cutOff = { ethernets: { eth0: { dhcp4: false, addresses: ["192.0.2.1/32"] } } };
+
+let website: Served;
+
+beforeAll(async () => {
+  const { dir } = await buildDisk("raw", { usualKernel: "cloud", config });
+  const disk = await overlay(node.directory, { file: join(dir, "k3os.raw"), format: "raw" }, 4096);
+  await node.startReady({ boot: fromDisk("bios"), disks: [disk] });
+});
+
+afterAll(() => website?.close());
+
+const get = async <T>(...words: string[]): Promise<T> => JSON.parse(await node.kubectl("get", ...words, "-o", "json"));
+const machine = () => get<Machine>("km", node.name);
+const readyOf = (object: Machine | MachinePool) => object.status?.conditions?.find(({ type }) => type === "Ready");
+const isReady = async (reason: string, seconds = 120) =>
+  eventually(async () => {
+    const object = await machine();
+    expect(readyOf(object)).toMatchObject({ status: "True", reason });
+    return object;
+  }, seconds);
+const machineConfig = (name: string, spec: object) =>
+  node.apply({ apiVersion: "k3os.io/v1alpha1", kind: "MachineConfig", metadata: { name }, spec });
+const sysctl = (name: string) => node.node(`sysctl -n ${name}`);
+
+describe("the operating system by kubectl", { timeout: 600_000 }, () => {
+  it("is a Machine for each node, in a pool", async () => {
+    const { status } = await isReady("UpToDate");
+    const { version } = JSON.parse(await node.node("cat /usr/share/k3os/image.json"));
+    expect(status).toMatchObject({ pool: "servers", image: { version, digest: expect.stringMatching(/^sha256:/) } });
+    const { items } = await get<{ items: readonly MachinePool[] }>("kmp");
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(["agents", "servers"]);
+    expect(await node.kubectl("k3os", "status")).toMatch(new RegExp(`machine.*/${node.name} .*servers.*UpToDate`));
+  });
+
+  it("applies what can be applied at once, and takes it back", async () => {
+    const bootId = await node.bootId();
+    const before = await sysctl("net.core.somaxconn");
+    await machineConfig("10-live", { config: { k3os: { sysctls: { "net.core.somaxconn": "1234" } } } });
+    await eventually(async () => expect(await sysctl("net.core.somaxconn")).toBe("1234\n"));
+    await eventually(async () => {
+      expect((await machine()).status?.config?.layers).toEqual([{ name: "10-live", generation: 1 }]);
+    });
+    await node.kubectl("wait", "kmc/10-live", "--for=condition=Ready", "--timeout=60s");
+    await node.kubectl("delete", "kmc", "10-live");
+    await eventually(async () => expect(await sysctl("net.core.somaxconn")).toBe(before));
+    expect(await node.bootId()).toBe(bootId);
+  });
+
+  it("shows what a paused config would do, and does not do more than it may", async () => {
+    const config = { k3os: { modules: ["dummy"], environment: { A: "b" } } };
+    await machineConfig("20-paused", { paused: true, config });
+    await eventually(async () => {
+      const { plan } = (await machine()).status ?? {};
+      expect(plan).toContainEqual({ path: "k3os.environment.A", effect: "Restart", config: "20-paused" });
+    });
+    await machineConfig("20-paused", { paused: false, atMost: "Live", config });
+    await eventually(async () => {
+      const { conditions } = (await machine()).status ?? {};
+      expect(conditions).toContainEqual(expect.objectContaining({ type: "Stalled", status: "True" }));
+    });
+    expect(await node.node("cat /etc/environment || true")).not.toContain("A=");
+    await node.kubectl("delete", "kmc", "20-paused");
+    await isReady("UpToDate");
+  });
+
+  it("takes back a config that cuts the node off, and says so", async () => {
+    const bootId = await node.bootId();
+    await machineConfig("30-cut-off", { config: { k3os: { network: cutOff } } });
+    await node.bootAfter(bootId, 500);
+    await eventually(async () => {
+      const { conditions } = (await machine()).status ?? {};
+      expect(conditions).toContainEqual(
+        expect.objectContaining({ type: "Stalled", status: "True", message: expect.stringContaining("given up") }),
+      );
+    }, 200);
+    await node.kubectl("delete", "kmc", "30-cut-off");
+    await isReady("UpToDate");
+  });
+
+  it("upgrades the nodes of a pool to a version of its channel, and waits for it", async () => {
+    const text = JSON.stringify({ files: [{ path: "/usr/share/next", content: "next" }] });
+    const next = await build({ spec: { text, name: "next.yaml", directory: findProject() }, usualKernel: "cloud" });
+    const www = join(node.directory, "www");
+    mkdirSync(www);
+    const key = join(node.directory, "release");
+    await outputOf({ argv: ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key] }, {});
+    expect(await node.k3os(["publish", www, "--key", key, "--image", next.dir])).toMatchObject({ status: 0 });
+    website = await serveDirectory(www);
+    const { version } = next.imageJson;
+    const image = { channel: "stable", source: `http://10.0.2.2:${website.port}` };
+    const bootId = await node.bootId();
+    await node.kubectl("patch", "kmp", "servers", "--type=merge", "-p", JSON.stringify({ spec: { image } }));
+    await node.bootAfter(bootId, 300);
+    await eventually(async () => {
+      const pool = await get<MachinePool>("kmp", "servers");
+      expect(readyOf(pool)).toMatchObject({ status: "True", observedGeneration: pool.metadata.generation });
+      expect(pool.status).toMatchObject({ target: { version }, updated: 1, machines: 1 });
+    }, 300);
+    expect(await node.node("cat /usr/share/next")).toBe("next");
+    expect((await machine()).status?.boot?.downtimeSeconds).toBeGreaterThan(1);
+  });
+});
