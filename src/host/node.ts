@@ -206,7 +206,7 @@ function openPipe(receive: OnChunk): Pipe {
   const readEnd = fs.openSync(path, "r");
   const reader = startChild("cat", { stdio: [readEnd, "pipe", "inherit"] });
   fs.closeSync(readEnd);
-  reader.stdout.on("data", receive);
+  reader.stdout?.on("data", receive);
   const ended = new Promise((resolve) => reader.once("close", resolve));
   let isOpen = true;
   const close = async () => {
