@@ -7,6 +7,7 @@ import { cel, type Json } from "./openapi.ts";
 
 const NODES = "system:nodes";
 const KINDS = ["machines", "machinepools", "machineconfigs"];
+const STATUS = KINDS.map((kind) => `${kind}/status`);
 const READ = ["get", "list", "watch"];
 
 const rbac = { apiVersion: "rbac.authorization.k8s.io/v1" };
@@ -27,14 +28,15 @@ export function viewRole(): Json {
  * `admin` is made for a namespace.
  */
 export function adminRole(): Json {
-  return clusterRole("k3os:admin", [{ apiGroups: [GROUP], resources: KINDS, verbs: ["*"] }]);
+  const resources = [...KINDS, ...STATUS];
+  return clusterRole("k3os:admin", [{ apiGroups: [GROUP], resources, verbs: ["*"] }]);
 }
 
 export function agentRole(): Json {
   return clusterRole("k3os:agent", [
     { apiGroups: [GROUP], resources: KINDS, verbs: READ },
     { apiGroups: [GROUP], resources: ["machines"], verbs: ["create"] },
-    { apiGroups: [GROUP], resources: KINDS.map((kind) => `${kind}/status`), verbs: ["patch"] },
+    { apiGroups: [GROUP], resources: STATUS, verbs: ["patch"] },
     // To count who is unavailable: by itself, a node sees only its own Node.
     { apiGroups: [""], resources: ["nodes"], verbs: READ },
     { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },

@@ -1,5 +1,6 @@
 /** The schema of `spec.config` of a MachineConfig, made from the schema of config.yaml. */
 import type { Check, Kind, ListOf, MapOf, StructOf, Text } from "../../config/kinds.ts";
+import { network } from "../../config/network/schema.ts";
 import { schema } from "../../config/schema.ts";
 import * as values from "../../config/values.ts";
 import { bounds } from "./bounds.ts";
@@ -38,6 +39,7 @@ function ofText(kind: Text, path: string): Json {
     const [minimum, maximum] = check.range;
     return described({ type: "integer", format: "int64", minimum, maximum }, about);
   }
+  if (kind === network.keys.version) return described({ type: "integer", enum: [2] }, about);
   if (check === values.sysctlValue) return described(NUMBER_OR_TEXT, about);
   if (check === values.encoding) return described({ type: "string", enum: ENCODINGS }, about);
   const maxLength = bounds.text(path, check);

@@ -1,7 +1,7 @@
 /** The CustomResourceDefinition of MachinePool (src/kubernetes/machine-pool.ts). */
 import { secondsOf } from "../../config/duration.ts";
 import { timezone } from "../../config/schema/timezone.ts";
-import { channel, imageSource, timeOfDay } from "../../config/schema/upgrading.ts";
+import { channel, imageSource, timeOfDay, weekday } from "../../config/schema/upgrading.ts";
 import {
   column,
   conditions,
@@ -17,8 +17,6 @@ import {
 } from "./common.ts";
 import { durationBetween, patternRules } from "./config.ts";
 import { choice, count, flag, type Json, list, type Rule, struct, text, time, withRules } from "./openapi.ts";
-
-const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /** A duration such as `1h30m`; `soak` knows days, too. */
 function duration(least: string, most: string, description: string): Json {
@@ -61,7 +59,9 @@ const image = withRules(
 
 const window = struct(
   {
-    days: list(choice(DAYS), 7, { description: "The days that it begins on; every day if not given." }),
+    days: list(withRules(text(16), patternRules(weekday)), 7, {
+      description: "The days that it begins on; every day if not given.",
+    }),
     start: withRules(text(5, "When it begins, from 00:00 to 23:59."), patternRules(timeOfDay)),
     duration: duration("15m", "24h", "How long it lasts: 15m to 24h."),
     timeZone: withRules(
