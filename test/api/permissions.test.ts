@@ -3,8 +3,9 @@ import { nodeHost } from "../../src/host/node.ts";
 import type { Turn } from "../../src/kubernetes/machine-pool.ts";
 import type { ApiAnswer } from "../../src/node/agent/client.ts";
 import { ensureApi } from "../../src/node/agent/install.ts";
+import type { TestApi } from "../support/api-client.ts";
 import { eventually } from "../vm/support/eventually.ts";
-import { administrator, nodeCalled, type TestApi, userCalled } from "./support/api.ts";
+import { administrator, nodeCalled, userCalled } from "./support/api.ts";
 
 const GROUP = "/apis/k3os.io/v1alpha1";
 const MACHINES = `${GROUP}/machines`;
