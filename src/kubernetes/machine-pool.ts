@@ -70,6 +70,9 @@ export interface MachinePoolStatus {
     readonly digest: string;
     /** The version of Kubernetes in it, such as `v1.37.3`, if the index tells. */
     readonly kubernetes?: string;
+    /** Those of `spec.image` that it was looked up for. */
+    readonly channel?: string;
+    readonly source?: string;
     readonly resolvedAt: string;
   };
   readonly machines?: number;
