@@ -612,7 +612,7 @@ const rows: readonly Row[] = [
       nodes: [nodeOf("node-2", { bootId: "boot-0" })],
       local: working({ stopping: true, bootId: "boot-0" }, { image: { version: "2.0", digest: digestOf("2.0") } }),
     },
-    "Nothing OnTrial: the node is not Ready yet",
+    "Nothing OnTrial: 2.0 was kept; the node is not Ready yet",
   ],
   [
     "gives its turn back then",

@@ -54,10 +54,17 @@ export interface Decision {
   readonly message: string;
   /** When to look again if nothing has changed by then, in milliseconds from now. */
   readonly again: number;
+  /** Whether this is a step between two states that nobody has to be told of. */
+  readonly passing?: boolean;
 }
 
 /** The annotation of a Node that its own agent has cordoned. */
 export const CORDONED = "k3os.io/cordoned";
+
+/** These come between two states. The state after a turn was given back is told before: others go by it. */
+const PASSING: readonly Action["kind"][] = [
+  ...(["CreateMachine", "ReadCluster", "NoteImageFrom", "Forget", "TakeTurn", "Begin", "Uncordon", "End"] as const),
+];
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -79,7 +86,7 @@ const RESTART_DEADLINE_S = 600;
 /** Decides by what was observed. */
 export function decide(observed: Observed): Decision {
   const decision = decideOwn(observed);
-  if (decision.action.kind !== "Nothing") return decision;
+  if (decision.action.kind !== "Nothing") return { ...decision, passing: PASSING.includes(decision.action.kind) };
   const action = dueSummary(observed);
   if (action !== undefined) return { ...decision, action, again: 0 };
   const next = nextSummary(observed);
@@ -154,7 +161,7 @@ interface Wish {
 }
 
 function decideIn(observed: Observed, node: NodeObject, pool: MachinePool): Decision {
-  const { machine, local, wanted } = observed;
+  const { machine, wanted } = observed;
   const holds = turnOf(pool, node) !== undefined;
   const leave = (decision: Decision) => (holds ? giveBack(pool, decision.reason, decision.message) : decision);
 
@@ -304,6 +311,7 @@ function closedGate(observed: Observed, node: NodeObject, pool: MachinePool, wis
     const why = notYet(observed, pool, name, soak);
     if (why !== undefined) return wait("Staged", why, MINUTE);
   }
+  if (observed.windowProblem !== undefined) return wait("WaitingForWindow", observed.windowProblem, IDLE);
   if (window !== undefined && !clockTrusted) {
     return wait("WaitingForWindow", "no window is open while the clock is not known to be right", MINUTE);
   }
@@ -437,7 +445,7 @@ function continueWork(observed: Observed, node: NodeObject, work: Work, pool: Ma
   if (outcome !== undefined) {
     // What others may do depends on it.
     if (work.bootId !== local.bootId && !isBack(observed))
-      return wait(outcome.reason, "the node is not Ready yet", SOON);
+      return wait(outcome.reason, `${outcome.message}; the node is not Ready yet`, SOON);
     return finish(node, { kind: "End", work, done: true }, outcome.reason, outcome.message);
   }
   const undo = (reason: MachineReason, message: string, givenUp?: string) =>

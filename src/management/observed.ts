@@ -18,6 +18,8 @@ export interface Observed {
   readonly cluster?: Cluster | undefined;
   /** The window of the pool that is open, or else its next one; `undefined` if it has none. */
   readonly window?: { readonly start: number; readonly end: number } | undefined;
+  /** Why its windows are not known, as a sentence. */
+  readonly windowProblem?: string | undefined;
   readonly wanted: Wanted;
   readonly memory: Memory;
 }
