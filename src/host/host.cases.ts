@@ -357,6 +357,38 @@ export const hostCases: readonly HostCase[] = [
     },
   },
   {
+    name: "receives what is written to its pipes, each by itself, whole",
+    async run(host) {
+      const said: Record<string, string> = { a: "", b: "" };
+      const open = (name: string) => host.openPipe((chunk) => (said[name] += textOf([chunk])));
+      const [a, b] = [open("a"), open("b")];
+      host.append(a.path, "one\n");
+      host.append(b.path, "x".repeat(50_000));
+      host.append(a.path, "two\n");
+      await a.close();
+      await b.close();
+      await b.close();
+      same([said.a, said.b?.length], ["one\ntwo\n", 50_000]);
+    },
+  },
+  {
+    name: "lets several programs write to a pipe, more than it holds, while they run",
+    programs: true,
+    async run(host) {
+      let count = 0;
+      let pieces = 0;
+      const pipe = host.openPipe((chunk) => {
+        count += chunk.length;
+        pieces = Math.max(pieces, chunk.length);
+      });
+      for (let round = 0; round < 2; round++) {
+        same((await host.exec(["sh", "-c", `head -c 300000 /dev/zero > ${pipe.path}`])).status, 0);
+      }
+      await pipe.close();
+      same([count, pieces <= 65536], [600_000, true]);
+    },
+  },
+  {
     name: "sleeps on a clock that only goes forward",
     async run(host) {
       const before = host.monotonic();

@@ -59,6 +59,11 @@ export interface Host {
    * and the timeout are those of `exec`. Throws a `HostError` if the system has no room for another process.
    */
   spawn(argv: readonly string[], options?: SpawnOptions): Child;
+  /**
+   * Opens a pipe into this process, for programs with more than one output. `receive` gets what is written to the
+   * pipe's path; it must not throw. Until the pipe is closed, this process does not end by itself.
+   */
+  openPipe(receive: OnChunk): Pipe;
 
   /** Writes a text to this process's stderr, for people. stdout is `console.log`, which every engine has. */
   warn(text: string): void;
@@ -115,6 +120,13 @@ export interface SpawnOptions extends ProgramOptions {
   readonly onChunk?: OnChunk;
   /** Receives standard error. Without it the program writes to this process's own. */
   readonly onErrorChunk?: OnChunk;
+}
+
+export interface Pipe {
+  /** Where programs of the same user write to, as to a file, while the pipe is open. */
+  readonly path: string;
+  /** Hands over what the pipe still holds, and closes it: for when the programs have ended that write to it. */
+  close(): Promise<void>;
 }
 
 /** A program that was started. */

@@ -1,8 +1,11 @@
 import { execBy } from "./exec.ts";
-import type { Child, ExecResult, FileStat, Host, HostErrorCode, SpawnOptions } from "./host.ts";
+import type { Child, ExecResult, FileStat, Host, HostErrorCode, OnChunk, SpawnOptions } from "./host.ts";
 import { HostError } from "./host.ts";
 
-/** A program of a test. Its result may hold output. Output given to `write` is passed on at once. */
+/**
+ * A program of a test. Its result may hold output. Output given to `write` is passed on at once. To a pipe of the host
+ * it writes by `host.append`.
+ */
 export type Program = (
   argv: readonly string[],
   options: SpawnOptions,
@@ -46,6 +49,8 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
   const entries = new Map<string, Entry>();
   const ran: (readonly string[])[] = [];
   const warned: string[] = [];
+  const pipes = new Map<string, OnChunk>();
+  let pipesOpened = 0;
   let clock = options.now ?? 0;
 
   const fresh = (type: Entry["type"], mode: number, data: Uint8Array = new Uint8Array(), target = ""): Entry => ({
@@ -137,6 +142,8 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
       };
     },
     append(path, text) {
+      const receive = pipes.get(path);
+      if (receive !== undefined) return inChunks(bytes(text), receive);
       const at = resolve(path, true);
       needParent(at, "append");
       const entry = entries.get(at) ?? fresh("file", 0o644);
@@ -203,6 +210,11 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
 
     exec: (argv, execOptions = {}) => execBy(spawn, argv, execOptions),
     spawn,
+    openPipe(receive) {
+      const path = `/proc/1/fd/${pipesOpened++}`;
+      pipes.set(path, receive);
+      return { path, close: async () => void pipes.delete(path) };
+    },
     warn: (text) => void warned.push(text),
     now: () => clock,
     monotonic: () => clock,
@@ -225,6 +237,10 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
 
 const CHUNK = 65536;
 
+function inChunks(data: Uint8Array, receive: OnChunk, isOpen = () => true): void {
+  for (let at = 0; at < data.length && isOpen(); at += CHUNK) receive(data.slice(at, at + CHUNK));
+}
+
 const notFound: Program = ([name]) => ({ status: 127, stderr: `${name}: not found` });
 
 function startProgram(program: Program, argv: readonly string[], options: SpawnOptions): Child {
@@ -233,10 +249,7 @@ function startProgram(program: Program, argv: readonly string[], options: SpawnO
   const stopped = new Promise<Partial<ExecResult>>((resolve) => {
     stop = (status) => resolve({ status });
   });
-  const deliver = (text: string, receive: SpawnOptions["onChunk"]) => {
-    const data = encoder.encode(text);
-    for (let at = 0; at < data.length && running; at += CHUNK) receive?.(data.slice(at, at + CHUNK));
-  };
+  const deliver = (text: string, receive: OnChunk = () => {}) => inChunks(encoder.encode(text), receive, () => running);
   const work = async () => program(argv, options, (text) => deliver(text, options.onChunk));
   const end = async () => {
     try {

@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn as startChild } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn as startChild } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
-import { constants } from "node:os";
-import { dirname } from "node:path";
+import { constants, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execBy } from "./exec.ts";
-import type { Child, FileStat, Host, HostErrorCode, OnChunk, OpenFile, SpawnOptions } from "./host.ts";
+import type { Child, FileStat, Host, HostErrorCode, OnChunk, OpenFile, Pipe, SpawnOptions } from "./host.ts";
 import { HostError } from "./host.ts";
 
 /** The host of the workstation and of tests on real files. */
@@ -30,6 +30,7 @@ export const nodeHost: Host = {
 
   exec: (argv, options = {}) => execBy(spawn, argv, options),
   spawn,
+  openPipe,
   warn: (text) => void process.stderr.write(text),
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -190,4 +191,29 @@ function spawn(argv: readonly string[], options: SpawnOptions = {}): Child {
 function closePipes({ stdout, stderr }: ChildProcess): void {
   stdout?.destroy();
   stderr?.destroy();
+}
+
+/**
+ * A named one, because the pipes that Node.js makes are sockets, which no program opens by a path. cat(1) reads it: a
+ * `net.Socket` does not tell a worker's table of open files that it has closed its descriptor.
+ */
+function openPipe(receive: OnChunk): Pipe {
+  const directory = fs.mkdtempSync(join(tmpdir(), "k3os-pipe-"));
+  const path = join(directory, "pipe");
+  execFileSync("mkfifo", ["-m", "600", path]);
+  // Open here for writing, too, it does not end with the first program that wrote to it.
+  const writeEnd = fs.openSync(path, "r+");
+  const readEnd = fs.openSync(path, "r");
+  const reader = startChild("cat", { stdio: [readEnd, "pipe", "inherit"] });
+  fs.closeSync(readEnd);
+  reader.stdout?.on("data", receive);
+  const ended = new Promise((resolve) => reader.once("close", resolve));
+  let isOpen = true;
+  const close = async () => {
+    if (isOpen) fs.closeSync(writeEnd);
+    isOpen = false;
+    await ended;
+    fs.rmSync(directory, { recursive: true, force: true });
+  };
+  return { path, close };
 }

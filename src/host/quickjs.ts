@@ -9,6 +9,7 @@ import {
   HostError,
   type HostErrorCode,
   type OnChunk,
+  type Pipe,
   type SpawnOptions,
 } from "./host.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
@@ -106,6 +107,7 @@ export function quickjsHost(): Host {
     chown: (path, owner) => tool(["chown", "-h", owner, path], "chown", path),
     exec: (argv, options = {}) => execBy(host.spawn, argv, options),
     spawn: (argv, options = {}) => spawn(reaper, env, argv, options),
+    openPipe,
     warn: (text) => {
       std.err.puts(text);
       std.err.flush();
@@ -229,6 +231,12 @@ function spawn(
   return { ended: end(), kill: (signal = "SIGTERM") => kill(signal === "SIGTERM" ? SIGTERM : SIGKILL) };
 }
 
+/** The other end stays open here, so that the pipe does not end with the first program that wrote to it. */
+function openPipe(receive: OnChunk): Pipe {
+  const reader = new PipeReader(receive, () => {});
+  return { path: `/proc/${os.getpid()}/fd/${reader.writeEnd}`, close: async () => reader.end() };
+}
+
 /** For all pipes: each piece is copied out at once. */
 const BUFFER = new Uint8Array(65536);
 
@@ -273,6 +281,14 @@ class PipeReader {
       this.#onClose = resolve;
     });
     os.clearTimeout(timer);
+  }
+
+  /** Hands over what the pipe holds, and closes both ends. */
+  end(): void {
+    if (this.#isClosed) return;
+    this.#drain();
+    this.closeWriteEnd();
+    if (!this.#isClosed) this.#close();
   }
 
   #close(): void {

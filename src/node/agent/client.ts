@@ -7,6 +7,8 @@ export interface ApiAnswer<T = unknown> {
   readonly body: T | undefined;
   /** Why the request has failed, as one sentence; empty if it has not. */
   readonly reason: string;
+  /** How long the server wants to be left alone, in milliseconds, if it says so. */
+  readonly retryAfterMs?: number;
 }
 
 export type PatchKind = "merge" | "apply";
