@@ -187,8 +187,8 @@ export interface ReleaseRules {
   readonly architecture: ArchitectureName;
   /** A version, instead of the latest. */
   readonly version?: string | undefined;
-  /** What runs. */
-  readonly running: string;
+  /** What runs; if not given, whether a node may have the image is not asked. */
+  readonly running: string | undefined;
   readonly allowDowngrade?: boolean | undefined;
 }
 
@@ -203,6 +203,7 @@ export function chooseRelease(index: ChannelIndex, rules: ReleaseRules): Release
     const message = `the channel ${index.channel} has no k3OS ${version} for ${architecture}`;
     throw new ChannelError("NoRelease", message, `For ${architecture} it has: ${there}.`);
   }
+  if (running === undefined) return release;
   if (compareVersions(release.version, running) < 0 && rules.allowDowngrade !== true) {
     const message = `k3OS ${release.version} of the channel ${index.channel} is older than ${running}, which runs`;
     throw new ChannelError("Downgrade", message, "--allow-downgrade takes it all the same.");

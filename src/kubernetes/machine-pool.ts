@@ -65,7 +65,16 @@ export interface Turn {
 export interface MachinePoolStatus {
   readonly observedGeneration?: number;
   /** What `spec.image` stands for, resolved once from the signed index. */
-  readonly target?: { readonly version: string; readonly digest: string; readonly resolvedAt: string };
+  readonly target?: {
+    readonly version: string;
+    readonly digest: string;
+    /** The version of Kubernetes in it, such as `v1.37.3`, if the index tells. */
+    readonly kubernetes?: string;
+    /** Those of `spec.image` that it was looked up for. */
+    readonly channel?: string;
+    readonly source?: string;
+    readonly resolvedAt: string;
+  };
   readonly machines?: number;
   readonly updated?: number;
   readonly unavailable?: number;

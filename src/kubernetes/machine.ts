@@ -25,6 +25,10 @@ export interface MachineStatus {
   readonly observedGeneration?: number;
   /** The pool that selects this node; none if no pool or more than one does. */
   readonly pool?: string;
+  /** The generation of that pool which this status is about. The pool is not Ready before all Machines have seen it. */
+  readonly poolGeneration?: number;
+  /** The image that the pool wants here. */
+  readonly target?: { readonly version: string; readonly digest: string };
   readonly image?: {
     readonly version: string;
     readonly digest: string;

@@ -1,9 +1,13 @@
-/** A node as the API describes it: the parts of the object `Node` that decide whether it is Ready. */
+import type { ObjectMeta } from "./meta.ts";
+
+/** A node as the API describes it: the parts of the object `Node` that k3OS reads. */
 export interface NodeObject {
-  readonly metadata: { readonly name: string };
+  readonly metadata: Partial<ObjectMeta> & { readonly name: string };
+  readonly spec?: { readonly unschedulable?: boolean };
   readonly status?: {
     readonly conditions?: readonly Condition[];
-    readonly nodeInfo?: { readonly kubeletVersion?: string };
+    /** `bootID` is that of the kernel under the kubelet that wrote the status. */
+    readonly nodeInfo?: { readonly kubeletVersion?: string; readonly bootID?: string };
   };
 }
 

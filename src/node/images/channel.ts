@@ -28,8 +28,8 @@ import { verifySignature } from "./signature.ts";
 import { CHANNEL_MEMORY, requireTrust, revokedIn, type Trust } from "./trust.ts";
 
 export interface ChannelOptions {
-  /** The version of the image that runs. */
-  readonly running: string;
+  /** The version of the image that runs; if not given, whether a node may have the image is not asked. */
+  readonly running: string | undefined;
   /** A version, instead of the latest one. */
   readonly version?: string | undefined;
   readonly allowDowngrade?: boolean | undefined;

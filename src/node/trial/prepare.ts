@@ -1,11 +1,12 @@
 import type { Config, Step } from "../../config/index.ts";
 import type { Host } from "../../host/host.ts";
+import { readNote } from "../agent/note.ts";
 import { doAll, reasonOf } from "../failure.ts";
 import { disableService, enableRareService } from "../openrc.ts";
 import { TRIAL_REFUSED } from "../places.ts";
 import { onTrial } from "../slots/trial.ts";
 import { copyDatastore } from "../upgrade/datastore.ts";
-import { trialSettings, writeSettings } from "./settings.ts";
+import { type TrialConfig, trialSettings, writeSettings } from "./settings.ts";
 
 /**
  * Makes the services of this boot include the supervisor of a trial, and tells it what to go by. The datastore is
@@ -15,10 +16,19 @@ import { trialSettings, writeSettings } from "./settings.ts";
 export async function prepareTrial(host: Host, { k3os = {} }: Config, steps: readonly Step[]): Promise<void> {
   const k3s = steps.find((step) => step.kind === "k3s");
   await doAll([
-    () => writeSettings(host, trialSettings(k3os, k3s?.role ?? "server")),
+    () => writeSettings(host, trialSettings(withPool(host, k3os), k3s?.role ?? "server")),
     () => enableRareService(host, "k3os-trial"),
     () => keepDatastore(host),
   ]);
+}
+
+/** What the pool says of trials counts before what the config says, if this is the trial that it asked for. */
+function withPool(host: Host, k3os: NonNullable<Config["k3os"]>): TrialConfig {
+  const { work } = readNote(host);
+  const { deadline, stableFor } = work?.trial ?? {};
+  if (work?.reason === "Image" && work.key !== onTrial(host)?.digest) return k3os;
+  const settings = { ...(deadline && { deadline }), ...(stableFor && { stable_for: stableFor }) };
+  return { ...k3os, upgrade: { ...k3os.upgrade, ...settings } };
 }
 
 async function keepDatastore(host: Host): Promise<void> {

@@ -8,7 +8,7 @@ export interface AutoNote {
   readonly at: number;
   /**
    * `UpToDate`, `Staged`, `Restarting`; `Waiting` for a clock or for something else that is at work; `GivenUp` an image
-   * before; the reason of a channel (`ChannelReason`); `Failed`.
+   * before; `Pool`: a MachinePool chooses the image instead; the reason of a channel (`ChannelReason`); `Failed`.
    */
   readonly state: string;
   /** One sentence, without a full stop. */

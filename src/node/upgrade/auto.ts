@@ -1,9 +1,11 @@
 import type { Config } from "../../config/index.ts";
+import type { UpgradeWindow } from "../../config/schema/upgrade.ts";
 import { K3osError } from "../../errors.ts";
 import { type Host, HostError } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { ChannelError } from "../../image/index-json.ts";
 import { silent } from "../../progress.ts";
+import { readNote } from "../agent/note.ts";
 import { reasonOf } from "../failure.ts";
 import { isClockTrusted } from "../images/trust.ts";
 import { logToKernel } from "../kernel-log.ts";
@@ -12,6 +14,8 @@ import { type AutoNote, lastAuto, noteAuto } from "./auto-note.ts";
 import { GivenUp } from "./judge.ts";
 import { restartIntoTrial, type Upgraded, upgrade } from "./upgrade.ts";
 import { nextSpan, type OffsetAt, type Span } from "./window.ts";
+
+export type { Span };
 
 const HOUR_S = 3600;
 /** So that not all nodes ask at once. */
@@ -54,12 +58,17 @@ interface Found {
 async function look(host: Host, config: Config, { upgrade: obtain }: AutoTools): Promise<Found> {
   let span: Span | undefined;
   try {
+    const { imageFrom } = readNote(host);
+    if (imageFrom !== undefined) {
+      return { note: { state: "Pool", message: `the MachinePool ${imageFrom} chooses the image of this node` } };
+    }
     // With a wrong clock neither an index that has expired nor a window tells anything.
     if (!(await isClockRight(host))) return { note: waiting("no time server has answered since the clock was wrong") };
     const options = { place: undefined, version: undefined, reboot: true, allowDowngrade: false, retry: false };
     const staged = await obtain(host, config, { ...options, stageOnly: true }, silent);
     if (staged.state === "current") return { note: { state: "UpToDate", message: `${staged.version} is the latest` } };
-    span = await spanOf(host, config);
+    const { window } = config.k3os?.upgrade ?? {};
+    span = window && (await spanOf(host, window));
     if (span !== undefined && span.start > host.now() / 1000) return { note: stagedUntil(staged, span), span };
     const { version } = await obtain(host, config, { ...options, stageOnly: false }, silent);
     return { note: { state: "Restarting", message: `${version} is tried` }, span };
@@ -92,20 +101,21 @@ function delay(state: string, span: Span | undefined, now: number, random: () =>
 }
 
 /** Whether a clock that was wrong at boot was set since by a time server. */
-async function isClockRight(host: Host): Promise<boolean> {
+export async function isClockRight(host: Host): Promise<boolean> {
   if (isClockTrusted(host)) return true;
   if ((await host.exec(["chronyc", "-n", "waitsync", "1", "0", "0", "0"])).status !== 0) return false;
   for (const name of ["clock-was-wrong", "clock-not-set"]) host.remove(`${RUN}/${name}`);
   return true;
 }
 
-async function spanOf(host: Host, { k3os }: Config): Promise<Span | undefined> {
-  const window = k3os?.upgrade?.window;
-  if (window === undefined) return undefined;
+/** The span of a window that is open, or else the next one. Throws if its zone is not known. */
+export async function spanOf(host: Host, window: UpgradeWindow): Promise<Span> {
   const zone = window.time_zone;
   // date(1) takes a zone that it does not know for UTC.
   if (zone !== undefined && host.stat(`/usr/share/zoneinfo/${zone}`) === undefined) {
-    throw new K3osError("config", `k3os.upgrade.window.time_zone: there is no time zone ${zone}`);
+    throw new K3osError("config", `there is no time zone ${zone}`, {
+      hint: "Name one of /usr/share/zoneinfo, such as Europe/Berlin.",
+    });
   }
   return nextSpan(window, host.now() / 1000, offsets(host, zone));
 }

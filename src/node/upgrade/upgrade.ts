@@ -33,6 +33,8 @@ export interface UpgradeOptions {
   readonly place: string | undefined;
   /** A version of the channel, instead of the latest one. */
   readonly version: string | undefined;
+  /** What the image must be, `sha256:<hex>` of its `image.json`; whatever the channel has if not given. */
+  readonly digest?: string | undefined;
   /** A public key that may sign this image, beside those of the config. */
   readonly key?: string | undefined;
   /** Put the image into its slot, and no more. */
@@ -100,6 +102,11 @@ async function obtain(host: Host, { node, slots, config, options, progress }: Re
     if (running !== undefined) requireAllowed(image, running, journal, allowed);
   };
   const wanted = await choose(host, { running: running?.version ?? "0", settings, config, options, progress });
+  if (options.digest !== undefined && wanted.digest !== options.digest) {
+    throw new K3osError("host", `the channel has another image as ${wanted.version} than the one that is wanted`, {
+      hint: "Publish it again, or choose another version.",
+    });
+  }
   if (wanted.digest !== undefined && wanted.version !== undefined)
     judge({ version: wanted.version, digest: wanted.digest });
   const image = await openImage(host, wanted.place, {
@@ -150,6 +157,11 @@ async function arm(
 /** Restarts the machine into the trial. A shutdown that hangs is ended by the watchdog, if there is one. */
 export async function restartIntoTrial(host: Host): Promise<void> {
   await noteStop(host);
+  await restartMachine(host);
+}
+
+/** Restarts the machine: services stop, and pods have their time to end. A shutdown that hangs is ended likewise. */
+export async function restartMachine(host: Host): Promise<void> {
   await armWatchdog(host).catch((error) => host.warn(`k3os: no watchdog: ${reasonOf(error)}\n`));
   await run(host, ["openrc-shutdown", "--reboot", "now"]);
 }

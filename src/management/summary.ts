@@ -1,0 +1,70 @@
+/** Who writes the status of a pool, and when. Pure. */
+import type { MachinePool, MachinePoolStatus } from "../kubernetes/machine-pool.ts";
+import { isReady, type NodeObject } from "../kubernetes/node.ts";
+import { nodesOf } from "./budget.ts";
+import { fresh, PER_RANK } from "./fresh.ts";
+import type { Observed } from "./observed.ts";
+import { poolStatus } from "./status.ts";
+
+/** A pool that is not Ready is looked at this often. */
+const EVERY = 30_000;
+/** Where a node has come to an end, its agent says so at once. */
+const ENDS = ["UpToDate", "Returned", "Failed"];
+
+export type Summary =
+  | { readonly kind: "ReadCluster" }
+  /** `status` is undefined if it is as it should be. */
+  | { readonly kind: "WritePoolStatus"; readonly pool: MachinePool; readonly status: MachinePoolStatus | undefined };
+
+/**
+ * The summary of a pool that this agent should see to now. All agents of a pool can write it; whoever has changed
+ * something does, and otherwise the first in the order of names that is Ready, and the next one some seconds later if
+ * that did not. That of a pool without Nodes is up to all.
+ */
+export function dueSummary(observed: Observed): Summary | undefined {
+  const { now, cluster, pools, clockTrusted, memory } = observed;
+  for (const watched of pools) {
+    const at = dueAt(observed, watched);
+    if (at === undefined || at > now) continue;
+    if (cluster === undefined || !fresh(observed)) return { kind: "ReadCluster" };
+    const pool = cluster.pools.find(({ metadata }) => metadata.name === watched.metadata.name);
+    if (pool === undefined) continue;
+    const setback = memory.setbacks.ResolveTarget;
+    const failure = setback?.key === pool.metadata.name ? setback : undefined;
+    return { kind: "WritePoolStatus", pool, status: poolStatus(pool, cluster, { now, clockTrusted, failure }) };
+  }
+  return undefined;
+}
+
+/** When the next summary is due, of any pool; `undefined` if none is. */
+export function nextSummary(observed: Observed): number | undefined {
+  const times = observed.pools.flatMap((pool) => dueAt(observed, pool) ?? []);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+function dueAt({ node, cluster, memory, now }: Observed, pool: MachinePool): number | undefined {
+  const { name, generation } = pool.metadata;
+  const { status } = pool;
+  const last = memory.summarised[name];
+  if (node === undefined) return undefined;
+  if (last === undefined || cluster === undefined) return now;
+  const members = nodesOf(pool, cluster.nodes);
+  const mine = nodesOf(pool, [node]).length > 0;
+  if (!mine && members.length > 0) return undefined;
+  const delay = PER_RANK * rankOf(node, mine ? members : cluster.nodes);
+  const times: number[] = [];
+  const since = memory.poolSince[name] ?? now;
+  if (status?.observedGeneration !== generation && last.at < since + delay) times.push(since + delay);
+  const { state } = memory;
+  if (mine && state !== undefined && state.word !== last.word) {
+    times.push(state.since + (ENDS.includes(state.word.split(" ")[0] ?? "") ? 0 : delay));
+  }
+  const isReady = status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
+  if (!isReady || status?.observedGeneration !== generation) times.push(last.at + EVERY + delay);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** The place of a Node among those that are Ready, by their names. */
+export function rankOf(node: NodeObject, nodes: readonly NodeObject[]): number {
+  return nodes.filter((other) => isReady(other) && other.metadata.name < node.metadata.name).length;
+}

@@ -1,0 +1,127 @@
+import type { Config } from "../../config/index.ts";
+import { K3osError } from "../../errors.ts";
+import type { Host } from "../../host/host.ts";
+import type { MachinePool, MachinePoolStatus } from "../../kubernetes/machine-pool.ts";
+import type { AgentNote, LocalState, WantedImage, Work } from "../../management/observed.ts";
+import { isoTime } from "../../management/status.ts";
+import { silent } from "../../progress.ts";
+import { resolveChannel } from "../images/channel.ts";
+import { trustOf } from "../images/trust.ts";
+import { logToKernel } from "../kernel-log.ts";
+import { loadConfig } from "../layers.ts";
+import { readNodeName } from "../node-name.ts";
+import { RUN, STATE } from "../places.ts";
+import { readJournal, writeJournal } from "../slots/journal.ts";
+import { isClockRight, type Span, spanOf } from "../upgrade/auto.ts";
+import { restartIntoTrial, restartMachine, upgrade } from "../upgrade/upgrade.ts";
+import { localReader } from "./local.ts";
+import { writeNote } from "./note.ts";
+
+export type Target = NonNullable<MachinePoolStatus["target"]>;
+type Windows = NonNullable<MachinePool["spec"]["rollout"]>["windows"];
+
+/** What an agent sees of its own node, and does to it. Tests have nodes without a machine. */
+export interface OwnNode {
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  now(): number;
+  sleep(milliseconds: number): Promise<void>;
+  /** From 0 to below 1. */
+  random(): number;
+  isClockTrusted(): Promise<boolean>;
+  /** The span that is open, or else the next one, in milliseconds; `undefined` without windows. Throws if a zone is unknown. */
+  window(windows: Windows): Promise<Span | undefined>;
+  local(): Promise<LocalState>;
+  writeNote(note: AgentNote): void;
+  /** Which image a pool's wish stands for. */
+  lookUp(pool: MachinePool): Promise<Target>;
+  /** Puts an image into the slot that is not in use. */
+  stage(image: WantedImage): Promise<void>;
+  /** Makes the next boot a trial of it. */
+  arm(image: WantedImage): Promise<void>;
+  /** Restarts the machine. Returns once that is under way. */
+  restart(work: Work): Promise<void>;
+  /** Forgets which images were given up. */
+  forgetRefused(): Promise<void>;
+  /** Applies the config of the cluster; `effect` is what that does. */
+  applyConfig(revision: string, effect: "Live" | "Restart" | "Reboot"): Promise<void>;
+  log(text: string): void;
+}
+
+/** The programs that the agent uses; tests have their own. */
+export interface NodeTools {
+  readonly upgrade: typeof upgrade;
+  readonly restartIntoTrial: typeof restartIntoTrial;
+  readonly restartMachine: typeof restartMachine;
+  readonly loadConfig: (host: Host) => { readonly config: Config };
+}
+
+const TOOLS: NodeTools = { upgrade, restartIntoTrial, restartMachine, loadConfig };
+
+/** Small files of channels, in memory. */
+const WORK = `${RUN}/agent`;
+
+/** The node that this program runs on. */
+export function ownNode(host: Host, tools: NodeTools = TOOLS): OwnNode {
+  const local = localReader(host);
+  const config = (image?: Pick<WantedImage, "source" | "channel">): Config => {
+    const { config: own } = tools.loadConfig(host);
+    const { source, channel } = image ?? {};
+    const upgradeConfig = { ...own.k3os?.upgrade, ...(source && { source }), ...(channel && { channel }) };
+    return { ...own, k3os: { ...own.k3os, upgrade: upgradeConfig } };
+  };
+  const obtain = async (image: WantedImage, stageOnly: boolean) => {
+    const { version, digest, allowDowngrade } = image;
+    const options = { place: undefined, version, digest, stageOnly, reboot: true, allowDowngrade, retry: false };
+    await tools.upgrade(host, config(image), options, silent);
+  };
+  return {
+    name: readNodeName(host) ?? host.readText("/proc/sys/kernel/hostname").trim(),
+    now: () => host.now(),
+    sleep: (milliseconds) => host.sleep(milliseconds),
+    random: Math.random,
+    isClockTrusted: () => isClockRight(host),
+    async window(windows = []) {
+      const spans: Span[] = [];
+      for (const { days, start, duration, timeZone } of windows) {
+        const span = await spanOf(host, {
+          start,
+          duration,
+          ...(days && { days }),
+          ...(timeZone && { time_zone: timeZone }),
+        });
+        spans.push({ start: span.start * 1000, end: span.end * 1000 });
+      }
+      return spans.sort((a, b) => a.start - b.start)[0];
+    },
+    local,
+    writeNote: (note) => writeNote(host, note),
+    async lookUp({ spec }) {
+      const { image = {} } = spec;
+      const { k3os } = config(image);
+      const { source, channel = "stable" } = k3os?.upgrade ?? {};
+      if (source === undefined) {
+        throw new K3osError("config", "neither spec.image.source nor k3os.upgrade.source says where images come from");
+      }
+      const { release, digest } = await resolveChannel(host, source, channel, {
+        // Whether this node may have it is judged by each node for itself.
+        ...{ running: undefined, version: image.version, trust: trustOf(host, k3os?.upgrade), work: WORK },
+        ...{ registries: k3os?.registries, progress: silent },
+      });
+      return {
+        ...{ version: release.version, digest, kubernetes: release.kubernetes, resolvedAt: isoTime(host.now()) },
+        ...(image.channel !== undefined && { channel: image.channel }),
+        ...(image.source !== undefined && { source: image.source }),
+      };
+    },
+    stage: (image) => obtain(image, true),
+    arm: (image) => obtain(image, false),
+    restart: ({ reason }) => (reason === "Restart" ? tools.restartMachine(host) : tools.restartIntoTrial(host)),
+    async forgetRefused() {
+      const journal = readJournal(host, STATE);
+      if (journal.refused.length > 0) await writeJournal(host, STATE, { ...journal, refused: [] });
+    },
+    applyConfig: () => Promise.reject(new Error("no config of the cluster is known")),
+    log: (text) => logToKernel(host, text),
+  };
+}
