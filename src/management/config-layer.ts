@@ -1,5 +1,5 @@
 /** The cluster's layer of config.yaml on one node, from the MachineConfigs that select it. Pure. */
-import { formatProblem, type Layer, layerOfConfig, load } from "../config/index.ts";
+import { formatProblem, load } from "../config/index.ts";
 import type { Kind } from "../config/kinds.ts";
 import { readLayer } from "../config/layer.ts";
 import { mergeByKey, type Patch, withoutNulls } from "../config/merge.ts";
@@ -7,23 +7,8 @@ import { schema } from "../config/schema.ts";
 import { yamlText } from "../config/yaml-text.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import { selects } from "../kubernetes/selector.ts";
+import { type ClusterLayer, type LayerPart, layersOf, NO_LAYER } from "./layer.ts";
 import { sha256 } from "./sha256.ts";
-
-/** What a node keeps on its disk of the MachineConfigs that it goes by. */
-export interface ClusterLayer {
-  /** `sha256:<hex>` of what all parts say together; empty if that is nothing. */
-  readonly revision: string;
-  /** In the order in which they are merged. */
-  readonly parts: readonly LayerPart[];
-}
-
-/** One MachineConfig, as it was when it was taken over. */
-export interface LayerPart {
-  readonly name: string;
-  readonly generation: number;
-  /** config.yaml. */
-  readonly text: string;
-}
 
 /** A key that several MachineConfigs set to different values. The last one counts. */
 export interface Conflict {
@@ -46,8 +31,6 @@ export interface AssembledLayer {
   /** Those that are paused, as they would be applied. */
   readonly paused: readonly LayerPart[];
 }
-
-export const NO_LAYER: ClusterLayer = { revision: "", parts: [] };
 
 /**
  * The layer that `configs` ask for on a node with these labels. One that is paused or refused changes nothing: what is
@@ -83,11 +66,6 @@ export function layerOf(parts: readonly LayerPart[]): ClusterLayer {
   );
   const revision = Object.keys(said).length === 0 ? "" : `sha256:${sha256(canonicalJson(said))}`;
   return { revision, parts };
-}
-
-/** The layers of a config that the parts are, the lowest first. They belong above all others. */
-export function layersOf({ parts }: Pick<ClusterLayer, "parts">): Layer[] {
-  return parts.map(({ name, text }) => ({ name: layerOfConfig(name), kind: "cluster", text }));
 }
 
 /** What a part says, with canonical keys. */

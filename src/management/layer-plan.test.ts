@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Layer } from "../config/index.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
-import { layerOf, NO_LAYER } from "./config-layer.ts";
+import { layerOf } from "./config-layer.ts";
+import { NO_LAYER } from "./layer.ts";
 import { planLayer } from "./layer-plan.ts";
 import { machineConfig } from "./testing.ts";
 

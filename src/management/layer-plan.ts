@@ -2,17 +2,9 @@
 import { type Config, type Facts, type Layer, load } from "../config/index.ts";
 import type { Effect, MachineStatus } from "../kubernetes/machine.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
-import {
-  type ClusterLayer,
-  type Conflict,
-  clusterLayer,
-  type LayerPart,
-  layerOf,
-  layersOf,
-  type RefusedConfig,
-  saidBy,
-} from "./config-layer.ts";
+import { type Conflict, clusterLayer, layerOf, type RefusedConfig, saidBy } from "./config-layer.ts";
 import { changesBetween, exceeds, strongest } from "./effects.ts";
+import { type ClusterLayer, type LayerPart, layersOf } from "./layer.ts";
 
 export interface NodeConfig {
   readonly configs: readonly MachineConfig[];

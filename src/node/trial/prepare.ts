@@ -22,8 +22,11 @@ export async function prepareTrial(host: Host, { k3os = {} }: Config, steps: rea
 }
 
 async function keepDatastore(host: Host): Promise<void> {
+  const trial = onTrial(host);
+  // A config is tried on the image that wrote the datastore.
+  if (trial?.revision !== undefined) return;
   try {
-    await copyDatastore(host, onTrial(host)?.digest ?? "");
+    await copyDatastore(host, trial?.digest ?? "");
   } catch (error) {
     host.write(TRIAL_REFUSED, reasonOf(error));
     disableService(host, "k3s");
