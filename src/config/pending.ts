@@ -4,6 +4,7 @@ import type { Leftovers, Observation, ReadFile, RenderedFile } from "./steps/kin
 import { undoAccounts } from "./steps/no-account.ts";
 import { undoNetwork } from "./steps/no-network.ts";
 import { undoFiles } from "./steps/restore.ts";
+import { undoSysctls } from "./steps/restore-sysctl.ts";
 import type { Step, StepName } from "./steps/step.ts";
 
 /** The state of a node. It is read only as far as the steps need it. */
@@ -31,8 +32,8 @@ export interface ObservedFile {
 
 /**
  * The steps that are not satisfied yet, in their order; none on a node that is up to date. Before them come steps that
- * undo what an earlier config did, where that is cheap and safe: accounts, the network, and files that are still as
- * they were written.
+ * undo what an earlier config did, where that is cheap and safe: accounts, the network, and files and sysctls that are
+ * still as they were written.
  */
 export function pending(steps: readonly Step[], observed: Observed): readonly Step[] {
   const read = (path: string) => observed.original(path);
@@ -53,6 +54,7 @@ function undoing(steps: readonly Step[], observed: Observed, read: ReadFile): St
   return [
     ...undoAccounts(observed.leftovers("no-account"), steps),
     ...undoFiles(observed.leftovers("restore"), paths),
+    ...undoSysctls(observed.leftovers("restore-sysctl"), steps),
     ...undoNetwork(observed.leftovers("no-network"), steps),
   ];
 }

@@ -83,6 +83,7 @@ const STEPS: { readonly [K in StepName]: Rule<K> } = {
   "remote-manifest": "Live",
   "restart-k3s": "Restart",
   restore: "Live",
+  "restore-sysctl": "Live",
   sysctl: "Live",
   timezone: "Live",
   wifi: "Reboot",

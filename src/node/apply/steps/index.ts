@@ -1,13 +1,14 @@
 import type { Observation } from "../../../config/steps/kind.ts";
 import type { Step, StepName } from "../../../config/steps/step.ts";
 import type { Host } from "../../../host/host.ts";
-import { writeFiles, writeNotedFiles } from "../write.ts";
+import { writeNotedFiles } from "../write.ts";
 import { account } from "./account.ts";
 import { authorizedKeys } from "./authorized-keys.ts";
 import { command } from "./command.ts";
 import { file } from "./file.ts";
 import type { Handler, StepHandlers } from "./handler.ts";
 import { hostname } from "./hostname.ts";
+import { k3s } from "./k3s.ts";
 import { manifest } from "./manifest.ts";
 import { module } from "./module.ts";
 import { mount } from "./mount.ts";
@@ -19,6 +20,7 @@ import { remoteKeys } from "./remote-keys.ts";
 import { remoteManifest } from "./remote-manifest.ts";
 import { restartK3s } from "./restart-k3s.ts";
 import { restore } from "./restore.ts";
+import { restoreSysctl } from "./restore-sysctl.ts";
 import { sysctl } from "./sysctl.ts";
 import { timezone } from "./timezone.ts";
 import { wifi } from "./wifi.ts";
@@ -32,7 +34,7 @@ export const STEP_HANDLERS: { readonly [K in StepName]: Handler<K> } = {
   environment: { apply: writeNotedFiles },
   file,
   hostname,
-  k3s: { apply: writeFiles },
+  k3s,
   manifest,
   module,
   mount,
@@ -46,6 +48,7 @@ export const STEP_HANDLERS: { readonly [K in StepName]: Handler<K> } = {
   "remote-manifest": remoteManifest,
   "restart-k3s": restartK3s,
   restore,
+  "restore-sysctl": restoreSysctl,
   sysctl,
   timezone,
   wifi,
