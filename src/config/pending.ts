@@ -78,6 +78,14 @@ function pathsOf<K extends StepName>(step: Step<K>, read: ReadFile): readonly st
   return kind.paths?.(step) ?? (kind.files?.(step, read) ?? []).map(({ path }) => path);
 }
 
+/** The paths of the files of a step that are not as it writes them; those that it names if their content is not known. */
+export function outdatedPaths<K extends StepName>(step: Step<K>, observed: Observed): readonly string[] {
+  const kind = kindOf(step);
+  const files = kind.files?.(step, (path) => observed.original(path));
+  if (files === undefined) return kind.paths?.(step) ?? [];
+  return files.filter((file) => !isThere(file, observed)).map(({ path }) => path);
+}
+
 function isThere({ path, content, mode, owner }: RenderedFile, observed: Observed): boolean {
   const file = observed.file(path);
   if (file === undefined || file.mode !== mode || (owner !== undefined && !file.ownedBy(owner))) return false;

@@ -26,6 +26,7 @@ describe("the effect of a change", () => {
     ],
     ["", "k3os: { network: { ethernets: { eth0: { dhcp4: true } } } }", { "k3os.network": "Reboot" }],
     ["", "k3os: { wifi: [{ name: a }] }", { "k3os.wifi": "Reboot" }],
+    ["", "k3os: { dns_nameservers: [1.1.1.1] }", { "k3os.dns_nameservers": "Reboot" }],
     ["", "k3os: { watchdog: true }", { "k3os.watchdog": "Reboot" }],
     ["", "k3os: { upgrade: { auto: true } }", { "k3os.upgrade": "Live" }],
     ["", "write_files: [{ path: /etc/motd }]", { write_files: "Live" }],

@@ -61,7 +61,8 @@ const STEPS: { readonly [K in StepName]: Rule<K> } = {
   account: "Live",
   "authorized-keys": "Live",
   command: ({ added }) => (added.some(({ list }) => list !== "run_cmd") ? "Reboot" : "Live"),
-  dns: "Live",
+  // It counts when dhcpcd next writes resolv.conf, and a wrong one may cut the node off from its server.
+  dns: "Reboot",
   environment: "Restart",
   file: ({ added, removed }) => ([...added, ...removed].some(isReadByK3s) ? "Restart" : "Live"),
   hostname: "Reboot",

@@ -15,6 +15,7 @@ import { mount } from "./mount.ts";
 import { network } from "./network.ts";
 import { noAccount } from "./no-account.ts";
 import { noNetwork } from "./no-network.ts";
+import { ntp } from "./ntp.ts";
 import { password } from "./password.ts";
 import { remoteKeys } from "./remote-keys.ts";
 import { remoteManifest } from "./remote-manifest.ts";
@@ -41,7 +42,7 @@ export const STEP_HANDLERS: { readonly [K in StepName]: Handler<K> } = {
   network,
   "no-account": noAccount,
   "no-network": noNetwork,
-  ntp: { apply: writeNotedFiles },
+  ntp,
   password,
   registries: { apply: writeNotedFiles },
   "remote-keys": remoteKeys,
