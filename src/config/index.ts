@@ -3,19 +3,20 @@
  */
 export { secondsOf } from "./duration.ts";
 export type { Layer } from "./layer.ts";
-export type { LayerKind } from "./layer-kind.ts";
+export { type LayerKind, layerOfConfig, MACHINE_CONFIG } from "./layer-kind.ts";
 export { type Loaded, type LoadOptions, load, type Origin, type Provenance, SCRIPT } from "./load.ts";
 export type { Interface } from "./network/cards.ts";
 export { dhcpcdConf } from "./network/dhcpcd.ts";
 export { makes, type Resolved, removals, resolve } from "./network/resolve.ts";
 export type { Network } from "./network/schema.ts";
 export { type Observed, type ObservedFile, pending } from "./pending.ts";
-export { type Facts, plan } from "./plan.ts";
+export { type Facts, nodeLabels, plan } from "./plan.ts";
 export { formatProblem, type Problem, type Severity } from "./problem.ts";
 export { quote } from "./quote.ts";
 export {
   type Config,
   type ConfigFile,
+  type ConfigKey,
   type InstallConfig,
   schema,
   type UpgradeCheck,

@@ -49,6 +49,10 @@ export interface ListOf<Item extends Kind = Kind> extends Doc {
   readonly item: Item;
   /** The key that distinguishes one item, a struct, from the others. */
   readonly unique?: string;
+  /** The same for layers of the cluster only: within one layer, several items may have it in common. */
+  readonly key?: string;
+  /** What layers of the cluster add as a whole: one item if not given, or a flag and the value that follows it. */
+  readonly unit?: "argument";
   /** Layers whose items are added to those of the other layers, instead of replacing them or being replaced. */
   readonly adds?: readonly LayerKind[];
 }
@@ -88,7 +92,10 @@ export type Infer<K> = K extends Text
 
 export const text = (doc: Doc & { check?: Check }): Text => ({ kind: "text", ...doc });
 export const flag = (doc: Doc): Flag => ({ kind: "flag", ...doc });
-export const list = <Item extends Kind>(item: Item, doc: Doc & Pick<ListOf, "unique" | "adds">): ListOf<Item> => ({
+export const list = <Item extends Kind>(
+  item: Item,
+  doc: Doc & Pick<ListOf, "unique" | "key" | "unit" | "adds">,
+): ListOf<Item> => ({
   kind: "list",
   item,
   ...doc,

@@ -1,5 +1,6 @@
 import { fromUtf8 } from "./bytes.ts";
 import { type Checked, check } from "./check.ts";
+import { clusterFindings } from "./cluster.ts";
 import { parseCmdline } from "./cmdline.ts";
 import type { LayerKind } from "./layer-kind.ts";
 import { translateNetworkConfig } from "./network/translate.ts";
@@ -45,6 +46,10 @@ export function readLayer({ kind, text, bytes }: Layer): ReadLayer {
       return check(dict(text, entry("ssh_authorized_keys", trimmed(text), text)), schema);
     case "userdata":
       return readUserdata(text, bytes);
+    case "cluster": {
+      const read = readYaml(text);
+      return withFindings(read, clusterFindings(read));
+    }
     default:
       return readYaml(text);
   }

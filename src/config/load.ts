@@ -1,11 +1,11 @@
 import { toBase64 } from "./bytes.ts";
-import { type Layer, readLayer } from "./layer.ts";
-import { add, additions, merge, type Patch, withoutNulls } from "./merge.ts";
+import type { Kind } from "./kinds.ts";
+import { type Layer, type ReadLayer, readLayer } from "./layer.ts";
+import { add, additions, merge, mergeByKey, type Patch, withoutNulls } from "./merge.ts";
 import type { Problem, Severity, Weight } from "./problem.ts";
 import { type Config, schema } from "./schema.ts";
 import { canonicalPath } from "./spelling.ts";
 import { lineStarts, locate, toProblems } from "./to-problems.ts";
-import type { Span } from "./tree.ts";
 
 export interface Origin {
   /** The name of the layer. */
@@ -20,6 +20,8 @@ export interface Provenance extends Origin {
   readonly overrides: readonly Origin[];
   /** Another layer whose items are added to the value. */
   readonly added?: Origin;
+  /** Layers of the cluster whose entries are merged into the value, the lowest first. */
+  readonly merged?: readonly Origin[];
 }
 
 export interface Loaded {
@@ -70,8 +72,8 @@ export function load(layers: readonly Layer[], options: LoadOptions = {}): Loade
       rejected.push(layer.name);
       continue;
     }
-    merged = merge(merged, read.patch, schema);
-    note(provenance, layer, read.places, read.patch);
+    note(provenance, layer, read, merged);
+    merged = (layer.kind === "cluster" ? mergeByKey : merge)(merged, read.patch, schema);
     const more = additions(read.patch, layer.kind, schema);
     added = merge(added, more, schema);
     for (const [path, { overrides: _, ...origin }] of Object.entries(provenance)) {
@@ -94,21 +96,38 @@ function severityIn(layer: Layer, { strict = false }: LoadOptions): (weight: Wei
   return (weight) => (weight === "error" || (strict && weight === "ignored") ? "error" : "warning");
 }
 
-function note(provenance: Record<string, Provenance>, layer: Layer, places: ReadonlyMap<string, Span>, patch: Patch) {
+/** `low` is the value of the layers below. */
+function note(provenance: Record<string, Provenance>, layer: Layer, { places, patch }: ReadLayer, low: Patch) {
   const starts = lineStarts(layer.text);
   for (const [path, span] of places) {
-    // Lists and maps come from one layer as a whole.
+    // Lists and maps come from one layer as a whole, unless it is one of the cluster.
     if (canonicalPath(schema, path) !== path || !has(patch, path)) continue;
     const before = provenance[path];
+    if (before !== undefined && layer.kind === "cluster" && isMerged(path) && valueAt(low, path) !== null) {
+      const origin = { layer: layer.name, ...locate(starts, span.start) };
+      provenance[path] = { ...before, merged: [...(before.merged ?? []), origin] };
+      continue;
+    }
     const overrides = before === undefined ? [] : [...before.overrides, withoutOverrides(before)];
     provenance[path] = { layer: layer.name, ...locate(starts, span.start), overrides };
   }
 }
 
+/** Whether layers of the cluster are merged into the value of this key, and do not replace it. */
+function isMerged(path: string): boolean {
+  let kind: Kind | undefined = schema;
+  for (const name of path.split(".")) kind = kind?.kind === "struct" ? kind.keys[name] : undefined;
+  return kind?.kind === "list" || kind?.kind === "map";
+}
+
 function has(patch: Patch, path: string): boolean {
+  return valueAt(patch, path) !== undefined;
+}
+
+function valueAt(patch: Patch, path: string): unknown {
   const [first = "", ...rest] = path.split(".");
   const value = patch[first];
-  return rest.length === 0 || value === undefined ? value !== undefined : has(value as Patch, rest.join("."));
+  return rest.length === 0 || value === undefined ? value : valueAt(value as Patch, rest.join("."));
 }
 
 function withoutOverrides({ layer, line, column }: Origin): Origin {

@@ -41,6 +41,7 @@ class TestNode implements Observed {
     manifest: ({ name }) => this.manifests.has(name),
     "remote-manifest": ({ name }) => this.manifests.has(name),
     network: () => this.configured,
+    k3s: () => Object.fromEntries([...this.files.keys()].map((path) => [path, this.text(path) ?? ""])),
   };
   observe<K extends StepName>(step: Step<K>): Observation<K> {
     const looks: { readonly [Kind in StepName]?: (step: never) => unknown } = this.looks;
@@ -50,6 +51,7 @@ class TestNode implements Observed {
   private readonly left: { readonly [K in keyof Leftovers]: () => Leftovers[K] } = {
     "no-account": () => [...this.accounts.keys()],
     restore: () => [...this.originals.keys()],
+    "restore-sysctl": () => Object.fromEntries([...this.sysctls.keys()].map((key) => [key, "0"])),
     "no-network": () => this.configured !== undefined,
     "restart-k3s": () => ({ started: this.k3sRuns, outdated: this.k3sIsOutdated }),
   };
@@ -61,6 +63,7 @@ class TestNode implements Observed {
     this.applied.add(JSON.stringify(step));
     if (step.kind === "module") this.modules.add(step.name);
     if (step.kind === "sysctl") this.sysctls.set(step.key, `${step.value.replaceAll(" ", "\t")}\n`);
+    if (step.kind === "restore-sysctl") this.sysctls.delete(step.key);
     if (step.kind === "hostname") this.name = step.name;
     if (step.kind === "password" && step.hashed) this.passwords.set(step.user, step.password);
     if (step.kind === "network") this.configured = { network: step.network, complete: true };
@@ -140,6 +143,8 @@ describe("what is pending", () => {
 
   it.each([
     ["an argument", "k3os: { k3s_args: [server, --debug] }", true],
+    ["a label", "k3os: { labels: { a: b } }", false],
+    ["a taint", "k3os: { taints: ['a=b:NoSchedule'] }", false],
     ["a variable", "k3os: { environment: { A: b } }", true],
     ["a proxy", "k3os: { proxy: { http: http://p } }", true],
     ["a registry", "k3os: { registries: { mirrors: { a: } } }", true],

@@ -4,6 +4,7 @@ import type { Leftovers, Observation, ReadFile, RenderedFile } from "./steps/kin
 import { undoAccounts } from "./steps/no-account.ts";
 import { undoNetwork } from "./steps/no-network.ts";
 import { undoFiles } from "./steps/restore.ts";
+import { undoSysctls } from "./steps/restore-sysctl.ts";
 import type { Step, StepName } from "./steps/step.ts";
 
 /** The state of a node. It is read only as far as the steps need it. */
@@ -31,8 +32,8 @@ export interface ObservedFile {
 
 /**
  * The steps that are not satisfied yet, in their order; none on a node that is up to date. Before them come steps that
- * undo what an earlier config did, where that is cheap and safe: accounts, the network, and files that are still as
- * they were written.
+ * undo what an earlier config did, where that is cheap and safe: accounts, the network, and files and sysctls that are
+ * still as they were written.
  */
 export function pending(steps: readonly Step[], observed: Observed): readonly Step[] {
   const read = (path: string) => observed.original(path);
@@ -53,6 +54,7 @@ function undoing(steps: readonly Step[], observed: Observed, read: ReadFile): St
   return [
     ...undoAccounts(observed.leftovers("no-account"), steps),
     ...undoFiles(observed.leftovers("restore"), paths),
+    ...undoSysctls(observed.leftovers("restore-sysctl"), steps),
     ...undoNetwork(observed.leftovers("no-network"), steps),
   ];
 }
@@ -74,6 +76,14 @@ function isSatisfied<K extends StepName>(step: Step<K>, observed: Observed, ofUs
 function pathsOf<K extends StepName>(step: Step<K>, read: ReadFile): readonly string[] {
   const kind = kindOf(step);
   return kind.paths?.(step) ?? (kind.files?.(step, read) ?? []).map(({ path }) => path);
+}
+
+/** The paths of the files of a step that are not as it writes them; those that it names if their content is not known. */
+export function outdatedPaths<K extends StepName>(step: Step<K>, observed: Observed): readonly string[] {
+  const kind = kindOf(step);
+  const files = kind.files?.(step, (path) => observed.original(path));
+  if (files === undefined) return kind.paths?.(step) ?? [];
+  return files.filter((file) => !isThere(file, observed)).map(({ path }) => path);
 }
 
 function isThere({ path, content, mode, owner }: RenderedFile, observed: Observed): boolean {

@@ -119,7 +119,6 @@ function k3sStep({ k3os = {} }: Config, environment: Readonly<Record<string, str
   const given = args[0] === "server" || args[0] === "agent" ? args[0] : undefined;
   const role = given ?? (k3os.server_url === undefined ? "server" : "agent");
   const isNamed = args.some((arg) => /^--?node-name(=|$)/.test(arg));
-  const labels = { ...k3os.labels, "k3os.io/mode": facts.mode, "k3os.io/version": facts.version };
   return {
     phase: "boot",
     kind: "k3s",
@@ -127,7 +126,7 @@ function k3sStep({ k3os = {} }: Config, environment: Readonly<Record<string, str
     args: [
       ...(given === undefined ? args : args.slice(1)).map(withCurrentFlag),
       ...(facts.nodeName === undefined || isNamed ? [] : [`--node-name=${facts.nodeName}`]),
-      ...Object.entries(labels)
+      ...Object.entries(nodeLabels({ k3os }, facts))
         .map(([key, value]) => `--node-label=${key}=${value}`)
         .sort(),
       ...(k3os.taints ?? []).map((taint) => `--node-taint=${taint}`),
@@ -138,6 +137,11 @@ function k3sStep({ k3os = {} }: Config, environment: Readonly<Record<string, str
       ...(k3os.server_url !== undefined && { K3S_URL: k3os.server_url }),
     },
   };
+}
+
+/** The labels of the node in Kubernetes: those of the config, and what is told about k3OS. */
+export function nodeLabels({ k3os = {} }: Config, { mode, version }: Facts): Record<string, string> {
+  return { ...k3os.labels, "k3os.io/mode": mode, "k3os.io/version": version };
 }
 
 /** Replaces flags that k3s has dropped by their successors. The check of the layer has warned about them. */

@@ -55,6 +55,7 @@ const k3os = struct(
     }),
     network,
     wifi: list(wifi, {
+      key: "name",
       about: "Wi-Fi networks, the preferred one first; on an image that can (network.md).",
       example: "[{ name: home, passphrase: correct horse }]",
     }),
@@ -77,6 +78,7 @@ const k3os = struct(
     }),
     k3s_args: list(text({ check: values.k3sArgument }), {
       about: "The role (`server` or `agent`) and arguments of k3s.",
+      unit: "argument",
       example: "[server, --disable=metrics-server]",
     }),
     environment: map(text({ check: values.environmentValue }), {
@@ -129,7 +131,11 @@ export const schema = struct(
       // As cloud-init does it: who has started the machine is never locked out by its config.
       adds: ["metadata", "authorized-keys"],
     }),
-    write_files: list(file, { about: "Files to write.", example: "[{ path: /etc/motd, content: Welcome }]" }),
+    write_files: list(file, {
+      about: "Files to write.",
+      key: "path",
+      example: "[{ path: /etc/motd, content: Welcome }]",
+    }),
     init_cmd: list(command, { about: "Commands run first of all.", example: "[modprobe loop]" }),
     boot_cmd: list(command, { about: "Commands run before the services start.", example: "[ip link set eth1 up]" }),
     run_cmd: list(command, {
@@ -140,6 +146,9 @@ export const schema = struct(
   },
   { about: "A node." },
 );
+
+/** A key at the top of the file, or one of `k3os`. */
+export type ConfigKey = Exclude<keyof typeof schema.keys, "k3os"> | `k3os.${keyof typeof k3os.keys}`;
 
 /** A whole config: every key is optional, and none is `null`. */
 export type Config = Infer<typeof schema>;

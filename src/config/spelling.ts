@@ -15,6 +15,7 @@ export const BOOT_WORDS: ReadonlySet<string> = new Set([
   "slot",
   "env",
   "trial",
+  "cluster_config",
 ]);
 
 /** The canonical keys of each struct, by squashed spelling. */

@@ -149,7 +149,7 @@ if [ -n "$other" -a -z "$trial" ]; then
   }
 fi
 menuentry "Rescue shell" --id rescue {
-  slot $good rescue
+  slot $good "rescue k3os.cluster_config=off"
 }
 submenu "Factory reset: erase what this node keeps ..." --id reset {
   menuentry "No, start k3OS as it is" --id keep {

@@ -1,5 +1,6 @@
 /** Test support: clusters as values. */
 import type { Machine } from "../kubernetes/machine.ts";
+import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import type { MachinePool, MachinePoolSpec, MachinePoolStatus, Turn } from "../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../kubernetes/node.ts";
 import { PROTOCOL } from "./budget.ts";
@@ -96,5 +97,18 @@ export function observedBy(observed: Partial<Observed> & { readonly nodes?: read
     cluster: { at: NOON, nodes, machines: [], pools },
     memory: { poolSince: {}, setbacks: {}, summarised },
     ...rest,
+  };
+}
+
+type ConfigSpec = Omit<MachineConfig["spec"], "config"> & { readonly generation?: number };
+
+export function machineConfig(
+  name: string,
+  config: Readonly<Record<string, unknown>>,
+  { generation = 1, ...spec }: ConfigSpec = {},
+): MachineConfig {
+  return {
+    ...{ apiVersion: "k3os.io/v1alpha1", kind: "MachineConfig", metadata: { name, generation } },
+    spec: { ...spec, config },
   };
 }

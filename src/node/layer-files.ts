@@ -1,8 +1,11 @@
 import type { Layer } from "../config/layer.ts";
 import type { LayerKind } from "../config/layer-kind.ts";
 import type { Host } from "../host/host.ts";
+import { layersOf } from "../management/layer.ts";
 import { rethrow } from "./failure.ts";
 import { NODE_DATA, RUN_CONFIG } from "./places.ts";
+import { layerPath, readLayerFile } from "./slots/layer-file.ts";
+import { isClusterConfigOff, runningSlot } from "./slots/running.ts";
 
 const DROP_INS = `${NODE_DATA}/config.d`;
 
@@ -21,8 +24,13 @@ export function localLayers(host: Host, onUnreadable = giveUp): Layer[] {
   ];
 }
 
-/** All layers of this node, the lowest first, in the order of old k3OS. */
+/** All layers of this node, the lowest first. */
 export function readLayers(host: Host, onUnreadable = giveUp): Layer[] {
+  return [...ownLayers(host, onUnreadable), ...clusterLayers(host, onUnreadable)];
+}
+
+/** The layers that the cluster says nothing of, in the order of old k3OS. */
+export function ownLayers(host: Host, onUnreadable = giveUp): Layer[] {
   const read = (path: string, kind: LayerKind) => readLayer(host, path, kind, onUnreadable);
   return [
     ...localLayers(host, onUnreadable),
@@ -33,6 +41,15 @@ export function readLayers(host: Host, onUnreadable = giveUp): Layer[] {
     ...read(`${RUN_CONFIG}/userdata`, "userdata"),
     ...dropIns(host, onUnreadable).flatMap((path) => read(path, "drop-in")),
   ];
+}
+
+function clusterLayers(host: Host, onUnreadable: OnUnreadable): Layer[] {
+  try {
+    return isClusterConfigOff(host) ? [] : layersOf(readLayerFile(host, layerPath(runningSlot(host))));
+  } catch (error) {
+    onUnreadable("of the cluster", error);
+    return [];
+  }
 }
 
 function dropIns(host: Host, onUnreadable: OnUnreadable): string[] {

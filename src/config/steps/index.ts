@@ -20,6 +20,7 @@ import { remoteKeys } from "./remote-keys.ts";
 import { remoteManifest } from "./remote-manifest.ts";
 import { restartK3s } from "./restart-k3s.ts";
 import { restore } from "./restore.ts";
+import { restoreSysctl } from "./restore-sysctl.ts";
 import type { Step, StepName } from "./step.ts";
 import { sysctl } from "./sysctl.ts";
 import { timezone } from "./timezone.ts";
@@ -47,6 +48,7 @@ export const STEP_KINDS: StepKinds = {
   "remote-manifest": remoteManifest,
   "restart-k3s": restartK3s,
   restore,
+  "restore-sysctl": restoreSysctl,
   sysctl,
   timezone,
   wifi,

@@ -36,6 +36,8 @@ export interface Observations {
   readonly mount: boolean;
   /** `undefined` if there is none of this name. */
   readonly account: ObservedAccount | undefined;
+  /** The texts of its files, by path; none of files that do not exist. */
+  readonly k3s: Readonly<Record<string, string>>;
   /** Whether the manifest was written, or the user has his own file. */
   readonly manifest: boolean;
   readonly "remote-manifest": boolean;
@@ -51,6 +53,8 @@ export interface Leftovers {
   readonly "no-account": readonly string[];
   /** Files that a step wrote since the machine was started and that have not changed since. */
   readonly restore: readonly string[];
+  /** The values before steps set them since the machine was started, of keys that nobody has changed since. */
+  readonly "restore-sysctl": Readonly<Record<string, string>>;
   /** Whether a network was configured since the machine was started. */
   readonly "no-network": boolean;
   /** Whether k3s has been started, and whether something that it reads at its start has changed since. */

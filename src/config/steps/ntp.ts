@@ -1,6 +1,6 @@
 import type { StepKind } from "./kind.ts";
 
-const CHRONY_SOURCES = "/etc/chrony/sources.d/k3os.sources";
+export const CHRONY_SOURCES = "/etc/chrony/sources.d/k3os.sources";
 
 export const ntp: StepKind<"ntp"> = {
   describe: ({ servers }) => `use time servers ${servers.join(" ")}`,

@@ -91,6 +91,8 @@ export interface StepData {
   readonly command: { readonly list: CommandList; readonly index: number; readonly command: string };
   /** Undoes an earlier step that changed a file: restores the previous content. */
   readonly restore: { readonly path: string };
+  /** Undoes an earlier `sysctl`: sets what the kernel had before. */
+  readonly "restore-sysctl": { readonly key: string; readonly value: string };
   /** Restarts k3s, which reads its part of the config only when it starts. */
   readonly "restart-k3s": unknown;
 }

@@ -8,7 +8,7 @@ import { readFacts } from "../facts.ts";
 import { sha256Of } from "../images/parts.ts";
 import { STATE, TRIAL_KEPT } from "../places.ts";
 import { JOURNAL, type Journal, type Refused, readJournal, refusalOf } from "../slots/journal.ts";
-import { runningSlot } from "../slots/slots.ts";
+import { runningSlot } from "../slots/running.ts";
 import { isTrial } from "../slots/trial.ts";
 import { savedStages, uptime } from "../stages.ts";
 import { type SlotState, type SlotStatus, type UpgradeStatus, upgradeStatus } from "../upgrade/describe.ts";

@@ -5,6 +5,7 @@ import { configuredNetwork } from "../network/configured.ts";
 import { madeAccounts } from "./accounts.ts";
 import { wasApplied } from "./applied.ts";
 import { observeK3s } from "./k3s.ts";
+import { valuesBefore } from "./set-sysctls.ts";
 import { observeStep } from "./steps/index.ts";
 import { ownerIds } from "./users.ts";
 import { originalText, writtenPaths } from "./written.ts";
@@ -12,6 +13,7 @@ import { originalText, writtenPaths } from "./written.ts";
 const LEFTOVERS: { readonly [K in keyof Leftovers]: (host: Host) => Leftovers[K] } = {
   "no-account": madeAccounts,
   restore: writtenPaths,
+  "restore-sysctl": valuesBefore,
   "no-network": (host) => configuredNetwork(host) !== undefined,
   "restart-k3s": observeK3s,
 };

@@ -3,6 +3,7 @@ import {
   describeStep,
   formatProblem,
   type Loaded,
+  MACHINE_CONFIG,
   redact,
   schema,
   toYaml,
@@ -54,6 +55,7 @@ function why({ provenance }: Loaded, key: string, json: boolean): number {
     for (const [name, origin] of found) {
       console.log(`${name} comes from ${place(origin)}`);
       if (origin.added !== undefined) console.log(`  and from ${place(origin.added)}`);
+      for (const other of origin.merged ?? []) console.log(`  and from ${place(other)}`);
       for (const other of origin.overrides) console.log(`  instead of ${place(other)}`);
     }
   }
@@ -61,5 +63,7 @@ function why({ provenance }: Loaded, key: string, json: boolean): number {
 }
 
 function place({ layer, line, column }: { layer: string; line: number; column: number }): string {
+  // Its text on this node has lines that nobody has seen.
+  if (layer.startsWith(MACHINE_CONFIG)) return layer;
   return `${layer}:${line}:${column}`;
 }

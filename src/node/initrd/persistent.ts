@@ -1,7 +1,8 @@
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { DATA, EPHEMERAL, FACTORY_RESET } from "../../image/disk.ts";
+import { SLOTS } from "../../image/boot-env.ts";
+import { clusterFile, DATA, EPHEMERAL, FACTORY_RESET } from "../../image/disk.ts";
 import type { Wipe } from "./boot-arguments.ts";
 import { copySeeds } from "./writable.ts";
 
@@ -14,6 +15,10 @@ export const DISCARDED = "/k3os/discarded";
  */
 export function wipeIfAsked(host: Host, state: string, asked: Wipe | undefined): void {
   const data = `${state}${DATA}`;
+  // A node that is new has heard of no cluster. One that is ephemeral stays the same node.
+  if (host.stat(`${state}${FACTORY_RESET}`) || asked === "factory-reset") {
+    for (const slot of SLOTS) host.remove(`${state}${clusterFile(slot)}`);
+  }
   const flagged = [FACTORY_RESET, EPHEMERAL].some((flag) => host.stat(`${state}${flag}`));
   if ((flagged || asked !== undefined) && host.stat(data)) discard(host, state, data);
   host.remove(`${state}${FACTORY_RESET}`);

@@ -14,7 +14,8 @@ import { syncEsp } from "./esp.ts";
 /** The hint if a copy is damaged. The files were whole when they were copied. */
 const BAD_HARDWARE = "The disk, its cable or the machine's memory may be unsound: look into `dmesg`.";
 
-export const recordOf = ({ json, digest }: SourceImage): SlotRecord => slotRecord(json, digest);
+export const recordOf = ({ json, digest }: Pick<SourceImage, "json" | "digest">): SlotRecord =>
+  slotRecord(json, digest);
 
 /**
  * Copies the root of an image onto the state partition mounted at `state`, unless a whole copy is there. It has its
@@ -49,23 +50,35 @@ async function isWhole(host: Host, directory: string, { json }: SourceImage): Pr
   }
 }
 
+/** An image whose kernel goes into a slot. */
+export interface SlotImage extends Pick<SourceImage, "json" | "digest"> {
+  /** The path of a file, by its name in a slot. */
+  readonly kernel: (name: keyof typeof KERNEL_FILES) => string;
+}
+
+/** The files of the kernel in the directory of an image. */
+export const kernelIn =
+  (directory: string): SlotImage["kernel"] =>
+  (name) =>
+    `${directory}/${KERNEL_FILES[name]}`;
+
 /**
- * Puts the kernel of an image into a slot of the ESP mounted at `esp`. Its record is removed first and written last, so
- * at any moment the slot is whole or none.
+ * Puts the kernel of an image into an empty slot (`emptySlot`) of the ESP mounted at `esp`. The slot's record is written
+ * last, so at any moment the slot is whole or none.
  */
 export async function fillSlot(
   host: Host,
   esp: string,
   slot: SlotName,
-  image: SourceImage,
+  image: SlotImage,
   progress: Progress,
 ): Promise<void> {
   const directory = `${esp}${slotDirectory(slot)}`;
-  await emptySlot(host, esp, slot);
   host.mkdir(directory);
-  const copies = Object.entries(KERNEL_FILES).map(([name, from]) => [from, `${directory}/${name}`] as const);
-  for (const [from, to] of copies) await run(host, ["cp", `${image.directory}/${from}`, to]);
+  const names = Object.keys(KERNEL_FILES) as (keyof typeof KERNEL_FILES)[];
+  for (const name of names) await run(host, ["cp", image.kernel(name), `${directory}/${name}`]);
   await syncEsp(host, esp);
+  const copies = names.map((name) => [KERNEL_FILES[name], `${directory}/${name}`]);
   await checkCopies(host, image, Object.fromEntries(copies), progress);
   writeEntries(host, esp, slotEntries(slot, recordOf(image)));
   await syncEsp(host, esp);
@@ -79,7 +92,7 @@ export async function emptySlot(host: Host, esp: string, slot: SlotName): Promis
 
 function checkCopies(
   host: Host,
-  { json }: SourceImage,
+  { json }: Pick<SourceImage, "json">,
   copies: Readonly<Record<string, string>>,
   progress: Progress,
 ): Promise<void> {

@@ -7,11 +7,16 @@ import { SYSTEM } from "../../image/disk.ts";
 /** On the state partition. The environment block decides what boots; the journal tells why. */
 export const JOURNAL = `${SYSTEM}/deployments.json`;
 
-/** An image, by its identity and for people. */
+/** An image, by its identity and for people, and where a trial is of a config, that too. */
 export interface Deployment {
   readonly version: string;
   /** `sha256:<hex>` of its `image.json`. */
   readonly digest: string;
+  /**
+   * The revision of the cluster's layer that is tried on an image which is kept already, empty for none. Where it is
+   * not given, the image is what is tried, with the layer that the node has.
+   */
+  readonly revision?: string | undefined;
 }
 
 /** A deployment that is not kept yet. */
@@ -75,7 +80,7 @@ export async function writeJournal(host: Host, state: string, journal: Journal):
 
 /** The journal after a deployment was given up. */
 export function withRefused(journal: Journal, refused: Refused): Journal {
-  const others = journal.refused.filter(({ digest }) => digest !== refused.digest);
+  const others = journal.refused.filter((entry) => !isSame(entry, refused));
   return {
     format: 1,
     refused: [...others, refused].slice(-REMEMBERED),
@@ -86,18 +91,33 @@ export function withRefused(journal: Journal, refused: Refused): Journal {
 /** The journal after a deployment was kept. */
 export function withCommitted(
   journal: Journal,
-  { version, digest }: Deployment,
+  { version, digest, revision }: Deployment,
   at: number,
   downtime?: number,
 ): Journal {
   const last: Outcome = {
     ...{ version, digest, result: "committed", at },
+    ...(revision !== undefined && { revision }),
     ...(downtime !== undefined && { downtime_s: downtime }),
   };
-  return { format: 1, refused: journal.refused.filter((refused) => refused.digest !== digest), last };
+  return { format: 1, refused: journal.refused.filter((refused) => !isSame(refused, { digest, revision })), last };
 }
 
-/** Why this image was given up, if it was. */
-export function refusalOf({ refused }: Journal, digest: string): Refused | undefined {
-  return refused.find((entry) => entry.digest === digest);
+/** Why this image was given up, or this revision of the cluster's layer on it, if it was. */
+export function refusalOf({ refused }: Journal, digest: string, revision?: string): Refused | undefined {
+  return refused.find((entry) => isSame(entry, { digest, revision }));
+}
+
+type Identity = Pick<Deployment, "digest" | "revision">;
+
+const isSame = (a: Identity, b: Identity): boolean => a.digest === b.digest && a.revision === b.revision;
+
+/** What messages call a deployment: its version, or the config that is tried. */
+export function nameOf({ version, revision }: Pick<Deployment, "version" | "revision">): string {
+  return revision === undefined ? version : nameOfRevision(revision);
+}
+
+/** What messages call a revision of the cluster's layer: enough of it to tell it from others. */
+export function nameOfRevision(revision: string): string {
+  return revision === "" ? "the config without MachineConfigs" : `config ${revision.slice(0, "sha256:".length + 12)}`;
 }

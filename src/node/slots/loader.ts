@@ -7,7 +7,8 @@ import { withLock } from "../lock.ts";
 import { RUN, STATE } from "../places.ts";
 import { espDevice, mendEsp, ownDisk, syncEsp, withEsp } from "./esp.ts";
 import { JOURNAL } from "./journal.ts";
-import { readSlots, runningSlot, runningSystem } from "./slots.ts";
+import { runningSlot, runningSystem } from "./running.ts";
+import { readSlots } from "./slots.ts";
 
 /** On the state partition: which image the boot loader and the menu are of. None after an installation. */
 const NOTE = `${SYSTEM}/loader.json`;

@@ -43,18 +43,3 @@ function readSlot(host: Host, { esp, state }: Places, slot: SlotName): SlotRecor
   ];
   return files.every((path) => host.stat(path) !== undefined) ? record : undefined;
 }
-
-/** The slot that this boot runs from; `undefined` if it is none of an installed disk. */
-export function runningSlot(host: Host): SlotName | undefined {
-  const word = host
-    .readText("/proc/cmdline")
-    .trim()
-    .split(/\s+/)
-    .findLast((entry) => entry.startsWith("k3os.slot="));
-  return SLOTS.find((slot) => slot === word?.slice("k3os.slot=".length));
-}
-
-/** Directory of the root that runs, below the state partition; `undefined` if it is none of an installed disk. */
-export function runningSystem(host: Host): string | undefined {
-  return /:(\/\S+)\/root\.squashfs/.exec(host.readText("/proc/cmdline"))?.[1];
-}

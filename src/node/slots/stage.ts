@@ -1,11 +1,16 @@
+import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { otherSlot, SLOTS, type SlotName } from "../../image/boot-env.ts";
-import { CURRENT, SYSTEM, SYSTEM_FILES } from "../../image/disk.ts";
+import { CURRENT, type KERNEL_FILES, SYSTEM, SYSTEM_FILES } from "../../image/disk.ts";
+import { slotDirectory } from "../../image/grub.ts";
+import type { ClusterLayer } from "../../management/layer.ts";
 import type { Progress } from "../../progress.ts";
 import type { SourceImage } from "../images/image.ts";
-import { copySystem, emptySlot, fillSlot, recordOf } from "./copy.ts";
+import { parseImageJson } from "../images/verify.ts";
+import { copySystem, emptySlot, fillSlot, kernelIn, recordOf } from "./copy.ts";
 import { writeEnv } from "./env.ts";
+import { carryLayer, writeLayerOfSlot } from "./layer-file.ts";
 import { hasRoom, pruneSystems, requireRoom } from "./room.ts";
 import { type Places, readSlots, type Slots } from "./slots.ts";
 
@@ -33,8 +38,42 @@ export async function stageImage(
   await forgetTrial(host, places, slots);
   await makeRoom(host, places, { slots, slot, image, ifFull });
   await copySystem(host, places.state, image, progress);
-  await fillSlot(host, places.esp, slot, image, progress);
+  await emptySlot(host, places.esp, slot);
+  if (slots.good !== undefined) await carryLayer(host, slots.good, slot, places.state);
+  await fillSlot(host, places.esp, slot, { ...image, kernel: kernelIn(image.directory) }, progress);
   removeReplaced(host, places.state, slots, slot, record.system);
+  return slot;
+}
+
+/**
+ * Puts the image of the good slot with another layer of the cluster into the other slot, and returns that slot. Nothing
+ * boots it yet. The image's root is shared, its kernel and initrd are copied. Power may fail at any moment: the good
+ * slot is never touched, and the other one is whole or none.
+ */
+export async function stageLayer(
+  host: Host,
+  places: Places,
+  layer: ClusterLayer,
+  progress: Progress,
+): Promise<SlotName> {
+  const { esp, state } = places;
+  const slots = readSlots(host, places);
+  const { good, records } = slots;
+  const record = good === undefined ? undefined : records[good];
+  if (good === undefined || record === undefined) throw new K3osError("host", "no slot of this disk is whole");
+  const slot = otherSlot(good);
+  await forgetTrial(host, places, slots);
+  if (records[slot]?.digest === record.digest) {
+    await writeLayerOfSlot(host, slot, layer, state);
+    return slot;
+  }
+  const path = `${state}${record.system}/image.json`;
+  const json = parseImageJson(host.readText(path), path);
+  await emptySlot(host, esp, slot);
+  await writeLayerOfSlot(host, slot, layer, state);
+  const kernel = (name: keyof typeof KERNEL_FILES) => `${esp}${slotDirectory(good)}/${name}`;
+  await fillSlot(host, esp, slot, { json, digest: record.digest, kernel }, progress);
+  removeReplaced(host, state, slots, slot, record.system);
   return slot;
 }
 

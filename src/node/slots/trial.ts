@@ -9,13 +9,13 @@ import {
   type Deployment,
   JOURNAL,
   type Journal,
+  nameOf,
   readJournal,
-  refusalOf,
   withCommitted,
   withRefused,
   writeJournal,
 } from "./journal.ts";
-import { runningSlot, runningSystem } from "./slots.ts";
+import { runningSlot, runningSystem } from "./running.ts";
 import { linkCurrent } from "./stage.ts";
 
 /** The deployment that this boot tries. */
@@ -39,20 +39,20 @@ export function onTrial(host: Host): Trial | undefined {
   const { candidate } = journal;
   const refused = readTextIf(host, TRIAL_REFUSED);
   if (candidate?.slot === slot) {
-    const { version, digest } = candidate;
-    return { slot, version, digest, ...(refused !== undefined && { refused }) };
+    return { slot, ...deploymentOf(candidate), ...(refused !== undefined && { refused }) };
   }
-  const { version, digest } = runningImage(host);
-  return { slot, version, digest, refused: refusalOf(journal, digest)?.reason ?? "nothing is to be tried" };
+  // The directory of the image on the state partition tells the beginning of its digest, the journal the rest.
+  const directory = runningSystem(host) ?? "";
+  const start = `sha256:${directory.slice(directory.lastIndexOf("-") + 1)}`;
+  const known = journal.refused.findLast(({ digest }) => digest.startsWith(start));
+  if (known !== undefined) return { slot, ...deploymentOf(known), refused: known.reason };
+  const { version } = JSON.parse(host.readText("/usr/share/k3os/image.json")) as { version: string };
+  return { slot, version, digest: start, refused: "nothing is to be tried" };
 }
 
-/** The image that runs: its directory on the state partition tells the digest's beginning, the journal the rest. */
-function runningImage(host: Host): Deployment {
-  const { version } = JSON.parse(host.readText("/usr/share/k3os/image.json")) as { version: string };
-  const directory = runningSystem(host) ?? "";
-  const start = directory.slice(directory.lastIndexOf("-") + 1);
-  const known = readJournal(host, STATE).refused.find(({ digest }) => digest.startsWith(`sha256:${start}`));
-  return known ?? { version, digest: `sha256:${start}` };
+/** What it is, without what is noted of it. */
+function deploymentOf({ version, digest, revision }: Deployment): Deployment {
+  return { version, digest, ...(revision !== undefined && { revision }) };
 }
 
 /** Notes what a slot holds that nothing boots yet. */
@@ -120,8 +120,7 @@ export async function returnFromTrial(host: Host, reason: string): Promise<void>
   await withEsp(host, async (esp) => {
     const env = readEnv(host, esp);
     if (candidate !== undefined) {
-      const { version, digest } = candidate;
-      const refused = { version, digest, reason, stage: env?.stage, at: host.now() };
+      const refused = { ...deploymentOf(candidate), reason, stage: env?.stage, at: host.now() };
       await writeJournal(host, STATE, withRefused(journal, refused));
     }
     if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
@@ -150,21 +149,20 @@ export async function settleTrial(host: Host): Promise<string | undefined> {
     if (outcome === "untried") return undefined;
     if (outcome === "committed") {
       await finishCommit(host, journal, candidate, undefined);
-      return `${candidate.version} was kept`;
+      return `${nameOf(candidate)} was kept`;
     }
     if (outcome === "disarmed") {
       await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "staged" } });
-      return `${candidate.version} is staged, and was not armed`;
+      return `${nameOf(candidate)} is staged, and was not armed`;
     }
-    const { version, digest } = candidate;
     const reason = stoppedAt(env?.stage);
     await writeJournal(
       host,
       STATE,
-      withRefused(journal, { version, digest, reason, stage: env?.stage, at: host.now() }),
+      withRefused(journal, { ...deploymentOf(candidate), reason, stage: env?.stage, at: host.now() }),
     );
     if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
-    return `the trial of ${version} ended: ${reason}`;
+    return `the trial of ${nameOf(candidate)} ended: ${reason}`;
   });
 }
 

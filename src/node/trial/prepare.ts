@@ -32,8 +32,11 @@ function withPool(host: Host, k3os: NonNullable<Config["k3os"]>): TrialConfig {
 }
 
 async function keepDatastore(host: Host): Promise<void> {
+  const trial = onTrial(host);
+  // A config is tried on the image that wrote the datastore.
+  if (trial?.revision !== undefined) return;
   try {
-    await copyDatastore(host, onTrial(host)?.digest ?? "");
+    await copyDatastore(host, trial?.digest ?? "");
   } catch (error) {
     host.write(TRIAL_REFUSED, reasonOf(error));
     disableService(host, "k3s");

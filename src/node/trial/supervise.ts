@@ -1,17 +1,14 @@
 import type { Host } from "../../host/host.ts";
 import { reasonOf } from "../failure.ts";
-import { isAway, judge, localChecks } from "../health/judge.ts";
-import { observeApi, observeLocal } from "../health/observe.ts";
 import { logToKernel } from "../kernel-log.ts";
-import { readNodeName } from "../node-name.ts";
 import { enableRareService } from "../openrc.ts";
+import { nameOf } from "../slots/journal.ts";
 import { noteTrialStage } from "../slots/note.ts";
 import { commitTrial, returnFromTrial, type Trial } from "../slots/trial.ts";
 import { uptime } from "../stages.ts";
-import { type Course, decide, due, type FailedCheck, follow, type Look } from "./decide.ts";
-import { neighbourAnswers } from "./neighbours.ts";
+import { type Course, decide, follow } from "./decide.ts";
+import { failedUserChecks, look, userChecksDecide } from "./look.ts";
 import { readSettings, type TrialSettings } from "./settings.ts";
-import { failedChecks } from "./user-checks.ts";
 import { takeWatchdog, type Watchdog } from "./watchdog.ts";
 
 const LOOK_EVERY_MS = 5000;
@@ -50,8 +47,8 @@ export async function superviseTrial(host: Host, trial: Trial, deployments = DEP
       readyAt ??= host.now();
       await notes.reached("ready");
     }
-    const isDue = settings.checks.length > 0 && due(settings, course) !== undefined;
-    const failed = isDue ? await feedWhile(host, watchdog, askUser(host, settings, course)) : [];
+    const isDue = userChecksDecide(settings, course);
+    const failed = isDue ? await feedWhile(host, watchdog, failedUserChecks(host, settings, course)) : [];
     const decision = decide(settings, course, failed);
     if (decision.kind === "return") return giveUp(decision.reason, watchdog);
     say(decision.kind === "commit" ? `${decision.reason}; it is kept` : decision.reason);
@@ -66,30 +63,6 @@ export async function superviseTrial(host: Host, trial: Trial, deployments = DEP
     watchdog?.feed();
     await host.sleep(LOOK_EVERY_MS);
   }
-}
-
-/** Looks at the node. What cannot be observed is not healthy. */
-async function look(host: Host, { role }: TrialSettings, at: number): Promise<Look> {
-  try {
-    const local = await observeLocal(host);
-    const verdict = judge(localChecks(local));
-    const name = readNodeName(host) ?? host.readText("/proc/sys/kernel/hostname").trim();
-    const api = verdict.good ? await observeApi(host, name) : undefined;
-    const neighbour = role === "agent" && isAway(api) ? await neighbourAnswers(host) : undefined;
-    return { at, local: verdict, restarts: local.k3s.restarts, api, neighbour };
-  } catch (error) {
-    const local = { good: false, reason: `the node cannot be observed: ${reasonOf(error)}` };
-    return { at, local, restarts: 0, api: undefined, neighbour: undefined };
-  }
-}
-
-/** Runs the user's checks, which decide now. */
-function askUser(host: Host, settings: TrialSettings, course: Course): Promise<readonly FailedCheck[]> {
-  const nodeName = readNodeName(host) ?? host.readText("/proc/sys/kernel/hostname").trim();
-  // A check that hangs must not carry a trial far beyond its deadline.
-  const limitS = Math.max(settings.deadlineS - course.last.at, 10);
-  const api = due(settings, course) === "ready";
-  return failedChecks(host, settings.checks, { nodeName, api, limitS });
 }
 
 /** Why the deployment could not be kept; `undefined` if it is. */
@@ -161,10 +134,10 @@ async function openWatchdog(host: Host, say: Tell): Promise<Watchdog | undefined
 type Tell = (text: string) => void;
 
 /** Says each sentence on the console, once in a row. */
-function teller(host: Host, { version }: Trial): Tell {
+function teller(host: Host, trial: Trial): Tell {
   let last = "";
   return (text) => {
-    if (text !== last) logToKernel(host, `trial of ${version}: ${text}`, { aloud: true });
+    if (text !== last) logToKernel(host, `trial of ${nameOf(trial)}: ${text}`, { aloud: true });
     last = text;
   };
 }

@@ -8,7 +8,7 @@ import { formatBytes } from "../format-bytes.ts";
 import { COPIES, STATE } from "../places.ts";
 import { readJournal, refusalOf } from "../slots/journal.ts";
 import { freeBytes } from "../slots/room.ts";
-import { runningSystem } from "../slots/slots.ts";
+import { runningSystem } from "../slots/running.ts";
 import { isTrial } from "../slots/trial.ts";
 
 /** Where a server with SQLite keeps its objects. */

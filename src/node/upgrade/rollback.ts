@@ -7,7 +7,9 @@ import { STATE } from "../places.ts";
 import { writeEnv } from "../slots/env.ts";
 import { espDevice, withEsp } from "../slots/esp.ts";
 import { type Deployment, readJournal, withCommitted, withRefused, writeJournal } from "../slots/journal.ts";
-import { type Places, readSlots, runningSlot } from "../slots/slots.ts";
+import { layerOfSlot } from "../slots/layer-file.ts";
+import { runningSlot } from "../slots/running.ts";
+import { type Places, readSlots } from "../slots/slots.ts";
 import { linkCurrent } from "../slots/stage.ts";
 import { isTrial, returnFromTrial } from "../slots/trial.ts";
 import { copyOf, copySize, type DatastoreCopy, type K3s, requestRestore, whyNotRestorable } from "./datastore.ts";
@@ -92,10 +94,15 @@ function targetOf(host: Host, places: Places): Target {
 async function change(host: Host, places: Places, { slot, record, left }: Target): Promise<void> {
   const journal = readJournal(host, places.state);
   const at = host.now();
+  // Where both slots have one image, it is the config that somebody wants to get away from.
+  const revision = left?.digest === record.digest ? layerOfSlot(host, otherSlot(slot)).revision : undefined;
   const noted =
     left === undefined
       ? journal
-      : withRefused(journal, { version: left.version, digest: left.digest, reason: BY_HAND, at });
+      : withRefused(journal, {
+          ...{ version: left.version, digest: left.digest, reason: BY_HAND, at },
+          ...(revision !== undefined && { revision }),
+        });
   await writeJournal(host, places.state, {
     ...withCommitted(noted, record, at),
     ...(noted.last && { last: noted.last }),

@@ -15,7 +15,9 @@ import { isMounted } from "../mounts.ts";
 import { STATE } from "../places.ts";
 import { espDevice, mendEsp, withEsp } from "../slots/esp.ts";
 import { type Deployment, readJournal } from "../slots/journal.ts";
-import { readSlots, runningSlot, type Slots } from "../slots/slots.ts";
+import { carryLayer } from "../slots/layer-file.ts";
+import { runningSlot } from "../slots/running.ts";
+import { readSlots, type Slots } from "../slots/slots.ts";
 import { stageImage } from "../slots/stage.ts";
 import { armTrial, isTrial, noteStaged, noteStop } from "../slots/trial.ts";
 import { armWatchdog } from "../trial/watchdog.ts";
@@ -149,6 +151,9 @@ async function arm(
   { version, digest }: Deployment,
   { stageOnly }: UpgradeOptions,
 ): Promise<Upgraded> {
+  // The layer may have changed since the image was staged.
+  const running = runningSlot(host);
+  if (running !== undefined) await carryLayer(host, running, slot);
   if (stageOnly) return { version, digest, slot, state: "staged" };
   await withEsp(host, (esp) => armTrial(host, esp, { slot, version, digest }));
   return { version, digest, slot, state: "armed" };

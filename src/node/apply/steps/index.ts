@@ -1,24 +1,27 @@
 import type { Observation } from "../../../config/steps/kind.ts";
 import type { Step, StepName } from "../../../config/steps/step.ts";
 import type { Host } from "../../../host/host.ts";
-import { writeFiles, writeNotedFiles } from "../write.ts";
+import { writeNotedFiles } from "../write.ts";
 import { account } from "./account.ts";
 import { authorizedKeys } from "./authorized-keys.ts";
 import { command } from "./command.ts";
 import { file } from "./file.ts";
 import type { Handler, StepHandlers } from "./handler.ts";
 import { hostname } from "./hostname.ts";
+import { k3s } from "./k3s.ts";
 import { manifest } from "./manifest.ts";
 import { module } from "./module.ts";
 import { mount } from "./mount.ts";
 import { network } from "./network.ts";
 import { noAccount } from "./no-account.ts";
 import { noNetwork } from "./no-network.ts";
+import { ntp } from "./ntp.ts";
 import { password } from "./password.ts";
 import { remoteKeys } from "./remote-keys.ts";
 import { remoteManifest } from "./remote-manifest.ts";
 import { restartK3s } from "./restart-k3s.ts";
 import { restore } from "./restore.ts";
+import { restoreSysctl } from "./restore-sysctl.ts";
 import { sysctl } from "./sysctl.ts";
 import { timezone } from "./timezone.ts";
 import { wifi } from "./wifi.ts";
@@ -32,20 +35,21 @@ export const STEP_HANDLERS: { readonly [K in StepName]: Handler<K> } = {
   environment: { apply: writeNotedFiles },
   file,
   hostname,
-  k3s: { apply: writeFiles },
+  k3s,
   manifest,
   module,
   mount,
   network,
   "no-account": noAccount,
   "no-network": noNetwork,
-  ntp: { apply: writeNotedFiles },
+  ntp,
   password,
   registries: { apply: writeNotedFiles },
   "remote-keys": remoteKeys,
   "remote-manifest": remoteManifest,
   "restart-k3s": restartK3s,
   restore,
+  "restore-sysctl": restoreSysctl,
   sysctl,
   timezone,
   wifi,

@@ -1,6 +1,7 @@
 import { K3osError } from "../../../errors.ts";
 import { readTextIf } from "../../../host/files.ts";
 import { sysctlPath } from "../../sysctl.ts";
+import { setSysctl } from "../set-sysctls.ts";
 import type { StepHandler } from "./handler.ts";
 
 export const sysctl: StepHandler<"sysctl"> = {
@@ -8,6 +9,6 @@ export const sysctl: StepHandler<"sysctl"> = {
   apply(host, { key, value }) {
     const path = sysctlPath(key);
     if (host.stat(path) === undefined) throw new K3osError("config", `this kernel has no sysctl ${key}`);
-    host.poke(path, value);
+    setSysctl(host, key, value);
   },
 };

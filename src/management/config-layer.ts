@@ -1,0 +1,129 @@
+/** The cluster's layer of config.yaml on one node, from the MachineConfigs that select it. Pure. */
+import { formatProblem, load } from "../config/index.ts";
+import type { Kind } from "../config/kinds.ts";
+import { readLayer } from "../config/layer.ts";
+import { mergeByKey, type Patch, withoutNulls } from "../config/merge.ts";
+import { schema } from "../config/schema.ts";
+import { yamlText } from "../config/yaml-text.ts";
+import type { MachineConfig } from "../kubernetes/machine-config.ts";
+import { selects } from "../kubernetes/selector.ts";
+import { type ClusterLayer, type LayerPart, layersOf, NO_LAYER } from "./layer.ts";
+import { sha256 } from "./sha256.ts";
+
+/** A key that several MachineConfigs set to different values. The last one counts. */
+export interface Conflict {
+  /** Down to one entry: `k3os.sysctls.vm.swappiness`, `write_files[/etc/motd]`. */
+  readonly path: string;
+  /** Names, in the order in which they are merged. */
+  readonly configs: readonly string[];
+}
+
+/** A MachineConfig that is not taken over, and why: one or more sentences, as `k3os config check` says them. */
+export interface RefusedConfig {
+  readonly config: string;
+  readonly reason: string;
+}
+
+export interface AssembledLayer {
+  readonly layer: ClusterLayer;
+  readonly conflicts: readonly Conflict[];
+  readonly refused: readonly RefusedConfig[];
+  /** Those that are paused, as they would be applied. */
+  readonly paused: readonly LayerPart[];
+}
+
+/**
+ * The layer that `configs` ask for on a node with these labels. One that is paused or refused changes nothing: what is
+ * applied of it (`applied`) stays.
+ */
+export function clusterLayer(
+  configs: readonly MachineConfig[],
+  labels: Readonly<Record<string, string>>,
+  applied: ClusterLayer = NO_LAYER,
+): AssembledLayer {
+  const refused: RefusedConfig[] = [];
+  const paused: LayerPart[] = [];
+  const parts: LayerPart[] = [];
+  const selected = configs.filter(({ spec }) => selects(spec.nodeSelector, labels));
+  for (const config of [...selected].sort(byName)) {
+    const { name } = config.metadata;
+    const part = partOf(config);
+    const reason = flawsOf(part);
+    if (reason !== undefined) refused.push({ config: name, reason });
+    else if (config.spec.paused) paused.push(part);
+    const isHeld = reason !== undefined || config.spec.paused === true;
+    const taken = isHeld ? applied.parts.find((known) => known.name === name) : part;
+    if (taken !== undefined) parts.push(taken);
+  }
+  return { layer: layerOf(parts), conflicts: conflictsIn(parts), refused, paused };
+}
+
+/** The layer of these parts, whose order counts. */
+export function layerOf(parts: readonly LayerPart[]): ClusterLayer {
+  const said = withoutNulls(
+    parts.map(saidBy).reduce<Patch>((low, high) => mergeByKey(low, high, schema), {}),
+    schema,
+  );
+  const revision = Object.keys(said).length === 0 ? "" : `sha256:${sha256(canonicalJson(said))}`;
+  return { revision, parts };
+}
+
+/** What a part says, with canonical keys. */
+export function saidBy(part: LayerPart): Patch {
+  return readLayer({ name: part.name, kind: "cluster", text: part.text }).patch;
+}
+
+/** JSON in which equal values are equal texts: keys are sorted. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+function byName({ metadata: a }: MachineConfig, { metadata: b }: MachineConfig): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+function partOf({ metadata: { name, generation = 0 }, spec: { config = {} } }: MachineConfig): LayerPart {
+  return { name, generation, text: Object.keys(config).length === 0 ? "" : yamlText(config) };
+}
+
+function flawsOf(part: LayerPart): string | undefined {
+  const { problems, rejected } = load(layersOf({ parts: [part] }), { strict: true });
+  if (rejected.length === 0) return undefined;
+  return problems
+    .filter(({ severity }) => severity === "error")
+    .map(formatProblem)
+    .join("\n");
+}
+
+function conflictsIn(parts: readonly LayerPart[]): Conflict[] {
+  const found = new Map<string, { readonly values: Set<string>; readonly configs: string[] }>();
+  for (const part of parts) {
+    for (const [path, value] of entriesIn(saidBy(part), schema, "")) {
+      const known = found.get(path) ?? { values: new Set(), configs: [] };
+      found.set(path, known);
+      known.values.add(canonicalJson(value));
+      if (!known.configs.includes(part.name)) known.configs.push(part.name);
+    }
+  }
+  return [...found].flatMap(([path, { values, configs }]) =>
+    values.size > 1 && configs.length > 1 ? [{ path, configs }] : [],
+  );
+}
+
+/** The values that replace one another when layers are merged, by path. Items of lists without a key never do. */
+function* entriesIn(value: unknown, kind: Kind, path: string): Generator<readonly [path: string, value: unknown]> {
+  if (kind.kind === "text" || kind.kind === "flag") yield [path, value];
+  else if (kind.kind === "list") {
+    const key = kind.unique ?? kind.key;
+    if (key !== undefined) for (const item of value as Patch[]) yield [`${path}[${item[key]}]`, item];
+  } else {
+    for (const [name, inner] of Object.entries(value as Patch)) {
+      const below = kind.kind === "map" ? kind.value : kind.keys[name];
+      if (below !== undefined) yield* entriesIn(inner, below, path === "" ? name : `${path}.${name}`);
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/** Configs of the cluster that were tried on this node and given up. The journal of the slots remembers them. */
+import type { Host } from "../../host/host.ts";
+import { SYSTEM } from "../../image/disk.ts";
+import { sha256Of } from "../images/parts.ts";
+import { RUN, STATE } from "../places.ts";
+import { type Deployment, type Refused, readJournal, refusalOf, withRefused, writeJournal } from "./journal.ts";
+import { runningSlot, runningSystem } from "./running.ts";
+
+/** A system without slots has a journal of this boot. */
+const journalRoot = (host: Host): string => (runningSlot(host) === undefined ? `${RUN}/live` : STATE);
+
+/** The image that runs. One that is in no slot has a digest of its own, which is none of an image. */
+export async function runningImage(host: Host): Promise<Deployment> {
+  const { version } = JSON.parse(host.readText("/usr/share/k3os/image.json")) as { version: string };
+  const system = runningSlot(host) && runningSystem(host);
+  if (system === undefined) return { version, digest: `live:${version}` };
+  return { version, digest: `sha256:${await sha256Of(host, `${STATE}${system}/image.json`)}` };
+}
+
+/** Why this revision of the cluster's layer is not tried again on the image that runs; `undefined` if it may be. */
+export async function refusalOfRevision(host: Host, revision: string): Promise<Refused | undefined> {
+  const journal = readJournal(host, journalRoot(host));
+  if (journal.refused.every((entry) => entry.revision !== revision)) return undefined;
+  return refusalOf(journal, (await runningImage(host)).digest, revision);
+}
+
+/** Remembers that a revision was given up on the image that runs. */
+export async function refuseRevision(host: Host, revision: string, reason: string): Promise<void> {
+  const root = journalRoot(host);
+  const refused = { ...(await runningImage(host)), revision, reason, at: host.now() };
+  host.mkdir(`${root}${SYSTEM}`);
+  const journal = readJournal(host, root);
+  const { candidate } = journal;
+  await writeJournal(host, root, { ...withRefused(journal, refused), ...(candidate && { candidate }) });
+}
+
+/** Forgets what was given up, images and configs, so that it is tried once more. */
+export async function forgetRefused(host: Host): Promise<void> {
+  const root = journalRoot(host);
+  const journal = readJournal(host, root);
+  if (journal.refused.length > 0) await writeJournal(host, root, { ...journal, refused: [] });
+}
