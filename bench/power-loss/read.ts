@@ -10,6 +10,8 @@ import {
   SLOT_KERNEL,
   slotDirectory,
 } from "../../src/image/grub.ts";
+import { BACKUP_SUPERBLOCK } from "../../src/node/initrd/state.ts";
+import { MOST_PASSES } from "../../src/node/slots/esp.ts";
 import { type Extent, readAnswers, readExtents } from "./debugfs.ts";
 import { fatFaults } from "./fat-faults.ts";
 import type { EspView, SlotView, StateView } from "./judge.ts";
@@ -19,13 +21,16 @@ const textOf = (bytes: Uint8Array | undefined) => (bytes === undefined ? undefin
 
 /**
  * Reads the file system in `esp` by GRUB's drivers, and checks it. If it has faults, it is mended in the file that
- * `copy` makes, and read again.
+ * `copy` makes, as a node does it, and read again.
  */
 export async function readEsp(shell: Shell, esp: string, copy: () => string): Promise<EspView> {
   const view = await readFat(shell, esp);
   if (view.faults.length === 0) return view;
   const file = copy();
-  await shell.say(["fsck.fat", "-a", file]);
+  for (let passes = 0; passes < MOST_PASSES; passes++) {
+    const { status } = await shell.say(["fsck.fat", "-a", file]);
+    if (status !== 1) break;
+  }
   return { ...view, mended: await readFat(shell, file) };
 }
 
@@ -75,7 +80,8 @@ export interface SystemFiles {
 
 /** Repairs the file system in `state` as a boot does, and reads it. */
 export async function readState(shell: Shell, state: string, systems: readonly SystemFiles[]): Promise<StateView> {
-  const check = await shell.say(["e2fsck", "-fp", state]);
+  const first = await shell.say(["e2fsck", "-fp", state]);
+  const check = first.status <= 3 ? first : await shell.say(["e2fsck", "-fp", ...BACKUP_SUPERBLOCK, state]);
   const fault = check.status <= 1 ? undefined : `e2fsck ends with ${check.status}: ${lastLine(check)}`;
   const commands = [`stat ${CURRENT}`, `cat ${SYSTEM}/deployments.json`];
   for (const { name } of systems) {

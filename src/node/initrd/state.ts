@@ -41,7 +41,7 @@ async function tryMount(host: Host, device: string): Promise<boolean> {
 }
 
 /** Where mke2fs(8) puts the first copy in a file system with blocks of 4096 bytes. */
-const BACKUP_SUPERBLOCK = ["-B", "4096", "-b", "32768"] as const;
+export const BACKUP_SUPERBLOCK = ["-B", "4096", "-b", "32768"] as const;
 
 async function repair(host: Host, device: string): Promise<void> {
   logToKernel(host, `checking the file system on ${device}`);

@@ -29,7 +29,7 @@ export async function syncEsp(host: Host, esp: string): Promise<void> {
 }
 
 /** How often fsck.fat(8) is run. A second pass was needed now and then, a third one never. */
-const MOST_PASSES = 3;
+export const MOST_PASSES = 3;
 
 /**
  * Mends what a power cut has left of a FAT: names that lead to free clusters, at which Linux makes it read-only, and
