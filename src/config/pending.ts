@@ -78,7 +78,7 @@ function pathsOf<K extends StepName>(step: Step<K>, read: ReadFile): readonly st
   return kind.paths?.(step) ?? (kind.files?.(step, read) ?? []).map(({ path }) => path);
 }
 
-/** The paths of the files of a step that are not as it writes them; those that it names if their content is not known. */
+/** Paths of the files of a step that are not as it writes them; all that it names if their content is not known. */
 export function outdatedPaths<K extends StepName>(step: Step<K>, observed: Observed): readonly string[] {
   const kind = kindOf(step);
   const files = kind.files?.(step, (path) => observed.original(path));

@@ -132,6 +132,8 @@ k3os:
   const cases: [LayerKind, fc.Arbitrary<string>][] = [
     ["system", mutated(SEED)],
     ["userdata", mutated(SEED)],
+    ["cluster", mutated(SEED)],
+    ["cluster", mutated(SEED.replace("hostname: node-1\n", "").replace("  token: 'a'\n", "").replace("server, ", ""))],
     ["metadata", mutated("instance-id: a\nlocal-hostname: b\npublic-keys: { a: ssh-rsa }\n")],
     ["cmdline", mutated(LINE)],
     ["hostname", fc.string({ unit: "binary" })],

@@ -129,8 +129,6 @@ export const DATA = "/k3os/data";
  * itself, so that they move together.
  */
 export const FILLED = "/k3os/filled";
-/** The cluster's layer of the config in a slot (`src/node/slots/layer-file.ts`), for root only. */
-export const clusterFile = (slot: SlotName): string => `${SYSTEM}/cluster-${slot}.json`;
 /** Flag files: what persists is wiped once at the next boot, or at every boot. */
 export const FACTORY_RESET = `${SYSTEM}/factory-reset`;
 export const EPHEMERAL = `${SYSTEM}/ephemeral`;

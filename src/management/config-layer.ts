@@ -68,9 +68,17 @@ export function layerOf(parts: readonly LayerPart[]): ClusterLayer {
   return { revision, parts };
 }
 
+/** What parts say, because QuickJS takes long to read YAML. */
+const known = new WeakMap<LayerPart, Patch>();
+
 /** What a part says, with canonical keys. */
 export function saidBy(part: LayerPart): Patch {
-  return readLayer({ name: part.name, kind: "cluster", text: part.text }).patch;
+  let said = known.get(part);
+  if (said === undefined) {
+    said = readLayer({ name: part.name, kind: "cluster", text: part.text }).patch;
+    known.set(part, said);
+  }
+  return said;
 }
 
 /** JSON in which equal values are equal texts: keys are sorted. */

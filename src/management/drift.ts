@@ -12,7 +12,7 @@ export interface Difference {
 
 export type Drift = NonNullable<MachineStatus["drift"]>;
 
-/** What a step that is due again says: its files, a name of another kind, or nothing if that is no change of the node. */
+/** What a step that is due again says: its files, another name, or nothing if that is no change of the node. */
 type Rule<K extends StepName> = "files" | "nothing" | ((step: Step<K>) => Difference);
 
 const RULES: { readonly [K in StepName]: Rule<K> } = {

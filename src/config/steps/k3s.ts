@@ -15,8 +15,8 @@ export const k3s: StepKind<"k3s"> = {
 };
 
 /**
- * Two files of shell assignments. In /etc/conf.d/k3s, `K3S_ARGS` holds role and arguments, each quoted for the `eval` of
- * `command_args` in OpenRC's supervise-daemon. The other file holds the environment, including secrets.
+ * Two files of shell assignments. In /etc/conf.d/k3s, `K3S_ARGS` holds role and arguments, each quoted for the `eval`
+ * of `command_args` in OpenRC's supervise-daemon. The other file holds the environment, including secrets.
  */
 function filesOf({ role, args, environment }: Step<"k3s">) {
   const words = [role, ...args].map(quote).join(" ");

@@ -264,6 +264,7 @@ describe("the trial of a config", () => {
     const host = await staged();
     boot(host);
     await expect(stageConfigTrial(host, OLD)).rejects.toMatchObject({ kind: "busy" });
+    await expect(applyLive(host, OLD)).rejects.toMatchObject({ kind: "busy" });
     const live = memoryHost({ files: { "/proc/cmdline": "quiet\n", "/proc/mounts": "" } });
     await expect(stageConfigTrial(live, OLD)).rejects.toMatchObject({ kind: "usage" });
   });

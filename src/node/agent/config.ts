@@ -56,10 +56,12 @@ export function configWith(host: Host, layer: ClusterLayer): Config {
 
 /**
  * Applies a layer whose effect is `Live`, or none, and notes it as the one of the slot that runs. k3s is not restarted,
- * whatever else waits for that. What fails takes only its part and is in `failures`; the rest is applied.
+ * whatever else waits for that. What fails takes only its part and is in `failures`; the rest is applied. Throws `busy`
+ * in a trial that is not decided yet.
  */
 export async function applyLive(host: Host, layer: ClusterLayer): Promise<Applied> {
   requireOn(host);
+  requireDecided(host);
   const applied = await applyLayers(host, loadWith(host, layer), { restart: false });
   await writeLayerOfSlot(host, runningSlot(host), layer);
   return applied;
@@ -94,6 +96,7 @@ export const LOOK_EVERY_MS = 5000;
  */
 export async function beginRestart(host: Host, layer: ClusterLayer): Promise<RestartTrial> {
   requireOn(host);
+  requireDecided(host);
   const loaded = loadWith(host, layer);
   const k3s = plan(loaded.config, readFacts(host)).find((step) => step.kind === "k3s");
   const settings = trialSettings(loaded.config.k3os ?? {}, k3s?.role ?? "server");
@@ -182,6 +185,13 @@ function isReady({ local, api }: Look): boolean {
 function loadWith(host: Host, layer: ClusterLayer): LoadedLayers {
   const layers = [...ownLayers(host), ...layersOf(layer)];
   return { ...load(layers), layers };
+}
+
+function requireDecided(host: Host): void {
+  if (!isTrial(host)) return;
+  throw new K3osError("busy", "this boot is a trial: it is not decided yet whether its config is kept", {
+    hint: "Wait until it is: sudo k3os status. Or go back at once: sudo k3os rollback",
+  });
 }
 
 function requireOn(host: Host): void {

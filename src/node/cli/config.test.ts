@@ -74,6 +74,17 @@ describe("k3os config", () => {
     expect(await config(host, "--why", key)).toMatchObject({ status: 0, out: want });
   });
 
+  it("names the MachineConfig that a value comes from", async () => {
+    const host = machine("k3os: { labels: { zone: a } }");
+    const text = "k3os:\n  labels: { rack: b }\n  timezone: UTC\n";
+    const layer = { format: 1, revision: "sha256:1", parts: [{ name: "20-mirror", generation: 1, text }] };
+    host.write("/var/lib/rancher/k3os/cluster.json", JSON.stringify(layer));
+    const want = `k3os.labels comes from ${LOCAL}:1:9\n  and from MachineConfig 20-mirror\nk3os.timezone comes from MachineConfig 20-mirror`;
+    expect(await config(host, "--why", "k3os")).toMatchObject({ status: 0, out: want });
+    lines.length = 0;
+    expect((await config(host)).out).toContain("zone: a\n    rack: b");
+  });
+
   it.each([
     ["k3os.tokn", "there is no key k3os.tokn"],
     ["k3os.token", "no layer says anything about k3os.token"],

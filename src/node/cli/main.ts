@@ -78,6 +78,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: async (...call) => (await import("./sources.ts")).sourcesCommand(...call),
   },
   auto: { run: async (...call) => (await import("./auto.ts")).autoCommand(...call) },
+  "machine-configs": {
+    run: async (...call) => (await import("./machine-configs.ts")).machineConfigsCommand(...call),
+  },
   trial: { run: async (...call) => (await import("./trial.ts")).trialCommand(...call) },
   pods: { run: async (...call) => (await import("./pods.ts")).podsCommand(...call) },
   boot: { run: async (host) => (await import("../boot/boot.ts")).boot(host).then(() => 0) },

@@ -77,6 +77,21 @@ describe("k3os status", () => {
     expect(JSON.parse(printed.join("\n"))).toMatchObject({ auto: note });
   });
 
+  it("tells what the cluster says of its config", async () => {
+    const revision = `sha256:${"0123456789abcdef".repeat(4)}`;
+    const parts = ["10-a", "20-b"].map((name) => ({ name, generation: 2, text: "k3os: { labels: { a: b } }\n" }));
+    const file = { "/var/lib/rancher/k3os/cluster.json": JSON.stringify({ format: 1, revision, parts }) };
+    await status([], {}, file);
+    expect(printed.at(-1)).toBe("cluster    config sha256:0123456789ab of MachineConfigs 10-a, 20-b");
+    printed.length = 0;
+    await status(["--json"], {}, file);
+    const configs = parts.map(({ name, generation }) => ({ name, generation }));
+    expect(JSON.parse(printed.join("\n"))).toMatchObject({ cluster_config: { revision, configs } });
+    printed.length = 0;
+    await status([], {}, { ...file, "/proc/cmdline": "k3os.cluster_config=off\n" });
+    expect(printed.join("\n")).not.toContain("cluster");
+  });
+
   it("has each check for scripts", async () => {
     expect(await status(["--json"])).toBe(0);
     const { ready, k3s, checks } = JSON.parse(printed.join("\n"));

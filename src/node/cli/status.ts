@@ -2,6 +2,7 @@ import { formatProblem } from "../../config/problem.ts";
 import { K3osError } from "../../errors.ts";
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
+import { type ClusterLayer, NO_LAYER } from "../../management/layer.ts";
 import { observeK3s } from "../apply/k3s.ts";
 import { readFacts } from "../facts.ts";
 import { apiChecks, type Check, localChecks, type Observation } from "../health/judge.ts";
@@ -9,6 +10,9 @@ import { observeHealth } from "../health/observe.ts";
 import { loadConfig } from "../layers.ts";
 import { restartsOf } from "../openrc.ts";
 import { lastReport } from "../report.ts";
+import { nameOfRevision } from "../slots/journal.ts";
+import { layerOfSlot } from "../slots/layer-file.ts";
+import { isClusterConfigOff, runningSlot } from "../slots/running.ts";
 import { DATA_SOURCE } from "../sources/sources.ts";
 import { savedStages, uptime } from "../stages.ts";
 import { type AutoNote, lastAuto } from "../upgrade/auto-note.ts";
@@ -46,6 +50,11 @@ interface Status {
   /** Of a node that runs from a disk. */
   readonly slots?: UpgradeStatus["slots"];
   readonly last_upgrade?: UpgradeStatus["last_upgrade"];
+  /** What the cluster says of the config; none if it says nothing. */
+  readonly cluster_config?: {
+    readonly revision: string;
+    readonly configs: readonly { readonly name: string; readonly generation: number }[];
+  };
   /** What a node that upgrades itself did last; `null` if it has not looked yet. */
   readonly auto?: AutoNote | null;
 }
@@ -68,6 +77,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   const checks = [...localChecks(health), ...apiChecks(health.api)];
   const errors = problems.filter(({ severity }) => severity === "error").length + failures.length;
   const { config } = loadConfig(host);
+  const cluster = isClusterConfigOff(host) ? NO_LAYER : layerOfSlot(host, runningSlot(host));
   const status: Status = {
     hostname,
     ...facts,
@@ -79,6 +89,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     checks,
     config_problems: problems.length + failures.length,
     unsigned_images: config.k3os?.upgrade?.unsigned === true,
+    ...(cluster.parts.length > 0 && { cluster_config: told(cluster) }),
     ...upgrades,
     ...(isAuto(config, facts.mode) && { auto: lastAuto(host) ?? null }),
   };
@@ -95,6 +106,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     );
     if (health.k3s.started) for (const { message } of checks.filter(isNews)) console.log(`           ${message}`);
     for (const line of upgrades === undefined ? [] : upgradeLines(upgrades)) console.log(line);
+    if (cluster.parts.length > 0) console.log(`cluster    ${clusterLine(cluster)}`);
     if (status.auto !== undefined) console.log(`auto       ${autoLine(status.auto)}`);
     if (status.unsigned_images) console.log("images     are taken without a signature: k3os.upgrade.unsigned");
     for (const problem of problems) console.log(formatProblem(problem));
@@ -112,6 +124,15 @@ async function upgradesOf(host: Host): Promise<UpgradeStatus | undefined> {
     host.warn(`k3os: the slots cannot be read: ${error.message}\n`);
     return undefined;
   }
+}
+
+function told({ revision, parts }: ClusterLayer): NonNullable<Status["cluster_config"]> {
+  return { revision, configs: parts.map(({ name, generation }) => ({ name, generation })) };
+}
+
+function clusterLine({ revision, parts }: ClusterLayer): string {
+  const names = parts.map(({ name }) => name).join(", ");
+  return `${nameOfRevision(revision)} of MachineConfig${parts.length === 1 ? "" : "s"} ${names}`;
 }
 
 function autoLine(note: AutoNote | null): string {

@@ -34,6 +34,18 @@ async function prepare(host: ReturnType<typeof disk>, wipe?: "factory-reset" | "
 }
 
 describe("what persists", () => {
+  it.each([
+    ["factory-reset", true],
+    ["ephemeral", false],
+  ] as const)("is without what the cluster said, after %s: %s", async (wipe, gone) => {
+    const layer = `${state}/k3os/system/cluster-b.json`;
+    const asked = disk({ [layer]: "{}" });
+    await prepare(asked, wipe);
+    const flagged = disk({ [layer]: "{}", [`${state}/k3os/system/${wipe}`]: "" });
+    await prepare(flagged);
+    expect([asked, flagged].map((host) => host.stat(layer) === undefined)).toEqual([gone, gone]);
+  });
+
   it("begins as the image has it, and is there as a whole or not at all", async () => {
     const host = disk({ [`${data}.new/half`]: "of an interrupted boot" });
     await prepare(host);

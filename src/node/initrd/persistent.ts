@@ -2,7 +2,8 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { SLOTS } from "../../image/boot-env.ts";
-import { clusterFile, DATA, EPHEMERAL, FACTORY_RESET } from "../../image/disk.ts";
+import { clusterFile } from "../../image/cluster-file.ts";
+import { DATA, EPHEMERAL, FACTORY_RESET } from "../../image/disk.ts";
 import type { Wipe } from "./boot-arguments.ts";
 import { copySeeds } from "./writable.ts";
 

@@ -63,8 +63,8 @@ export const kernelIn =
     `${directory}/${KERNEL_FILES[name]}`;
 
 /**
- * Puts the kernel of an image into an empty slot (`emptySlot`) of the ESP mounted at `esp`. The slot's record is written
- * last, so at any moment the slot is whole or none.
+ * Puts the kernel of an image into an empty slot (`emptySlot`) of the ESP mounted at `esp`. The slot's record is
+ * written last, so at any moment the slot is whole or none.
  */
 export async function fillSlot(
   host: Host,

@@ -3,7 +3,7 @@ import { parentOf, readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import type { SlotName } from "../../image/boot-env.ts";
-import { clusterFile } from "../../image/disk.ts";
+import { clusterFile } from "../../image/cluster-file.ts";
 import { type ClusterLayer, NO_LAYER } from "../../management/layer.ts";
 import { NODE_DATA, STATE } from "../places.ts";
 

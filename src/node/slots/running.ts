@@ -1,11 +1,11 @@
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-import { SLOTS, type SlotName } from "../../image/boot-env.ts";
+import type { SlotName } from "../../image/boot-env.ts";
 
 /** The slot that this boot runs from; `undefined` if it is none of an installed disk. */
 export function runningSlot(host: Host): SlotName | undefined {
   const value = kernelWord(host, "k3os.slot");
-  return SLOTS.find((slot) => slot === value);
+  return value === "a" || value === "b" ? value : undefined;
 }
 
 /** Directory of the root that runs, below the state partition; `undefined` if it is none of an installed disk. */
