@@ -45,7 +45,10 @@ export interface Watch<Name extends string> {
   trouble(): string | undefined;
   /** Whether anything of the above has changed since this or `next` last said so. */
   changed(): boolean;
-  /** Resolves with true at a change, at once if there is one already; with false after `timeoutMs`. */
+  /**
+   * Resolves with true at a change, at once if there is one already; with false after `timeoutMs`. From five minutes on,
+   * that may be a minute later.
+   */
   next(timeoutMs: number): Promise<boolean>;
   /** Ends it. Resolves when curl has ended. */
   stop(): Promise<void>;
