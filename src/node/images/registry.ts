@@ -7,6 +7,7 @@ import { ARCHITECTURE } from "../../image/architecture.ts";
 import {
   addressOf,
   type Challenge,
+  type FileLayer,
   filesOf,
   INDEX_TYPE,
   MANIFEST_TYPE,
@@ -22,7 +23,7 @@ import type { Download } from "../fetch-file.ts";
 /** `k3os.registries`: mirrors of registries, how to log in and what to trust, as for images of containers. */
 export type Registries = NonNullable<NonNullable<Config["k3os"]>["registries"]>;
 
-/** The files of one artefact in a registry. */
+/** The files of an artefact or of a container image in a registry. */
 export interface Artefact {
   /** How to fetch a file; `undefined` if the artefact has none of that name. */
   file(name: string): Promise<Download> | undefined;
@@ -125,7 +126,7 @@ async function lookUp(
   return {
     file(name) {
       const found = files[name];
-      return found === undefined ? undefined : server.blob(found.digest);
+      return found === undefined ? undefined : server.blob(found);
     },
   };
 }
@@ -148,12 +149,14 @@ class Server {
     this.#work = work;
   }
 
-  async blob(digest: string): Promise<Download> {
+  async blob(layer: FileLayer): Promise<Download> {
     if (this.#challenge?.scheme === "bearer" && this.#host.monotonic() - this.#authorizedAt > TOKEN_MS) {
       await this.#logIn(this.#challenge, this.#endpoint.base);
     }
     const { base, repository, trust } = this.#endpoint;
-    return { url: `${base}/${repository}/blobs/${digest}`, options: [...trust, ...this.#authorization] };
+    const options = [...trust, ...this.#authorization];
+    const url = `${base}/${repository}/blobs/${layer.digest}`;
+    return { url, options, ...(layer.packing !== "plain" && { layer }) };
   }
 
   /** The text of a manifest, whose digest is checked if it is asked for by that; `undefined` if there is none. */
