@@ -4,7 +4,7 @@
  * node upgrade itself to these files. Pure.
  */
 import { K3osError } from "../errors.ts";
-import { type Descriptor, LAYER_FILE, MANIFEST_TYPE } from "./oci.ts";
+import { type Descriptor, LAYER_FILE, LAYER_FILES, MANIFEST_TYPE } from "./oci.ts";
 
 /** Where a container has the files of the image, as in the images of old k3OS. */
 export const IN_CONTAINER = "/k3os/system";
@@ -39,7 +39,11 @@ export function formatConfig({ version, architecture, time, layers }: Container)
       Entrypoint: ["k3os"],
       Cmd: ["--help"],
       WorkingDir: "/",
-      Labels: { "org.opencontainers.image.title": "k3OS", "org.opencontainers.image.version": version },
+      Labels: {
+        "org.opencontainers.image.title": "k3OS",
+        "org.opencontainers.image.version": version,
+        [LAYER_FILES]: layers.map(({ name = "" }) => name).join(","),
+      },
     },
     rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
   });

@@ -22,6 +22,11 @@ export const TITLE = "org.opencontainers.image.title";
 export const LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar";
 /** The name of the file that a layer of a container image holds. */
 export const LAYER_FILE = "io.k3os.file";
+/**
+ * The same as a label of the config: the names of all layers, with commas between them, and nothing for the command.
+ * Docker keeps that where it leaves out annotations.
+ */
+export const LAYER_FILES = "io.k3os.files";
 /** What stands in the place of a container's config (OCI image specification 1.1). */
 export const EMPTY = {
   mediaType: "application/vnd.oci.empty.v1+json",
@@ -31,6 +36,8 @@ export const EMPTY = {
 export const EMPTY_TEXT = "{}";
 export const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 export const INDEX_TYPE = "application/vnd.oci.image.index.v1+json";
+/** What docker pushes, in its own words (image manifest version 2, schema 2): the same JSON. */
+export const DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json";
 
 const REFERENCE =
   /^oci:\/\/((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?)\/([a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*)(?::(\w[\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/;
@@ -75,6 +82,7 @@ const PACKINGS: Readonly<Record<string, Packing>> = {
   [FILE_TYPE]: "plain",
   [LAYER_TYPE]: "tar",
   [`${LAYER_TYPE}+gzip`]: "tar+gzip",
+  "application/vnd.docker.image.rootfs.diff.tar.gzip": "tar+gzip",
 };
 
 /** A file as a layer holds it. */
@@ -106,12 +114,17 @@ export function formatManifest(
 
 /**
  * The files that the manifest of an artefact or of a container image lists, by their names. Other layers are left out.
- * Throws `integrity` if it is none, or if a file is packed in a way that nobody here can unpack.
+ * `names` are those of layers without an annotation, if the config says them (`namesIn`). Throws `integrity` if it is no
+ * manifest, or if a file is packed in a way that nobody here can unpack.
  */
-export function filesOf(manifest: string, place: string): Readonly<Record<string, FileLayer>> {
+export function filesOf(
+  manifest: string,
+  place: string,
+  names: readonly string[] = [],
+): Readonly<Record<string, FileLayer>> {
   const { layers } = parseJson(manifest, place);
   if (!Array.isArray(layers)) throw noManifest(place);
-  const files = layers.flatMap((layer): [string, FileLayer][] => {
+  const files = layers.flatMap((layer, index): [string, FileLayer][] => {
     const {
       mediaType = "",
       digest,
@@ -120,7 +133,7 @@ export function filesOf(manifest: string, place: string): Readonly<Record<string
     } = (layer ?? {}) as Partial<Descriptor> & {
       annotations?: Readonly<Record<string, string>>;
     };
-    const name = annotations?.[LAYER_FILE] ?? annotations?.[TITLE];
+    const name = annotations?.[LAYER_FILE] ?? annotations?.[TITLE] ?? names[index];
     if (typeof name !== "string" || !/^\w[\w.-]*$/.test(name)) return [];
     if (typeof digest !== "string" || !/^sha256:[0-9a-f]{64}$/.test(digest) || !Number.isSafeInteger(size)) return [];
     const packing = Object.hasOwn(PACKINGS, mediaType) ? PACKINGS[mediaType] : undefined;
@@ -132,6 +145,23 @@ export function filesOf(manifest: string, place: string): Readonly<Record<string
     return [[name, { packing, digest, size: Number(size) }]];
   });
   return Object.fromEntries(files);
+}
+
+/**
+ * The digest of the config that has to be asked for the names of the files, because the manifest names none; `undefined`
+ * if it names them, or has no such config.
+ */
+export function configForNames(manifest: string, place: string): string | undefined {
+  if (Object.keys(filesOf(manifest, place)).length > 0) return undefined;
+  const { config } = parseJson(manifest, place) as { readonly config?: Partial<Descriptor> };
+  return typeof config?.digest === "string" && /^sha256:[0-9a-f]{64}$/.test(config.digest) ? config.digest : undefined;
+}
+
+/** The names of the files that the layers hold, as a container's config says them; none if it does not. */
+export function namesIn(config: string, place: string): string[] {
+  const labels = (parseJson(config, place) as { config?: { Labels?: Record<string, unknown> | null } }).config?.Labels;
+  const names = labels?.[LAYER_FILES];
+  return typeof names === "string" ? names.split(",") : [];
 }
 
 /**

@@ -7,7 +7,7 @@ import { putContainer, sha256, writeImage } from "../../../test/support/images.t
 import { type OciRegistry, type RegistryOptions, startOciRegistry } from "../../../test/support/oci-registry.ts";
 import { tar } from "../../formats/tar.ts";
 import { nodeHost } from "../../host/node.ts";
-import { formatManifest, LAYER_TYPE } from "../../image/oci.ts";
+import { DOCKER_MANIFEST_TYPE, formatManifest, LAYER_FILE, LAYER_FILES, LAYER_TYPE } from "../../image/oci.ts";
 import { silent } from "../../progress.ts";
 import { openImage } from "./open.ts";
 import type { Registries } from "./registry.ts";
@@ -59,6 +59,27 @@ describe("an image in a registry, by the real curl", () => {
     expect(readFileSync(join(directory, "work/image/root.squashfs"), "utf8")).toBe("the root");
   });
 
+  it("is fetched if docker has pushed it, which leaves out annotations", async () => {
+    await start();
+    await put(gzipSync, "application/vnd.docker.image.rootfs.diff.tar.gzip");
+    const { config: _, layers, ...rest } = JSON.parse(registry.manifests.get("k3os:1") ?? "");
+    const command = { ...layers[0], digest: `sha256:${sha256("command")}` };
+    const names = layers.map((layer: { annotations: Record<string, string> }) => layer.annotations[LAYER_FILE]);
+    const config = JSON.stringify({ config: { Labels: { [LAYER_FILES]: ["", ...names].join(",") } } });
+    registry.blobs.set(`sha256:${sha256(config)}`, Buffer.from(config));
+    const bare = [command, ...layers].map(({ mediaType, size, digest }) => ({ mediaType, size, digest }));
+    const pushed = {
+      ...rest,
+      mediaType: DOCKER_MANIFEST_TYPE,
+      config: { digest: `sha256:${sha256(config)}` },
+      layers: bare,
+    };
+    registry.manifests.set("k3os:1", JSON.stringify(pushed));
+    expect(await version(`oci://${registry.name}/k3os:1`)).toBe("0.31.0");
+    registry.blobs.set(`sha256:${sha256(config)}`, Buffer.from("{}"));
+    await expect(version(`oci://${registry.name}/k3os:1`)).rejects.toThrow("is something else than its digest says");
+  });
+
   it("goes on where a download of a layer was interrupted, and starts over if that was of another one", async () => {
     await start();
     const part = `work/image/root.squashfs.${sha256("the root").slice(0, 8)}.part`;
@@ -98,7 +119,7 @@ describe("an image in a registry, by the real curl", () => {
     registry.manifests.set(`k3os:${digest}`, formatManifest("application/x", []));
     await expect(open(`oci://${registry.name}/k3os@${digest}`)).rejects.toMatchObject({
       kind: "integrity",
-      message: expect.stringContaining("is another manifest than its digest says"),
+      message: expect.stringContaining("is something else than its digest says"),
     });
   });
 

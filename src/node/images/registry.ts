@@ -7,11 +7,14 @@ import { ARCHITECTURE } from "../../image/architecture.ts";
 import {
   addressOf,
   type Challenge,
+  configForNames,
+  DOCKER_MANIFEST_TYPE,
   type FileLayer,
   filesOf,
   INDEX_TYPE,
   MANIFEST_TYPE,
   manifestFor,
+  namesIn,
   parseChallenge,
   parseReference,
   type Reference,
@@ -122,7 +125,10 @@ async function lookUp(
   const text = await server.manifest(digest ?? tag);
   if (text === undefined) return undefined;
   const other = manifestFor(text, ARCHITECTURE.go, place);
-  const files = filesOf(other === undefined ? text : ((await server.manifest(other)) ?? ""), place);
+  const manifest = other === undefined ? text : ((await server.manifest(other)) ?? "");
+  const config = configForNames(manifest, place);
+  const names = config === undefined ? [] : namesIn(await server.text(config), place);
+  const files = filesOf(manifest, place, names);
   return {
     file(name) {
       const found = files[name];
@@ -159,11 +165,20 @@ class Server {
     return { url, options, ...(layer.packing !== "plain" && { layer }) };
   }
 
+  /** The text of a small blob. Throws `integrity` if it is another one than its digest says. */
+  async text(digest: string): Promise<string> {
+    const { base, repository, trust } = this.#endpoint;
+    const url = `${base}/${repository}/blobs/${digest}`;
+    const { status } = await this.#ask(url, [...trust, ...this.#authorization]);
+    if (status !== 200) throw refused(url, status);
+    return this.#checked(url, digest);
+  }
+
   /** The text of a manifest, whose digest is checked if it is asked for by that; `undefined` if there is none. */
   async manifest(name: string): Promise<string | undefined> {
     const { base, repository, trust } = this.#endpoint;
     const url = `${base}/${repository}/manifests/${name}`;
-    const accept = `header = ${curlQuoted(`Accept: ${MANIFEST_TYPE}, ${INDEX_TYPE}`)}`;
+    const accept = `header = ${curlQuoted(`Accept: ${[MANIFEST_TYPE, INDEX_TYPE, DOCKER_MANIFEST_TYPE].join(", ")}`)}`;
     let answer = await this.#ask(url, [accept, ...trust, ...this.#authorization]);
     if (answer.status === 401 && this.#authorization.length === 0) {
       await this.#logIn(parseChallenge(answer.challenge), url);
@@ -171,12 +186,15 @@ class Server {
     }
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw refused(url, answer.status);
-    if (name.startsWith("sha256:") && (await this.#sumOfBody()) !== name.slice("sha256:".length)) {
-      throw new K3osError("integrity", `${url} is another manifest than its digest says`, {
-        hint: "The registry, or a mirror of it, is damaged.",
-      });
-    }
-    return this.#host.readText(this.#body);
+    return name.startsWith("sha256:") ? this.#checked(url, name) : this.#host.readText(this.#body);
+  }
+
+  /** What was fetched last, if it has this digest. */
+  async #checked(url: string, digest: string): Promise<string> {
+    if (`sha256:${await this.#sumOfBody()}` === digest) return this.#host.readText(this.#body);
+    throw new K3osError("integrity", `${url} is something else than its digest says`, {
+      hint: "The registry, or a mirror of it, is damaged.",
+    });
   }
 
   get #body(): string {
