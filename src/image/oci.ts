@@ -114,8 +114,8 @@ export function formatManifest(
 
 /**
  * The files that the manifest of an artefact or of a container image lists, by their names. Other layers are left out.
- * `names` are those of layers without an annotation, if the config says them (`namesIn`). Throws `integrity` if it is no
- * manifest, or if a file is packed in a way that nobody here can unpack.
+ * `names` are those of layers without an annotation, if the config says them (`namesIn`). Throws `integrity` if it is
+ * no manifest, or if a file is packed in a way that nobody here can unpack.
  */
 export function filesOf(
   manifest: string,
@@ -148,8 +148,8 @@ export function filesOf(
 }
 
 /**
- * The digest of the config that has to be asked for the names of the files, because the manifest names none; `undefined`
- * if it names them, or has no such config.
+ * The digest of the config that has to be asked for the names of the files, because the manifest names none;
+ * `undefined` if it names them, or has no such config.
  */
 export function configForNames(manifest: string, place: string): string | undefined {
   if (Object.keys(filesOf(manifest, place)).length > 0) return undefined;
