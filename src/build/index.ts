@@ -24,13 +24,16 @@ import { runRecipe } from "./steps.ts";
 import { openStore } from "./store.ts";
 import type { Tools } from "./tools.ts";
 import { toolsTree as makeToolsTree } from "./tools-tree.ts";
+import { readUpgrader, type Upgrader, upgraderLayer } from "./upgrader.ts";
 import type { Workshop } from "./workshop.ts";
 import { cacheDirectory } from "./xdg.ts";
 
 export type { BuiltImage } from "./image.ts";
 export type { DiskOptions, SectorSize } from "./media/disk.ts";
 export type { DiskFormat, Format } from "./media/index.ts";
+export { OCI_ARCHIVE, writeArchive } from "./media/oci.ts";
 export type { ToolCommand, Tools } from "./tools.ts";
+export type { Upgrader } from "./upgrader.ts";
 
 /** An image.yaml that lies nowhere. */
 export interface SpecText {
@@ -119,6 +122,14 @@ export function buildDisk(format: DiskFormat, options: BuildOptions & DiskOption
 /** The tree of tools, made if need be: QEMU, ssh, QuickJS and what else `os/base.yaml` lists. */
 export function toolsTree(options: BuildOptions = {}): Promise<Tools> {
   return inWorkshop("tools", options, async (shop) => makeToolsTree(shop, await lockPackages(shop)));
+}
+
+/** The layer that makes a container image of an image, for publishing. */
+export function buildUpgrader(options: BuildOptions = {}): Promise<Upgrader> {
+  return inWorkshop("tools", options, async (shop) => {
+    const tools = await makeToolsTree(shop, await lockPackages(shop));
+    return readUpgrader(await upgraderLayer(shop, tools));
+  });
 }
 
 /** The Go compiler that Kubernetes is built and tested with, fetched if need be. */

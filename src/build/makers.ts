@@ -18,6 +18,7 @@ export const MAKERS = {
   virtualDisk: "src/build/media/virtual-disk.ts",
   iso: "src/build/media/iso.ts",
   netboot: "src/build/media/netboot.ts",
+  upgrader: "src/build/upgrader.ts",
   oci: "src/build/media/oci.ts",
 } as const;
 

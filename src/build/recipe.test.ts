@@ -132,7 +132,10 @@ describe("the steps of a build", () => {
     const own: Readonly<Record<Format, Graph>> = {
       image: {},
       dir: {},
-      oci: { oci: { maker: "oci", parts: ["image"], from: imageAndTools } },
+      oci: {
+        upgrader: { maker: "upgrader", parts: ["script", "tools"], from: ["tools-packages"] },
+        oci: { maker: "oci", parts: ["image", "upgrader"], from: [...imageAndTools, "upgrader"] },
+      },
       iso: { iso: { maker: "iso", parts: ["image"], from: imageAndTools } },
       netboot: {
         netboot: {

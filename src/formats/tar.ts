@@ -1,3 +1,4 @@
+import { K3osError } from "../errors.ts";
 import { concat, text } from "./bytes.ts";
 
 export interface TarEntry {
@@ -43,6 +44,22 @@ export function tarFrame(
 /** What an archive ends with. */
 export function tarEnd(): Uint8Array {
   return new Uint8Array(2 * blockSize);
+}
+
+/** The content of the first file in an archive. Throws `integrity`, naming the archive `name`, if there is none. */
+export function firstFile(archive: Uint8Array, name: string): Uint8Array {
+  for (let at = 0; at + blockSize <= archive.length; ) {
+    const field = (from: number, to: number) =>
+      String.fromCharCode(...archive.subarray(at + from, at + to)).replace(/\0.*$/s, "");
+    const size = Number.parseInt(field(124, 136).trim(), 8);
+    if (Number.isNaN(size) || at + blockSize + size > archive.length) break;
+    // Archives of before POSIX have a zero there.
+    if ([typeFlags.file, ""].includes(field(156, 157)) && field(0, 100) !== "") {
+      return archive.subarray(at + blockSize, at + blockSize + size);
+    }
+    at += blockSize + Math.ceil(size / blockSize) * blockSize;
+  }
+  throw new K3osError("integrity", `${name} is no archive with a file.`);
 }
 
 function entryParts(entry: TarEntry, mtime: number): Uint8Array[] {

@@ -4,9 +4,12 @@ import {
   addressOf,
   EMPTY,
   EMPTY_TEXT,
+  FILE_TYPE,
   filesOf,
   formatManifest,
   isLocal,
+  LAYER_FILE,
+  LAYER_TYPE,
   manifestFor,
   parseChallenge,
   parseReference,
@@ -54,18 +57,28 @@ describe("a manifest", () => {
 
   it("has its files as layers with titles", () => {
     expect(filesOf(manifest, "m")).toEqual({
-      "image.json": { mediaType: "application/octet-stream", digest, size: 3 },
+      "image.json": { packing: "plain", digest, size: 3 },
     });
     expect(manifestFor(manifest, "amd64", "m")).toBeUndefined();
   });
 
   it("offers no file whose name leads elsewhere, and none without a digest", () => {
     const layer = (title: string, more: object = {}) => ({
-      ...{ digest, size: 1, annotations: { "org.opencontainers.image.title": title } },
+      ...{ mediaType: FILE_TYPE, digest, size: 1, annotations: { "org.opencontainers.image.title": title } },
       ...more,
     });
     const layers = [layer("../etc/passwd"), layer("a/b"), layer(".."), layer("x", { digest: "md5:a" }), {}, null];
     expect(filesOf(JSON.stringify({ layers }), "m")).toEqual({});
+  });
+
+  it("may have files in archives, and refuses one that it cannot unpack", () => {
+    const layer = (mediaType: string) => ({ mediaType, digest, size: 1, annotations: { [LAYER_FILE]: "initrd" } });
+    const read = (mediaType: string) => filesOf(JSON.stringify({ layers: [layer(mediaType)] }), "m");
+    expect(read(LAYER_TYPE)).toEqual({ initrd: { packing: "tar", digest, size: 1 } });
+    expect(read(`${LAYER_TYPE}+gzip`)).toEqual({ initrd: { packing: "tar+gzip", digest, size: 1 } });
+    expect(() => read(`${LAYER_TYPE}+zstd`)).toThrow(
+      "initrd of m is packed as application/vnd.oci.image.layer.v1.tar+zstd",
+    );
   });
 
   it("is found in an index of several by the processor", () => {

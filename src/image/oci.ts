@@ -1,4 +1,7 @@
-/** Images and channels in a container registry, as OCI artefacts: what the workstation pushes and the node fetches. */
+/**
+ * Images and channels in a container registry: what the workstation pushes and the node fetches. A channel is an OCI
+ * artefact, an image is a container image (`container.ts`).
+ */
 import { K3osError } from "../errors.ts";
 
 /** A place in a registry: `oci://REGISTRY/REPOSITORY[:TAG|@DIGEST]`. */
@@ -11,11 +14,19 @@ export interface Reference {
   readonly digest?: string;
 }
 
-export const IMAGE_TYPE = "application/vnd.k3os.image.v1";
 export const CHANNEL_TYPE = "application/vnd.k3os.channel.v1";
 /** A file of an artefact is a layer of this type, as it is; its name is in the annotation. */
 export const FILE_TYPE = "application/octet-stream";
 export const TITLE = "org.opencontainers.image.title";
+/** A file of a container image is a layer of this type: an archive with nothing else in it. */
+export const LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar";
+/** The name of the file that a layer of a container image holds. */
+export const LAYER_FILE = "io.k3os.file";
+/**
+ * The same as a label of the config: the names of all layers, with commas between them, and nothing for the command.
+ * Docker keeps that where it leaves out annotations.
+ */
+export const LAYER_FILES = "io.k3os.files";
 /** What stands in the place of a container's config (OCI image specification 1.1). */
 export const EMPTY = {
   mediaType: "application/vnd.oci.empty.v1+json",
@@ -25,6 +36,8 @@ export const EMPTY = {
 export const EMPTY_TEXT = "{}";
 export const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 export const INDEX_TYPE = "application/vnd.oci.image.index.v1+json";
+/** What docker pushes, in its own words (image manifest version 2, schema 2): the same JSON. */
+export const DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json";
 
 const REFERENCE =
   /^oci:\/\/((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?)\/([a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*)(?::(\w[\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/;
@@ -55,10 +68,28 @@ export function addressOf(registry: string): string {
   return `${isLocal(server) ? "http" : "https"}://${server}`;
 }
 
-/** A piece of an artefact. */
+/** A piece of an artefact or of an image. */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
+  readonly size: number;
+}
+
+/** How a layer holds a file: as it is, or in an archive, which whoever has pushed it may have compressed. */
+export type Packing = "plain" | "tar" | "tar+gzip";
+
+const PACKINGS: Readonly<Record<string, Packing>> = {
+  [FILE_TYPE]: "plain",
+  [LAYER_TYPE]: "tar",
+  [`${LAYER_TYPE}+gzip`]: "tar+gzip",
+  "application/vnd.docker.image.rootfs.diff.tar.gzip": "tar+gzip",
+};
+
+/** A file as a layer holds it. */
+export interface FileLayer {
+  readonly packing: Packing;
+  readonly digest: string;
+  /** Bytes of the layer. */
   readonly size: number;
 }
 
@@ -81,11 +112,19 @@ export function formatManifest(
   });
 }
 
-/** The files that a manifest lists, by their names. Layers without a name are left out. Throws `integrity`. */
-export function filesOf(manifest: string, place: string): Readonly<Record<string, Descriptor>> {
+/**
+ * The files that the manifest of an artefact or of a container image lists, by their names. Other layers are left out.
+ * `names` are those of layers without an annotation, if the config says them (`namesIn`). Throws `integrity` if it is
+ * no manifest, or if a file is packed in a way that nobody here can unpack.
+ */
+export function filesOf(
+  manifest: string,
+  place: string,
+  names: readonly string[] = [],
+): Readonly<Record<string, FileLayer>> {
   const { layers } = parseJson(manifest, place);
   if (!Array.isArray(layers)) throw noManifest(place);
-  const files = layers.flatMap((layer): [string, Descriptor][] => {
+  const files = layers.flatMap((layer, index): [string, FileLayer][] => {
     const {
       mediaType = "",
       digest,
@@ -94,12 +133,35 @@ export function filesOf(manifest: string, place: string): Readonly<Record<string
     } = (layer ?? {}) as Partial<Descriptor> & {
       annotations?: Readonly<Record<string, string>>;
     };
-    const name = annotations?.[TITLE];
+    const name = annotations?.[LAYER_FILE] ?? annotations?.[TITLE] ?? names[index];
     if (typeof name !== "string" || !/^\w[\w.-]*$/.test(name)) return [];
     if (typeof digest !== "string" || !/^sha256:[0-9a-f]{64}$/.test(digest) || !Number.isSafeInteger(size)) return [];
-    return [[name, { mediaType, digest, size: Number(size) }]];
+    const packing = Object.hasOwn(PACKINGS, mediaType) ? PACKINGS[mediaType] : undefined;
+    if (packing === undefined) {
+      throw new K3osError("integrity", `${name} of ${place} is packed as ${mediaType}`, {
+        hint: "Push it as it was built: skopeo and `./k3os publish` do. Or compress it with gzip.",
+      });
+    }
+    return [[name, { packing, digest, size: Number(size) }]];
   });
   return Object.fromEntries(files);
+}
+
+/**
+ * The digest of the config that has to be asked for the names of the files, because the manifest names none;
+ * `undefined` if it names them, or has no such config.
+ */
+export function configForNames(manifest: string, place: string): string | undefined {
+  if (Object.keys(filesOf(manifest, place)).length > 0) return undefined;
+  const { config } = parseJson(manifest, place) as { readonly config?: Partial<Descriptor> };
+  return typeof config?.digest === "string" && /^sha256:[0-9a-f]{64}$/.test(config.digest) ? config.digest : undefined;
+}
+
+/** The names of the files that the layers hold, as a container's config says them; none if it does not. */
+export function namesIn(config: string, place: string): string[] {
+  const labels = (parseJson(config, place) as { config?: { Labels?: Record<string, unknown> | null } }).config?.Labels;
+  const names = labels?.[LAYER_FILES];
+  return typeof names === "string" ? names.split(",") : [];
 }
 
 /**

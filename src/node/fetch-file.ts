@@ -1,6 +1,7 @@
 import { withoutUserInfo } from "../config/secrets.ts";
 import { K3osError } from "../errors.ts";
 import type { ExecResult, Host } from "../host/host.ts";
+import type { FileLayer } from "../image/oci.ts";
 import { curlFailure, curlQuoted } from "./curl.ts";
 import { watch } from "./watch.ts";
 
@@ -14,6 +15,8 @@ export interface Download {
   readonly url: string;
   /** More lines of curl's `--config`, such as `header = "…"`. They do not appear in `ps`. */
   readonly options?: readonly string[];
+  /** How the file is packed there; as it is if not given. What is fetched is then the layer. */
+  readonly layer?: FileLayer;
 }
 
 /** Retries for some seconds, because the network may just be coming up. Does not retry if the server refuses. */

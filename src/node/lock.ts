@@ -5,10 +5,13 @@ import { RUN } from "./places.ts";
 /** What only one process of this machine may do at a time, and what messages call that process. */
 export type Lock = "installer" | "upgrade";
 
+/** Another process holds the lock, and will be done some time. */
+export class LockHeld extends K3osError {}
+
 /** A dangling link. Its target identifies the holder by process number and start time, because numbers are reused. */
 const pathOf = (lock: Lock) => `${RUN}/${lock}.lock`;
 
-/** Does `work` while it holds the lock. Throws `busy` if another process holds it, unless that has ended. */
+/** Does `work` while it holds the lock. Throws `LockHeld` if another process holds it, unless that has ended. */
 export async function withLock<T>(host: Host, lock: Lock, work: () => Promise<T>): Promise<T> {
   const path = pathOf(lock);
   const me = identity(host, host.readLink("/proc/self"));
@@ -16,10 +19,10 @@ export async function withLock<T>(host: Host, lock: Lock, work: () => Promise<T>
     const holder = host.stat(path) === undefined ? "" : host.readLink(path);
     const pid = holder.split("@")[0] ?? "";
     if (holder !== "" && identity(host, pid) === holder) {
-      throw new K3osError("busy", `another ${lock} is at work (process ${pid})`, { hint: "Wait until it is done." });
+      throw new LockHeld("busy", `another ${lock} is at work (process ${pid})`, { hint: "Wait until it is done." });
     }
     host.remove(path);
-    if (!(await take(host, path, `${me}`))) throw new K3osError("busy", `another ${lock} has just begun`);
+    if (!(await take(host, path, `${me}`))) throw new LockHeld("busy", `another ${lock} has just begun`);
   }
   try {
     return await work();

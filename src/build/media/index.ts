@@ -35,7 +35,11 @@ export const MEDIA: { readonly [F in Format]: MediumKind } = {
     make: async (_, { image }) => image.dir,
   },
   oci: {
-    ...{ title: "the same as an archive of an OCI artefact, for a registry", kernel: "metal", isDisk: false },
+    ...{
+      title: "the same as a container image, for a registry and for jobs in a cluster",
+      kernel: "metal",
+      isDisk: false,
+    },
     make: ociArchive,
   },
   iso: {

@@ -1,75 +1,102 @@
-import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, statSync } from "node:fs";
+import { createWriteStream, statSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { text } from "../../formats/bytes.ts";
 import { tarEnd, tarFrame } from "../../formats/tar.ts";
+import { ARCHITECTURES } from "../../image/architecture.ts";
 import { IMAGE_FILES } from "../../image/disk.ts";
-import { imageName } from "../../image/index-json.ts";
-import { EMPTY, EMPTY_TEXT, formatManifest, IMAGE_TYPE, INDEX_TYPE, MANIFEST_TYPE } from "../../image/oci.ts";
+import type { ImageJson } from "../../image/image-json.ts";
+import { imageTag } from "../../image/index-json.ts";
+import { INDEX_TYPE } from "../../image/oci.ts";
+import { signatureOf } from "../../image/signing.ts";
 import { sha256File } from "../digest.ts";
 import { megabytes } from "../extract.ts";
 import type { BuiltImage } from "../image.ts";
 import type { Work } from "../steps.ts";
+import { readUpgrader, type Upgrader, upgraderLayer } from "../upgrader.ts";
 import type { MadeImage, Workshop } from "../workshop.ts";
+import { type Blob, containerBlobs } from "./container.ts";
 
-const ARCHIVE = "k3os.oci.tar";
+export const OCI_ARCHIVE = "k3os.oci.tar";
+/** What the image is called where nobody names it, such as on a node that it was loaded into. */
+const REPOSITORY = "k3os.io/k3os";
 
 /**
- * The image as an archive of an OCI layout (OCI image specification), as skopeo and oras copy it to a registry. Nodes
- * fetch it from there. Returns its directory.
+ * The image as an archive of a container image (OCI image layout), as skopeo copies it to a registry and
+ * `./k3os image load` takes it. Returns its directory.
  */
-export async function ociArchive(shop: Workshop, { image }: MadeImage): Promise<string> {
-  const step = { name: "oci", title: "OCI artefact", maker: "oci" } as const;
-  return shop.runner.run({ ...step, parts: { image }, make: makeArchive });
+export async function ociArchive(shop: Workshop, { image, system }: MadeImage): Promise<string> {
+  const upgrader = await upgraderLayer(shop, system.tools);
+  const step = { name: "oci", title: "Container image", maker: "oci" } as const;
+  return shop.runner.run({ ...step, parts: { image, upgrader }, make: makeArchive });
 }
 
-async function makeArchive(work: Work, { image }: { readonly image: BuiltImage }): Promise<string> {
-  const target = join(work.out, ARCHIVE);
-  await writeArchive(image.dir, image.imageJson, target, work.signal);
+interface ArchiveParts {
+  readonly image: BuiltImage;
+  readonly upgrader: string;
+}
+
+async function makeArchive(work: Work, { image, upgrader }: ArchiveParts): Promise<string> {
+  const target = join(work.out, OCI_ARCHIVE);
+  await writeArchive(
+    target,
+    { directory: image.dir, json: image.imageJson, upgrader: readUpgrader(upgrader) },
+    work.signal,
+  );
   return megabytes(statSync(target).size);
 }
 
-/** Writes the archive of the image in a directory. Equal images give equal bytes. */
-export async function writeArchive(
-  directory: string,
-  { version, time }: { readonly version: string; readonly time: number },
-  target: string,
-  signal?: AbortSignal,
-): Promise<void> {
-  const files = await Promise.all(
-    IMAGE_FILES.map(async (name) => {
-      const path = join(directory, name);
-      return { name, path, size: statSync(path).size, digest: `sha256:${await sha256File(path, signal)}` };
-    }),
+/** What an archive is made of. */
+export interface ArchiveContent {
+  /** Holds the files of the image. */
+  readonly directory: string;
+  readonly json: Pick<ImageJson, "version" | "architecture" | "time">;
+  readonly upgrader: Upgrader;
+  /** The signature of `image.json`, if there is one. */
+  readonly signature?: Uint8Array | undefined;
+}
+
+/** Writes the archive `target`. Equal content gives equal bytes. */
+export async function writeArchive(target: string, content: ArchiveContent, signal?: AbortSignal): Promise<void> {
+  const { directory, json, upgrader, signature } = content;
+  const { version, architecture, time } = json;
+  const files = IMAGE_FILES.map((name) => ({ name, content: join(directory, name) }));
+  const { manifest, config, layers } = await containerBlobs(
+    {
+      ...{ version, architecture, time, upgrader },
+      files: [...files, ...(signature === undefined ? [] : [{ name: signatureOf("image.json"), content: signature }])],
+    },
+    signal,
   );
-  const manifest = formatManifest(IMAGE_TYPE, files);
-  const digest = files.find(({ name }) => name === "image.json")?.digest ?? "";
-  const descriptor = {
-    ...{ mediaType: MANIFEST_TYPE, artifactType: IMAGE_TYPE },
-    ...{ digest: `sha256:${createHash("sha256").update(manifest).digest("hex")}`, size: text(manifest).length },
-    annotations: { "org.opencontainers.image.ref.name": imageName({ version, digest }).replaceAll("+", "_") },
+  const tag = imageTag({ version, digest: await sha256File(join(directory, "image.json"), signal) });
+  const index = {
+    schemaVersion: 2,
+    mediaType: INDEX_TYPE,
+    manifests: [
+      {
+        ...{ mediaType: manifest.mediaType, digest: manifest.digest, size: manifest.size },
+        platform: { architecture: ARCHITECTURES[architecture].go, os: "linux" },
+        annotations: { "org.opencontainers.image.ref.name": tag, "io.containerd.image.name": `${REPOSITORY}:${tag}` },
+      },
+    ],
   };
-  const index = { schemaVersion: 2, mediaType: INDEX_TYPE, manifests: [descriptor] };
-  const texts: readonly [path: string, content: string][] = [
-    ["oci-layout", JSON.stringify({ imageLayoutVersion: "1.0.0" })],
-    ["index.json", JSON.stringify(index)],
-    [blobPath(EMPTY.digest), EMPTY_TEXT],
-    [blobPath(descriptor.digest), manifest],
-  ];
   async function* archive() {
-    for (const [path, content] of texts) yield* framed(path, text(content).length, [text(content)]);
-    for (const { digest, size, path } of files) yield* framed(blobPath(digest), size, createReadStream(path));
+    yield* framed("oci-layout", blobOf(JSON.stringify({ imageLayoutVersion: "1.0.0" })));
+    yield* framed("index.json", blobOf(JSON.stringify(index)));
+    for (const blob of [manifest, config, ...layers]) yield* framed(`blobs/${blob.digest.replace(":", "/")}`, blob);
     yield tarEnd();
   }
-  async function* framed(path: string, size: number, content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>) {
+  async function* framed(path: string, { size, open }: Pick<Blob, "size" | "open">) {
     const { before, after } = tarFrame(path, size, time);
     yield before;
-    yield* content;
+    yield* open();
     yield after;
   }
   await pipeline(Readable.from(archive(), { objectMode: false }), createWriteStream(target), { signal });
 }
 
-const blobPath = (digest: string) => `blobs/${digest.replace(":", "/")}`;
+function blobOf(value: string): Pick<Blob, "size" | "open"> {
+  const data = text(value);
+  return { size: data.length, open: () => [data] };
+}

@@ -1,6 +1,7 @@
-import { resolve } from "node:path";
+import { readFileSync, renameSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
-import type { BuildOptions, DiskOptions, SectorSize } from "../../build/index.ts";
+import type { BuildOptions, BuiltImage, DiskOptions, SectorSize } from "../../build/index.ts";
 import { DISK_FORMATS, FORMATS, type Format, MEDIA } from "../../build/media/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
@@ -8,6 +9,8 @@ import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { examples, jsonOption } from "../options.ts";
 import { withProgress } from "../progress/index.ts";
+import { type Sign, signerBy } from "../publishing/sign.ts";
+import { upgraderFor } from "../publishing/upgrader.ts";
 import { copyFiles, requireDirectory } from "./copy-files.ts";
 
 interface BuildCommandOptions {
@@ -15,6 +18,7 @@ interface BuildCommandOptions {
   readonly output?: string;
   readonly config?: string;
   readonly sectorSize?: "512" | "4096";
+  readonly key?: string;
   readonly kernel?: string;
   readonly spec?: string;
   readonly lock?: string;
@@ -31,6 +35,7 @@ export function buildCommand(io: Io): Command {
     .option("-o, --output <dir>", "copy the files there, instead of printing where they are kept")
     .option("--config <file>", "a config.yaml to put onto a disk; checked first")
     .addOption(new Option("--sector-size <bytes>", "for disks with sectors of 4096 bytes").choices(["512", "4096"]))
+    .option("--key <file>", "for oci: the private ssh key that signs, as for ./k3os publish; needs --output")
     .option("--kernel <which>", "cloud, metal or a Debian package, instead of the one that the medium usually has")
     .option("--spec <file>", "the image.yaml that says what goes in, instead of os/image.yaml")
     .option("--lock <file>", "build from exactly the packages of that lock (an earlier build's lock.json)")
@@ -44,6 +49,7 @@ export function buildCommand(io: Io): Command {
     ["./k3os build --format raw -o .", "k3os.raw, to be written onto a disk"],
     ["./k3os build --format qcow2 --config node.yaml -o .", "a disk that knows what it will be"],
     ["./k3os build --format qcow2 --kernel metal -o .", "with the drivers of real machines"],
+    ["./k3os build --format oci --key release -o .", "k3os.oci.tar, a container image that upgrades nodes"],
     ["./k3os build --refresh", "with today's security fixes"],
     ["./k3os build --lock lock.json -o out", "an earlier image again, byte for byte"],
   );
@@ -51,12 +57,40 @@ export function buildCommand(io: Io): Command {
 
 async function runBuild(options: BuildCommandOptions, io: Io): Promise<void> {
   const config = readConfig(options, io);
+  const sign = await signerFor(options);
   if (options.output !== undefined) await requireDirectory(resolve(options.output));
   const built = await withProgress(io, options.json === true, (progress) => make(options, config, progress, io));
   const dir = options.output === undefined ? built.dir : resolve(options.output);
-  if (dir !== built.dir) await copyFiles(built.dir, dir);
+  if (sign !== undefined) await writeSigned(built.image, dir, sign, options.json === true, io);
+  else if (dir !== built.dir) await copyFiles(built.dir, dir);
   if (options.json) printJson(io, { format: options.format, dir, image: built.image.imageJson });
   else printLine(io, dir);
+}
+
+/** Who signs the container image; `undefined` if nobody is to. */
+async function signerFor({ key, format, output }: BuildCommandOptions): Promise<Sign | undefined> {
+  if (key === undefined) return undefined;
+  if (format !== "oci" || output === undefined) {
+    throw new K3osError("usage", "--key is for --format oci with --output.", {
+      hint: "`./k3os publish` signs an image in any other form.",
+    });
+  }
+  return signerBy(key, ["image"], Date.now() / 1000);
+}
+
+/** Writes the container image with its signature. It is made anew each time: what is cached has none. */
+async function writeSigned(image: BuiltImage, target: string, sign: Sign, json: boolean, io: Io): Promise<void> {
+  const { OCI_ARCHIVE, writeArchive } = await import("../../build/index.ts");
+  const upgrader = await upgraderFor(image.dir, json, io);
+  const signature = await sign("image", readFileSync(join(image.dir, "image.json")), "image.json");
+  const content = { directory: image.dir, json: image.imageJson, upgrader, signature };
+  const path = join(target, OCI_ARCHIVE);
+  try {
+    await writeArchive(`${path}.new`, content, io.signal);
+    renameSync(`${path}.new`, path);
+  } finally {
+    rmSync(`${path}.new`, { force: true });
+  }
 }
 
 /** Checks a config before anything is built. Only formats for a disk have a place for one. */
@@ -80,5 +114,6 @@ async function make(options: BuildCommandOptions, config: string | undefined, pr
     ...(lock !== undefined && { lock }),
     ...(sectorSize !== undefined && { sectorSize: Number(sectorSize) as SectorSize }),
   };
-  return buildMedium(format, buildOptions);
+  // With a key, the archive is written from the image and its signature.
+  return buildMedium(options.key === undefined ? format : "dir", buildOptions);
 }

@@ -64,12 +64,14 @@ function lastWords(stderr: string): string {
 }
 
 /**
- * The names in what `ctr images import` prints: `NAME saved`, or in older versions `unpacking NAME (sha256:…)...done`.
+ * The names in what `ctr images import` prints: `NAME saved`, with a space for each `-` of the name, or in older
+ * versions `unpacking NAME (sha256:…)...done`.
  */
 export function loadedImages(printed: string): string[] {
   return printed
     .split("\n")
-    .flatMap((line) => /^(?:unpacking (\S+) \(|(\S+)\s+saved)/.exec(line)?.slice(1).filter(Boolean) ?? []);
+    .flatMap((line) => /^(?:unpacking (\S+) \(|(\S.*?)\s+saved\s*$)/.exec(line)?.slice(1).filter(Boolean) ?? [])
+    .map((name) => name.replaceAll(" ", "-"));
 }
 
 function openArchive(path: string): { size: number; stream: Readable & { gzip: boolean } } {

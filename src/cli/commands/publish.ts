@@ -16,6 +16,7 @@ import { publish } from "../publishing/publish.ts";
 import { registryTarget } from "../publishing/registry.ts";
 import { signerBy } from "../publishing/sign.ts";
 import type { RevokedKeys } from "../publishing/target.ts";
+import { upgraderFor } from "../publishing/upgrader.ts";
 
 interface PublishCommandOptions {
   readonly channel: string;
@@ -88,8 +89,10 @@ async function runPublish(place: string, options: PublishCommandOptions, io: Io)
   const revoked = options.revoked === undefined ? undefined : readRevoked(options.revoked);
   await target.check();
   const image = renew ? undefined : (options.image ?? (await buildImage(options, io)));
+  const isContainer = image !== undefined && target.isRegistry;
+  const upgrader = isContainer ? await upgraderFor(image, json, io) : undefined;
   const index = await publish({
-    ...{ target, channel: options.channel, signImage, signIndex, image, revoked },
+    ...{ target, channel: options.channel, signImage, signIndex, image, upgrader, revoked },
     ...{ now, expiresIn: secondsOf(options.expires) ?? 0 },
     ...{ notes: options.notes, minFrom: options.minFrom, show: (work) => withProgress(io, json, work) },
   });

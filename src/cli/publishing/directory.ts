@@ -29,6 +29,7 @@ export function directoryTarget(root: string): Target {
   };
   return {
     shown: root,
+    isRegistry: false,
     check: () => requireDirectory(root),
     readIndex: async (channel) => readIf(at(channelPath(channel)))?.toString("utf8"),
     readImage: async (release) => readIf(imageJson(release)),

@@ -1,11 +1,12 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { writeImage } from "../../../test/support/images.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { testUpgrader, writeImage } from "../../../test/support/images.ts";
 import { hasSshKeygen, type Keys, keysIn } from "../../../test/support/keys.ts";
 import { type OciRegistry, type RegistryOptions, startOciRegistry } from "../../../test/support/oci-registry.ts";
 import { nodeHost } from "../../host/node.ts";
+import { configOf, parseContainer } from "../../image/container.ts";
 import { type ChannelIndex, imageName, parseIndex } from "../../image/index-json.ts";
 import { resolveChannel } from "../../node/images/channel.ts";
 import { openImage } from "../../node/images/open.ts";
@@ -14,6 +15,9 @@ import { trustOf } from "../../node/images/trust.ts";
 import { silent } from "../../progress.ts";
 import { run } from "../exit.ts";
 import { testIo } from "../test-io.ts";
+
+/** The real one takes packages of Debian. */
+vi.mock("./upgrader.ts", () => ({ upgraderFor: async (image: string) => testUpgrader(image) }));
 
 const files = { vmlinuz: "kernel", initrd: "initial root", "root.squashfs": "root ".repeat(100) };
 
@@ -191,6 +195,17 @@ describe.runIf(hasSshKeygen)("./k3os publish, by the real ssh-keygen", () => {
     };
     afterEach(() => registry.close());
 
+    /** The container images behind the tags of releases, each layer and config of which the registry has. */
+    const containersIn = ({ manifests, blobs }: OciRegistry) =>
+      [...manifests]
+        .filter(([name]) => /^[^:]+:\d/.test(name))
+        .map(([name, manifest]) => {
+          const config = blobs.get(configOf(manifest, name))?.toString() ?? "";
+          const container = parseContainer(manifest, config, name);
+          for (const { digest } of container.layers) expect(blobs.has(digest)).toBe(true);
+          return container;
+        });
+
     it("pushes what a node then takes, and no part twice", async () => {
       const target = await start();
       expect(await publishTo(target, ...withKeys(), "--image", image)).toMatchObject({ status: 0 });
@@ -201,8 +216,9 @@ describe.runIf(hasSshKeygen)("./k3os publish, by the real ssh-keygen", () => {
       await publishTo(target, ...withKeys(), "--image", next);
       expect((await upgrade(target)).json.version).toBe("0.32.0");
       const sent = registry.requests.filter((one) => one.startsWith("PUT") && one.includes("/blobs/uploads/"));
-      // The root, image.json, and the two signatures and the index; not the kernel and the initrd again.
-      expect(sent).toHaveLength(5);
+      // The root, image.json, the config, and the two signatures and the index; not the kernel, the initrd and the
+      // command again.
+      expect(sent).toHaveLength(6);
     });
 
     it("renews signatures there", async () => {
@@ -219,6 +235,9 @@ describe.runIf(hasSshKeygen)("./k3os publish, by the real ssh-keygen", () => {
       );
       expect(renewed.status).toBe(0);
       expect((await upgrade(target)).json.version).toBe("0.31.0");
+      expect(containersIn(registry).map(({ layers }) => layers.map(({ name }) => name))).toEqual([
+        [undefined, "vmlinuz", "initrd", "root.squashfs", "image.json", "image.json.sig"],
+      ]);
     });
 
     it.each(["basic", "bearer"] as const)("logs in as docker does, by %s", async (scheme) => {

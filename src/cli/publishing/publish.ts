@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sha256File } from "../../build/digest.ts";
+import type { Upgrader } from "../../build/upgrader.ts";
 import { K3osError } from "../../errors.ts";
 import { IMAGE_FILES } from "../../image/disk.ts";
 import type { ImageJson } from "../../image/image-json.ts";
@@ -19,6 +20,8 @@ export interface PublishOptions {
   readonly signIndex: Sign;
   /** Directory with the image; `undefined` if only signatures are renewed. */
   readonly image: string | undefined;
+  /** For a registry: the layer with the command of the container image. */
+  readonly upgrader?: Upgrader | undefined;
   /** Seconds since 1970. */
   readonly now: number;
   /** Seconds until the index expires. */
@@ -63,7 +66,7 @@ export async function publish(options: PublishOptions): Promise<ChannelIndex> {
 }
 
 async function publishImage(directory: string, options: PublishOptions): Promise<Release> {
-  const { target, signImage, notes, minFrom } = options;
+  const { target, signImage, notes, minFrom, upgrader } = options;
   const { json, content, files } = await readImage(directory);
   if (signImage === undefined) throw new K3osError("usage", "An image is signed when it is published: name a --key.");
   const signature = await signImage("image", content, "image.json");
@@ -74,7 +77,7 @@ async function publishImage(directory: string, options: PublishOptions): Promise
     ...(notes !== undefined && { notes }),
   };
   // Not around the signing, which may ask for a passphrase.
-  await options.show((progress) => target.putImage(release, { directory, files, signature }, progress));
+  await options.show((progress) => target.putImage(release, { directory, files, signature, json, upgrader }, progress));
   return release;
 }
 

@@ -1,20 +1,25 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { gunzipSync } from "node:zlib";
+import { megabytes } from "../../build/extract.ts";
+import { type Blob, type ContainerBlobs, containerBlobs, containerOf, fileLayer } from "../../build/media/container.ts";
 import { K3osError } from "../../errors.ts";
+import { firstFile } from "../../formats/tar.ts";
+import { type Container, configOf, parseContainer } from "../../image/container.ts";
 import { channelPath, channelTag, imageTag, REVOKED_PATH } from "../../image/index-json.ts";
 import {
   addressOf,
   CHANNEL_TYPE,
-  EMPTY,
   EMPTY_TEXT,
+  FILE_TYPE,
   filesOf,
   formatManifest,
-  IMAGE_TYPE,
   MANIFEST_TYPE,
   parseChallenge,
   parseReference,
@@ -24,9 +29,6 @@ import { signatureOf } from "../../image/signing.ts";
 import type { Io } from "../io.ts";
 import { asStep } from "../progress/index.ts";
 import type { Target } from "./target.ts";
-
-/** A file of an artefact: in memory, or on this machine. */
-type Content = Uint8Array | { readonly path: string; readonly size: number; readonly sha256: string };
 
 /** A repository in a registry. Logs in with what `docker login` or `podman login` has kept. */
 export function registryTarget(place: string, { env, signal }: Pick<Io, "env" | "signal">): Target {
@@ -42,6 +44,7 @@ export function registryTarget(place: string, { env, signal }: Pick<Io, "env" | 
   const REVOKED_SIGNATURE = signatureOf(REVOKED_PATH);
   return {
     shown: place,
+    isRegistry: true,
     check: () => client.check(),
     async readIndex(channel) {
       const found = await client.file(channelTag(channel), fileName(channelPath(channel)));
@@ -53,28 +56,29 @@ export function registryTarget(place: string, { env, signal }: Pick<Io, "env" | 
       const signature = await client.file(channelTag(channel), REVOKED_SIGNATURE);
       return list === undefined || signature === undefined ? undefined : { list, signature };
     },
-    putImage(release, { directory, files, signature }, progress) {
+    putImage(release, { directory, files, signature, json, upgrader }, progress) {
+      if (upgrader === undefined) throw new Error("a registry takes container images only");
+      const { version, architecture, time } = json;
+      const contents = [
+        ...files.map(({ name }) => ({ name, content: join(directory, name) })),
+        { name: IMAGE_SIGNATURE, content: signature },
+      ];
       return asStep(progress, `Push the image to ${place}:${imageTag(release)}`, async (update) => {
-        const contents = files.map(({ name, ...file }): [string, Content] => [
-          name,
-          { path: join(directory, name), ...file },
-        ]);
-        await client.push(imageTag(release), IMAGE_TYPE, [...contents, [IMAGE_SIGNATURE, signature]], update);
+        const blobs = await containerBlobs({ version, architecture, time, upgrader, files: contents }, signal);
+        await client.pushContainer(imageTag(release), blobs, update);
       });
     },
     async putSignature(release, signature) {
-      const layers = (await client.layers(imageTag(release))) ?? {};
-      const others = Object.entries(layers).filter(([name]) => name !== IMAGE_SIGNATURE);
-      const own = await client.upload(signature);
-      const manifest = formatManifest(IMAGE_TYPE, [
-        ...others.map(([name, descriptor]) => ({ name, ...descriptor })),
-        { name: IMAGE_SIGNATURE, ...own },
-      ]);
-      await client.putManifest(imageTag(release), manifest);
+      const container = await client.container(imageTag(release));
+      if (container === undefined) return;
+      const layer = await fileLayer({ name: IMAGE_SIGNATURE, content: signature });
+      const others = container.layers.filter(({ name }) => name !== IMAGE_SIGNATURE);
+      const blobs = containerOf({ ...container, layers: [...others, layer] });
+      await client.pushContainer(imageTag(release), { ...blobs, layers: [layer] });
     },
     async putChannel(channel, { index, signature, revoked }) {
       const name = fileName(channelPath(channel));
-      const files: [string, Content][] = [
+      const files: [string, Uint8Array][] = [
         [name, index],
         [signatureOf(name), signature],
       ];
@@ -131,7 +135,7 @@ interface Request {
   readonly method: "GET" | "HEAD" | "POST" | "PUT";
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly content?: Content;
+  readonly content?: Uint8Array | Blob;
 }
 
 /** The part of a registry's API that publishing needs (OCI distribution specification). */
@@ -162,55 +166,75 @@ class Repository {
     await this.#ask({ method: "GET", url: `${this.#base}/v2/` }, [200, 404]);
   }
 
-  async layers(tag: string) {
+  async #manifest(tag: string): Promise<string | undefined> {
     const headers = { accept: MANIFEST_TYPE };
     const answer = await this.#ask({ method: "GET", url: this.#at(`manifests/${tag}`), headers }, [200, 404]);
-    return answer.status === 404 ? undefined : filesOf(answer.body.toString("utf8"), `${this.#repository}:${tag}`);
+    return answer.status === 404 ? undefined : answer.body.toString("utf8");
   }
 
+  async #blob(digest: string): Promise<Buffer> {
+    const { body } = await this.#ask({ method: "GET", url: this.#at(`blobs/${digest}`) }, [200]);
+    if (digestOf(body) === digest) return body;
+    throw new K3osError("integrity", `${this.#registry} has another blob ${digest} than the digest says.`);
+  }
+
+  /** A small file of an artefact or of a container image. */
   async file(tag: string, name: string): Promise<Uint8Array | undefined> {
-    const found = (await this.layers(tag))?.[name];
+    const place = `${this.#repository}:${tag}`;
+    const manifest = await this.#manifest(tag);
+    const found = manifest === undefined ? undefined : filesOf(manifest, place)[name];
     if (found === undefined) return undefined;
-    const { body } = await this.#ask({ method: "GET", url: this.#at(`blobs/${found.digest}`) }, [200]);
-    if (digestOf(body) === found.digest) return body;
-    throw new K3osError("integrity", `${this.#registry} has another ${name} than the digest of it says.`);
+    const blob = await this.#blob(found.digest);
+    if (found.packing === "plain") return blob;
+    return firstFile(found.packing === "tar" ? blob : gunzipSync(blob), `${name} of ${place}`);
   }
 
-  async push(
-    tag: string,
-    type: string,
-    files: readonly (readonly [name: string, content: Content])[],
-    update: (detail: string) => void = () => {},
-  ): Promise<void> {
+  /** What a container image consists of; `undefined` if there is none of that tag. */
+  async container(tag: string): Promise<Container | undefined> {
+    const place = `${this.#repository}:${tag}`;
+    const manifest = await this.#manifest(tag);
+    if (manifest === undefined) return undefined;
+    const config = await this.#blob(configOf(manifest, place));
+    return parseContainer(manifest, config.toString("utf8"), place);
+  }
+
+  /** Pushes an artefact. */
+  async push(tag: string, type: string, files: readonly (readonly [name: string, content: Uint8Array])[]) {
     const pushed = [];
     for (const [name, content] of files) {
-      update(name);
-      pushed.push({ name, ...(await this.upload(content)) });
+      const blob = blobOf(content);
+      await this.#upload(blob);
+      pushed.push({ name, digest: blob.digest, size: blob.size });
     }
-    await this.putManifest(tag, formatManifest(type, pushed));
+    await this.#upload(blobOf(Buffer.from(EMPTY_TEXT)));
+    await this.#putManifest(tag, Buffer.from(formatManifest(type, pushed)));
   }
 
-  async putManifest(tag: string, manifest: string): Promise<void> {
-    await this.upload(Buffer.from(EMPTY_TEXT), EMPTY.digest);
+  /** Pushes a container image. The repository must have the layers of it that are not given. */
+  async pushContainer(tag: string, blobs: ContainerBlobs, update: (detail: string) => void = () => {}): Promise<void> {
+    for (const layer of blobs.layers) {
+      update(megabytes(layer.size));
+      await this.#upload(layer);
+    }
+    await this.#upload(blobs.config);
+    await this.#putManifest(tag, blobs.manifest);
+  }
+
+  async #putManifest(tag: string, content: Uint8Array | Blob): Promise<void> {
     const headers = { "content-type": MANIFEST_TYPE };
-    const content = Buffer.from(manifest);
     await this.#ask({ method: "PUT", url: this.#at(`manifests/${tag}`), headers, content }, [200, 201]);
   }
 
   /** Sends a blob, unless the repository has it. */
-  async upload(
-    content: Content,
-    digest = content instanceof Uint8Array ? digestOf(content) : `sha256:${content.sha256}`,
-  ): Promise<{ readonly digest: string; readonly size: number }> {
-    const size = content instanceof Uint8Array ? content.length : content.size;
+  async #upload(content: Blob): Promise<void> {
+    const { digest } = content;
     const head = await this.#ask({ method: "HEAD", url: this.#at(`blobs/${digest}`) }, [200, 404]);
-    if (head.status === 200) return { digest, size };
+    if (head.status === 200) return;
     const { headers } = await this.#ask({ method: "POST", url: this.#at("blobs/uploads/") }, [202]);
     const location = new URL(String(headers.location ?? ""), this.#base);
     location.searchParams.set("digest", digest);
     const type = { "content-type": "application/octet-stream" };
     await this.#ask({ method: "PUT", url: location.href, headers: type, content }, [201]);
-    return { digest, size };
   }
 
   async #ask(request: Request, expected: readonly number[]): Promise<Answer> {
@@ -256,6 +280,10 @@ class Repository {
   }
 }
 
+function blobOf(data: Uint8Array): Blob {
+  return { mediaType: FILE_TYPE, digest: digestOf(data), size: data.length, open: () => [data] };
+}
+
 function digestOf(data: Uint8Array): string {
   return `sha256:${createHash("sha256").update(data).digest("hex")}`;
 }
@@ -276,7 +304,7 @@ async function send({ method, url, headers = {}, content }: Request, signal: Abo
       });
       request.on("error", reject);
       if (content === undefined || content instanceof Uint8Array) request.end(content);
-      else pipeline(createReadStream(content.path), request).catch(reject);
+      else pipeline(Readable.from(content.open(), { objectMode: false }), request).catch(reject);
     });
   } catch (cause) {
     signal.throwIfAborted();

@@ -1,3 +1,5 @@
+import type { Upgrader } from "../../build/upgrader.ts";
+import type { ImageJson } from "../../image/image-json.ts";
 import type { Release } from "../../image/index-json.ts";
 import type { Progress } from "../../progress.ts";
 
@@ -5,6 +7,8 @@ import type { Progress } from "../../progress.ts";
 export interface Target {
   /** How messages call it. */
   readonly shown: string;
+  /** Whether an image becomes a container image there, which needs the layer with its command. */
+  readonly isRegistry: boolean;
   /** Whether one can write there. Throws why not, before anything is built or signed. */
   check(): Promise<void>;
   /** The index of a channel; `undefined` if there is none yet. */
@@ -27,6 +31,9 @@ export interface ImageFiles {
   /** Their sums and sizes, as `image.json` says, and of that itself. */
   readonly files: readonly { readonly name: string; readonly sha256: string; readonly size: number }[];
   readonly signature: Uint8Array;
+  readonly json: Pick<ImageJson, "version" | "architecture" | "time">;
+  /** Given for a registry. */
+  readonly upgrader?: Upgrader | undefined;
 }
 
 export interface RevokedKeys {

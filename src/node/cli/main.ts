@@ -37,7 +37,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   upgrade: {
     about: "Put another image into the slot that is not in use, and restart into a trial of it",
-    options: "[IMAGE] [--version VERSION] [--key KEY] [--stage] [--no-reboot] [--allow-downgrade] [--retry] [--json]",
+    options:
+      "[IMAGE] [--version VERSION] [--key KEY] [--stage] [--no-reboot] [--allow-downgrade] [--retry] [--wait] [--json]",
     root: true,
     run: async (...call) => (await import("./upgrade.ts")).upgradeCommand(...call),
   },
@@ -96,6 +97,7 @@ const EXAMPLES = `Examples:
   sudo k3os upgrade                to the latest image of the channel in the config
   sudo k3os upgrade URL --stage    fetch and check an image, and leave the trial for later
   sudo k3os upgrade --no-reboot URL  try it whenever this node restarts
+  sudo k3os upgrade --wait URL     run again after the restart, it ends once the image is kept or given up
   sudo k3os rollback               back to the version before
   sudo k3os rollback --restore-datastore  and to the objects that the cluster had then
   sudo k3os prune                  make room for images

@@ -21,6 +21,11 @@ describe("the options of k3os upgrade", () => {
     });
   });
 
+  it("wait for the end of the trial if they say so", () => {
+    expect(read("--wait /image")).toMatchObject({ place: "/image", wait: true, reboot: true });
+    expect(read("/image")).toMatchObject({ wait: false });
+  });
+
   it("may name a key that signed the image", () => {
     const args = ["--key", "ssh-ed25519 AAAA", "http://10.0.2.2:8000"];
     expect(readUpgradeOptions(args, {})).toMatchObject({ place: "http://10.0.2.2:8000", key: "ssh-ed25519 AAAA" });

@@ -2,7 +2,7 @@ import { K3osError } from "../../errors.ts";
 import type { UpgradeOptions } from "../upgrade/upgrade.ts";
 import { parseArguments } from "./arguments.ts";
 
-const FLAGS = ["--stage", "--no-reboot", "--allow-downgrade", "--retry", "--json"] as const;
+const FLAGS = ["--stage", "--no-reboot", "--allow-downgrade", "--retry", "--wait", "--json"] as const;
 const VALUES = ["--version", "--key"];
 
 /**
@@ -29,7 +29,7 @@ const OLD_VALUES: Readonly<Record<string, string>> = {
 export function readUpgradeOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): UpgradeOptions & { readonly json: boolean } {
+): UpgradeOptions & { readonly wait: boolean; readonly json: boolean } {
   const words = args.filter((arg, index) => !arg.startsWith("-") && !takesNext(args[index - 1]));
   const options = parseArguments(
     args.filter((arg) => !words.includes(arg)),
@@ -56,6 +56,7 @@ export function readUpgradeOptions(
     reboot: options["--no-reboot"] !== "true" && (Object.keys(old).length === 0 || old["--reboot"] !== undefined),
     allowDowngrade: options["--allow-downgrade"] === "true",
     retry: options["--retry"] === "true",
+    wait: options["--wait"] === "true",
     json: options["--json"] === "true",
   };
 }

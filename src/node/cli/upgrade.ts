@@ -10,6 +10,7 @@ import type { K3s } from "../upgrade/datastore.ts";
 import { prune } from "../upgrade/prune.ts";
 import { type Restorable, restorable, rollback } from "../upgrade/rollback.ts";
 import { restartIntoTrial, type Upgraded, upgrade } from "../upgrade/upgrade.ts";
+import { restartAndStay, upgradeAndWait } from "../upgrade/wait.ts";
 import { parseArguments } from "./arguments.ts";
 import { isConfirmed } from "./confirm.ts";
 import { readUpgradeOptions } from "./upgrade-arguments.ts";
@@ -19,9 +20,17 @@ export async function upgradeCommand(host: Host, args: readonly string[]): Promi
   const options = readUpgradeOptions(args, host.env);
   const { config } = loadConfig(host);
   const progress = terminalProgress({ mode: "lines", columns: 80, write: (text) => host.warn(text) });
-  const result = await upgrade(host, config, options, progress);
+  const warn = (text: string) => host.warn(`k3os: ${text}\n`);
+  const result = options.wait
+    ? await upgradeAndWait(host, config, options, progress, warn)
+    : await upgrade(host, config, options, progress);
+  const restarts = result.state === "armed" && options.reboot;
+  if (restarts && options.wait) {
+    warn(sentence(result, true));
+    return restartAndStay(host);
+  }
   console.log(options.json ? JSON.stringify(result) : sentence(result, options.reboot));
-  if (result.state === "armed" && options.reboot) await restartIntoTrial(host);
+  if (restarts) await restartIntoTrial(host);
   return 0;
 }
 

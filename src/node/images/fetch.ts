@@ -4,9 +4,10 @@ import { IMAGE_FILES } from "../../image/disk.ts";
 import type { ImageJson } from "../../image/image-json.ts";
 import { type Purpose, signatureOf } from "../../image/signing.ts";
 import { inStep, type Progress, type ProgressStep } from "../../progress.ts";
-import { fetchFile, fetchIfThere, fetchResumed, SMALL } from "../fetch-file.ts";
+import { type Download, fetchFile, fetchIfThere, fetchResumed, SMALL } from "../fetch-file.ts";
 import { formatBytes } from "../format-bytes.ts";
 import type { OnDescribed } from "./image.ts";
+import { requireFitting, unpackLayer } from "./layer.ts";
 import { linkOrCopy, type Part, sha256Of } from "./parts.ts";
 import { nothingAt, type Remote } from "./remote.ts";
 import { verifySignature } from "./signature.ts";
@@ -84,7 +85,10 @@ export async function fetchSigned(
   await inStep(
     progress,
     `Fetch ${remote.shown(name)}`,
-    (step) => fetchFile(host, download, path, (bytes) => step.update(formatBytes(bytes)), most),
+    async (step) => {
+      await fetchFile(host, download, path, (bytes) => step.update(formatBytes(bytes)), most);
+      await unpackInPlace(host, download, path);
+    },
     () => formatBytes(host.stat(path)?.size ?? 0),
   );
   return trust === undefined ? undefined : verifySignature(host, path, purpose, trust, work, remote.shown(name));
@@ -106,13 +110,24 @@ async function fetchSignature(
   const isThere = await inStep(
     progress,
     title,
-    async () => download !== undefined && (await fetchIfThere(host, download, target)),
+    async () => {
+      if (download === undefined || !(await fetchIfThere(host, download, target))) return false;
+      await unpackInPlace(host, download, target);
+      return true;
+    },
     () => (host.stat(target) === undefined ? "there is none" : undefined),
   );
   if (isThere || unsigned) return;
   throw new K3osError("integrity", `there is no signature of ${remote.shown(name)}, which ${setting} asks for`, {
     hint: `It must lie beside it: ${remote.shown(signatureOf(name))}. \`./k3os publish\` makes it.`,
   });
+}
+
+/** Takes a small file out of its layer, if it is in one. */
+async function unpackInPlace(host: Host, { layer }: Download, path: string): Promise<void> {
+  if (layer === undefined) return;
+  await unpackLayer(host, layer, path, `${path}.unpacked`, SMALL);
+  host.rename(`${path}.unpacked`, path);
 }
 
 /** A part of the image, with its name in the directory. */
@@ -171,25 +186,37 @@ async function fetchPart(
   step: ProgressStep,
 ): Promise<string> {
   const { name, sha256, size } = file;
+  const shown = remote.shown(name);
   const download = await remote.file(name);
-  if (download === undefined) throw nothingAt(remote.shown(name));
+  if (download === undefined) throw nothingAt(shown);
+  const { layer } = download;
+  if (layer !== undefined) requireFitting(layer, size, shown);
   const path = `${directory}/${partial(file)}`;
-  const fetchAll = async () => {
-    await fetchResumed(host, download, path, size, (bytes) =>
-      step.update(`${formatBytes(bytes)} of ${formatBytes(size)}, ${Math.floor((bytes / size) * 100)} %`),
-    );
-    return sha256Of(host, path);
-  };
+  const content = layer === undefined ? path : `${path}.unpacked`;
+  const whole = layer?.size ?? size;
   const isResumed = host.stat(path) !== undefined;
-  let sum = await fetchAll();
+  const fetchAll = async ({ mayBeHalves }: { readonly mayBeHalves: boolean }) => {
+    await fetchResumed(host, download, path, whole, (bytes) =>
+      step.update(`${formatBytes(bytes)} of ${formatBytes(whole)}, ${Math.floor((bytes / whole) * 100)} %`),
+    );
+    try {
+      if (layer !== undefined) await unpackLayer(host, layer, path, content, size);
+    } catch (error) {
+      if (mayBeHalves && error instanceof K3osError) return "";
+      throw error;
+    }
+    return sha256Of(host, content);
+  };
+  let sum = await fetchAll({ mayBeHalves: isResumed });
   if (sum !== sha256 && isResumed) {
     // These were halves of two files. All of the second one may be right.
     host.remove(path);
-    sum = await fetchAll();
+    sum = await fetchAll({ mayBeHalves: false });
   }
-  if (sum === sha256) return path;
-  host.remove(path);
-  throw new K3osError("integrity", `${remote.shown(name)} is damaged: expected sha256 ${sha256}, got ${sum}`, {
+  if (content !== path || sum !== sha256) host.remove(path);
+  if (sum === sha256) return content;
+  host.remove(content);
+  throw new K3osError("integrity", `${shown} is damaged: expected sha256 ${sha256}, got ${sum}`, {
     hint: "Fetch it again. If that does not help, what was published is damaged.",
   });
 }

@@ -7,10 +7,14 @@ import { ARCHITECTURE } from "../../image/architecture.ts";
 import {
   addressOf,
   type Challenge,
+  configForNames,
+  DOCKER_MANIFEST_TYPE,
+  type FileLayer,
   filesOf,
   INDEX_TYPE,
   MANIFEST_TYPE,
   manifestFor,
+  namesIn,
   parseChallenge,
   parseReference,
   type Reference,
@@ -22,7 +26,7 @@ import type { Download } from "../fetch-file.ts";
 /** `k3os.registries`: mirrors of registries, how to log in and what to trust, as for images of containers. */
 export type Registries = NonNullable<NonNullable<Config["k3os"]>["registries"]>;
 
-/** The files of one artefact in a registry. */
+/** The files of an artefact or of a container image in a registry. */
 export interface Artefact {
   /** How to fetch a file; `undefined` if the artefact has none of that name. */
   file(name: string): Promise<Download> | undefined;
@@ -121,11 +125,14 @@ async function lookUp(
   const text = await server.manifest(digest ?? tag);
   if (text === undefined) return undefined;
   const other = manifestFor(text, ARCHITECTURE.go, place);
-  const files = filesOf(other === undefined ? text : ((await server.manifest(other)) ?? ""), place);
+  const manifest = other === undefined ? text : ((await server.manifest(other)) ?? "");
+  const config = configForNames(manifest, place);
+  const names = config === undefined ? [] : namesIn(await server.text(config), place);
+  const files = filesOf(manifest, place, names);
   return {
     file(name) {
       const found = files[name];
-      return found === undefined ? undefined : server.blob(found.digest);
+      return found === undefined ? undefined : server.blob(found);
     },
   };
 }
@@ -148,19 +155,30 @@ class Server {
     this.#work = work;
   }
 
-  async blob(digest: string): Promise<Download> {
+  async blob(layer: FileLayer): Promise<Download> {
     if (this.#challenge?.scheme === "bearer" && this.#host.monotonic() - this.#authorizedAt > TOKEN_MS) {
       await this.#logIn(this.#challenge, this.#endpoint.base);
     }
     const { base, repository, trust } = this.#endpoint;
-    return { url: `${base}/${repository}/blobs/${digest}`, options: [...trust, ...this.#authorization] };
+    const options = [...trust, ...this.#authorization];
+    const url = `${base}/${repository}/blobs/${layer.digest}`;
+    return { url, options, ...(layer.packing !== "plain" && { layer }) };
+  }
+
+  /** The text of a small blob. Throws `integrity` if it is another one than its digest says. */
+  async text(digest: string): Promise<string> {
+    const { base, repository, trust } = this.#endpoint;
+    const url = `${base}/${repository}/blobs/${digest}`;
+    const { status } = await this.#ask(url, [...trust, ...this.#authorization]);
+    if (status !== 200) throw refused(url, status);
+    return this.#checked(url, digest);
   }
 
   /** The text of a manifest, whose digest is checked if it is asked for by that; `undefined` if there is none. */
   async manifest(name: string): Promise<string | undefined> {
     const { base, repository, trust } = this.#endpoint;
     const url = `${base}/${repository}/manifests/${name}`;
-    const accept = `header = ${curlQuoted(`Accept: ${MANIFEST_TYPE}, ${INDEX_TYPE}`)}`;
+    const accept = `header = ${curlQuoted(`Accept: ${[MANIFEST_TYPE, INDEX_TYPE, DOCKER_MANIFEST_TYPE].join(", ")}`)}`;
     let answer = await this.#ask(url, [accept, ...trust, ...this.#authorization]);
     if (answer.status === 401 && this.#authorization.length === 0) {
       await this.#logIn(parseChallenge(answer.challenge), url);
@@ -168,12 +186,15 @@ class Server {
     }
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw refused(url, answer.status);
-    if (name.startsWith("sha256:") && (await this.#sumOfBody()) !== name.slice("sha256:".length)) {
-      throw new K3osError("integrity", `${url} is another manifest than its digest says`, {
-        hint: "The registry, or a mirror of it, is damaged.",
-      });
-    }
-    return this.#host.readText(this.#body);
+    return name.startsWith("sha256:") ? this.#checked(url, name) : this.#host.readText(this.#body);
+  }
+
+  /** What was fetched last, if it has this digest. */
+  async #checked(url: string, digest: string): Promise<string> {
+    if (`sha256:${await this.#sumOfBody()}` === digest) return this.#host.readText(this.#body);
+    throw new K3osError("integrity", `${url} is something else than its digest says`, {
+      hint: "The registry, or a mirror of it, is damaged.",
+    });
   }
 
   get #body(): string {

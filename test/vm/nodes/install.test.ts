@@ -1,12 +1,14 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { build } from "../../../src/build/index.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { sha256File } from "../../../src/build/digest.ts";
+import { buildMedium, OCI_ARCHIVE } from "../../../src/build/index.ts";
 import { findProject } from "../../../src/build/project.ts";
 import { testImage, writeTestImage } from "../support/container-image.ts";
 import { bytesWritten, emptyDisk, fromDisk, installerMachine } from "../support/disks.ts";
 import { eventually } from "../support/eventually.ts";
 import { useMachine } from "../support/machine.ts";
-import { type Release, restarting, running, served, tried } from "../support/trials.ts";
+import { decided, restarting, running } from "../support/trials.ts";
+import { upgradeJob } from "../support/upgrade-job.ts";
 
 const node = useMachine("test-install");
 const target = { ...emptyDisk(node.directory, "target"), bootIndex: 1 };
@@ -16,7 +18,7 @@ const config = `hostname: ${node.name}
 k3os:
   token: t0p-secret
   labels: { zone: a }
-  upgrade: { unsigned: true, stable_for: 1s }
+  upgrade: { unsigned: true, stable_for: 30s }
   install: { silent: true, device: "serial=target", power_off: true }
 `;
 
@@ -41,14 +43,22 @@ describe("a silent installation", { timeout: 420_000 }, () => {
   });
 });
 
-describe("an upgrade of the installed node", { timeout: 420_000 }, () => {
+describe("an upgrade of the installed node by a job of the cluster", { timeout: 600_000 }, () => {
   const text = JSON.stringify({ files: [{ path: "/usr/share/next", content: "next" }] });
-  let next: Release;
+  let next: { readonly digest: string; readonly archive: string };
   beforeAll(async () => {
     const spec = { text, name: "next-of-install.yaml", directory: findProject() };
-    next = await served(await build({ spec, usualKernel: "metal" }));
+    const { image, dir } = await buildMedium("oci", { spec });
+    const digest = `sha256:${await sha256File(join(image.dir, "image.json"))}`;
+    next = { digest, archive: join(dir, OCI_ARCHIVE) };
   });
-  afterAll(() => next?.close());
+
+  /** Loads an archive of a container image into the node, and returns the name of the image. */
+  const load = async (archive: string) => {
+    const { status, stdout, stderr } = await node.k3os(["image", "load", "--name", node.name, archive]);
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    return stdout.trim();
+  };
 
   const ending = "sleep 8; echo ended >>/data/log; exit";
   /** Adds a line to a file of the node when it has started, and another one if it is given time to end. */
@@ -77,15 +87,29 @@ describe("an upgrade of the installed node", { timeout: 420_000 }, () => {
   it("is kept once its node is Ready, with the objects and the data that were there; its pods had time to end", async () => {
     const archive = join(node.directory, "image.tar");
     writeTestImage(node.machine.tools, archive);
-    expect(await node.k3os(["image", "load", "--name", node.name, archive])).toMatchObject({ status: 0 });
+    expect(await load(archive)).toBe(testImage);
     await node.apply(pod);
     await write("before");
     await eventually(async () => expect(await log()).toBe("started\n"));
-    await tried(node, `k3os upgrade ${next.url}`, { digest: next.digest, result: "committed", seconds: 400 });
+    const bootId = await node.bootId();
+    await node.apply(upgradeJob(await load(next.archive), node.name));
+    await decided(node, bootId, { digest: next.digest, result: "committed", seconds: 500 });
     expect(await node.node("cat /usr/share/next")).toBe("next");
     await write("after");
     expect(await written()).toContain("configmap/before");
     await eventually(async () => expect(await log()).toBe("started\nended\nstarted\n"));
+  });
+
+  it("ends the job with the image that is kept: the pod after the restart has waited for that", async () => {
+    await node.kubectl("wait", "--for=condition=Complete", "--timeout=120s", "job/apply-k3os-latest");
+    const status = ["-o", "jsonpath={.status.succeeded} {.status.failed}"];
+    // The restart has ended the first pod.
+    expect(await node.kubectl("get", "job/apply-k3os-latest", ...status)).toBe("1 1");
+    const pods = ["-l", "upgrade.cattle.io/plan=k3os-latest", "--field-selector=status.phase=Succeeded", "-o", "name"];
+    const said = await node.kubectl("logs", (await node.kubectl("get", "pods", ...pods)).trim());
+    expect(said).toMatch(
+      /waiting: this boot is a trial of .*\n(.*\n)*.* is the image that this node keeps: nothing to do/,
+    );
   });
 
   it("is undone by k3os rollback, with what was written since", async () => {

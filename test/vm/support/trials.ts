@@ -98,12 +98,21 @@ export async function tried(
 ): Promise<SlotsTold & { readonly said: string }> {
   const bootId = await node.bootId();
   const said = await restarting(node, command);
+  return { ...(await decided(node, bootId, { digest, result, seconds })), said };
+}
+
+/** Waits until a trial after this boot has ended so, and a kept slot runs. */
+export async function decided(
+  node: TestMachine,
+  bootId: string,
+  { digest, result, seconds = 300 }: End,
+): Promise<SlotsTold> {
   // The status of the boot before tells of an earlier trial.
   await node.bootAfter(bootId, seconds);
   return eventually(async () => {
     const told = await slotsOf(node);
     expect(told.last_upgrade).toMatchObject({ digest, result });
     expect(told.slots.find((slot) => slot.running)).toMatchObject({ state: "current" });
-    return { ...told, said };
+    return told;
   }, seconds);
 }
