@@ -28,6 +28,8 @@ export interface MachinePoolSpec {
   readonly restartedAt?: string;
   /** A new text forgets what was given up. */
   readonly retry?: string;
+  /** What becomes of a node that differs from its config: told only, or repaired where no restart is needed. */
+  readonly driftPolicy?: "Report" | "Repair";
   readonly rollout?: {
     /** A number, or a percentage of the pool such as `25%`; at least one node. 1 by default. */
     readonly maxUnavailable?: number | string;

@@ -7,6 +7,7 @@ import { isReady, type NodeObject } from "../kubernetes/node.ts";
 import { selects } from "../kubernetes/selector.ts";
 import { blocked, isAvailable, isServer, nodesOf, PROTOCOL, stallOf, turnOf } from "./budget.ts";
 import { fresh, PER_RANK } from "./fresh.ts";
+import type { LabelPatch } from "./node-labels.ts";
 import type { ByOwner, Cluster, Observed, Setback, WantedConfig, WantedImage, Work } from "./observed.ts";
 import { hasTarget, isoTime } from "./status.ts";
 import { dueSummary, nextSummary, rankOf, type Summary } from "./summary.ts";
@@ -37,6 +38,8 @@ export type Action =
   | { readonly kind: "Activate"; readonly work: Work }
   /** Restart the machine. */
   | { readonly kind: "Restart"; readonly work: Work }
+  /** Bring the labels of the own Node to those of its config. */
+  | { readonly kind: "Label"; readonly patch: LabelPatch }
   /** Apply the config of the cluster while everything runs. */
   | { readonly kind: "ApplyLive"; readonly revision: string }
   /** Apply it and restart k3s; the pods go on. */
@@ -63,7 +66,17 @@ export const CORDONED = "k3os.io/cordoned";
 
 /** These come between two states. The state after a turn was given back is told before: others go by it. */
 const PASSING: readonly Action["kind"][] = [
-  ...(["CreateMachine", "ReadCluster", "NoteImageFrom", "Forget", "TakeTurn", "Begin", "Uncordon", "End"] as const),
+  ...([
+    "CreateMachine",
+    "ReadCluster",
+    "NoteImageFrom",
+    "Forget",
+    "Label",
+    "TakeTurn",
+    "Begin",
+    "Uncordon",
+    "End",
+  ] as const),
 ];
 
 const SECOND = 1000;
@@ -118,6 +131,9 @@ function decideOwn(observed: Observed): Decision {
     if (cordonedByAgent(node) && isBack(observed)) return act({ kind: "Uncordon" }, "OnTrial", message);
     return wait("OnTrial", message, 2 * SOON);
   }
+  const { labels } = observed.wanted;
+  // Before pools are looked at: they select by labels.
+  if (labels !== undefined) return act({ kind: "Label", patch: labels }, "Applying", "the labels of the node are set");
   const selecting = poolsOf(pools, node);
   const [pool, second] = selecting;
   const { work } = local.note;

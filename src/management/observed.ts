@@ -2,6 +2,7 @@
 import type { Effect, Machine, MachineStatus } from "../kubernetes/machine.ts";
 import type { MachinePool, Turn } from "../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../kubernetes/node.ts";
+import type { LabelPatch } from "./node-labels.ts";
 
 export interface Observed {
   readonly now: number;
@@ -21,6 +22,8 @@ export interface Observed {
   /** Why its windows are not known, as a sentence. */
   readonly windowProblem?: string | undefined;
   readonly wanted: Wanted;
+  /** What the Machine tells of its config. */
+  readonly parts: Pick<MachineStatus, "config" | "plan" | "drift">;
   readonly memory: Memory;
 }
 
@@ -114,6 +117,8 @@ export interface WantedImage {
 /** What the config of the cluster wants here, beside what is applied. */
 export interface Wanted {
   readonly config?: WantedConfig | undefined;
+  /** What the own Node is to be told of its labels. */
+  readonly labels?: LabelPatch | undefined;
 }
 
 export interface WantedConfig {

@@ -27,29 +27,33 @@ function conditionsOf(
   generation: number | undefined,
   now: number,
 ): StatusCondition[] {
-  const condition = (type: string, status: StatusCondition["status"]): StatusCondition => {
-    const old = before.find((other) => other.type === type);
-    return {
-      ...{ type, status, reason, message: message.slice(0, 1024) },
-      ...(generation !== undefined && { observedGeneration: generation }),
-      lastTransitionTime: old?.status === status ? old.lastTransitionTime : isoTime(now),
-    };
-  };
+  const condition = (type: string, status: StatusCondition["status"]) =>
+    conditionOf({ type, status, reason, message }, before, generation, now);
   return [condition("Ready", ready ? "True" : "False"), ...(also === undefined ? [] : [condition(also, "True")])];
+}
+
+function conditionOf(
+  { type, status, reason, message }: Pick<StatusCondition, "type" | "status" | "reason" | "message">,
+  before: readonly StatusCondition[] = [],
+  generation: number | undefined,
+  now: number,
+): StatusCondition {
+  const old = before.find((other) => other.type === type);
+  return {
+    ...{ type, status, reason, message: message.slice(0, 1024) },
+    ...(generation !== undefined && { observedGeneration: generation }),
+    lastTransitionTime: old?.status === status ? old.lastTransitionTime : isoTime(now),
+  };
 }
 
 const STALLED: readonly MachineReason[] = ["Returned", "Failed", "PoolConflict"];
 
-/**
- * The status of the own Machine, `undefined` if it is as it is. `parts` are those that others decide about: config,
- * plan and drift.
- */
+/** The status of the own Machine, `undefined` if it is as it is. */
 export function machineStatus(
   observed: Observed,
   { reason, message }: { readonly reason: MachineReason; readonly message: string },
-  parts: Pick<MachineStatus, "config" | "plan" | "drift"> = {},
 ): MachineStatus | undefined {
-  const { node, machine, pools, local, now } = observed;
+  const { node, machine, pools, local, parts, now } = observed;
   if (machine === undefined) return undefined;
   const selecting =
     node === undefined ? [] : pools.filter(({ spec }) => selects(spec.nodeSelector, node.metadata.labels));
@@ -75,9 +79,23 @@ export function machineStatus(
     ...(local.boot !== undefined && { boot: local.boot }),
     ...pick(kept, "config", "plan", "drift"),
     ...parts,
-    conditions: conditionsOf(verdict, before, generation, now),
+    conditions: [...conditionsOf(verdict, before, generation, now), ...driftOf(parts.drift, before, generation, now)],
   };
   return isEqual(status, machine.status) ? undefined : status;
+}
+
+/** `Drifted`, only while it is true. */
+function driftOf(
+  drift: MachineStatus["drift"] = [],
+  before: readonly StatusCondition[] | undefined,
+  generation: number | undefined,
+  now: number,
+): StatusCondition[] {
+  if (drift.length === 0) return [];
+  const names = drift.slice(0, 5).map(({ kind, path }) => `${kind} ${path}`);
+  const more = drift.length > names.length ? ` and ${drift.length - names.length} more` : "";
+  const message = `differs from the config: ${names.join(", ")}${more}`;
+  return [conditionOf({ type: "Drifted", status: "True", reason: "Differs", message }, before, generation, now)];
 }
 
 function pick<T extends object, K extends keyof T>(object: T, ...keys: readonly K[]): Partial<Pick<T, K>> {

@@ -84,6 +84,11 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
     memory.setbacks = {};
   },
 
+  async Label({ patch }, { client, own }) {
+    bodyOf(await client.patch(pathOf("nodes", own.name), patch, "merge"));
+    own.log("the labels of the node follow its config");
+  },
+
   async Stage({ image }, { own }) {
     await own.stage(image);
     own.log(`${image.version} is staged`);
@@ -150,16 +155,16 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
   },
 
   async ApplyLive({ revision }, { own }) {
-    await own.applyConfig(revision, "Live");
+    await own.config.apply(revision, "Live");
   },
 
   async RestartK3s({ work }, { own }) {
-    await own.applyConfig(work.key, "Restart");
+    await own.config.apply(work.key, "Restart");
   },
 
   async ActivateConfig({ work }, { own }, _, { local }) {
     noteWork(own, local.note, { ...work, stopping: true });
-    await own.applyConfig(work.key, "Reboot");
+    await own.config.apply(work.key, "Reboot");
     await stop({ own }, work);
   },
 

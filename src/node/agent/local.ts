@@ -69,7 +69,8 @@ export function localReader(host: Host): () => Promise<LocalState> {
       onTrial: isTrial(host),
       hindrance,
       staged: other?.digest,
-      refused: journal.refused.map(givenUp),
+      // A config that was given up is no reason against its image.
+      refused: journal.refused.filter(({ revision }) => revision === undefined).map(givenUp),
     };
   };
 }

@@ -1,5 +1,6 @@
 import { K3osError } from "../../errors.ts";
 import type { Machine } from "../../kubernetes/machine.ts";
+import type { MachineConfig } from "../../kubernetes/machine-config.ts";
 import type { MachinePool } from "../../kubernetes/machine-pool.ts";
 import type { ObjectList } from "../../kubernetes/meta.ts";
 import type { NodeObject } from "../../kubernetes/node.ts";
@@ -45,8 +46,12 @@ export async function observe({ own, client, watches }: AgentTools, memory: Agen
   const local = await own.local();
   const [pool] = node === undefined ? [] : poolsOf(pools, node);
   const clockTrusted = await own.isClockTrusted();
+  const configs = [...watches.objects<MachineConfig>("configs").values()];
+  const repair = pool?.spec.driftPolicy === "Repair";
+  const config = node && (await own.config.view(configs, node.metadata, machine?.status, repair));
   return {
-    ...{ now, clockTrusted, node, machine, pools, local, cluster: memory.cluster, wanted: {}, memory },
+    ...{ now, clockTrusted, node, machine, pools, local, cluster: memory.cluster, memory },
+    ...{ wanted: { config: config?.wanted, labels: config?.labels }, parts: config?.parts ?? {} },
     ...(await windowOf(own, pool)),
   };
 }

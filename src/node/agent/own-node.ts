@@ -10,10 +10,11 @@ import { trustOf } from "../images/trust.ts";
 import { logToKernel } from "../kernel-log.ts";
 import { loadConfig } from "../layers.ts";
 import { readNodeName } from "../node-name.ts";
-import { RUN, STATE } from "../places.ts";
-import { readJournal, writeJournal } from "../slots/journal.ts";
+import { RUN } from "../places.ts";
+import { forgetRefused } from "../slots/given-up.ts";
 import { isClockRight, type Span, spanOf } from "../upgrade/auto.ts";
 import { restartIntoTrial, restartMachine, upgrade } from "../upgrade/upgrade.ts";
+import { type ClusterConfig, clusterConfig } from "./cluster-config.ts";
 import { localReader } from "./local.ts";
 import { writeNote } from "./note.ts";
 
@@ -43,8 +44,8 @@ export interface OwnNode {
   restart(work: Work): Promise<void>;
   /** Forgets which images were given up. */
   forgetRefused(): Promise<void>;
-  /** Applies the config of the cluster; `effect` is what that does. */
-  applyConfig(revision: string, effect: "Live" | "Restart" | "Reboot"): Promise<void>;
+  /** What MachineConfigs ask of this node, and how far that is done. */
+  readonly config: ClusterConfig;
   log(text: string): void;
 }
 
@@ -117,11 +118,8 @@ export function ownNode(host: Host, tools: NodeTools = TOOLS): OwnNode {
     stage: (image) => obtain(image, true),
     arm: (image) => obtain(image, false),
     restart: ({ reason }) => (reason === "Restart" ? tools.restartMachine(host) : tools.restartIntoTrial(host)),
-    async forgetRefused() {
-      const journal = readJournal(host, STATE);
-      if (journal.refused.length > 0) await writeJournal(host, STATE, { ...journal, refused: [] });
-    },
-    applyConfig: () => Promise.reject(new Error("no config of the cluster is known")),
+    forgetRefused: () => forgetRefused(host),
+    config: clusterConfig(host),
     log: (text) => logToKernel(host, text),
   };
 }

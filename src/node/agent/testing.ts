@@ -260,7 +260,10 @@ export function world(
         await step(life);
         node.refused = [];
       },
-      async applyConfig() {},
+      config: {
+        view: async () => ({ wanted: undefined, parts: {}, labels: undefined }),
+        apply: async () => {},
+      },
       log() {},
     };
   }
