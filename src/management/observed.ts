@@ -1,5 +1,6 @@
 /** What an agent sees before it decides. All times are milliseconds since 1970. */
 import type { Effect, Machine, MachineStatus } from "../kubernetes/machine.ts";
+import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import type { MachinePool, Turn } from "../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../kubernetes/node.ts";
 import type { LabelPatch } from "./node-labels.ts";
@@ -14,6 +15,8 @@ export interface Observed {
   readonly machine: Machine | undefined;
   /** All pools, as the watch tells them. */
   readonly pools: readonly MachinePool[];
+  /** All MachineConfigs, likewise. */
+  readonly configs: readonly MachineConfig[];
   readonly local: LocalState;
   /** All Nodes, Machines and pools, as they were last read. */
   readonly cluster?: Cluster | undefined;

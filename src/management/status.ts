@@ -12,7 +12,8 @@ export function isoTime(at: number): string {
   return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-interface Verdict {
+/** How an object is. */
+export interface Verdict {
   readonly ready: boolean;
   readonly reason: string;
   readonly message: string;
@@ -21,7 +22,7 @@ interface Verdict {
 }
 
 /** The conditions of an object, after those of before: a time changes only with the status that it tells of. */
-function conditionsOf(
+export function conditionsOf(
   { ready, reason, message, also }: Verdict,
   before: readonly StatusCondition[] = [],
   generation: number | undefined,

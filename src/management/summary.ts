@@ -1,7 +1,10 @@
-/** Who writes the status of a pool, and when. Pure. */
+/** Who writes the status of a pool, or of a MachineConfig, and when. Pure. */
+import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import type { MachinePool, MachinePoolStatus } from "../kubernetes/machine-pool.ts";
 import { isReady, type NodeObject } from "../kubernetes/node.ts";
+import { selects } from "../kubernetes/selector.ts";
 import { nodesOf } from "./budget.ts";
+import { machineConfigStatus } from "./config-status.ts";
 import { fresh, PER_RANK } from "./fresh.ts";
 import type { Observed } from "./observed.ts";
 import { poolStatus } from "./status.ts";
@@ -14,7 +17,14 @@ const ENDS = ["UpToDate", "Returned", "Failed"];
 export type Summary =
   | { readonly kind: "ReadCluster" }
   /** `status` is undefined if it is as it should be. */
-  | { readonly kind: "WritePoolStatus"; readonly pool: MachinePool; readonly status: MachinePoolStatus | undefined };
+  | { readonly kind: "WritePoolStatus"; readonly pool: MachinePool; readonly status: MachinePoolStatus | undefined }
+  | {
+      readonly kind: "WriteConfigStatus";
+      readonly config: MachineConfig;
+      /** What this agent's own Machine says of it. */
+      readonly word: string;
+      readonly status: MachineConfig["status"] | undefined;
+    };
 
 /**
  * The summary of a pool that this agent should see to now. All agents of a pool can write it; whoever has changed
@@ -33,12 +43,20 @@ export function dueSummary(observed: Observed): Summary | undefined {
     const failure = setback?.key === pool.metadata.name ? setback : undefined;
     return { kind: "WritePoolStatus", pool, status: poolStatus(pool, cluster, { now, clockTrusted, failure }) };
   }
+  for (const config of observed.configs) {
+    const at = configDueAt(observed, config);
+    if (at === undefined || at > now) continue;
+    if (cluster === undefined || !fresh(observed)) return { kind: "ReadCluster" };
+    const status = machineConfigStatus(config, cluster, now);
+    return { kind: "WriteConfigStatus", config, word: wordOf(observed, config), status };
+  }
   return undefined;
 }
 
 /** When the next summary is due, of any pool; `undefined` if none is. */
 export function nextSummary(observed: Observed): number | undefined {
-  const times = observed.pools.flatMap((pool) => dueAt(observed, pool) ?? []);
+  const pools = observed.pools.flatMap((pool) => dueAt(observed, pool) ?? []);
+  const times = [...pools, ...observed.configs.flatMap((config) => configDueAt(observed, config) ?? [])];
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
@@ -63,6 +81,35 @@ function dueAt({ node, cluster, memory, now }: Observed, pool: MachinePool): num
   if (!isReady || status?.observedGeneration !== generation) times.push(last.at + EVERY + delay);
   return times.length === 0 ? undefined : Math.min(...times);
 }
+
+/** How the own Machine is in a MachineConfig's words; it is told before a summary is written. */
+function wordOf({ machine }: Observed, { metadata }: MachineConfig): string {
+  const layer = machine?.status?.config?.layers.find(({ name }) => name === metadata.name);
+  const isStalled = machine?.status?.conditions?.some(({ type }) => type === "Stalled") ?? false;
+  return `${layer?.generation} ${isStalled}`;
+}
+
+/** As that of a pool: whoever has changed something writes it, and otherwise one after the other. */
+function configDueAt(observed: Observed, config: MachineConfig): number | undefined {
+  const { node, cluster, memory, now } = observed;
+  const { name, generation } = config.metadata;
+  if (node === undefined) return undefined;
+  const last = memory.summarised[configKey(name)];
+  if (last === undefined || cluster === undefined) return now;
+  const members = cluster.nodes.filter((other) => selects(config.spec.nodeSelector, other.metadata.labels));
+  const mine = selects(config.spec.nodeSelector, node.metadata.labels);
+  if (!mine && members.length > 0) return undefined;
+  const delay = PER_RANK * rankOf(node, mine ? members : cluster.nodes);
+  if (mine && last.word !== wordOf(observed, config)) return now;
+  const { observedGeneration, conditions = [] } = config.status ?? {};
+  const isSettled = conditions.some(
+    ({ type, status, reason }) => type === "Ready" && (status === "True" || reason === "Paused"),
+  );
+  return observedGeneration === generation && isSettled ? undefined : last.at + EVERY + delay;
+}
+
+/** In `memory.summarised`, where no pool has a slash in its name. */
+export const configKey = (name: string): string => `machineconfigs/${name}`;
 
 /** The place of a Node among those that are Ready, by their names. */
 export function rankOf(node: NodeObject, nodes: readonly NodeObject[]): number {

@@ -92,7 +92,16 @@ export function observedBy(observed: Partial<Observed> & { readonly nodes?: read
   const pools = observed.pools ?? [poolOf("agents")];
   const summarised = Object.fromEntries(pools.map(({ metadata }) => [metadata.name, { at: NOON, word: "" }]));
   return {
-    ...{ now: NOON, clockTrusted: true, machine: machineOf("node-2"), pools, local: localOf(), wanted: {}, parts: {} },
+    ...{
+      now: NOON,
+      clockTrusted: true,
+      machine: machineOf("node-2"),
+      pools,
+      local: localOf(),
+      wanted: {},
+      parts: {},
+      configs: [],
+    },
     node: nodes.find(({ metadata }) => metadata.name === "node-2"),
     cluster: { at: NOON, nodes, machines: [], pools },
     memory: { poolSince: {}, setbacks: {}, summarised },

@@ -7,6 +7,7 @@ import { mergePatch } from "../../kubernetes/merge-patch.ts";
 import { type Action, CORDONED } from "../../management/decide.ts";
 import type { AgentNote, Observed, Work } from "../../management/observed.ts";
 import { hasTarget } from "../../management/status.ts";
+import { configKey } from "../../management/summary.ts";
 import { reasonOf } from "../failure.ts";
 import { drainOnce } from "./drain.ts";
 import { type AgentMemory, outdate } from "./memory.ts";
@@ -72,6 +73,17 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
     const patch = status && mergePatch(pool.status ?? {}, status);
     if (patch !== undefined) await patchPool({ client, own }, memory, pool, patch);
     memory.summarised[name] = { at: own.now(), word: memory.state?.word ?? "" };
+  },
+
+  async WriteConfigStatus({ config, word, status }, { client, own }, memory) {
+    const { name, resourceVersion } = config.metadata;
+    const patch = status && mergePatch(config.status ?? {}, status);
+    // Compared, so that of two agents the one that has seen less does not have the last word.
+    const body = { metadata: { resourceVersion }, status: patch };
+    if (patch !== undefined) {
+      requireNoConflict(await client.patch(`${pathOf("configs", name)}/status`, body, "merge"));
+    }
+    memory.summarised[configKey(name)] = { at: own.now(), word };
   },
 
   async NoteImageFrom({ pool }, { own }, _, { local }) {

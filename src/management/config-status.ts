@@ -1,0 +1,62 @@
+/** The status of a MachineConfig: how far the nodes that it selects have come. Pure. */
+import type { Machine } from "../kubernetes/machine.ts";
+import type { MachineConfig } from "../kubernetes/machine-config.ts";
+import { isEqual } from "../kubernetes/merge-patch.ts";
+import { selects } from "../kubernetes/selector.ts";
+import type { Cluster } from "./observed.ts";
+import { conditionsOf, type Verdict } from "./status.ts";
+
+/** What it should be; `undefined` if it is that already. `now` is milliseconds since 1970. */
+export function machineConfigStatus(
+  { metadata, spec, status = {} }: MachineConfig,
+  { nodes, machines }: Pick<Cluster, "nodes" | "machines">,
+  now: number,
+): MachineConfig["status"] | undefined {
+  const { name, generation } = metadata;
+  const chosen = new Set(
+    nodes.filter((node) => selects(spec.nodeSelector, node.metadata.labels)).map((node) => node.metadata.name),
+  );
+  const selected = machines.filter((machine) => chosen.has(machine.metadata.name));
+  const applied = selected.filter((machine) => layerOf(machine, name) === generation);
+  const wanted: NonNullable<MachineConfig["status"]> = {
+    ...(generation !== undefined && { observedGeneration: generation }),
+    ...{ selected: selected.length, applied: applied.length },
+    conditions: conditionsOf(verdictOf(name, spec, selected, applied), status.conditions, generation, now),
+  };
+  return isEqual(wanted, status) ? undefined : wanted;
+}
+
+/** The generation of the MachineConfig that a Machine goes by. */
+const layerOf = ({ status }: Machine, name: string): number | undefined =>
+  status?.config?.layers.find((layer) => layer.name === name)?.generation;
+
+function verdictOf(
+  name: string,
+  spec: MachineConfig["spec"],
+  selected: readonly Machine[],
+  applied: readonly Machine[],
+): Verdict {
+  const progress = `${applied.length} of ${selected.length} ${selected.length === 1 ? "Machine goes" : "Machines go"} by it`;
+  if (spec.paused) {
+    return {
+      ready: false,
+      reason: "Paused",
+      message: "spec.paused is true; each Machine's status.plan shows what it would do",
+    };
+  }
+  if (selected.length === 0) return { ready: true, reason: "Applied", message: "it selects no Machine" };
+  if (applied.length === selected.length) return { ready: true, reason: "Applied", message: progress };
+  const others = selected.filter((machine) => !applied.includes(machine));
+  const stalled = others.find((machine) => stallOf(machine) !== undefined && isDueOn(machine, name));
+  if (stalled !== undefined) {
+    const message = `${stalled.metadata.name}: ${stallOf(stalled)}`;
+    return { ready: false, reason: "MachineFailed", message, also: "Stalled" };
+  }
+  return { ready: false, reason: "Applying", message: progress, also: "Reconciling" };
+}
+
+const stallOf = ({ status }: Machine): string | undefined =>
+  status?.conditions?.find(({ type, status: is }) => type === "Stalled" && is === "True")?.message;
+
+const isDueOn = ({ status }: Machine, name: string): boolean =>
+  status?.plan?.some(({ config }) => config === name) ?? false;
