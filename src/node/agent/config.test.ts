@@ -17,7 +17,15 @@ import { catchPrinted } from "../testing.ts";
 import { upgradeLines, upgradeStatus } from "../upgrade/describe.ts";
 import { rollback } from "../upgrade/rollback.ts";
 import { upgrade } from "../upgrade/upgrade.ts";
-import { appliedLayer, applyLive, applyWithRestart, beginRestart, planConfigs, stageConfigTrial } from "./config.ts";
+import {
+  appliedLayer,
+  applyLive,
+  applyWithRestart,
+  beginRestart,
+  planConfigs,
+  stageConfigTrial,
+  wantedLayer,
+} from "./config.ts";
 
 const lines = catchPrinted();
 
@@ -75,6 +83,26 @@ describe("a live change", () => {
     expect(host.stat(layerPath("a"))?.mode).toBe(0o600);
     expect(loadConfig(host).provenance["k3os.sysctls"]?.merged).toMatchObject([{ layer: "MachineConfig 10-a" }]);
     expect(lines).toContain("set sysctl vm.swappiness = 5");
+  });
+
+  it("is wanted until it is noted, with the MachineConfigs that it is of", async () => {
+    const host = await node();
+    const sysctl = (generation: number) =>
+      machineConfig("10-a", { k3os: { sysctls: { "vm.swappiness": "1" } } }, { generation });
+    const wanted = (generation: number) => wantedLayer(host, planConfigs(host, [sysctl(generation)], {}));
+    await writeLayerOfSlot(host, "a", planConfigs(host, [sysctl(1)], {}).layer);
+    expect(await wanted(1)).toBeUndefined();
+    expect(await wanted(2)).toEqual({ revision: OLD.revision, effect: "Live" });
+    expect(await wantedLayer(host, planConfigs(host, [], {}))).toEqual({ revision: "", effect: "Live" });
+    host.write("/proc/cmdline", "k3os.cluster_config=off\n");
+    expect(await wantedLayer(host, planConfigs(host, [], {}))).toBeUndefined();
+    const reboot = planConfigs(host, [machineConfig("b", { boot_cmd: ["a"] })], {});
+    expect(await wantedLayer(host, reboot)).toMatchObject({
+      effect: "Reboot",
+      refused: expect.stringContaining("off"),
+    });
+    host.write("/proc/cmdline", "quiet\n");
+    expect(await wantedLayer(host, reboot)).toMatchObject({ refused: expect.stringContaining("it takes a boot") });
   });
 
   it("is noted though a part of it fails, which is reported", async () => {
@@ -157,6 +185,11 @@ describe("the trial of a config", () => {
     expect(boot(host)).toEqual(good);
     expect(await refusalOfRevision(host, NEW.revision)).toMatchObject({ reason: "not Ready within 10 min" });
     expect(await refusalOfRevision(host, OLD.revision)).toBeUndefined();
+    const same = planConfigs(host, [machineConfig("10-a", { k3os: { modules: ["nbd nbds_max=16"] } })], {});
+    expect(await wantedLayer(host, same)).toEqual({
+      ...{ revision: NEW.revision, effect: "Reboot" },
+      refused: `config ${NEW.revision.slice(0, 19)} was given up: not Ready within 10 min`,
+    });
     const short = `config ${NEW.revision.slice(0, 19)}`;
     expect(upgradeLines(await upgradeStatus(host))).toEqual([
       `slot a     1.0 with config ${OLD.revision.slice(0, 19)}, kept, runs`,

@@ -4,6 +4,7 @@ import { K3osError } from "../../errors.ts";
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import type { SlotName } from "../../image/boot-env.ts";
+import type { Effect } from "../../kubernetes/machine.ts";
 import type { MachineConfig } from "../../kubernetes/machine-config.ts";
 import { type ClusterLayer, layersOf } from "../../management/layer.ts";
 import { type LayerPlan, planLayer } from "../../management/layer-plan.ts";
@@ -17,7 +18,8 @@ import { withLock } from "../lock.ts";
 import { isStarted } from "../openrc.ts";
 import { RUN, STATE } from "../places.ts";
 import { espDevice, mendEsp, withEsp } from "../slots/esp.ts";
-import { refuseRevision, runningImage } from "../slots/given-up.ts";
+import { refusalOfRevision, refuseRevision, runningImage } from "../slots/given-up.ts";
+import { nameOfRevision } from "../slots/journal.ts";
 import { layerOfSlot, writeLayerOfSlot } from "../slots/layer-file.ts";
 import { isClusterConfigOff, runningSlot } from "../slots/running.ts";
 import { readSlots } from "../slots/slots.ts";
@@ -48,6 +50,33 @@ export function planConfigs(
   const isUnsettled = layerOnTrial(host) !== undefined && planned.effect !== "Reboot";
   return isUnsettled ? { ...planned, effect: "Restart" } : planned;
 }
+
+/** A layer that is to be applied. */
+export interface WantedLayer {
+  readonly revision: string;
+  readonly effect: Effect;
+  /** Why it is not applied. */
+  readonly refused?: string;
+}
+
+/** What is to be done for a plan; `undefined` if its layer is applied and noted. */
+export async function wantedLayer(host: Host, { layer, effect }: LayerPlan): Promise<WantedLayer | undefined> {
+  if (effect === undefined && JSON.stringify(layer) === JSON.stringify(appliedLayer(host))) return undefined;
+  const wanted = { revision: layer.revision, effect: effect ?? "Live" };
+  const refused = await hindranceOf(host, wanted);
+  return { ...wanted, ...(refused !== undefined && { refused }) };
+}
+
+async function hindranceOf(host: Host, { revision, effect }: WantedLayer): Promise<string | undefined> {
+  if (isClusterConfigOff(host)) return CLUSTER_CONFIG_OFF;
+  if (effect === "Reboot" && runningSlot(host) === undefined) {
+    return "it takes a boot, and this node does not run from a slot of a disk, which could be returned from";
+  }
+  const refusal = await refusalOfRevision(host, revision);
+  return refusal && `${nameOfRevision(revision)} was given up: ${refusal.reason}`;
+}
+
+const CLUSTER_CONFIG_OFF = "the kernel's command line leaves out what the cluster says: k3os.cluster_config=off";
 
 /** The config of this node with this layer above its own ones. */
 export function configWith(host: Host, layer: ClusterLayer): Config {
@@ -196,7 +225,5 @@ function requireDecided(host: Host): void {
 
 function requireOn(host: Host): void {
   if (!isClusterConfigOff(host)) return;
-  throw new K3osError("usage", "the kernel's command line leaves out what the cluster says: k3os.cluster_config=off", {
-    hint: "Restart without it: sudo reboot",
-  });
+  throw new K3osError("usage", CLUSTER_CONFIG_OFF, { hint: "Restart without it: sudo reboot" });
 }

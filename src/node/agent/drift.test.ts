@@ -102,6 +102,7 @@ describe("drift", () => {
       host.write(path, "");
     }
     const line = host.readText("/proc/cmdline").trim();
+    host.write("/run/k3os/trial-kept", "");
     const bootedWith = async (words: string) => {
       host.write("/proc/cmdline", `${line} ${words}\n`);
       await applyLive(host, NO_LAYER);
