@@ -77,6 +77,34 @@ describe("a watch by a curl of a test", () => {
     expect(watch.trouble()).toBeUndefined();
   });
 
+  it("takes what was told before an end, although it is read after it", async () => {
+    const last = [
+      event("ADDED", "green", 8) + event("ADDED", "blue", 9),
+      '{"type":"ERROR","object":{"kind":"Status","code":410}}\n',
+      '{"kind":"Status","code":403,"message":"not you"}\n',
+    ];
+    const versions: (string | undefined)[] = [];
+    const memory = host((output, config, self) => {
+      versions.push(/resourceVersion=(\d+)/.exec(config)?.[1]);
+      self.append(output, last.shift() ?? "");
+      return { stderr: `k3os-end 0 ${versions.length === 3 ? 403 : 200} 0 [] \n` };
+    });
+    const openPipe: Host["openPipe"] = (receive) => {
+      const held: Uint8Array[] = [];
+      const { path, close } = memory.openPipe((chunk) => held.push(chunk));
+      const readLate = async () => {
+        for (const chunk of held.splice(0)) receive(chunk);
+        await close();
+      };
+      return { path, close: readLate };
+    };
+    const watch = started({ ...memory, openPipe });
+    await until(watch, () => watch.trouble() === "The API says 403: not you");
+    await watch.stop();
+    expect(versions.slice(0, 3)).toEqual(["7", "9", "7"]);
+    expect([...watch.objects("apples").keys()]).toEqual(["red"]);
+  });
+
   it("says why curl did not do its work: it is missing, it cannot be started, it does not understand", async () => {
     const trouble = async (memory: Host) => {
       const watch = started(memory);
