@@ -176,9 +176,11 @@ describe("pauses", () => {
     );
   });
 
-  it("are as long as the server asks", () => {
-    expect(afterFailure(START, patience, 0, 7000).pauseMs).toBe(7000);
-    expect(afterFailure(START, patience, 0.5, 100).pauseMs).toBe(1000);
+  it("are as long as the server asks, within bounds, however long it was away", () => {
+    const course = { failures: 9, pauseMs: 0 };
+    expect(afterFailure(course, patience, 0, 7000)).toEqual({ failures: 9, pauseMs: 7000 });
+    expect(afterFailure(course, patience, 0.5, 100).pauseMs).toBe(1250);
+    expect(afterFailure(course, patience, 0, 86_400_000).pauseMs).toBe(60_000);
   });
 
   it("there are none after a watch that was healthy until its time was over", () => {
