@@ -77,6 +77,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     root: true,
     run: async (...call) => (await import("./sources.ts")).sourcesCommand(...call),
   },
+  agent: { run: async (...call) => (await import("./agent.ts")).agentCommand(...call) },
   auto: { run: async (...call) => (await import("./auto.ts")).autoCommand(...call) },
   trial: { run: async (...call) => (await import("./trial.ts")).trialCommand(...call) },
   pods: { run: async (...call) => (await import("./pods.ts")).podsCommand(...call) },
