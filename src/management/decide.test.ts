@@ -536,6 +536,11 @@ const rows: readonly Row[] = [
     "End Failed: its pods did not leave it within 10m: default/web (PodDisruptionBudget web)",
   ],
   [
+    "does not cordon again what it gave up",
+    { pools: [onTurn], local: working({ startedAt: NOON - 601_000 }) },
+    "End Failed: its pods did not leave it within 10m: its pods leave the node",
+  ],
+  [
     "undoes its cordon first",
     { pools: [onTurn], local: working({ startedAt: NOON - 601_000 }), nodes: [cordoned] },
     "Uncordon Failed: its pods did not leave it within 10m: its pods leave the node",

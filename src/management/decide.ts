@@ -474,19 +474,17 @@ function continueWork(observed: Observed, node: NodeObject, work: Work, pool: Ma
     const paused = pausedBy(machine, pool);
     if (paused !== undefined) return undo("Paused", paused);
     if (!isStillWanted(work, pool, observed)) return undo("Staged", "something else is wanted now");
-    if (work.drain) {
-      if (node.spec?.unschedulable !== true) return act({ kind: "Cordon" }, "Draining", "the node is cordoned");
-      if (work.drained !== true) {
-        const timeout = pool.spec.rollout?.drain?.timeout ?? DRAIN_TIMEOUT;
-        const message = memory.draining ?? "its pods leave the node";
-        if (now - work.startedAt > (secondsOf(timeout) ?? 600) * SECOND) {
-          const why = `its pods did not leave it within ${timeout}: ${message}`;
-          return undo("Failed", why, why);
-        }
-        const pause = setbackOf(observed, "Drain", work.key);
-        if (pause !== undefined) return wait("Draining", message, pause.until - now);
-        return act({ kind: "Drain", work }, "Draining", message);
+    if (work.drain && work.drained !== true) {
+      const timeout = pool.spec.rollout?.drain?.timeout ?? DRAIN_TIMEOUT;
+      const message = memory.draining ?? "its pods leave the node";
+      if (now - work.startedAt > (secondsOf(timeout) ?? 600) * SECOND) {
+        const why = `its pods did not leave it within ${timeout}: ${message}`;
+        return undo("Failed", why, why);
       }
+      if (node.spec?.unschedulable !== true) return act({ kind: "Cordon" }, "Draining", "the node is cordoned");
+      const pause = setbackOf(observed, "Drain", work.key);
+      if (pause !== undefined) return wait("Draining", message, pause.until - now);
+      return act({ kind: "Drain", work }, "Draining", message);
     }
   }
   const action = lastAction(work, wanted.config);

@@ -1,10 +1,12 @@
+import type { ApiObject } from "./watch-state.ts";
+
 /** What the agent needs of its watches: the objects now, and when they change. */
 
 export type Watched = "machine" | "pools" | "configs";
 
 export interface Watches {
   /** The objects as they were last told, by name. */
-  objects<T>(name: Watched): ReadonlyMap<string, T>;
+  objects<T extends ApiObject>(name: Watched): ReadonlyMap<string, T>;
   /** Whether everything has been listed at least once. */
   isSynced(): boolean;
   /** Resolves with true at a change, at once if there was one since it last did; with false after so many milliseconds. */

@@ -9,6 +9,7 @@ import { disableService, enableService } from "../openrc.ts";
 export async function prepareInstallation(host: Host, silent: boolean): Promise<void> {
   await doAll([
     () => disableService(host, "k3s"),
+    () => disableService(host, "k3os-agent"),
     () =>
       silent
         ? enableService(host, "k3os-install")

@@ -78,6 +78,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     root: true,
     run: async (...call) => (await import("./sources.ts")).sourcesCommand(...call),
   },
+  agent: { run: async (...call) => (await import("./agent.ts")).agentCommand(...call) },
   auto: { run: async (...call) => (await import("./auto.ts")).autoCommand(...call) },
   "machine-configs": {
     run: async (...call) => (await import("./machine-configs.ts")).machineConfigsCommand(...call),
