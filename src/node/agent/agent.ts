@@ -1,3 +1,5 @@
+import type { EventSubject } from "../../kubernetes/event.ts";
+import type { Machine, MachineReason, MachineStatus } from "../../kubernetes/machine.ts";
 import { type Decision, decide } from "../../management/decide.ts";
 import type { Observed } from "../../management/observed.ts";
 import { machineStatus } from "../../management/status.ts";
@@ -74,13 +76,28 @@ async function tellIfNew(
   observed: Observed,
   decision: Decision,
 ): Promise<void> {
-  const { own } = tools;
+  const { own, events } = tools;
   const status = machineStatus(observed, decision);
   if (status === undefined || observed.machine === undefined) return;
   const since = own.now() - (memory.toldAt ?? Number.NEGATIVE_INFINITY);
   if (since >= 0 && since < TELL_EVERY_MS) await own.sleep(TELL_EVERY_MS - since);
   await tell(tools, memory, observed.machine, status);
+  const { machine } = observed;
+  if (reasonOf(machine.status) !== decision.reason) {
+    const type = SETBACKS.includes(decision.reason) ? "Warning" : "Normal";
+    events.record(subjectOf(machine), decision.reason, decision.message, type);
+  }
+  for (const flaw of await events.post()) own.log(flaw);
 }
+
+function subjectOf({ apiVersion, kind, metadata: { name, uid } }: Machine): EventSubject {
+  return { apiVersion, kind, name, ...(uid !== undefined && { uid }) };
+}
+
+const reasonOf = (status: MachineStatus | undefined): string | undefined =>
+  status?.conditions?.find(({ type }) => type === "Ready")?.reason;
+
+const SETBACKS: readonly MachineReason[] = ["Returned", "Failed", "PoolConflict"];
 
 function between([least, most]: readonly [number, number], random: number): number {
   return Math.round(least + random * (most - least));

@@ -12,10 +12,16 @@ import type { WantedConfig } from "../../management/observed.ts";
 import { isoTime } from "../../management/status.ts";
 import { readFacts } from "../facts.ts";
 import { ownLayers } from "../layer-files.ts";
-import { refusalOfRevision } from "../slots/given-up.ts";
-import { isClusterConfigOff } from "../slots/running.ts";
 import { isTrial } from "../slots/trial.ts";
-import { appliedLayer, applyLive, applyWithRestart, configWith, planConfigs, stageConfigTrial } from "./config.ts";
+import {
+  appliedLayer,
+  applyLive,
+  applyWithRestart,
+  configWith,
+  planConfigs,
+  stageConfigTrial,
+  wantedLayer,
+} from "./config.ts";
 import { observeDrift } from "./drift.ts";
 
 /** What MachineConfigs ask of a node, and how far that is done. */
@@ -63,13 +69,12 @@ export function clusterConfig(host: Host): ClusterConfig {
     async view(configs, node, machine, repair) {
       const applied = appliedLayer(host);
       const labels = labelPatch(node, nodeLabels(configWith(host, applied), readFacts(host)));
-      if (isClusterConfigOff(host)) return { wanted: undefined, parts: {}, labels };
       const planned = plan(configs, node.labels ?? {});
       if (!isTrial(host) && (drift === undefined || host.monotonic() - drift.at >= DRIFT_EVERY_MS)) {
         drift = { at: host.monotonic(), found: await observeDrift(host) };
       }
       const wanted =
-        (await wantedOf(host, planned, applied)) ??
+        (await wantedOf(host, planned)) ??
         (repair && drift?.found.some(({ kind }) => !BY_HAND.includes(kind)) ? repairOf(applied) : undefined);
       return { wanted, parts: partsOf(planned, applied, drift?.found ?? [], machine, isoTime(host.now())), labels };
     },
@@ -101,16 +106,10 @@ function markOf(host: Host, configs: readonly MachineConfig[], labels: Readonly<
   ]);
 }
 
-async function wantedOf(host: Host, planned: LayerPlan, applied: ClusterLayer): Promise<WantedConfig | undefined> {
-  const { layer, effect = "Live", refused } = planned;
-  const isDone = JSON.stringify(layer) === JSON.stringify(applied) && planned.effect === undefined;
-  if (!isDone) {
-    const { revision } = layer;
-    const before = await refusalOfRevision(host, revision);
-    return { revision, effect, ...(before && { refused: `it was given up here: ${before.reason}` }) };
-  }
-  const [first] = refused;
-  if (first === undefined) return undefined;
+async function wantedOf(host: Host, planned: LayerPlan): Promise<WantedConfig | undefined> {
+  const wanted = await wantedLayer(host, planned);
+  const [first] = planned.refused;
+  if (wanted !== undefined || first === undefined) return wanted;
   return { revision: planned.desired, effect: "Live", refused: `MachineConfig ${first.config}: ${first.reason}` };
 }
 

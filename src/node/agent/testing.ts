@@ -4,9 +4,20 @@ import type { AgentNote, GivenUp, Work } from "../../management/observed.ts";
 import { isoTime } from "../../management/status.ts";
 import { runAgent } from "./agent.ts";
 import type { ApiClient } from "./client.ts";
+import type { ClusterConfig } from "./cluster-config.ts";
+import type { EventRecorder } from "./events.ts";
 import { type MemoryApi, memoryApi } from "./memory-api.ts";
 import type { OwnNode } from "./own-node.ts";
 import { PATHS, pathOf, type Watches } from "./watches.ts";
+
+/** There are no MachineConfigs. */
+export const noConfig: ClusterConfig = {
+  view: async () => ({ wanted: undefined, parts: {}, labels: undefined }),
+  apply: async () => {},
+};
+
+/** Events change nothing. */
+export const noEvents: EventRecorder = { record() {}, post: async () => [] };
 
 export const START = Date.UTC(2026, 10, 29);
 const SECOND = 1000;
@@ -151,7 +162,7 @@ export function world(
     const end = () => {
       if (!life.dead) stopLife(node, 10);
     };
-    runAgent({ own: own(life), client, watches }).then(end, (error) => {
+    runAgent({ own: own(life), client, watches, events: noEvents }).then(end, (error) => {
       throw error;
     });
   }
@@ -260,10 +271,7 @@ export function world(
         await step(life);
         node.refused = [];
       },
-      config: {
-        view: async () => ({ wanted: undefined, parts: {}, labels: undefined }),
-        apply: async () => {},
-      },
+      config: noConfig,
       log() {},
     };
   }

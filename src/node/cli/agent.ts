@@ -1,6 +1,8 @@
 import type { Host } from "../../host/host.ts";
 import { runAgent } from "../agent/agent.ts";
 import { curlClient } from "../agent/curl-client.ts";
+import { eventRecorder } from "../agent/events.ts";
+import { provideApi } from "../agent/install.ts";
 import { ownNode } from "../agent/own-node.ts";
 import { watchResources } from "../agent/watch.ts";
 import { PATHS } from "../agent/watches.ts";
@@ -16,13 +18,15 @@ export async function agentCommand(host: Host, args: readonly string[]): Promise
   const credentials = () => kubeletAccess(host);
   const client = curlClient(host, credentials);
   const own = ownNode(host);
+  await provideApi(host, own.log);
   const query = `fieldSelector=${encodeURIComponent(`metadata.name=${own.name}`)}`;
   const watch = watchResources(host, client, credentials, {
     machine: { path: PATHS.machines, query },
     pools: { path: PATHS.pools },
     configs: { path: PATHS.configs },
   });
-  await runAgent({ own, client, watches: watch });
+  const events = eventRecorder(host, client, own.name);
+  await runAgent({ own, client, watches: watch, events });
   await watch.stop();
   return 0;
 }
