@@ -86,7 +86,8 @@ export function configWith(host: Host, layer: ClusterLayer): Config {
 /**
  * Applies a layer whose effect is `Live`, or none, and notes it as the one of the slot that runs. k3s is not restarted,
  * whatever else waits for that. What fails takes only its part and is in `failures`; the rest is applied. Throws `busy`
- * in a trial that is not decided yet.
+ * in a trial that is not decided yet. As `k3os apply`, this also does what the node's own layers say since they were
+ * edited.
  */
 export async function applyLive(host: Host, layer: ClusterLayer): Promise<Applied> {
   requireOn(host);
