@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TarEntry, tar } from "../formats/tar.ts";
 import { IN_CONTAINER, type Layer } from "../image/container.ts";
 import { LAYER_TYPE } from "../image/oci.ts";
@@ -70,13 +70,7 @@ async function makeUpgrader(work: Work, { tools, script }: UpgraderParts): Promi
 
 /** The layer without compression. Its files have no time, so that it is the same for all versions of the image. */
 export function upgraderArchive({ busybox, script }: Readonly<Record<"busybox" | "script", Uint8Array>>): Uint8Array {
-  const directories = [
-    "bin",
-    "tmp",
-    ...IN_CONTAINER.slice(1)
-      .split("/")
-      .map((_, index, all) => all.slice(0, index + 1).join("/")),
-  ];
+  const directories = ["bin", "tmp", dirname(IN_CONTAINER), IN_CONTAINER].map((path) => path.replace(/^\//, ""));
   const entries: TarEntry[] = [
     ...directories.map((path): TarEntry => ({ path, type: "directory", ...(path === "tmp" && { mode: 0o1777 }) })),
     { path: "bin/busybox", data: busybox, mode: 0o755 },

@@ -2,10 +2,11 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { text } from "./bytes.ts";
+import { K3osError } from "../errors.ts";
+import { concat, text } from "./bytes.ts";
 import { type CpioEntry, cpio } from "./cpio.ts";
 import { imageArchive } from "./oci.ts";
-import { type TarEntry, tar } from "./tar.ts";
+import { firstFile, type TarEntry, tar, tarEnd, tarFrame } from "./tar.ts";
 
 const sha256 = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
 
@@ -47,6 +48,46 @@ describe("tar", () => {
         expect(new Uint8Array(out)).toEqual(data);
       }),
       { numRuns: 15 },
+    );
+  });
+});
+
+describe("the first file of an archive", () => {
+  it("is found behind directories and long names", () => {
+    fc.assert(
+      fc.property(file, ({ path, data }) => {
+        const entries: TarEntry[] = [
+          { path: "d", type: "directory" },
+          { path, data },
+          { path: "other", data: text("x") },
+        ];
+        expect(firstFile(tar(entries), "a")).toEqual(data);
+      }),
+    );
+  });
+
+  it("is what was framed", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), (data) => {
+        const { before, after } = tarFrame("name", data.length);
+        expect(firstFile(concat([before, data, after, tarEnd()]), "a")).toEqual(data);
+      }),
+    );
+  });
+
+  it("is missed in what is no archive, or is cut off, and nothing else happens", () => {
+    for (const bytes of [
+      new Uint8Array(),
+      text("x".repeat(2000)),
+      tar([]),
+      tar([{ path: "a", data: text("x") }]).subarray(0, 512),
+    ]) {
+      expect(() => firstFile(bytes, "it")).toThrow("it is no archive with a file");
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => {
+        expect(() => firstFile(bytes, "it")).toThrow(K3osError);
+      }),
     );
   });
 });

@@ -1,16 +1,21 @@
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sha256File } from "../../../src/build/digest.ts";
-import { buildMedium, OCI_ARCHIVE } from "../../../src/build/index.ts";
+import { build } from "../../../src/build/index.ts";
 import { findProject } from "../../../src/build/project.ts";
+import { startOciRegistry } from "../../support/oci-registry.ts";
 import { testImage, writeTestImage } from "../support/container-image.ts";
 import { bytesWritten, emptyDisk, fromDisk, installerMachine } from "../support/disks.ts";
 import { eventually } from "../support/eventually.ts";
 import { useMachine } from "../support/machine.ts";
 import { decided, restarting, running } from "../support/trials.ts";
-import { upgradeJob } from "../support/upgrade-job.ts";
+import { pushImage, upgradeJob } from "../support/upgrade-job.ts";
 
 const node = useMachine("test-install");
+/** Nodes reach it as registry.test. */
+const registry = await startOciRegistry();
+afterAll(() => registry.close());
+
 const target = { ...emptyDisk(node.directory, "target"), bootIndex: 1 };
 const other = emptyDisk(node.directory, "other", 8192);
 
@@ -19,6 +24,7 @@ k3os:
   token: t0p-secret
   labels: { zone: a }
   upgrade: { unsigned: true, stable_for: 30s }
+  registries: { mirrors: { registry.test: { endpoint: ["http://10.0.2.2:${registry.name.split(":")[1]}"] } } }
   install: { silent: true, device: "serial=target", power_off: true }
 `;
 
@@ -45,20 +51,13 @@ describe("a silent installation", { timeout: 420_000 }, () => {
 
 describe("an upgrade of the installed node by a job of the cluster", { timeout: 600_000 }, () => {
   const text = JSON.stringify({ files: [{ path: "/usr/share/next", content: "next" }] });
-  let next: { readonly digest: string; readonly archive: string };
+  let next: { readonly digest: string; readonly reference: string };
   beforeAll(async () => {
     const spec = { text, name: "next-of-install.yaml", directory: findProject() };
-    const { image, dir } = await buildMedium("oci", { spec });
+    const image = await build({ spec, usualKernel: "cloud" });
     const digest = `sha256:${await sha256File(join(image.dir, "image.json"))}`;
-    next = { digest, archive: join(dir, OCI_ARCHIVE) };
+    next = { digest, reference: `registry.test/${await pushImage(registry, image, "k3os", digest)}` };
   });
-
-  /** Loads an archive of a container image into the node, and returns the name of the image. */
-  const load = async (archive: string) => {
-    const { status, stdout, stderr } = await node.k3os(["image", "load", "--name", node.name, archive]);
-    expect({ status, stderr }).toMatchObject({ status: 0 });
-    return stdout.trim();
-  };
 
   const ending = "sleep 8; echo ended >>/data/log; exit";
   /** Adds a line to a file of the node when it has started, and another one if it is given time to end. */
@@ -87,12 +86,12 @@ describe("an upgrade of the installed node by a job of the cluster", { timeout: 
   it("is kept once its node is Ready, with the objects and the data that were there; its pods had time to end", async () => {
     const archive = join(node.directory, "image.tar");
     writeTestImage(node.machine.tools, archive);
-    expect(await load(archive)).toBe(testImage);
+    expect(await node.k3os(["image", "load", "--name", node.name, archive])).toMatchObject({ status: 0 });
     await node.apply(pod);
     await write("before");
     await eventually(async () => expect(await log()).toBe("started\n"));
     const bootId = await node.bootId();
-    await node.apply(upgradeJob(await load(next.archive), node.name));
+    await node.apply(upgradeJob(next.reference, node.name));
     await decided(node, bootId, { digest: next.digest, result: "committed", seconds: 500 });
     expect(await node.node("cat /usr/share/next")).toBe("next");
     await write("after");

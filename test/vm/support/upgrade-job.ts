@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { parseAllDocuments } from "yaml";
+import { type BuiltImage, buildUpgrader } from "../../../src/build/index.ts";
+import { containerBlobs } from "../../../src/build/media/container.ts";
 import { findProject } from "../../../src/build/project.ts";
+import { IMAGE_FILES } from "../../../src/image/disk.ts";
+import { imageTag } from "../../../src/image/index-json.ts";
+import type { OciRegistry } from "../../support/oci-registry.ts";
 
 interface Plan {
   readonly kind: string;
@@ -10,6 +17,26 @@ interface Plan {
     readonly upgrade: { readonly command: readonly string[]; readonly args: readonly string[] };
     readonly jobActiveDeadlineSecs: number;
   };
+}
+
+/** Puts an image as a container image into a registry in memory; returns its repository and its tag. */
+export async function pushImage(
+  registry: OciRegistry,
+  { dir, imageJson }: BuiltImage,
+  repository: string,
+  digest: string,
+): Promise<string> {
+  const { version, architecture, time } = imageJson;
+  const files = IMAGE_FILES.map((name) => ({ name, content: join(dir, name) }));
+  const { manifest, config, layers } = await containerBlobs({
+    ...{ version, architecture, time, files, upgrader: await buildUpgrader() },
+  });
+  const read = (open: (typeof manifest)["open"]) => buffer(Readable.from(open(), { objectMode: false }));
+  for (const blob of [config, ...layers]) registry.blobs.set(blob.digest, await read(blob.open));
+  const reference = `${repository}:${imageTag({ version, digest })}`;
+  const content = (await read(manifest.open)).toString("utf8");
+  for (const name of [reference, `${repository}:${manifest.digest}`]) registry.manifests.set(name, content);
+  return reference;
 }
 
 /**
