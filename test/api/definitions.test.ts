@@ -462,6 +462,28 @@ describe("A MachinePool", () => {
     expect(full.reason).toContain("must have at most 32 items");
   });
 
+  it("is awaited by kubectl until agents have seen the change", async () => {
+    const path = `${GROUP}/machinepools/awaited`;
+    await admin.post(`${GROUP}/machinepools`, object("MachinePool", "awaited", {}));
+    const ready = (observedGeneration: number) => {
+      const lastTransitionTime = "2026-01-01T00:00:00Z";
+      const condition = { type: "Ready", status: "True", reason: "UpToDate", message: "", lastTransitionTime };
+      const conditions = [{ ...condition, observedGeneration }];
+      return admin.patch(`${path}/status`, { status: { observedGeneration, conditions } }, "merge");
+    };
+    const wait = async (time: string) => {
+      const { status } = await kubectl(["wait", "kmp/awaited", "--for=condition=Ready", `--timeout=${time}`]);
+      return status;
+    };
+    await ready(1);
+    expect(await wait("10s")).toBe(0);
+    await admin.patch(path, { spec: { image: { version: "0.32.0" } } }, "merge");
+    expect(await wait("1s")).toBe(1);
+    const waiting = wait("30s");
+    await ready(2);
+    expect(await waiting).toBe(0);
+  });
+
   it("lets one of two agents take a turn that both saw free", async () => {
     const path = `${GROUP}/machinepools/turns`;
     const { body } = await admin.get<MachinePool>(path);
