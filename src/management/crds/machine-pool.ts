@@ -2,6 +2,7 @@
 import { secondsOf } from "../../config/duration.ts";
 import { timezone } from "../../config/schema/timezone.ts";
 import { channel, imageSource, timeOfDay, weekday } from "../../config/schema/upgrading.ts";
+import type { MachinePoolSpec, MachinePoolStatus } from "../../kubernetes/machine-pool.ts";
 import {
   column,
   conditions,
@@ -168,9 +169,13 @@ const spec = withRules(
     ]),
     restartedAt: restartedAt("Another time restarts the nodes, one after the other. Such as 2026-01-31T02:00:00Z"),
     retry: retry("Another text forgets what was given up, so that it is tried once more."),
+    driftPolicy: choice(
+      ["Report", "Repair"],
+      "What becomes of a node that differs from its config. Repair: what needs no restart is set again. Report if not given: its Machine tells it, and no more.",
+    ),
     rollout,
     trial,
-  }),
+  } satisfies Record<keyof MachinePoolSpec, Json>),
   [
     {
       rule: '!has(self.approved) || self.approved == "" || (has(self.approval) && self.approval == "Manual")',
@@ -196,8 +201,11 @@ const target = struct(
   {
     version: text(63, "Its version."),
     digest: digest("Its digest."),
+    kubernetes: text(63, "The version of Kubernetes in it, if the index tells."),
+    channel: text(63, "The `spec.image.channel` that it was looked up for."),
+    source: text(1024, "The `spec.image.source` that it was looked up in."),
     resolvedAt: time("When the index of the source said so."),
-  },
+  } satisfies Record<keyof NonNullable<MachinePoolStatus["target"]>, Json>,
   { description: "The image that `spec.image` stands for.", required: ["version", "digest", "resolvedAt"] },
 );
 
@@ -236,7 +244,7 @@ export function machinePoolDefinition(): Json {
           key: "machine",
         }),
         conditions,
-      },
+      } satisfies Record<keyof MachinePoolStatus, Json>,
       { description: "How far the pool is. Agents write it." },
     ),
     columns: [

@@ -1,4 +1,5 @@
 /** The CustomResourceDefinition of Machine (src/kubernetes/machine.ts). */
+import type { MachineSpec, MachineStatus } from "../../kubernetes/machine.ts";
 import {
   column,
   conditions,
@@ -112,13 +113,18 @@ export function machineDefinition(): Json {
         paused: flag("Nothing is changed on this node as long as it is true."),
         restartedAt: restartedAt("Another time restarts the node once, in its turn. Such as 2026-01-31T02:00:00Z"),
         retry: retry("Another text forgets what was given up on this node, so that it is tried once more."),
-      },
+      } satisfies Record<keyof MachineSpec, Json>,
       { description: "What people ask of this node alone." },
     ),
     status: struct(
       {
         observedGeneration,
         pool: text(NAME, "The MachinePool that selects this node; none if no pool or more than one does."),
+        poolGeneration: count("The generation of that pool which this status is about."),
+        target: struct(
+          { version: text(63, "Its version."), digest: text(71, "Its digest.") },
+          { description: "The image that the pool wants here.", required: ["version", "digest"] },
+        ),
         image,
         slots: list(slot, 8, { description: "The images on the node's disk.", key: "name" }),
         boot,
@@ -126,7 +132,7 @@ export function machineDefinition(): Json {
         plan,
         drift,
         conditions,
-      },
+      } satisfies Record<keyof MachineStatus, Json>,
       { description: "How the node is. Its agent writes it." },
     ),
     columns: [
