@@ -138,7 +138,7 @@ async function live(state: Rig): Promise<"idle" | "restart" | "killed"> {
   state.host.symlink(`${state.pid}`, "/proc/self");
   const boots = state.boots;
   const { host, client, killed } = process(state);
-  const tools = { upgrade, restartIntoTrial, restartMachine, loadConfig: () => ({ config }) };
+  const tools = async () => ({ upgrade, restartIntoTrial, restartMachine, loadConfig: () => ({ config }) });
   const work = async (): Promise<"idle" | "restart" | "killed"> => {
     const own = { ...ownNode(host, tools), random: () => 0.5 };
     const watches = api.watches("a", async () => {});
