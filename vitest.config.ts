@@ -8,6 +8,17 @@ export default defineConfig({
       { test: { name: "unit", include: ["src/**/*.test.ts", "bench/**/*.test.ts"], pool: "threads" } },
       {
         test: {
+          name: "api",
+          include: ["test/api/**/*.test.ts"],
+          // One server for all files, which run one after the other.
+          globalSetup: ["test/api/support/server.ts"],
+          poolOptions: { forks: { singleFork: true } },
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           name: "vm",
           include: ["test/vm/**/*.test.ts"],
           setupFiles: ["test/vm/support/setup.ts"],

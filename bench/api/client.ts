@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { K3osError } from "../../src/errors.ts";
 import { poll } from "../../src/vm/wait.ts";
+import type { Trust } from "../../test/support/api-client.ts";
 
 /** A server's API, asked as its administrator over at most `connections` connections. */
 export interface Api {
@@ -10,16 +11,22 @@ export interface Api {
   close(): void;
 }
 
-/** Returns nothing until the server has written its kubeconfig; without the certificate in it, it answers nobody. */
-export function connect(port: number, kubeconfig: string, connections: number): Api | undefined {
+/** What a kubeconfig says of its user and its server; nothing until the server has written it. */
+export function trustOf(kubeconfig: string): Trust | undefined {
   if (!existsSync(kubeconfig)) return undefined;
   const text = readFileSync(kubeconfig, "utf8");
   const data = (field: string) => Buffer.from(new RegExp(`^ *${field}: (\\S+)$`, "m").exec(text)?.[1] ?? "", "base64");
   const ca = data("certificate-authority-data");
   const cert = data("client-certificate-data");
   const key = data("client-key-data");
-  if (key.length === 0) return undefined;
-  const agent = new Agent({ keepAlive: true, maxSockets: connections, ca, cert, key });
+  return key.length === 0 ? undefined : { ca, cert, key };
+}
+
+/** Returns nothing until the server has written its kubeconfig; without the certificate in it, it answers nobody. */
+export function connect(port: number, kubeconfig: string, connections: number): Api | undefined {
+  const trust = trustOf(kubeconfig);
+  if (trust === undefined) return undefined;
+  const agent = new Agent({ keepAlive: true, maxSockets: connections, ...trust });
   const ask: Api["ask"] = (method, path, body) =>
     new Promise((resolve) => {
       const headers = { "content-type": "application/json" };

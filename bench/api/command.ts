@@ -17,6 +17,8 @@ interface ApiOptions extends OutputOptions {
   readonly idle?: number;
   readonly creates?: number;
   readonly k3s?: readonly string[];
+  readonly objects?: boolean;
+  readonly memory?: number;
 }
 
 /** A server's first start, which makes all certificates, and the next one on the same data. */
@@ -42,6 +44,8 @@ export function apiCommand(io: Io): Command {
       ),
     )
     .addOption(numberOption("--creates <count>", "also create so many objects after the first start", 16, 100_000))
+    .addOption(numberOption("--memory <seconds>", "also look at the memory so long after the API is ready", 1, 3600))
+    .option("--objects", "also measure, in turns, a server that knows machines, pools and configurations")
     .option("--k3s <file...>", "the binaries to measure, in turns, instead of the image's")
     .addOption(jsonOption())
     .addOption(markdownOption())
@@ -54,29 +58,46 @@ async function runApi(options: ApiOptions, io: Io): Promise<void> {
     const binaries = options.k3s ?? [(await build({ progress, signal })).k3s];
     const title = `Start the server ${options.runs} times`;
     return asStep(progress, title, async (update) => {
-      const done = binaries.map((k3s) => ({ k3s, starts: [] as Starts[] }));
+      const done = binaries.flatMap((k3s) =>
+        (options.objects ? [false, true] : [false]).map((objects) => ({ k3s, objects, starts: [] as Starts[] })),
+      );
       for (let run = 1; run <= options.runs; run++) {
         update(`${run}`);
-        for (const { k3s, starts } of done) starts.push(await startTwice(k3s, options, signal));
+        for (const { k3s, objects, starts } of done) {
+          starts.push(await startTwice(k3s, { ...options, objects }, signal));
+        }
       }
       return done;
     });
   });
-  const title = (k3s: string) => (measured.length === 1 ? "The k3s server as a process" : k3s);
+  const title = (k3s: string, objects: boolean) => {
+    const server = options.k3s === undefined || options.k3s.length === 1 ? "The k3s server as a process" : k3s;
+    return objects ? `${server}, with Machines, MachinePools and MachineConfigs` : server;
+  };
   printMeasured(
     io,
     options,
-    measured.map(({ k3s, starts }) => ({ title: `${title(k3s)}, median (least–most)`, table: table(starts) })),
-    { runs: options.runs, binaries: measured.map(({ k3s, starts }) => ({ k3s, ...medians(starts), starts })) },
+    measured.map(({ k3s, objects, starts }) => ({
+      title: `${title(k3s, objects)}, median (least–most)`,
+      table: table(starts),
+    })),
+    {
+      runs: options.runs,
+      binaries: measured.map(({ starts, ...which }) => ({ ...which, ...medians(starts), starts })),
+    },
   );
 }
 
 async function startTwice(k3s: string, options: ApiOptions, signal: AbortSignal): Promise<Starts> {
-  const { timeout, idle, creates } = options;
+  const { timeout, idle, creates, objects = false, memory } = options;
   const dir = mkdtempSync(join(tmpdir(), "k3os-bench-api-"));
   try {
-    const both = { timeoutMs: timeout * 1000, signal };
-    const more = { ...(idle !== undefined && { idleSeconds: idle }), ...(creates !== undefined && { creates }) };
+    const both = { timeoutMs: timeout * 1000, signal, ...(memory !== undefined && { memoryAfter: memory }) };
+    const more = {
+      objects,
+      ...(idle !== undefined && { idleSeconds: idle }),
+      ...(creates !== undefined && { creates }),
+    };
     const first = await startOnce(k3s, dir, { ...both, ...more });
     return { first, again: await startOnce(k3s, dir, both) };
   } finally {
@@ -98,6 +119,8 @@ function medians(starts: readonly Starts[]): Record<string, number | undefined> 
     restart_ready_s: again("readySeconds", 3),
     restart_cpu_s: again("cpuSeconds", 3),
     idle_cpu_ms_per_s: first("idleCpu", 1),
+    memory_mb: first("memory", 1),
+    restart_memory_mb: again("memory", 1),
     creates_per_s: first("createsOfOne", 0),
     creates_per_s_many_clients: first("createsOfMany", 0),
   };
@@ -112,6 +135,7 @@ function table(starts: readonly Starts[]): Table {
   /** Rows of what is measured only if it is asked for. */
   const optional = [
     row("idle, ms of processor time a second", "idleCpu", 1),
+    row("anonymous memory, MB", "memory", 1),
     row("objects created a second by one client", "createsOfOne", 0),
     row(`objects created a second by ${manyClients} clients`, "createsOfMany", 0),
   ].filter(([, first]) => first !== cell(undefined));

@@ -2,11 +2,14 @@ import { once } from "node:events";
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { K3osError } from "../../src/errors.ts";
+import { nodeHost } from "../../src/host/node.ts";
+import { ensureApi } from "../../src/node/agent/install.ts";
 import { type ChildProcess, start } from "../../src/process/run.ts";
 import { freePort } from "../../src/vm/ports.ts";
 import { lastLines } from "../../src/vm/serial.ts";
 import { poll, sleep } from "../../src/vm/wait.ts";
-import { type Api, connect, createsPerSecond } from "./client.ts";
+import { apiClient } from "../../test/support/api-client.ts";
+import { type Api, connect, createsPerSecond, trustOf } from "./client.ts";
 import { cpuSeconds } from "./cpu.ts";
 
 /** The time until the API was ready, and the processor time of it. */
@@ -20,6 +23,8 @@ export interface Start {
   /** Objects created a second: by one client, and by `manyClients` at once. */
   readonly createsOfOne?: number;
   readonly createsOfMany?: number;
+  /** Anonymous memory of the process, in megabytes. */
+  readonly memory?: number;
 }
 
 export const manyClients = 16;
@@ -30,6 +35,10 @@ export interface StartOptions {
   readonly idleSeconds?: number;
   /** Then create this many objects with one client, and as many with `manyClients`. */
   readonly creates?: number;
+  /** Then make the API know Machines, MachinePools and MachineConfigs. */
+  readonly objects?: boolean;
+  /** Then wait for so many seconds, and look at the memory. */
+  readonly memoryAfter?: number;
   readonly signal: AbortSignal;
 }
 
@@ -41,7 +50,7 @@ const stagesFile = "/run/k3s/stages.json";
 
 /** Starts a server without a node on the data in `dir`, waits until its API is ready, measures it, and stops it. */
 export async function startOnce(k3s: string, dir: string, options: StartOptions): Promise<Start> {
-  const { timeoutMs, idleSeconds, creates, signal } = options;
+  const { timeoutMs, idleSeconds, creates, objects, memoryAfter, signal } = options;
   const port = await freePort();
   const argv = await serverArguments(dir, port);
   const [log, kubeconfig] = [join(dir, "k3s.log"), join(dir, "k3s.yaml")];
@@ -60,9 +69,11 @@ export async function startOnce(k3s: string, dir: string, options: StartOptions)
     const atReady = { readySeconds, cpuSeconds: cpu() };
     const created = creates === undefined ? {} : await measureCreates(port, kubeconfig, creates, signal);
     const idle = idleSeconds === undefined ? {} : { idleCpu: await measureIdle(cpu, idleSeconds, signal) };
+    if (objects) await install(port, kubeconfig);
+    const memory = memoryAfter === undefined ? {} : { memory: await measureMemory(child, memoryAfter, signal) };
     const stopping = performance.now();
     await stop(child);
-    return { ...atReady, ...created, ...idle, stopSeconds: (performance.now() - stopping) / 1000 };
+    return { ...atReady, ...created, ...idle, ...memory, stopSeconds: (performance.now() - stopping) / 1000 };
   } finally {
     await stop(child);
     process.removeListener("exit", kill);
@@ -76,6 +87,23 @@ async function measureIdle(cpu: () => number, seconds: number, signal: AbortSign
   const before = cpu();
   await sleep(seconds * 1000, signal);
   return ((cpu() - before) * 1000) / seconds;
+}
+
+async function install(port: number, kubeconfig: string): Promise<void> {
+  const trust = trustOf(kubeconfig);
+  if (trust === undefined) throw new K3osError("machine", `${kubeconfig} has no key of the administrator.`);
+  const client = apiClient(port, trust);
+  try {
+    await ensureApi(client, nodeHost);
+  } finally {
+    client.close();
+  }
+}
+
+async function measureMemory({ pid }: ChildProcess, seconds: number, signal: AbortSignal): Promise<number> {
+  await sleep(seconds * 1000, signal);
+  const [, kilobytes = ""] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return Number(kilobytes) / 1000;
 }
 
 async function measureCreates(port: number, kubeconfig: string, count: number, signal: AbortSignal) {

@@ -8,6 +8,7 @@ import { type ImageSpec, parseBaseSpec, parseImageSpec } from "../image/spec.ts"
 import { type Progress, silent } from "../progress.ts";
 import { type GoToolchain, goToolchain } from "./go.ts";
 import type { BuiltImage } from "./image.ts";
+import { kubernetes } from "./kube.ts";
 import { MAKERS, makerDigests } from "./makers.ts";
 import type { DiskOptions } from "./media/disk.ts";
 import { type DiskFormat, type Format, MEDIA } from "./media/index.ts";
@@ -125,6 +126,11 @@ export function goCompiler(options: BuildOptions = {}): Promise<GoToolchain> {
   return inWorkshop("go", options, goToolchain);
 }
 
+/** The directory with the `k3s` of the image, made if need be. */
+export function kubernetesTree(options: BuildOptions = {}): Promise<string> {
+  return inWorkshop("kube", options, async (shop) => (await kubernetes(shop)).directory);
+}
+
 /** Removes results that no latest build needs and nobody has used for days. Returns how many. */
 export function prune(options: Pick<BuildOptions, "env"> & PruneOptions = {}): Promise<number> {
   return pruneStore(openStore(cacheDirectory(options.env ?? process.env)), options);
@@ -133,7 +139,7 @@ export function prune(options: Pick<BuildOptions, "env"> & PruneOptions = {}): P
 const specHint = "Copy os/image.yaml from the repository and edit it.";
 const lockHint = "Every image has its own beside it: `lock.json`.";
 
-type Purpose = Format | "dev" | "tools" | "go";
+type Purpose = Format | "dev" | "tools" | "go" | "kube";
 
 /**
  * Reads what the build is made from, and runs `make` on it. `purpose` tells builds apart of which the latest is kept in

@@ -21,5 +21,5 @@ export function durationBetween(shortest: string, longest: string): Check {
     const seconds = secondsOf(text);
     return seconds !== undefined && seconds >= least && seconds <= most ? undefined : complaint;
   };
-  return Object.assign(check, { patterns: [DURATION] });
+  return Object.assign(check, { rules: [{ pattern: DURATION, complaint }], range: [least, most] as const });
 }

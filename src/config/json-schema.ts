@@ -112,7 +112,7 @@ function example(kind: Kind): Json {
 }
 
 function patterns(check: Check | undefined): { pattern?: string; allOf?: readonly Json[] } {
-  const [first, ...others] = (check?.patterns ?? []).map(({ source }) => source);
+  const [first, ...others] = (check?.rules ?? []).map(({ pattern }) => pattern.source);
   if (first === undefined) return {};
   return { pattern: first, ...(others.length > 0 && { allOf: others.map((pattern) => ({ pattern })) }) };
 }

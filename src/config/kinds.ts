@@ -29,8 +29,10 @@ export interface Complaint {
 
 export interface Check {
   (text: string): Complaint | undefined;
-  /** Every accepted text matches these. For checkers that know nothing else, such as JSON Schema. */
-  readonly patterns?: readonly RegExp[];
+  /** Every accepted text matches these. For checkers that know nothing else, such as JSON Schema and the API. */
+  readonly rules?: readonly { readonly pattern: RegExp; readonly complaint: Complaint }[];
+  /** The least and the greatest number that is accepted; of a duration in seconds. */
+  readonly range?: readonly [number, number];
 }
 
 export interface Text extends Doc {

@@ -7,7 +7,8 @@ import { isSecretName } from "./secrets.ts";
 /** A check by pattern. */
 export function like(pattern: RegExp, expected: string, hint?: string): Check {
   const complaint: Complaint = hint === undefined ? { expected } : { expected, hint };
-  return Object.assign((text: string) => (pattern.test(text) ? undefined : complaint), { patterns: [pattern] });
+  const rules = [{ pattern, complaint }];
+  return Object.assign((text: string) => (pattern.test(text) ? undefined : complaint), { rules });
 }
 
 export const notEmpty = like(/\S/, "some text");
@@ -21,7 +22,7 @@ export function all(...checks: readonly Check[]): Check {
     }
     return undefined;
   };
-  return Object.assign(first, { patterns: checks.flatMap(({ patterns = [] }) => patterns) });
+  return Object.assign(first, { rules: checks.flatMap(({ rules = [] }) => rules) });
 }
 
 const oneLine = like(/^[^\n\r\0]*$/, "text on one line");

@@ -55,6 +55,8 @@ export interface MachineStatus {
     readonly revision: string;
     /** The revision that MachineConfigs ask for now. */
     readonly desired: string;
+    /** The column CONFIG: `Conflict` if there are any, else whether `revision` is `desired`. */
+    readonly state?: "Current" | "Pending" | "Conflict";
     readonly layers: readonly { readonly name: string; readonly generation: number }[];
     /** Keys that two MachineConfigs set to different values: the later one counts. */
     readonly conflicts?: readonly { readonly path: string; readonly configs: readonly string[] }[];

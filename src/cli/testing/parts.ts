@@ -7,7 +7,7 @@ import { type MachineRun, runMachineTests } from "./machine-tests.ts";
 import { check } from "./run.ts";
 import type { PartName } from "./select.ts";
 import { lastLine, slowest, sum, type Tally } from "./tally.ts";
-import { vitestUnit } from "./vitest.ts";
+import { vitestApi, vitestUnit } from "./vitest.ts";
 
 /** One after the other: each may use all processors. */
 export type Part = readonly Step[];
@@ -26,6 +26,7 @@ export function partsWith(machines: MachineRun): { readonly [Name in PartName]: 
       { title: "unit tests", run: vitestUnit },
     ],
     kube: [{ title: "go test", run: goTest }],
+    api: [{ title: "tests of the API", run: vitestApi }],
     vm: [{ title: "machine tests", run: (io) => runMachineTests(machines, io) }],
   };
 }

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { machineTestsOf, parseSelection, selectMachineTests } from "./select.ts";
 
 it("takes parts in their own order, all if none is named", () => {
-  expect(parseSelection([])).toEqual({ parts: ["unit", "kube", "vm"], machineTests: [] });
+  expect(parseSelection([])).toEqual({ parts: ["unit", "kube", "api", "vm"], machineTests: [] });
   expect(parseSelection(["vm", "unit"])).toEqual({ parts: ["unit", "vm"], machineTests: [] });
 });
 
@@ -11,7 +11,7 @@ it("takes what follows vm as names of machine tests", () => {
     parts: ["unit", "vm"],
     machineTests: ["disk", "iso"],
   });
-  expect(() => parseSelection(["disk"])).toThrow('"disk" is no part of the tests: these are unit, kube, vm.');
+  expect(() => parseSelection(["disk"])).toThrow('"disk" is no part of the tests: these are unit, kube, api, vm.');
 });
 
 const tests = machineTestsOf([

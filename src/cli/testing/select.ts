@@ -4,7 +4,7 @@ import { editDistance } from "../../config/spelling.ts";
 import { K3osError } from "../../errors.ts";
 import type { MachineTest } from "./schedule.ts";
 
-export const partNames = ["unit", "kube", "vm"] as const;
+export const partNames = ["unit", "kube", "api", "vm"] as const;
 export type PartName = (typeof partNames)[number];
 
 /** What the words of a command line ask for. */

@@ -2,20 +2,35 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { Io } from "../io.ts";
+import { withProgress } from "../progress/index.ts";
 import { runTool } from "./run.ts";
 import type { Tally } from "./tally.ts";
 
-export async function vitestUnit(io: Io): Promise<Tally> {
+export const vitestUnit = (io: Io): Promise<Tally> => wholeProject("unit", io);
+
+/** Tests against a server of Kubernetes that runs on this host, without a machine. */
+export async function vitestApi(io: Io): Promise<Tally> {
+  if (process.getuid?.() !== 0) {
+    const notes = ["The tests of the API were skipped: k3s runs only as root."];
+    return { passed: 0, failed: 0, skipped: ["api"], notes };
+  }
+  // The tests look for it again: what takes long is to be seen.
+  const { kubernetesTree } = await import("../../build/index.ts");
+  await withProgress(io, false, (progress) => kubernetesTree({ progress, signal: io.signal }));
+  return wholeProject("api", io);
+}
+
+async function wholeProject(project: "unit" | "api", io: Io): Promise<Tally> {
   const scratch = mkdtempSync(join(tmpdir(), "k3os-test-"));
   try {
-    return await vitest({ project: "unit", reporter: "default", scratch }, io);
+    return await vitest({ project, reporter: "default", scratch }, io);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
 export interface VitestOptions {
-  readonly project: "unit" | "vm";
+  readonly project: "unit" | "api" | "vm";
   /** A single file; the whole project if not given. */
   readonly file?: string;
   readonly reporter: "default" | "verbose";

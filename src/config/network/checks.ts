@@ -37,12 +37,12 @@ export const macAddress = like(
   "a MAC address",
   "such as 52:54:00:12:34:56; in quotes, or YAML may take it for a number",
 );
-export const number =
-  (least: number, most: number): Check =>
-  (value) =>
-    /^\d{1,10}$/.test(value) && Number(value) >= least && Number(value) <= most
-      ? undefined
-      : { expected: `a number from ${least} to ${most}` };
+export function number(least: number, most: number): Check {
+  const complaint = { expected: `a number from ${least} to ${most}` };
+  const check = (value: string) =>
+    /^\d{1,10}$/.test(value) && Number(value) >= least && Number(value) <= most ? undefined : complaint;
+  return Object.assign(check, { range: [least, most] as const });
+}
 export const ofFamily =
   (six: boolean): Check =>
   (value) =>

@@ -4,7 +4,7 @@ import { all, filePath, like } from "../values.ts";
 export const httpUrl = like(/^https?:\/\/[^\s/]+\S*$/, "an http or https URL", "such as https://example.com/file.yaml");
 
 export const device = like(
-  /^((PART)?(LABEL|UUID)=[^\s/]+|\/dev\/(?!(.*\/)?\.\.?(\/|$))\S*[^\s/])$/,
+  /^(?!\/dev\/(.*\/)?\.\.?(\/|$))((PART)?(LABEL|UUID)=[^\s/]+|\/dev\/\S*[^\s/])$/,
   "a device",
   "LABEL=…, UUID=… or a path such as /dev/vdb",
 );

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/style/noRestrictedGlobals: Intl is asked for only where the engine has it.
-import type { Check } from "../kinds.ts";
+import type { Check, Complaint } from "../kinds.ts";
 import { like } from "../values.ts";
 
 const ZONE = like(
@@ -9,7 +9,7 @@ const ZONE = like(
 );
 
 /** Where the engine knows the time zones (QuickJS does not), an unknown name is reported before a node gets it. */
-export const timezone: Check = (text) => {
+export const timezone: Check = Object.assign((text: string): Complaint | undefined => {
   const complaint = ZONE(text);
   if (complaint !== undefined || typeof Intl === "undefined") return complaint;
   try {
@@ -18,4 +18,4 @@ export const timezone: Check = (text) => {
   } catch {
     return { weight: "ignored", expected: "a time zone that exists", hint: "such as Europe/Berlin or UTC" };
   }
-};
+}, ZONE);
