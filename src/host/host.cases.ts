@@ -410,6 +410,21 @@ export const quickjsCases: readonly HostCase[] = [
       if (times > 15) throw new Error(`woke up ${times} times in two seconds`);
     },
   },
+  {
+    name: "lets the kernel be late only while every timer may be, and never with the timers of programs",
+    async run(host) {
+      const slack = (text = host.readText("/proc/self/timerslack_ns")) => Number(text) / 1e9;
+      const usual = slack();
+      void host.sleep(3_600_000, { roughly: true });
+      same(slack(), 60);
+      const nap = host.sleep(10);
+      same(slack(), usual);
+      await nap;
+      same(slack(), 60);
+      same(slack((await host.exec(["cat", "/proc/self/timerslack_ns"])).stdout), usual);
+      same(slack(), 60);
+    },
+  },
 ];
 
 /** Tells the memory host's `sh` that its first output arrived. */

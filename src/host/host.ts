@@ -72,7 +72,8 @@ export interface Host {
   now(): number;
   /** Milliseconds of a clock that never jumps. Its start is arbitrary. */
   monotonic(): number;
-  sleep(milliseconds: number): Promise<void>;
+  /** `roughly`: may be up to a minute late, so that this process wakes up less often. */
+  sleep(milliseconds: number, options?: { readonly roughly?: boolean }): Promise<void>;
 }
 
 export interface FileStat {

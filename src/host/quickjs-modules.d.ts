@@ -71,7 +71,6 @@ declare module "qjs:os" {
   export function setReadHandler(fd: number, handler: (() => void) | null): void;
   export function setTimeout(handler: () => void, milliseconds: number): unknown;
   export function clearTimeout(timer: unknown): void;
-  export function sleepAsync(milliseconds: number): Promise<void>;
   /** Monotonic milliseconds, with a fraction. */
   export function now(): number;
   export function getpid(): number;

@@ -37,7 +37,8 @@ const VOLATILE = /^\/(dev|etc|proc|run(?!\/k3os\/state\/)|sys|tmp|sysroot\/(etc|
 
 /** The node's door: QuickJS for files, Debian's tools for what it lacks (chmod, chown, sync). */
 export function quickjsHost(): Host {
-  const reaper = new Reaper();
+  const timers = new Timers();
+  const reaper = new Reaper(timers);
   const env = std.getenviron();
 
   const host: Host = {
@@ -106,17 +107,86 @@ export function quickjsHost(): Host {
     chmod: (path, mode) => tool(["chmod", mode.toString(8), path], "chmod", path),
     chown: (path, owner) => tool(["chown", "-h", owner, path], "chown", path),
     exec: (argv, options = {}) => execBy(host.spawn, argv, options),
-    spawn: (argv, options = {}) => spawn(reaper, env, argv, options),
-    openPipe,
+    spawn: (argv, options = {}) => spawn({ timers, reaper, env }, argv, options),
+    openPipe: (receive) => openPipe(timers, receive),
     warn: (text) => {
       std.err.puts(text);
       std.err.flush();
     },
     now: () => Date.now(),
     monotonic: () => os.now(),
-    sleep: (milliseconds) => os.sleepAsync(milliseconds),
+    sleep: (milliseconds, { roughly = false } = {}) =>
+      new Promise((resolve) => void timers.set(resolve, milliseconds, roughly)),
   };
   return host;
+}
+
+/** How late rough timers may be, and `0` for the kernel's own value. */
+const ROUGH_SLACK_NS = "60000000000";
+const DEFAULT_SLACK = "0";
+
+/** Undoes what it belongs to. */
+type Undo = () => void;
+
+/**
+ * Timers of this process. While there is one, QuickJS looks at its clock every ten seconds. If all of them may be late,
+ * the kernel lets it sleep on.
+ */
+class Timers {
+  #exact = 0;
+  #rough = 0;
+  #isRough = false;
+
+  /** Calls `handler` after a time. */
+  set(handler: () => void, milliseconds: number, roughly = false): Undo {
+    const release = roughly ? this.#countRough() : this.beExact();
+    const timer = os.setTimeout(() => {
+      release();
+      handler();
+    }, milliseconds);
+    return () => {
+      os.clearTimeout(timer);
+      release();
+    };
+  }
+
+  /** Lets nothing be late: neither timers nor those of a program that is started now, which inherits that. */
+  beExact(): Undo {
+    this.#exact++;
+    this.#update();
+    return once(() => {
+      this.#exact--;
+      this.#update();
+    });
+  }
+
+  #countRough(): Undo {
+    this.#rough++;
+    this.#update();
+    return once(() => {
+      this.#rough--;
+      this.#update();
+    });
+  }
+
+  #update(): void {
+    const isRough = this.#rough > 0 && this.#exact === 0;
+    if (isRough === this.#isRough) return;
+    this.#isRough = isRough;
+    // Early in a boot there is no /proc, and all timers are exact.
+    const fd = os.open("/proc/self/timerslack_ns", os.O_WRONLY);
+    if (fd < 0) return;
+    writeTo(fd, isRough ? ROUGH_SLACK_NS : DEFAULT_SLACK, "/proc/self/timerslack_ns");
+    os.close(fd);
+  }
+}
+
+function once(action: () => void): Undo {
+  let isDone = false;
+  return () => {
+    if (!isDone) action();
+    isDone = true;
+  };
 }
 
 /** The longest time between two looks after a child that ran long and was not heard of. */
@@ -129,7 +199,12 @@ const LONGEST_PAUSE_MS = 60_000;
  */
 class Reaper {
   readonly #waiting = new Map<number, (status: number) => void>();
-  #timer: unknown;
+  readonly #timers: Timers;
+  #stopTimer: Undo | undefined;
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
 
   wait(pid: number): Promise<number> {
     return new Promise((resolve) => {
@@ -146,11 +221,12 @@ class Reaper {
   }
 
   #lookAfter(pauseMs: number): void {
-    if (this.#timer !== undefined) os.clearTimeout(this.#timer);
-    this.#timer = os.setTimeout(() => {
+    this.#stopTimer?.();
+    const look = () => {
       this.#lookAfter(Math.min(2 * pauseMs, LONGEST_PAUSE_MS));
       this.#reap();
-    }, pauseMs);
+    };
+    this.#stopTimer = this.#timers.set(look, pauseMs, pauseMs === LONGEST_PAUSE_MS);
   }
 
   #reap(): void {
@@ -162,17 +238,18 @@ class Reaper {
     }
     if (this.#waiting.size > 0) return;
     os.signal(os.SIGCHLD, null);
-    os.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
   }
 }
 
-function spawn(
-  reaper: Reaper,
-  base: Readonly<Record<string, string>>,
-  argv: readonly string[],
-  options: SpawnOptions,
-): Child {
+interface Process {
+  readonly timers: Timers;
+  readonly reaper: Reaper;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function spawn({ timers, reaper, env: base }: Process, argv: readonly string[], options: SpawnOptions): Child {
   let failure: { readonly error: unknown } | undefined;
   let pid = 0;
   let isRunning = true;
@@ -191,11 +268,12 @@ function spawn(
         kill(SIGKILL);
       }
     };
-    return new PipeReader(deliver, () => reaper.hurry());
+    return new PipeReader(timers, deliver, () => reaper.hurry());
   };
   const stdout = readerFor(options.onChunk);
   const stderr = readerFor(options.onErrorChunk);
   const input = options.input === undefined ? undefined : inputFile(options.input);
+  const release = timers.beExact();
   try {
     pid = os.exec([...argv], {
       block: false,
@@ -212,6 +290,7 @@ function spawn(
     throw new HostError("EIO", "start", argv[0] ?? "");
   } finally {
     input?.close();
+    release();
   }
   stdout?.closeWriteEnd();
   stderr?.closeWriteEnd();
@@ -219,11 +298,11 @@ function spawn(
     isLate = true;
     kill(SIGKILL);
   };
-  const timer = options.timeoutMs === undefined ? undefined : os.setTimeout(late, options.timeoutMs);
+  const stopTimer = options.timeoutMs === undefined ? undefined : timers.set(late, options.timeoutMs);
   const end = async () => {
     const status = await reaper.wait(pid);
     isRunning = false;
-    if (timer !== undefined) os.clearTimeout(timer);
+    stopTimer?.();
     await Promise.all([stdout?.finish(), stderr?.finish()]);
     if (failure !== undefined) throw failure.error;
     return isLate ? 124 : status;
@@ -232,8 +311,8 @@ function spawn(
 }
 
 /** The other end stays open here, so that the pipe does not end with the first program that wrote to it. */
-function openPipe(receive: OnChunk): Pipe {
-  const reader = new PipeReader(receive, () => {});
+function openPipe(timers: Timers, receive: OnChunk): Pipe {
+  const reader = new PipeReader(timers, receive, () => {});
   return { path: `/proc/${os.getpid()}/fd/${reader.writeEnd}`, close: async () => reader.end() };
 }
 
@@ -244,14 +323,16 @@ const BUFFER = new Uint8Array(65536);
 class PipeReader {
   readonly writeEnd: number;
   readonly #readEnd: number;
+  readonly #timers: Timers;
   readonly #receive: OnChunk;
   #isClosed = false;
   #onClose: (() => void) | undefined;
 
-  constructor(receive: OnChunk, onEnd: () => void) {
+  constructor(timers: Timers, receive: OnChunk, onEnd: () => void) {
     const ends = os.pipe();
     if (ends === null) throw new HostError("EIO", "pipe", "");
     [this.#readEnd, this.writeEnd] = ends;
+    this.#timers = timers;
     this.#receive = receive;
     os.setReadHandler(this.#readEnd, () => {
       if (this.#read(this.#readEnd)) return;
@@ -276,11 +357,11 @@ class PipeReader {
    */
   async finish(): Promise<void> {
     if (this.#isClosed) return;
-    const timer = os.setTimeout(() => this.#drain(), 10);
+    const stopTimer = this.#timers.set(() => this.#drain(), 10);
     await new Promise<void>((resolve) => {
       this.#onClose = resolve;
     });
-    os.clearTimeout(timer);
+    stopTimer();
   }
 
   /** Hands over what the pipe holds, and closes both ends. */

@@ -18,7 +18,12 @@ export function curlConfig(settings: CurlSettings): string {
 export function curlSaid(stderr: string): string | undefined {
   const lines = stderr.trim().split("\n");
   const line = lines.findLast((text) => /^curl: \(\d+\) /.test(text)) ?? lines.at(-1) ?? "";
-  return line.replace(/^curl: \(\d+\) /, "") || undefined;
+  return withoutTime(line.replace(/^curl: \(\d+\) /, "")) || undefined;
+}
+
+/** The same failure in the same words, whenever it comes. */
+export function withoutTime(said: string): string {
+  return said.replace(/ after \d+ ms\b/, "");
 }
 
 /** Why curl could not fetch `url`, taken from its stderr. */

@@ -136,7 +136,7 @@ async function toExchange(request: Http2ServerRequest, response: Http2ServerResp
     user: socket.authorized ? String(socket.getPeerCertificate().subject?.CN) : undefined,
     answer(status, body, headers = {}) {
       response.writeHead(status, { "content-type": "application/json", ...headers });
-      response.end(typeof body === "string" ? body : JSON.stringify(body));
+      response.end(typeof body === "string" ? body : `${JSON.stringify(body)}\n`);
     },
     send: (text) => void response.write(text),
     end: () => void response.end(),

@@ -154,7 +154,7 @@ const spec = withRules(
   struct({
     nodeSelector: nodeSelector("The Nodes of the pool, by their labels. A Node in two pools is changed by neither."),
     image,
-    paused: flag("Nothing begins as long as it is true. What has begun on a node ends there."),
+    paused: flag("Nothing begins as long as it is true. What has begun is undone, unless the node restarts already."),
     approval: choice(
       ["Automatic", "Manual"],
       "Manual: an image is activated only when `approved` is the digest in `status.target`. Automatic if not given.",
@@ -195,6 +195,9 @@ const target = struct(
   {
     version: text(63, "Its version."),
     digest: digest("Its digest."),
+    kubernetes: text(63, "The version of Kubernetes in it, if the index tells."),
+    channel: text(63, "The `spec.image.channel` that it was looked up for."),
+    source: text(1024, "The `spec.image.source` that it was looked up for."),
     resolvedAt: time("When the index of the source said so."),
   },
   { description: "The image that `spec.image` stands for.", required: ["version", "digest", "resolvedAt"] },

@@ -42,7 +42,7 @@ const slot = struct(
 const boot = struct(
   {
     at: time("When the node booted."),
-    tookSeconds: { type: "number", description: "From the kernel's start to Ready." },
+    tookSeconds: { type: "number", description: "From the kernel's start until all services had been started." },
     downtimeSeconds: {
       type: "number",
       description: "From the stop of its services to Ready, at the last upgrade.",
@@ -119,6 +119,11 @@ export function machineDefinition(): Json {
       {
         observedGeneration,
         pool: text(NAME, "The MachinePool that selects this node; none if no pool or more than one does."),
+        poolGeneration: count("The generation of that pool which this status is about."),
+        target: struct(
+          { version: text(63, "Its version."), digest: text(71, "Its digest.") },
+          { description: "The image that the pool wants here.", required: ["version", "digest"] },
+        ),
         image,
         slots: list(slot, 8, { description: "The images on the node's disk.", key: "name" }),
         boot,

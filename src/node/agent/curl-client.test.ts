@@ -120,7 +120,7 @@ users:
   });
 });
 
-describe("by the real curl", () => {
+describe("by the real curl", { timeout: 30_000 }, () => {
   let directory: string;
   let authority: Authority;
   let kubelet: Certificate;

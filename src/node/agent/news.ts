@@ -8,6 +8,9 @@ export class Flag {
   });
 }
 
+/** Whoever waits for so long does not mind a minute. */
+const ROUGH_MS = 300_000;
+
 /** Whether there is something new, and waiting for it. */
 export class News {
   readonly #host: Host;
@@ -46,7 +49,8 @@ export class News {
     const now = this.#host.monotonic();
     const { at, rung } = this.#alarm ?? { at: 0, rung: Promise.resolve() };
     if (at > now && at <= deadline) return rung;
-    const alarm = { at: deadline, rung: this.#host.sleep(deadline - now) };
+    const left = deadline - now;
+    const alarm = { at: deadline, rung: this.#host.sleep(left, { roughly: left >= ROUGH_MS }) };
     this.#alarm = alarm;
     return alarm.rung;
   }

@@ -1,6 +1,6 @@
 /** One curl for the watches of several resources. */
 import type { Child, Host, Pipe } from "../../host/host.ts";
-import { type CurlSettings, curlConfig } from "../curl.ts";
+import { type CurlSettings, curlConfig, withoutTime } from "../curl.ts";
 import { type ApiAccess, accessSettings } from "../health/api.ts";
 import { retryAfterMs } from "./answer.ts";
 import { lineSplitter } from "./lines.ts";
@@ -84,7 +84,7 @@ export function endOf(line: string): TransferEnd | undefined {
   const found = /^k3os-end (\d+) (\d+) (\d+) \[(.*?)\] (.*)$/.exec(line);
   if (found === null) return undefined;
   const [, index, status, curlStatus, retryAfter, said = ""] = found;
-  const reason = curlStatus === "0" ? "" : said || `curl ended with status ${curlStatus}`;
+  const reason = curlStatus === "0" ? "" : withoutTime(said) || `curl ended with status ${curlStatus}`;
   return { index: Number(index), status: Number(status), reason, retryAfterMs: retryAfterMs(retryAfter, undefined) };
 }
 

@@ -159,11 +159,17 @@ export const START: Course = { failures: 0, pauseMs: 0 };
 
 /**
  * The course after a failure. `random` is in [0, 1): the pause is between a half and one and a half of its length, so
- * that nodes do not come all at once. The server may ask for a longer one.
+ * that nodes do not come all at once. If the server says when to come again, that is its length at least, however often
+ * it was away before.
  */
 export function afterFailure(course: Course, patience: Patience, random: number, askedMs = 0): Course {
-  const length = Math.min(patience.firstMs * 2 ** Math.min(course.failures, 30), patience.mostMs);
-  return { failures: course.failures + 1, pauseMs: Math.max(length * (0.5 + random), askedMs) };
+  const { firstMs, mostMs } = patience;
+  if (askedMs > 0) {
+    const length = Math.min(Math.max(askedMs, firstMs), mostMs);
+    return { failures: course.failures, pauseMs: length * (1 + random / 2) };
+  }
+  const length = Math.min(firstMs * 2 ** Math.min(course.failures, 30), mostMs);
+  return { failures: course.failures + 1, pauseMs: length * (0.5 + random) };
 }
 
 /** How watches ended that ran side by side. */

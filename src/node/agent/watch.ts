@@ -45,7 +45,10 @@ export interface Watch<Name extends string> {
   trouble(): string | undefined;
   /** Whether anything of the above has changed since this or `next` last said so. */
   changed(): boolean;
-  /** Resolves with true at a change, at once if there is one already; with false after `timeoutMs`. */
+  /**
+   * Resolves with true at a change, at once if there is one already; with false after `timeoutMs`. That may be a minute
+   * later if it is five minutes or more.
+   */
   next(timeoutMs: number): Promise<boolean>;
   /** Ends it. Resolves when curl has ended. */
   stop(): Promise<void>;
@@ -105,27 +108,33 @@ export function watchResources<Name extends string>(
     let reason = "";
     let retryAfterMs: number | undefined;
     let isOver = false;
-    const note = (why: string, askedMs?: number) => {
+    /** Of these, nothing counts any more: they are listed again. */
+    const isOut = new Set<Name>();
+    const end = (why: string, askedMs?: number) => {
       reason ||= why;
       retryAfterMs ??= askedMs;
-    };
-    const end = (why: string, askedMs?: number) => {
-      note(why, askedMs);
       isOver = true;
       transfers?.kill();
     };
-    const listAgain = (name: Name) => void views.set(name, expired(view(name)));
+    const listAgain = (name: Name) => {
+      isOut.add(name);
+      views.set(name, expired(view(name)));
+    };
+    // What was told before an end may be read after it, so all of this goes on until curl has ended.
     const receiver: Receiver = {
       onLine(index, line) {
         const name = names[index];
-        if (name === undefined || isOver) return;
+        if (name === undefined || isOut.has(name)) return;
         heardForMs = host.monotonic() - started;
         const message = told(view(name), line);
         if (message.kind === "update") {
           update(name, message);
           setTrouble(undefined);
-        } else if (message.kind === "refused") note(message.reason, message.retryAfterMs);
-        else if (message.kind === "broken") end(message.reason, message.retryAfterMs);
+        } else if (message.kind === "refused") {
+          // More than the status, which is all that `onEnd` knows.
+          reason = message.reason;
+          retryAfterMs ??= message.retryAfterMs;
+        } else if (message.kind === "broken") end(message.reason, message.retryAfterMs);
         else {
           listAgain(name);
           end(message.kind === "expired" ? "" : `The watch of ${resources[name].path} tells what is no event.`);
@@ -133,16 +142,15 @@ export function watchResources<Name extends string>(
       },
       onTooLong(index) {
         const name = names[index];
-        if (name === undefined || isOver) return;
+        if (name === undefined || isOut.has(name)) return;
         listAgain(name);
         end(`The watch of ${resources[name].path} has a line of more than ${limits.lineBytes} bytes.`);
       },
       onEnd({ index, status, reason: why, retryAfterMs: askedMs }) {
         const name = names[index];
-        if (name === undefined || isOver) return;
-        if (status === 410) listAgain(name);
-        else if (status >= 400) note(refusalReason(status, undefined), askedMs);
-        end(why && `The API does not answer: ${why}.`, askedMs);
+        if (name !== undefined && status === 410) listAgain(name);
+        if (why !== "") end(`The API does not answer: ${why}.`, askedMs);
+        else end(status >= 400 && status !== 410 ? refusalReason(status, undefined) : "", askedMs);
       },
     };
     const [least, most] = limits.lifeSeconds;
@@ -150,9 +158,9 @@ export function watchResources<Name extends string>(
     const paths = names.map((name) => watchPath(resources[name], versions.get(name) ?? "", life));
     transfers = startTransfers(host, access, paths, limits, life, receiver);
     if (isOver || isStopped) transfers.kill();
-    note(await transfers.ended);
+    const failure = await transfers.ended;
     transfers = undefined;
-    return { heardForMs, reason, retryAfterMs };
+    return { heardForMs, reason: reason || failure, retryAfterMs };
   }
 
   async function run(): Promise<void> {
