@@ -1,6 +1,6 @@
 import { type Decision, decide } from "../../management/decide.ts";
 import type { Observed } from "../../management/observed.ts";
-import { machineStatus } from "../../management/status.ts";
+import { isStalled, machineStatus } from "../../management/status.ts";
 import { act, Conflict, noteSetback, Restarting, tell } from "./act.ts";
 import { type AgentMemory, newMemory } from "./memory.ts";
 import { type AgentTools, ApiTrouble, observe } from "./observe.ts";
@@ -48,7 +48,9 @@ export async function takeStep(tools: AgentTools, memory: AgentMemory): Promise<
   const { own } = tools;
   const observed = await observe(tools, memory);
   const decision = decide(observed);
+  const before = memory.state;
   const isNew = noteState(memory, observed, decision);
+  await tellOf(tools, observed, decision, isNew && before !== undefined);
   if (!decision.passing) await tellIfNew(tools, memory, observed, decision);
   try {
     await act(decision.action, tools, memory, observed);
@@ -65,6 +67,24 @@ function noteState(memory: AgentMemory, { local, now }: Observed, { passing, rea
   if (passing || memory.state?.word === word) return false;
   memory.state = { word, since: now };
   return true;
+}
+
+/** For `kubectl describe`: what has happened. What was so already when this process began is no news. */
+async function tellOf(
+  { events, own }: AgentTools,
+  { machine }: Observed,
+  { action, reason, message }: Decision,
+  isNews: boolean,
+): Promise<void> {
+  if (events === undefined || machine === undefined) return;
+  const isEnd = action.kind === "End" && action.done;
+  if (isNews || isEnd) {
+    const { name, uid } = machine.metadata;
+    const subject = { apiVersion: machine.apiVersion, kind: machine.kind, name, ...(uid !== undefined && { uid }) };
+    const word = isEnd && reason === "OnTrial" ? "Committed" : reason;
+    events.record(subject, word, message, isStalled(reason) ? "Warning" : "Normal");
+  }
+  for (const flaw of await events.post()) own.log(`an event is lost: ${flaw}`);
 }
 
 /** Tells how this Machine is, before anything is done: what others may do depends on it. */

@@ -7,6 +7,7 @@ import { poolsOf } from "../../management/decide.ts";
 import type { Cluster, Observed } from "../../management/observed.ts";
 import { reasonOf } from "../failure.ts";
 import type { ApiAnswer, ApiClient } from "./client.ts";
+import type { EventRecorder } from "./events.ts";
 import { type AgentMemory, newest } from "./memory.ts";
 import type { OwnNode } from "./own-node.ts";
 import { PATHS, pathOf, type Watches } from "./watches.ts";
@@ -16,6 +17,8 @@ export interface AgentTools {
   readonly own: OwnNode;
   readonly client: ApiClient;
   readonly watches: Watches;
+  /** Where it is told what has happened, for people. */
+  readonly events?: EventRecorder | undefined;
 }
 
 /** The API does not answer, or refuses. What waits for it is tried again. */
