@@ -49,6 +49,9 @@ function conditionOf(
 
 const STALLED: readonly MachineReason[] = ["Returned", "Failed", "PoolConflict"];
 
+/** Whether somebody has to do something about it. */
+export const isStalled = (reason: MachineReason) => STALLED.includes(reason);
+
 /** The status of the own Machine, `undefined` if it is as it is. */
 export function machineStatus(
   observed: Observed,
@@ -63,11 +66,7 @@ export function machineStatus(
   const { generation } = machine.metadata;
   const verdict: Verdict = {
     ...{ ready: reason === "UpToDate", reason, message },
-    also: STALLED.includes(reason)
-      ? "Stalled"
-      : reason === "UpToDate" || reason === "Paused"
-        ? undefined
-        : "Reconciling",
+    also: isStalled(reason) ? "Stalled" : reason === "UpToDate" || reason === "Paused" ? undefined : "Reconciling",
   };
   const { observedGeneration: _, conditions: before, ...kept } = machine.status ?? {};
   const status: MachineStatus = {

@@ -156,7 +156,7 @@ const spec = withRules(
   struct({
     nodeSelector: nodeSelector("The Nodes of the pool, by their labels. A Node in two pools is changed by neither."),
     image,
-    paused: flag("Nothing begins as long as it is true. What has begun on a node ends there."),
+    paused: flag("Nothing begins as long as it is true. What has begun is undone, unless the node restarts already."),
     approval: choice(
       ["Automatic", "Manual"],
       "Manual: an image is activated only when `approved` is the digest in `status.target`. Automatic if not given.",

@@ -43,7 +43,7 @@ const slot = struct(
 const boot = struct(
   {
     at: time("When the node booted."),
-    tookSeconds: { type: "number", description: "From the kernel's start to Ready." },
+    tookSeconds: { type: "number", description: "From the kernel's start until all services had been started." },
     downtimeSeconds: {
       type: "number",
       description: "From the stop of its services to Ready, at the last upgrade.",

@@ -15,7 +15,7 @@ import { newMemory } from "./memory.ts";
 import { type MemoryApi, memoryApi } from "./memory-api.ts";
 import { readNote } from "./note.ts";
 import { ownNode } from "./own-node.ts";
-import { noConfig, noEvents } from "./testing.ts";
+import { noConfig } from "./testing.ts";
 import { pathOf } from "./watches.ts";
 
 const NODE = pathOf("nodes", "a");
@@ -139,7 +139,7 @@ async function live(state: Rig): Promise<"idle" | "restart" | "killed"> {
   state.host.symlink(`${state.pid}`, "/proc/self");
   const boots = state.boots;
   const { host, client, killed } = process(state);
-  const tools = { upgrade, restartIntoTrial, restartMachine, loadConfig: () => ({ config }) };
+  const tools = async () => ({ upgrade, restartIntoTrial, restartMachine, loadConfig: () => ({ config }) });
   const work = async (): Promise<"idle" | "restart" | "killed"> => {
     const own = { ...ownNode(host, tools), config: noConfig, random: () => 0.5 };
     const watches = api.watches("a", async () => {});
@@ -147,7 +147,7 @@ async function live(state: Rig): Promise<"idle" | "restart" | "killed"> {
     let [writes, quiet] = [0, 0];
     for (let steps = 0; steps < 2000; steps++) {
       try {
-        const pause = await takeStep({ own, client, watches, events: noEvents }, memory);
+        const pause = await takeStep({ own, client, watches }, memory);
         quiet = api.writes.length === writes ? quiet + 1 : 0;
         writes = api.writes.length;
         if (quiet > 12 && (isTrial(state.host) || readNote(state.host).work === undefined)) return "idle";

@@ -1,8 +1,6 @@
-import type { EventSubject } from "../../kubernetes/event.ts";
-import type { Machine, MachineReason, MachineStatus } from "../../kubernetes/machine.ts";
 import { type Decision, decide } from "../../management/decide.ts";
 import type { Observed } from "../../management/observed.ts";
-import { machineStatus } from "../../management/status.ts";
+import { isStalled, machineStatus } from "../../management/status.ts";
 import { act, Conflict, noteSetback, Restarting, tell } from "./act.ts";
 import { type AgentMemory, newMemory } from "./memory.ts";
 import { type AgentTools, ApiTrouble, observe } from "./observe.ts";
@@ -50,7 +48,9 @@ export async function takeStep(tools: AgentTools, memory: AgentMemory): Promise<
   const { own } = tools;
   const observed = await observe(tools, memory);
   const decision = decide(observed);
+  const before = memory.state;
   const isNew = noteState(memory, observed, decision);
+  await tellOf(tools, observed, decision, isNew && before !== undefined);
   if (!decision.passing) await tellIfNew(tools, memory, observed, decision);
   try {
     await act(decision.action, tools, memory, observed);
@@ -69,6 +69,24 @@ function noteState(memory: AgentMemory, { local, now }: Observed, { passing, rea
   return true;
 }
 
+/** For `kubectl describe`: what has happened. What was so already when this process began is no news. */
+async function tellOf(
+  { events, own }: AgentTools,
+  { machine }: Observed,
+  { action, reason, message }: Decision,
+  isNews: boolean,
+): Promise<void> {
+  if (events === undefined || machine === undefined) return;
+  const isEnd = action.kind === "End" && action.done;
+  if (isNews || isEnd) {
+    const { name, uid } = machine.metadata;
+    const subject = { apiVersion: machine.apiVersion, kind: machine.kind, name, ...(uid !== undefined && { uid }) };
+    const word = isEnd && reason === "OnTrial" ? "Committed" : reason;
+    events.record(subject, word, message, isStalled(reason) ? "Warning" : "Normal");
+  }
+  for (const flaw of await events.post()) own.log(`an event is lost: ${flaw}`);
+}
+
 /** Tells how this Machine is, before anything is done: what others may do depends on it. */
 async function tellIfNew(
   tools: AgentTools,
@@ -76,28 +94,13 @@ async function tellIfNew(
   observed: Observed,
   decision: Decision,
 ): Promise<void> {
-  const { own, events } = tools;
+  const { own } = tools;
   const status = machineStatus(observed, decision);
   if (status === undefined || observed.machine === undefined) return;
   const since = own.now() - (memory.toldAt ?? Number.NEGATIVE_INFINITY);
   if (since >= 0 && since < TELL_EVERY_MS) await own.sleep(TELL_EVERY_MS - since);
   await tell(tools, memory, observed.machine, status);
-  const { machine } = observed;
-  if (reasonOf(machine.status) !== decision.reason) {
-    const type = SETBACKS.includes(decision.reason) ? "Warning" : "Normal";
-    events.record(subjectOf(machine), decision.reason, decision.message, type);
-  }
-  for (const flaw of await events.post()) own.log(flaw);
 }
-
-function subjectOf({ apiVersion, kind, metadata: { name, uid } }: Machine): EventSubject {
-  return { apiVersion, kind, name, ...(uid !== undefined && { uid }) };
-}
-
-const reasonOf = (status: MachineStatus | undefined): string | undefined =>
-  status?.conditions?.find(({ type }) => type === "Ready")?.reason;
-
-const SETBACKS: readonly MachineReason[] = ["Returned", "Failed", "PoolConflict"];
 
 function between([least, most]: readonly [number, number], random: number): number {
   return Math.round(least + random * (most - least));

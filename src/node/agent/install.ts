@@ -9,9 +9,7 @@ import {
   REVISION,
   REVISION_ANNOTATION,
 } from "../../management/crds/revision.ts";
-import { adminAccess } from "../health/api.ts";
 import type { ApiAnswer, ApiClient } from "./client.ts";
-import { curlClient } from "./curl-client.ts";
 
 /** `newer`: another server, of a newer release, has put them there. */
 export type Installed = "current" | "applied" | "newer";
@@ -42,27 +40,6 @@ export async function ensureApi(client: ApiClient, host: Pick<Host, "sleep">): P
     if (!(await applyUnlessNewer(client, path, object))) return "newer";
   }
   return "applied";
-}
-
-/** Between two tries: doubled each time. After the last one, whoever waits for the definitions waits for another server. */
-const TRY_AGAIN_MS = [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000] as const;
-
-/** On a server: `ensureApi`, tried again for some minutes if the API is not ready for it. On an agent nothing. */
-export async function provideApi(host: Host, log: (text: string) => void): Promise<void> {
-  if (adminAccess(host) === undefined) return;
-  const client = curlClient(host, () => adminAccess(host));
-  let said = "";
-  for (const pause of [...TRY_AGAIN_MS, 0]) {
-    try {
-      if ((await ensureApi(client, host)) === "applied") log("Machine, MachinePool and MachineConfig are defined");
-      return;
-    } catch (error) {
-      if (!(error instanceof K3osError)) throw error;
-      if (error.message !== said) log(error.message);
-      said = error.message;
-    }
-    await host.sleep(pause);
-  }
 }
 
 /** Applies an object unless the one that is there is of a newer revision; tells whether it did. */

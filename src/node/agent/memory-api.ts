@@ -24,7 +24,7 @@ export interface MemoryApi {
   /** By what a node speaks to it. As of a real one, other nodes' Machines and turns are refused (403). */
   client(node: string, faults?: Faults): ApiClient;
   /** What a node's watches tell; `wait` is how its time passes. */
-  watches(node: string, wait: (milliseconds: number, changed: Promise<void>) => Promise<void>): Watches;
+  watches(node: string, wait: Wait): Watches;
   /** Makes or replaces an object, as an administrator. */
   put(path: string, object: ApiObject): void;
   /** Changes an object by a merge patch, as an administrator. */
@@ -141,34 +141,7 @@ export function memoryApi({ now = () => 0 }: { readonly now?: () => number } = {
       post: (path, body) => request(node, { method: "POST", path, body }, faults),
       patch: (path, body) => request(node, { method: "PATCH", path, body }, faults),
     }),
-    watches(node, wait) {
-      let told = -1;
-      const kinds: Readonly<Record<Watched, string>> = { machine: PATHS.machines, ...PATHS };
-      return {
-        objects: <T>(name: Watched) => {
-          const all = list<ApiObject>(kinds[name]);
-          const own = name === "machine" ? all.filter(({ metadata }) => metadata.name === node) : all;
-          return new Map(own.map((object) => [object.metadata.name, object as T]));
-        },
-        isSynced: () => true,
-        async next(timeoutMs) {
-          if (told !== version) {
-            told = version;
-            return true;
-          }
-          let listener = () => {};
-          const changed = new Promise<void>((resolve) => {
-            listener = resolve;
-            listeners.add(listener);
-          });
-          await wait(timeoutMs, changed);
-          listeners.delete(listener);
-          const isNew = told !== version;
-          told = version;
-          return isNew;
-        },
-      };
-    },
+    watches: (node, wait) => watchesOver({ list, version: () => version, listeners }, node, wait),
     put: (path, object) => void store(path, object),
     change(path, change) {
       const before = objects.get(path);
@@ -186,6 +159,44 @@ export function memoryApi({ now = () => 0 }: { readonly now?: () => number } = {
       return found as T;
     },
     list,
+  };
+}
+
+/** Objects that tell when any of them has changed. */
+export interface Store {
+  list<T>(path: string): readonly T[];
+  /** Another number after each change. */
+  version(): number;
+  readonly listeners: Set<() => void>;
+}
+
+type Wait = (milliseconds: number, changed: Promise<void>) => Promise<void>;
+
+/** What the watches of a node tell of a store; `wait` is how its time passes. */
+export function watchesOver({ list, version, listeners }: Store, node: string, wait: Wait): Watches {
+  const kinds: Readonly<Record<Watched, string>> = { machine: PATHS.machines, ...PATHS };
+  let told = -1;
+  return {
+    objects: <T extends ApiObject>(name: Watched) => {
+      const all = list<T>(kinds[name]);
+      const own = name === "machine" ? all.filter(({ metadata }) => metadata.name === node) : all;
+      return new Map(own.map((object) => [object.metadata.name, object]));
+    },
+    isSynced: () => true,
+    async next(timeoutMs) {
+      if (told === version()) {
+        let listener = () => {};
+        const changed = new Promise<void>((resolve) => {
+          listener = resolve;
+          listeners.add(listener);
+        });
+        await wait(timeoutMs, changed);
+        listeners.delete(listener);
+      }
+      const isNew = told !== version();
+      told = version();
+      return isNew;
+    },
   };
 }
 

@@ -18,7 +18,8 @@ export interface AgentTools {
   readonly own: OwnNode;
   readonly client: ApiClient;
   readonly watches: Watches;
-  readonly events: EventRecorder;
+  /** Where it is told what has happened, for people. */
+  readonly events?: EventRecorder | undefined;
 }
 
 /** The API does not answer, or refuses. What waits for it is tried again. */

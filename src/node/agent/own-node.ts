@@ -5,16 +5,14 @@ import type { MachinePool, MachinePoolStatus } from "../../kubernetes/machine-po
 import type { AgentNote, LocalState, WantedImage, Work } from "../../management/observed.ts";
 import { isoTime } from "../../management/status.ts";
 import { silent } from "../../progress.ts";
-import { resolveChannel } from "../images/channel.ts";
-import { trustOf } from "../images/trust.ts";
 import { logToKernel } from "../kernel-log.ts";
-import { loadConfig } from "../layers.ts";
 import { readNodeName } from "../node-name.ts";
 import { RUN } from "../places.ts";
 import { forgetRefused } from "../slots/given-up.ts";
-import { isClockRight, type Span, spanOf } from "../upgrade/auto.ts";
-import { restartIntoTrial, restartMachine, upgrade } from "../upgrade/upgrade.ts";
-import { type ClusterConfig, clusterConfig } from "./cluster-config.ts";
+import { isClockRight, spanOf } from "../upgrade/spans.ts";
+import type { restartIntoTrial, restartMachine, upgrade } from "../upgrade/upgrade.ts";
+import type { Span } from "../upgrade/window.ts";
+import type { ClusterConfig } from "./cluster-config.ts";
 import { localReader } from "./local.ts";
 import { writeNote } from "./note.ts";
 
@@ -49,7 +47,7 @@ export interface OwnNode {
   log(text: string): void;
 }
 
-/** The programs that the agent uses; tests have their own. */
+/** What changes a node; tests have their own. */
 export interface NodeTools {
   readonly upgrade: typeof upgrade;
   readonly restartIntoTrial: typeof restartIntoTrial;
@@ -57,24 +55,28 @@ export interface NodeTools {
   readonly loadConfig: (host: Host) => { readonly config: Config };
 }
 
-const TOOLS: NodeTools = { upgrade, restartIntoTrial, restartMachine, loadConfig };
+/** Read only when something is to be changed: an agent that waits takes little memory. */
+async function nodeTools(): Promise<NodeTools> {
+  const [upgrading, { loadConfig }] = await Promise.all([import("../upgrade/upgrade.ts"), import("../layers.ts")]);
+  return { ...upgrading, loadConfig };
+}
 
 /** Small files of channels, in memory. */
 const WORK = `${RUN}/agent`;
 
 /** The node that this program runs on. */
-export function ownNode(host: Host, tools: NodeTools = TOOLS): OwnNode {
+export function ownNode(host: Host, tools: () => Promise<NodeTools> = nodeTools): OwnNode {
   const local = localReader(host);
-  const config = (image?: Pick<WantedImage, "source" | "channel">): Config => {
-    const { config: own } = tools.loadConfig(host);
-    const { source, channel } = image ?? {};
+  const configFor = async (image: Pick<WantedImage, "source" | "channel">): Promise<Config> => {
+    const { config: own } = (await tools()).loadConfig(host);
+    const { source, channel } = image;
     const upgradeConfig = { ...own.k3os?.upgrade, ...(source && { source }), ...(channel && { channel }) };
     return { ...own, k3os: { ...own.k3os, upgrade: upgradeConfig } };
   };
   const obtain = async (image: WantedImage, stageOnly: boolean) => {
     const { version, digest, allowDowngrade } = image;
     const options = { place: undefined, version, digest, stageOnly, reboot: true, allowDowngrade, retry: false };
-    await tools.upgrade(host, config(image), options, silent);
+    await (await tools()).upgrade(host, await configFor(image), options, silent);
   };
   return {
     name: readNodeName(host) ?? host.readText("/proc/sys/kernel/hostname").trim(),
@@ -99,7 +101,11 @@ export function ownNode(host: Host, tools: NodeTools = TOOLS): OwnNode {
     writeNote: (note) => writeNote(host, note),
     async lookUp({ spec }) {
       const { image = {} } = spec;
-      const { k3os } = config(image);
+      const [{ resolveChannel }, { trustOf }] = await Promise.all([
+        import("../images/channel.ts"),
+        import("../images/trust.ts"),
+      ]);
+      const { k3os } = await configFor(image);
       const { source, channel = "stable" } = k3os?.upgrade ?? {};
       if (source === undefined) {
         throw new K3osError("config", "neither spec.image.source nor k3os.upgrade.source says where images come from");
@@ -117,9 +123,25 @@ export function ownNode(host: Host, tools: NodeTools = TOOLS): OwnNode {
     },
     stage: (image) => obtain(image, true),
     arm: (image) => obtain(image, false),
-    restart: ({ reason }) => (reason === "Restart" ? tools.restartMachine(host) : tools.restartIntoTrial(host)),
+    async restart({ reason }) {
+      const { restartMachine, restartIntoTrial } = await tools();
+      await (reason === "Restart" ? restartMachine(host) : restartIntoTrial(host));
+    },
     forgetRefused: () => forgetRefused(host),
-    config: clusterConfig(host),
+    config: lazily(host),
     log: (text) => logToKernel(host, text),
+  };
+}
+
+/** What reads the config is a large part of the program: not before it is needed. */
+function lazily(host: Host): ClusterConfig {
+  let loading: Promise<ClusterConfig> | undefined;
+  const load = () => {
+    loading ??= import("./cluster-config.ts").then(({ clusterConfig }) => clusterConfig(host));
+    return loading;
+  };
+  return {
+    view: async (...args) => (await load()).view(...args),
+    apply: async (...args) => (await load()).apply(...args),
   };
 }

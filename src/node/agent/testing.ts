@@ -3,21 +3,16 @@ import type { MachinePool } from "../../kubernetes/machine-pool.ts";
 import type { AgentNote, GivenUp, Work } from "../../management/observed.ts";
 import { isoTime } from "../../management/status.ts";
 import { runAgent } from "./agent.ts";
-import type { ApiClient } from "./client.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
-import type { EventRecorder } from "./events.ts";
 import { type MemoryApi, memoryApi } from "./memory-api.ts";
 import type { OwnNode } from "./own-node.ts";
-import { PATHS, pathOf, type Watches } from "./watches.ts";
+import { PATHS, pathOf } from "./watches.ts";
 
 /** There are no MachineConfigs. */
 export const noConfig: ClusterConfig = {
   view: async () => ({ wanted: undefined, parts: {}, labels: undefined }),
   apply: async () => {},
 };
-
-/** Events change nothing. */
-export const noEvents: EventRecorder = { record() {}, post: async () => [] };
 
 export const START = Date.UTC(2026, 10, 29);
 const SECOND = 1000;
@@ -52,7 +47,7 @@ export interface Chances {
 }
 
 export interface World {
-  readonly api: MemoryApi;
+  readonly api: SimulatedApi;
   readonly nodes: readonly SimulatedNode[];
   /** Milliseconds since 1970. */
   time(): number;
@@ -76,15 +71,20 @@ export interface NodeSpec {
   readonly skew?: number;
 }
 
+/** An API that may be somewhere else; `settled` waits until it has answered everything. */
+export interface SimulatedApi extends MemoryApi {
+  settled?(): Promise<void>;
+}
+
 /** `random` decides about the order of all steps. */
 export function world(
   specs: readonly NodeSpec[],
   random: () => number,
-  makeClients?: (node: string) => { readonly client: ApiClient; readonly watches: Watches },
+  makeApi: (now: () => number) => SimulatedApi = (now) => memoryApi({ now }),
 ): World {
   let now = START;
   let chances: Chances = { kill: 0, conflict: 0, silence: 0 };
-  const api = memoryApi({ now: () => now });
+  const api = makeApi(() => now);
   const timers: { readonly at: number; readonly what: () => void }[] = [];
   const broken = new Set<string>();
   /** Steps that could be taken now. */
@@ -155,14 +155,11 @@ export function world(
       await Promise.race([changed, new Promise<void>((resolve) => after(milliseconds / SECOND, resolve))]);
       await step(life);
     };
-    const { client, watches } = makeClients?.(node.name) ?? {
-      client: api.client(node.name, faults),
-      watches: api.watches(node.name, wait),
-    };
+    const [client, watches] = [api.client(node.name, faults), api.watches(node.name, wait)];
     const end = () => {
       if (!life.dead) stopLife(node, 10);
     };
-    runAgent({ own: own(life), client, watches, events: noEvents }).then(end, (error) => {
+    runAgent({ own: own(life), client, watches }).then(end, (error) => {
       throw error;
     });
   }
@@ -291,6 +288,7 @@ export function world(
       for (;;) {
         // Everything that needs nothing but itself goes on first.
         await new Promise((resolve) => setImmediate(resolve));
+        await api.settled?.();
         check();
         if (done()) return true;
         const at = Math.floor(random() * ready.length);

@@ -2,7 +2,10 @@ import { describe, expect, it } from "vitest";
 import { memoryHost } from "../../host/memory.ts";
 import { prepareInstallation } from "./install-mode.ts";
 
-const machine = () => memoryHost({ files: { "/etc/runlevels/default/k3s": "", "/etc/conf.d/hostname": "" } });
+const machine = () =>
+  memoryHost({
+    files: { "/etc/runlevels/default/k3s": "", "/etc/runlevels/default/k3os-agent": "", "/etc/conf.d/hostname": "" },
+  });
 
 describe("prepareInstallation", () => {
   it("has the consoles ask, and Kubernetes stay away", async () => {

@@ -1,13 +1,19 @@
 import type { Host } from "../../host/host.ts";
 import { runAgent } from "../agent/agent.ts";
+import type { ApiClient } from "../agent/client.ts";
 import { curlClient } from "../agent/curl-client.ts";
 import { eventRecorder } from "../agent/events.ts";
-import { provideApi } from "../agent/install.ts";
+import { ensureApi } from "../agent/install.ts";
 import { ownNode } from "../agent/own-node.ts";
 import { watchResources } from "../agent/watch.ts";
 import { PATHS } from "../agent/watches.ts";
-import { kubeletAccess } from "../health/api.ts";
+import { reasonOf } from "../failure.ts";
+import { adminAccess, kubeletAccess } from "../health/api.ts";
+import { logToKernel } from "../kernel-log.ts";
 import { parseArguments } from "./arguments.ts";
+
+/** A server tries again after this to make the API know what an agent needs. */
+const AGAIN_MS = 10_000;
 
 /**
  * `k3os agent`, a service: keeps this node as Machines, pools and configs of the cluster want it. Ends when the machine
@@ -15,18 +21,34 @@ import { parseArguments } from "./arguments.ts";
  */
 export async function agentCommand(host: Host, args: readonly string[]): Promise<number> {
   parseArguments(args, {});
+  if (adminAccess(host) !== undefined)
+    await defineApi(
+      host,
+      curlClient(host, () => adminAccess(host)),
+    );
   const credentials = () => kubeletAccess(host);
   const client = curlClient(host, credentials);
   const own = ownNode(host);
-  await provideApi(host, own.log);
-  const query = `fieldSelector=${encodeURIComponent(`metadata.name=${own.name}`)}`;
   const watch = watchResources(host, client, credentials, {
-    machine: { path: PATHS.machines, query },
+    machine: { path: PATHS.machines, query: `fieldSelector=${encodeURIComponent(`metadata.name=${own.name}`)}` },
     pools: { path: PATHS.pools },
     configs: { path: PATHS.configs },
   });
-  const events = eventRecorder(host, client, own.name);
-  await runAgent({ own, client, watches: watch, events });
+  await runAgent({ own, client, watches: watch, events: eventRecorder(host, client, own.name) });
   await watch.stop();
   return 0;
+}
+
+/** Makes the API know Machines, pools and configs. Until it does, the agents of all nodes wait for that. */
+async function defineApi(host: Host, admin: ApiClient): Promise<void> {
+  for (let said = ""; ; await host.sleep(AGAIN_MS)) {
+    try {
+      await ensureApi(admin, host);
+      return;
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== said) logToKernel(host, `agent: the API does not take its definitions: ${reason}`);
+      said = reason;
+    }
+  }
 }

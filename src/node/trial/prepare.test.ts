@@ -25,6 +25,26 @@ describe("prepareTrial", () => {
     expect(host.stat("/run/k3os/trial.json")?.mode).toBe(0o600);
   });
 
+  it("goes by what the pool says before what the config says, in the trial that the pool asked for", async () => {
+    const host = machine();
+    host.write("/proc/cmdline", "k3os.trial k3os.slot=b quiet");
+    host.mkdir("/run/k3os/state/k3os/system");
+    const candidate = { slot: "b", version: "2.0", digest: "sha256:2", phase: "armed" };
+    host.write("/run/k3os/state/k3os/system/deployments.json", JSON.stringify({ format: 1, refused: [], candidate }));
+    host.mkdir("/var/lib/rancher/k3os");
+    const note = (key: string) =>
+      host.write(
+        "/var/lib/rancher/k3os/agent.json",
+        JSON.stringify({ work: { reason: "Image", key, trial: { deadline: "20m" } } }),
+      );
+    note("sha256:2");
+    await prepareTrial(host, { k3os: { upgrade: { deadline: "5m", stable_for: "10s" } } }, [agent]);
+    expect(readSettings(host)).toMatchObject({ deadlineS: 1200, stableForS: 10 });
+    note("sha256:1");
+    await prepareTrial(host, { k3os: { upgrade: { deadline: "5m" } } }, [agent]);
+    expect(readSettings(host)).toMatchObject({ deadlineS: 300 });
+  });
+
   it("takes a node of which nothing is known for a server", async () => {
     const host = machine();
     expect(readSettings(host).role).toBe("server");

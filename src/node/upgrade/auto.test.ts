@@ -4,6 +4,7 @@ import { K3osError } from "../../errors.ts";
 import type { ExecOptions } from "../../host/host.ts";
 import { type MemoryHost, memoryHost } from "../../host/memory.ts";
 import { ChannelError, channelPath, formatIndex, imagePath } from "../../image/index-json.ts";
+import { writeNote } from "../agent/note.ts";
 import { contentOf, imageOf, installedDisk, powerOn } from "../slots/testing.ts";
 import { returnFromTrial } from "../slots/trial.ts";
 import { type AutoTools, autoUpgrade } from "./auto.ts";
@@ -132,6 +133,17 @@ describe("a node that upgrades itself", () => {
       argv[0] === "chronyc" ? { status: 0, stdout: "", stderr: "" } : exec(argv, options);
     await autoUpgrade(host, following(), restarts());
     expect(lastAuto(host)?.state).toBe("Restarting");
+  });
+
+  it("leaves the image to a MachinePool that chooses one", async () => {
+    const host = await node("2.0");
+    writeNote(host, { restarted: {}, retried: {}, givenUp: [], imageFrom: "agents" });
+    await autoUpgrade(host, following(), restarts());
+    expect(lastAuto(host)).toMatchObject({
+      state: "Pool",
+      message: "the MachinePool agents chooses the image of this node",
+    });
+    expect(contentOf(host, "b")).toEqual([]);
   });
 
   it("keeps the window closed if its zone is not known", async () => {
