@@ -55,7 +55,9 @@ export interface ClusterConfig {
   apply(revision: string, effect: "Live" | "Restart" | "Reboot"): Promise<void>;
 }
 
-/** The cluster's part of this node's config. Planning costs a fraction of a second, so a plan is kept while it holds. */
+/**
+ * The cluster's part of this node's config. Planning costs a fraction of a second, so a plan is kept while it holds.
+ */
 export function clusterConfig(host: Host): ClusterConfig {
   let known: { readonly mark: string; readonly planned: LayerPlan } | undefined;
   let drift: { readonly at: number; readonly found: readonly Difference[] } | undefined;

@@ -28,7 +28,10 @@ export interface OwnNode {
   /** From 0 to below 1. */
   random(): number;
   isClockTrusted(): Promise<boolean>;
-  /** The span that is open, or else the next one, in milliseconds; `undefined` without windows. Throws if a zone is unknown. */
+  /**
+   * The span that is open, or else the next one, in milliseconds; `undefined` without windows. Throws if a zone is
+   * unknown.
+   */
   window(windows: Windows): Promise<Span | undefined>;
   local(): Promise<LocalState>;
   writeNote(note: AgentNote): void;
