@@ -1,6 +1,6 @@
 /**
- * The objects by which a cluster knows machines, pools and configurations. They are made only where they are
- * applied: the boot does not load this module.
+ * The objects by which a cluster knows machines, pools and configurations. They are made only where they are applied:
+ * the boot does not load this module.
  */
 import { digestOf } from "../../config/digest.ts";
 import { adminRole, agentBinding, agentRole, machinePolicy, turnPolicy, viewRole } from "./access.ts";
