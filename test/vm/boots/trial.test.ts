@@ -116,8 +116,10 @@ describe("what the cluster says of the config", { timeout: 600_000 }, () => {
     const before = await swappiness();
     expect(await drift()).toEqual([]);
     const config = { k3os: { sysctls: { "vm.swappiness": 7 } } };
-    const said = JSON.parse(await node.node(`sudo ${await takingOver(config)}`));
-    expect(said).toEqual({ effect: "Live", failures: [] });
+    // In front of it, what was done.
+    const said = (await node.node(`sudo ${await takingOver(config)}`)).trim().split("\n");
+    expect(said.slice(0, -1)).toEqual(["set sysctl vm.swappiness = 7"]);
+    expect(JSON.parse(said.at(-1) ?? "")).toEqual({ effect: "Live", failures: [] });
     expect((await swappiness()).trim()).toBe("7");
     expect(await node.node("sudo k3os config --why k3os.sysctls")).toContain("MachineConfig config-0");
     await node.node("echo 8 | sudo tee /proc/sys/vm/swappiness");
