@@ -514,7 +514,7 @@ function isStillWanted({ reason, key }: Work, pool: MachinePool, { wanted, machi
   return pool.spec.restartedAt === key || machine?.spec?.restartedAt === key;
 }
 
-/** The own cordon goes first, then the note, then the turn: whatever is left after a kill is undone by the next look. */
+/** The own cordon goes first, then the note, then the turn: what is left after a kill is undone by the next look. */
 function finish(node: NodeObject, end: Action, reason: MachineReason, message: string): Decision {
   return act(cordonedByAgent(node) ? { kind: "Uncordon" } : end, reason, message);
 }
