@@ -25,27 +25,31 @@ const BY_CHECK: ReadonlyMap<Check | undefined, number> = new Map<Check | undefin
   ...[userName, newUserName, ssid].map((check) => [check, 32] as const),
   [ethernetKey, 64],
   [values.sshKey, 4096],
-  [values.publicKey, 8192],
+  [values.publicKey, 4096],
   [values.hostOrIp, 253],
+  [values.taint, 400],
+  [values.kernelModule, 512],
+  [values.k3sArgument, 512],
 ]);
 
 const BY_PATH: Readonly<Record<string, number>> = {
   "write_files[].content": FILE_CONTENT,
   "k3os.manifests[].content": FILE_CONTENT,
   // Scripts, as a rule.
-  "init_cmd[]": 16_384,
-  "boot_cmd[]": 16_384,
-  "run_cmd[]": 16_384,
-  ssh_authorized_keys: 128,
+  "init_cmd[]": 8192,
+  "boot_cmd[]": 8192,
+  "run_cmd[]": 8192,
+  ssh_authorized_keys: 96,
   write_files: 256,
   // A user's keys are multiplied by the number of users.
   "k3os.users": 32,
   "k3os.users[].ssh_authorized_keys": 16,
   "k3os.users[].ssh_authorized_keys[]": 1536,
   "k3os.registries.mirrors.NAME.endpoint": 16,
+  "k3os.upgrade.keys": 16,
   "k3os.sysctls": 512,
-  "k3os.labels": 128,
-  "k3os.environment": 256,
+  "k3os.labels": 64,
+  "k3os.environment": 128,
 };
 
 export const bounds = {

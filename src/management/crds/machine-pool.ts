@@ -15,8 +15,9 @@ import {
   STATUS_COLUMNS,
   wide,
 } from "./common.ts";
-import { durationBetween, patternRules } from "./config.ts";
+import { patternRules } from "./config.ts";
 import { choice, count, flag, type Json, list, type Rule, struct, text, time, withRules } from "./openapi.ts";
+import { durationBetween } from "./rules.ts";
 
 /** A duration such as `1h30m`; `soak` knows days, too. */
 function duration(least: string, most: string, description: string): Json {
