@@ -44,13 +44,28 @@ describe("a watch by a curl of a test", () => {
     const memory: MemoryHost = memoryHost({ programs: { curl: run, sh: run } });
     return memory;
   }
-  const started = (memory: Host, limits = LIMITS, credentials: () => ApiAccess | undefined = () => access) =>
-    watchResources(memory, curlClient(memory, credentials), credentials, { apples: { path: "/apples" } }, { limits });
+  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+  function started(memory: Host, limits = LIMITS, onSleep = (_: number) => {}): Watch<"apples"> {
+    // Its pauses take a turn of the event loop, and no time.
+    const sleep: Host["sleep"] = (milliseconds) => {
+      onSleep(milliseconds);
+      return turn();
+    };
+    const calm = { ...memory, sleep };
+    const credentials = () => access;
+    return watchResources(
+      calm,
+      curlClient(calm, credentials),
+      credentials,
+      { apples: { path: "/apples" } },
+      { limits },
+    );
+  }
   const forever = () => new Promise<never>(() => {});
   async function until(watch: Watch<"apples">, condition: () => boolean): Promise<void> {
     for (let round = 0; !condition(); round++) {
-      if (round > 1000) throw new Error(`it says ${watch.trouble()}`);
-      await watch.next(1000);
+      if (round > 10_000) throw new Error(`it says ${watch.trouble()}`);
+      await turn();
     }
   }
 
@@ -125,17 +140,25 @@ describe("a watch by a curl of a test", () => {
     expect(await trouble({ ...full, spawn })).toBe("start curl: EIO");
   });
 
+  it("ends watches of which nothing comes, before curl does", async () => {
+    const memory = host(forever);
+    let now = 0;
+    const watch = started({ ...memory, monotonic: () => now }, LIMITS, (milliseconds) => {
+      now += milliseconds;
+    });
+    await until(watch, () => watch.trouble() === "The API does not answer: nothing has come for 150 seconds.");
+    expect(now).toBeLessThanOrEqual(185_000);
+    await watch.stop();
+  });
+
   it("waits longer from failure to failure", async () => {
     const memory = host(() => ({ status: 7 }));
     const at: number[] = [];
-    const watch = started({
-      ...memory,
-      sleep: async (milliseconds) => {
-        at.push(milliseconds);
-        await new Promise((resolve) => setImmediate(resolve));
-      },
+    const watch = started(memory, { ...LIMITS, silenceSeconds: 1e6 }, (milliseconds) => {
+      // The others are those between two looks for silence.
+      if (milliseconds < 1e6) at.push(milliseconds);
     });
-    while (at.length < 10) await new Promise((resolve) => setImmediate(resolve));
+    while (at.length < 10) await turn();
     await watch.stop();
     for (const [index, pause] of at.slice(0, 10).entries()) {
       const length = Math.min(1000 * 2 ** index, 60_000);

@@ -105,6 +105,7 @@ export function watchResources<Name extends string>(
     if (access === undefined) return { heardForMs: 0, reason: NO_CREDENTIALS };
     const started = host.monotonic();
     let heardForMs = 0;
+    const silenceMs = limits.silenceSeconds * 1000;
     let reason = "";
     let retryAfterMs: number | undefined;
     let isOver = false;
@@ -158,6 +159,14 @@ export function watchResources<Name extends string>(
     const paths = names.map((name) => watchPath(resources[name], versions.get(name) ?? "", life));
     transfers = startTransfers(host, access, paths, limits, life, receiver);
     if (isOver || isStopped) transfers.kill();
+    // All watches share a connection. curl itself would notice much later, because it looks at its clock so rarely.
+    while (!isOver) {
+      const pause = host.sleep(silenceMs * 0.4, { roughly: limits.slackSeconds > 0 });
+      const hasEnded = await Promise.race([pause, transfers.ended.then(() => true)]);
+      if (hasEnded === true) break;
+      if (host.monotonic() - started - heardForMs < silenceMs) continue;
+      end(`The API does not answer: nothing has come for ${limits.silenceSeconds} seconds.`);
+    }
     const failure = await transfers.ended;
     transfers = undefined;
     return { heardForMs, reason: reason || failure, retryAfterMs };
