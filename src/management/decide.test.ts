@@ -300,7 +300,9 @@ const rows: readonly Row[] = [
       {
         pools: [second, first],
         local: staged,
-        memory: memory({ summarised: { agents: { at: NOON, word: "" }, servers: { at: NOON, word: "" } } }),
+        memory: memory({
+          summarised: { agents: { at: NOON, word: "", unchanged: 0 }, servers: { at: NOON, word: "", unchanged: 0 } },
+        }),
       },
       expected,
     ];

@@ -6,8 +6,8 @@ import { fresh, PER_RANK } from "./fresh.ts";
 import type { Observed } from "./observed.ts";
 import { poolStatus } from "./status.ts";
 
-/** A pool that is not Ready is looked at this often. */
-const EVERY = 30_000;
+/** A pool that is not Ready is looked at this often; less and less where that changes nothing, as when it is paused. */
+const EVERY = [30_000, 600_000] as const;
 /** Where a node has come to an end, its agent says so at once. */
 const ENDS = ["UpToDate", "Returned", "Failed"];
 
@@ -60,7 +60,9 @@ function dueAt({ node, cluster, memory, now }: Observed, pool: MachinePool): num
     times.push(state.since + (ENDS.includes(state.word.split(" ")[0] ?? "") ? 0 : delay));
   }
   const isReady = status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
-  if (!isReady || status?.observedGeneration !== generation) times.push(last.at + EVERY + delay);
+  if (!isReady || status?.observedGeneration !== generation) {
+    times.push(last.at + Math.min(EVERY[0] * 2 ** last.unchanged, EVERY[1]) + delay);
+  }
   return times.length === 0 ? undefined : Math.min(...times);
 }
 

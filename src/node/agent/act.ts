@@ -71,7 +71,8 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
     const { name } = pool.metadata;
     const patch = status && mergePatch(pool.status ?? {}, status);
     if (patch !== undefined) await patchPool({ client, own }, memory, pool, patch);
-    memory.summarised[name] = { at: own.now(), word: memory.state?.word ?? "" };
+    const unchanged = patch === undefined ? (memory.summarised[name]?.unchanged ?? 0) + 1 : 0;
+    memory.summarised[name] = { at: own.now(), word: memory.state?.word ?? "", unchanged };
   },
 
   async NoteImageFrom({ pool }, { own }, _, { local }) {
