@@ -11,6 +11,7 @@ import { reasonOf } from "../failure.ts";
 import { drainOnce } from "./drain.ts";
 import { type AgentMemory, outdate } from "./memory.ts";
 import { type AgentTools, ApiTrouble, bodyOf, readCluster } from "./observe.ts";
+import type { NodeConfigs } from "./own-node.ts";
 import { PATHS, pathOf } from "./watches.ts";
 
 /** Between two passes of a drain. */
@@ -151,16 +152,16 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
   },
 
   async ApplyLive({ revision }, { own }) {
-    await own.applyConfig(revision, "Live");
+    await configsOf(own).apply(revision, "Live");
   },
 
   async RestartK3s({ work }, { own }) {
-    await own.applyConfig(work.key, "Restart");
+    await configsOf(own).apply(work.key, "Restart");
   },
 
   async ActivateConfig({ work }, { own }, _, { local }) {
     noteWork(own, local.note, { ...work, stopping: true });
-    await own.applyConfig(work.key, "Reboot");
+    await configsOf(own).apply(work.key, "Reboot");
     await stop({ own }, work);
   },
 
@@ -205,6 +206,11 @@ export async function tell(
   if (answer.status === 404) memory.written.delete("machine");
   memory.written.set("machine", { object: bodyOf(answer), at: own.now() });
   memory.toldAt = own.now();
+}
+
+function configsOf({ configs }: AgentTools["own"]): NodeConfigs {
+  if (configs === undefined) throw new Error("a config is wanted of a node that knows none");
+  return configs;
 }
 
 async function stop({ own }: Pick<AgentTools, "own">, work: Work): Promise<never> {

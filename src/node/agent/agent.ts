@@ -3,7 +3,7 @@ import type { Observed } from "../../management/observed.ts";
 import { isStalled, machineStatus } from "../../management/status.ts";
 import { act, Conflict, noteSetback, Restarting, tell } from "./act.ts";
 import { type AgentMemory, newMemory } from "./memory.ts";
-import { type AgentTools, ApiTrouble, observe } from "./observe.ts";
+import { type AgentTools, ApiTrouble, observe, type Seen } from "./observe.ts";
 
 /** Between two writes of the own status. */
 const TELL_EVERY_MS = 1000;
@@ -88,14 +88,9 @@ async function tellOf(
 }
 
 /** Tells how this Machine is, before anything is done: what others may do depends on it. */
-async function tellIfNew(
-  tools: AgentTools,
-  memory: AgentMemory,
-  observed: Observed,
-  decision: Decision,
-): Promise<void> {
+async function tellIfNew(tools: AgentTools, memory: AgentMemory, observed: Seen, decision: Decision): Promise<void> {
   const { own } = tools;
-  const status = machineStatus(observed, decision);
+  const status = machineStatus(observed, decision, observed.parts);
   if (status === undefined || observed.machine === undefined) return;
   const since = own.now() - (memory.toldAt ?? Number.NEGATIVE_INFINITY);
   if (since >= 0 && since < TELL_EVERY_MS) await own.sleep(TELL_EVERY_MS - since);

@@ -1,5 +1,6 @@
 import { K3osError } from "../../errors.ts";
 import type { Machine } from "../../kubernetes/machine.ts";
+import type { MachineConfig } from "../../kubernetes/machine-config.ts";
 import type { MachinePool } from "../../kubernetes/machine-pool.ts";
 import type { ObjectList } from "../../kubernetes/meta.ts";
 import type { NodeObject } from "../../kubernetes/node.ts";
@@ -9,7 +10,7 @@ import { reasonOf } from "../failure.ts";
 import type { ApiAnswer, ApiClient } from "./client.ts";
 import type { EventRecorder } from "./events.ts";
 import { type AgentMemory, newest } from "./memory.ts";
-import type { OwnNode } from "./own-node.ts";
+import type { ConfigView, OwnNode } from "./own-node.ts";
 import { PATHS, pathOf, type Watches } from "./watches.ts";
 
 /** What an agent works with. */
@@ -36,8 +37,11 @@ export function bodyOf<T>(answer: ApiAnswer<T>): T {
   throw new ApiTrouble(answer);
 }
 
+/** What was observed, and what others than `decide` say of the Machine. */
+export type Seen = Observed & Pick<ConfigView, "parts">;
+
 /** Looks at everything that `decide` goes by. Throws `ApiTrouble` if the own Node cannot be read. */
-export async function observe({ own, client, watches }: AgentTools, memory: AgentMemory): Promise<Observed> {
+export async function observe({ own, client, watches }: AgentTools, memory: AgentMemory): Promise<Seen> {
   const answer = await client.get<NodeObject>(pathOf("nodes", own.name));
   const node = answer.status === 404 ? undefined : bodyOf(answer);
   const now = own.now();
@@ -48,8 +52,10 @@ export async function observe({ own, client, watches }: AgentTools, memory: Agen
   const local = await own.local();
   const [pool] = node === undefined ? [] : poolsOf(pools, node);
   const clockTrusted = await own.isClockTrusted();
+  const configs = [...watches.objects<MachineConfig>("configs").values()];
+  const { parts, ...wanted } = (node && (await own.configs?.view(configs, node))) ?? { parts: {} };
   return {
-    ...{ now, clockTrusted, node, machine, pools, local, cluster: memory.cluster, wanted: {}, memory },
+    ...{ now, clockTrusted, node, machine, pools, local, cluster: memory.cluster, wanted, memory, parts },
     ...(await windowOf(own, pool)),
   };
 }

@@ -1,8 +1,11 @@
 import type { Config } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
+import type { Effect, MachineStatus } from "../../kubernetes/machine.ts";
+import type { MachineConfig } from "../../kubernetes/machine-config.ts";
 import type { MachinePool, MachinePoolStatus } from "../../kubernetes/machine-pool.ts";
-import type { AgentNote, LocalState, WantedImage, Work } from "../../management/observed.ts";
+import type { NodeObject } from "../../kubernetes/node.ts";
+import type { AgentNote, LocalState, Wanted, WantedImage, Work } from "../../management/observed.ts";
 import { isoTime } from "../../management/status.ts";
 import { silent } from "../../progress.ts";
 import { logToKernel } from "../kernel-log.ts";
@@ -17,6 +20,19 @@ import { writeNote } from "./note.ts";
 
 export type Target = NonNullable<MachinePoolStatus["target"]>;
 type Windows = NonNullable<MachinePool["spec"]["rollout"]>["windows"];
+
+/** What MachineConfigs come to on a node. */
+export interface ConfigView extends Wanted {
+  /** What the Machine tells of that. */
+  readonly parts: Pick<MachineStatus, "config" | "plan" | "drift">;
+}
+
+export interface NodeConfigs {
+  /** What MachineConfigs ask of this node, beside what is applied. */
+  view(configs: readonly MachineConfig[], node: NodeObject): Promise<ConfigView>;
+  /** Applies the revision that was wanted last. `Reboot` arms a trial of it, and leaves the restart to the agent. */
+  apply(revision: string, effect: Effect): Promise<void>;
+}
 
 /** What an agent sees of its own node, and does to it. Tests have nodes without a machine. */
 export interface OwnNode {
@@ -41,8 +57,8 @@ export interface OwnNode {
   restart(work: Work): Promise<void>;
   /** Forgets which images were given up. */
   forgetRefused(): Promise<void>;
-  /** Applies the config of the cluster; `effect` is what that does. */
-  applyConfig(revision: string, effect: "Live" | "Restart" | "Reboot"): Promise<void>;
+  /** The cluster's config on this node. Without it, nothing is asked of the node's config. */
+  readonly configs?: NodeConfigs | undefined;
   log(text: string): void;
 }
 
@@ -130,7 +146,6 @@ export function ownNode(host: Host, tools: () => Promise<NodeTools> = nodeTools)
       const journal = readJournal(host, STATE);
       if (journal.refused.length > 0) await writeJournal(host, STATE, { ...journal, refused: [] });
     },
-    applyConfig: () => Promise.reject(new Error("no config of the cluster is known")),
     log: (text) => logToKernel(host, text),
   };
 }

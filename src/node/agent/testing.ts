@@ -261,7 +261,6 @@ export function world(
         await step(life);
         node.refused = [];
       },
-      async applyConfig() {},
       log() {},
     };
   }
