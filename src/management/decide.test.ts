@@ -675,6 +675,49 @@ const rows: readonly Row[] = [
     "Restart Restarting: the node restarts",
   ],
   [
+    "does not try a restart again that it gave up",
+    {
+      pools: [poolOf("agents", { restartedAt: "2026-11-29T11:00:00Z" })],
+      local: localOf({
+        note: {
+          ...localOf().note,
+          imageFrom: undefined,
+          givenUp: [{ key: "2026-11-29T11:00:00Z", message: "its pods did not leave it", at: 0 }],
+        },
+      }),
+    },
+    "Nothing Failed: its pods did not leave it",
+  ],
+  [
+    "restarts for another time then",
+    {
+      pools: [poolOf("agents", { restartedAt: "2026-11-29T11:00:00Z" })],
+      machine: machineOf("node-2", { restartedAt: "2026-11-29T11:30:00Z" }),
+      local: localOf({
+        note: {
+          ...localOf().note,
+          imageFrom: undefined,
+          givenUp: [{ key: "2026-11-29T11:00:00Z", message: "its pods did not leave it", at: 0 }],
+        },
+      }),
+    },
+    "TakeTurn WaitingForTurn: it takes its turn",
+  ],
+  [
+    "does not try a config again that it gave up",
+    {
+      wanted: { config: { revision: "r", effect: "Restart" } },
+      local: localOf({
+        note: {
+          ...localOf().note,
+          imageFrom: undefined,
+          givenUp: [{ key: "r", message: "its pods did not leave it", at: 0 }],
+        },
+      }),
+    },
+    "Nothing Failed: its pods did not leave it",
+  ],
+  [
     "has restarted",
     {
       pools: [poolOf("agents", {}, { turns: [mine] })],
