@@ -31,7 +31,10 @@ export function partsWith(machines: MachineRun): { readonly [Name in PartName]: 
   };
 }
 
-/** Runs all parts, even if some fail. Prints the slowest tests, those that failed, a table, and the sum as the last line. */
+/**
+ * Runs all parts, even if some fail. Prints the slowest tests, those that failed, a table, and the sum as the last
+ * line.
+ */
 export async function runParts(selected: readonly Part[], io: Io): Promise<void> {
   const rows: (Tally & { title: string; time: string })[] = [];
   for (const { title, run } of selected.flat()) {

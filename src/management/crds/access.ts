@@ -1,6 +1,6 @@
 /**
- * Who may do what: an agent has its node's credential (user `system:node:NAME`, group `system:nodes`). RBAC lets it write
- * status only, the policies its own Machine's and its own turn only.
+ * Who may do what: an agent has its node's credential (user `system:node:NAME`, group `system:nodes`). RBAC lets it
+ * write status only, the policies its own Machine's and its own turn only.
  */
 import { GROUP, VERSION } from "./common.ts";
 import { cel, type Json } from "./openapi.ts";

@@ -1,6 +1,6 @@
 /**
- * How long a text, a list or a map may be at most. The API server reckons the cost of a rule by these, and takes no rule
- * that could cost too much: 10 million units each, 100 million together.
+ * How long a text, a list or a map may be at most. The API server reckons the cost of a rule by these, and takes no
+ * rule that could cost too much: 10 million units each, 100 million together.
  */
 import type { Check } from "../../config/kinds.ts";
 import { address, destination, ethernetKey, linkName, macAddress } from "../../config/network/checks.ts";

@@ -1,7 +1,7 @@
 /**
- * What must be true of the values in a struct, in CEL, gathered into one rule. Each rule of a definition costs the API
- * server 50 KB for good and more while it is compiled, whatever it says; so there is one for each struct that stands in a
- * list or a map, and it finds the words for the first value that is wrong.
+ * What must be true of the values in a struct, in CEL, gathered into one rule. Each rule of a definition costs the
+ * API server 50 KB for good and more while it is compiled, whatever it says; so there is one for each struct that
+ * stands in a list or a map, and it finds the words for the first value that is wrong.
  */
 import type { Check, Kind, ListOf, MapOf, StructOf, Text } from "../../config/kinds.ts";
 import { cel, type Rule } from "./openapi.ts";

@@ -1,6 +1,6 @@
 /**
- * The objects by which a cluster knows machines, pools and configurations. They are made only where they are applied: the
- * boot does not load this module.
+ * The objects by which a cluster knows machines, pools and configurations. They are made only where they are applied:
+ * the boot does not load this module.
  */
 import { digestOf } from "../../config/digest.ts";
 import { adminRole, agentBinding, agentRole, machinePolicy, turnPolicy, viewRole } from "./access.ts";
@@ -27,8 +27,8 @@ const PLACES: Readonly<Record<string, string>> = {
 };
 
 /**
- * All objects in the order in which they are applied. The last one, which lets agents write, comes when the policies that
- * bound it are there; with its annotations it also says that all others were applied.
+ * All objects in the order in which they are applied. The last one, which lets agents write, comes when the policies
+ * that bound it are there; with its annotations it also says that all others were applied.
  */
 export function managementObjects(): readonly ManagementObject[] {
   return plainObjects().map((object) => {

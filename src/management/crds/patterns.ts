@@ -9,8 +9,8 @@ export interface Patterns {
 const LOOKAHEAD = /^\^\(\?([=!])/;
 
 /**
- * The pattern without its lookaheads, which must stand at its beginning: what they ask for is asked for apart. Throws for
- * any other lookaround.
+ * The pattern without its lookaheads, which must stand at its beginning: what they ask for is asked for apart. Throws
+ * for any other lookaround.
  */
 export function withoutLookahead(source: string): Patterns {
   const needs: string[] = [];

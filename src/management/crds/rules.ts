@@ -180,7 +180,10 @@ export function schemaOfCheck(check: Check): Json | undefined {
 
 const ENCODINGS = Object.keys(values.ENCODINGS).filter((name) => name !== "");
 
-/** Beyond this, JavaScript rounds. CEL sees no limit to the length of the text, so the pattern is not one of its rules. */
+/**
+ * Beyond this, JavaScript rounds. CEL sees no limit to the length of the text, so the pattern is not one of its
+ * rules.
+ */
 const NUMBER_OR_TEXT = {
   "x-kubernetes-int-or-string": true,
   maxLength: 1024,

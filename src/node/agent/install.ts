@@ -22,9 +22,9 @@ const ESTABLISHED_MS = 30_000;
 const STEP_MS = 250;
 
 /**
- * Applies the objects of this release unless they are there, or newer ones are. One request if nothing is to be done. It
- * can be interrupted anywhere and called again. The pools that a cluster begins with are made the first time only: they
- * are the user's. Throws a `K3osError` if the API refuses something or does not answer.
+ * Applies the objects of this release unless they are there, or newer ones are. One request if nothing is to be done.
+ * It can be interrupted anywhere and called again. The pools that a cluster begins with are made the first time only:
+ * they are the user's. Throws a `K3osError` if the API refuses something or does not answer.
  */
 export async function ensureApi(client: ApiClient, host: Pick<Host, "sleep">): Promise<Installed> {
   const last = await read(client, LAST_OBJECT);
