@@ -42,7 +42,7 @@ export interface Watch<Name extends string> {
   /** Whether everything has been listed at least once. */
   isSynced(): boolean;
   /**
-   * Why the objects may be out of date, as a sentence; `undefined` if nothing is wrong. After a watch has started again,
+   * Why the objects may be out of date, a sentence; `undefined` if nothing is wrong. After a watch has started again,
    * it stays until the API tells something, which takes a minute if nothing happens.
    */
   trouble(): string | undefined;
