@@ -44,7 +44,7 @@ describe("the node's programs", () => {
   }, 300_000);
 
   it("load the parts that a command needs, and tell what is wrong", async () => {
-    for (const command of ["apply", "config", "status", "reset", "trial", "pods"]) {
+    for (const command of ["apply", "config", "status", "reset", "trial", "pods", "agent"]) {
       expect(await k3os(command, "--nonsense")).toMatchObject({
         status: 2,
         stderr: expect.stringContaining('k3os: unexpected "--nonsense"'),

@@ -300,7 +300,9 @@ const rows: readonly Row[] = [
       {
         pools: [second, first],
         local: staged,
-        memory: memory({ summarised: { agents: { at: NOON, word: "" }, servers: { at: NOON, word: "" } } }),
+        memory: memory({
+          summarised: { agents: { at: NOON, word: "", unchanged: 0 }, servers: { at: NOON, word: "", unchanged: 0 } },
+        }),
       },
       expected,
     ];
@@ -671,6 +673,49 @@ const rows: readonly Row[] = [
       local: working({ reason: "Restart", key: "2026-11-29T11:00:00Z", drain: false, image: undefined }),
     },
     "Restart Restarting: the node restarts",
+  ],
+  [
+    "does not try a restart again that it gave up",
+    {
+      pools: [poolOf("agents", { restartedAt: "2026-11-29T11:00:00Z" })],
+      local: localOf({
+        note: {
+          ...localOf().note,
+          imageFrom: undefined,
+          givenUp: [{ key: "2026-11-29T11:00:00Z", message: "its pods did not leave it", at: 0 }],
+        },
+      }),
+    },
+    "Nothing Failed: its pods did not leave it",
+  ],
+  [
+    "restarts for another time then",
+    {
+      pools: [poolOf("agents", { restartedAt: "2026-11-29T11:00:00Z" })],
+      machine: machineOf("node-2", { restartedAt: "2026-11-29T11:30:00Z" }),
+      local: localOf({
+        note: {
+          ...localOf().note,
+          imageFrom: undefined,
+          givenUp: [{ key: "2026-11-29T11:00:00Z", message: "its pods did not leave it", at: 0 }],
+        },
+      }),
+    },
+    "TakeTurn WaitingForTurn: it takes its turn",
+  ],
+  [
+    "does not try a config again that it gave up",
+    {
+      wanted: { config: { revision: "r", effect: "Restart" } },
+      local: localOf({
+        note: {
+          ...localOf().note,
+          imageFrom: undefined,
+          givenUp: [{ key: "r", message: "its pods did not leave it", at: 0 }],
+        },
+      }),
+    },
+    "Nothing Failed: its pods did not leave it",
   ],
   [
     "has restarted",

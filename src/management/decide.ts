@@ -192,6 +192,7 @@ function decideIn(observed: Observed, node: NodeObject, pool: MachinePool): Deci
   if (image !== undefined && "action" in image) return leave(image);
   const wish = image ?? otherWish(observed, pool);
   if (wish === undefined) return leave(upToDate(observed, pool));
+  if ("action" in wish) return leave(wish);
   const gate = closedGate(observed, node, pool, wish);
   if (gate !== undefined) return gate.action.kind === "ReadCluster" ? gate : leave(gate);
   return takeTurn(observed, node, pool, wish);
@@ -284,19 +285,24 @@ function resolveAt(pool: MachinePool, since: number): number {
   return Date.parse(target.resolvedAt) + RESOLVE_EVERY;
 }
 
-/** A restart, or a config that needs one. */
-function otherWish(observed: Observed, pool: MachinePool): Wish | undefined {
+/** A config that needs a restart, or a restart for its own sake. What was given up waits for `retry`. */
+function otherWish(observed: Observed, pool: MachinePool): Wish | Decision | undefined {
   const { machine, local, wanted } = observed;
   const { restarted, givenUp } = local.note;
-  const { config } = wanted;
-  if (config !== undefined) return { reason: "Config", key: config.revision };
   const texts = [
     [restarted.pool, pool.spec.restartedAt],
     [restarted.machine, machine?.spec?.restartedAt],
   ] as const;
-  const due = texts.find(([done, text]) => isRestartDue(done, text, observed))?.[1];
-  if (due === undefined || givenUp.some(({ key }) => key === due)) return undefined;
-  return { reason: "Restart", key: due };
+  const due = texts.filter(([done, text]) => isRestartDue(done, text, observed));
+  const wishes: Wish[] = [
+    ...(wanted.config === undefined ? [] : [{ reason: "Config" as const, key: wanted.config.revision }]),
+    ...due.flatMap(([, key]) => (key === undefined ? [] : [{ reason: "Restart" as const, key }])),
+  ];
+  const why = (wish: Wish) => givenUp.find(({ key }) => key === wish.key);
+  const [first] = wishes;
+  const failed = first && why(first);
+  if (failed !== undefined && wishes.every(why)) return wait("Failed", failed.message, IDLE);
+  return wishes.find((wish) => why(wish) === undefined);
 }
 
 /**
@@ -530,9 +536,7 @@ function isStillWanted({ reason, key }: Work, pool: MachinePool, { wanted, machi
   return pool.spec.restartedAt === key || machine?.spec?.restartedAt === key;
 }
 
-/**
- * The own cordon goes first, then the note, then the turn: whatever is left after a kill is undone by the next look.
- */
+/** The own cordon goes first, then the note, then the turn: what is left after a kill is undone by the next look. */
 function finish(node: NodeObject, end: Action, reason: MachineReason, message: string): Decision {
   return act(cordonedByAgent(node) ? { kind: "Uncordon" } : end, reason, message);
 }

@@ -151,6 +151,8 @@ export interface Summarised {
   readonly at: number;
   /** `state.word` at that time. */
   readonly word: string;
+  /** How often in a row there was nothing to write. */
+  readonly unchanged: number;
 }
 
 export interface Setback {

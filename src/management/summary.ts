@@ -6,11 +6,11 @@ import { selects } from "../kubernetes/selector.ts";
 import { nodesOf } from "./budget.ts";
 import { machineConfigStatus } from "./config-status.ts";
 import { fresh, PER_RANK } from "./fresh.ts";
-import type { Observed } from "./observed.ts";
+import type { Observed, Summarised } from "./observed.ts";
 import { poolStatus } from "./status.ts";
 
-/** A pool that is not Ready is looked at this often. */
-const EVERY = 30_000;
+/** A pool that is not Ready is looked at this often; less and less where that changes nothing, as when it is paused. */
+const EVERY = [30_000, 600_000] as const;
 /** Where a node has come to an end, its agent says so at once. */
 const ENDS = ["UpToDate", "Returned", "Failed"];
 
@@ -78,8 +78,14 @@ function dueAt({ node, cluster, memory, now }: Observed, pool: MachinePool): num
     times.push(state.since + (ENDS.includes(state.word.split(" ")[0] ?? "") ? 0 : delay));
   }
   const isReady = status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
-  if (!isReady || status?.observedGeneration !== generation) times.push(last.at + EVERY + delay);
+  if (!isReady || status?.observedGeneration !== generation) {
+    times.push(last.at + pauseAfter(last) + delay);
+  }
   return times.length === 0 ? undefined : Math.min(...times);
+}
+
+function pauseAfter({ unchanged }: Summarised): number {
+  return Math.min(EVERY[0] * 2 ** unchanged, EVERY[1]);
 }
 
 /** How the own Machine is in a MachineConfig's words; it is told before a summary is written. */
@@ -105,7 +111,7 @@ function configDueAt(observed: Observed, config: MachineConfig): number | undefi
   const isSettled = conditions.some(
     ({ type, status, reason }) => type === "Ready" && (status === "True" || reason === "Paused"),
   );
-  return observedGeneration === generation && isSettled ? undefined : last.at + EVERY + delay;
+  return observedGeneration === generation && isSettled ? undefined : last.at + pauseAfter(last) + delay;
 }
 
 /** In `memory.summarised`, where no pool has a slash in its name. */

@@ -90,7 +90,9 @@ export const localOf = (local: Partial<LocalState> = {}): LocalState => ({
 export function observedBy(observed: Partial<Observed> & { readonly nodes?: readonly NodeObject[] } = {}): Observed {
   const { nodes = [nodeOf("node-1"), nodeOf("node-2"), nodeOf("node-3")], ...rest } = observed;
   const pools = observed.pools ?? [poolOf("agents")];
-  const summarised = Object.fromEntries(pools.map(({ metadata }) => [metadata.name, { at: NOON, word: "" }]));
+  const summarised = Object.fromEntries(
+    pools.map(({ metadata }) => [metadata.name, { at: NOON, word: "", unchanged: 0 }]),
+  );
   return {
     ...{
       now: NOON,

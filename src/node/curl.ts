@@ -23,7 +23,7 @@ export function curlSaid(stderr: string): string | undefined {
 
 /** The same failure in the same words, whenever it comes. */
 export function withoutTime(said: string): string {
-  return said.replace(/ after \d+ ms\b/, "");
+  return said.replace(/ after \d+ (ms|milliseconds)\b/, "");
 }
 
 /** Why curl could not fetch `url`, taken from its stderr. */

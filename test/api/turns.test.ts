@@ -41,10 +41,7 @@ afterAll(async () => {
   for (const pool of firstPools()) await admin.post(PATHS.pools, pool);
 }, 60_000);
 
-/**
- * The simulation of src/node/agent/turns.test.ts with the server's own compare-and-swap, definitions, rights and
- * policies.
- */
+/** As src/node/agent/turns.test.ts, with the server's own compare-and-swap, definitions, rights and policies. */
 describe("agents at a real API server", () => {
   it("upgrade all their nodes within every budget, servers first", async () => {
     const simulation = cluster(3, 7, randomBy(1), realApi);

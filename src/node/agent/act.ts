@@ -72,7 +72,8 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
     const { name } = pool.metadata;
     const patch = status && mergePatch(pool.status ?? {}, status);
     if (patch !== undefined) await patchPool({ client, own }, memory, pool, patch);
-    memory.summarised[name] = { at: own.now(), word: memory.state?.word ?? "" };
+    const unchanged = patch === undefined ? (memory.summarised[name]?.unchanged ?? 0) + 1 : 0;
+    memory.summarised[name] = { at: own.now(), word: memory.state?.word ?? "", unchanged };
   },
 
   async WriteConfigStatus({ config, word, status }, { client, own }, memory) {
@@ -83,7 +84,8 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
     if (patch !== undefined) {
       requireNoConflict(await client.patch(`${pathOf("configs", name)}/status`, body, "merge"));
     }
-    memory.summarised[configKey(name)] = { at: own.now(), word };
+    const unchanged = patch === undefined ? (memory.summarised[configKey(name)]?.unchanged ?? 0) + 1 : 0;
+    memory.summarised[configKey(name)] = { at: own.now(), word, unchanged };
   },
 
   async NoteImageFrom({ pool }, { own }, _, { local }) {

@@ -28,10 +28,7 @@ export interface OwnNode {
   /** From 0 to below 1. */
   random(): number;
   isClockTrusted(): Promise<boolean>;
-  /**
-   * The span that is open, or else the next one, in milliseconds; `undefined` without windows. Throws if a zone is
-   * unknown.
-   */
+  /** The span that is open, or else the next one, in milliseconds; `undefined` without windows. */
   window(windows: Windows): Promise<Span | undefined>;
   local(): Promise<LocalState>;
   writeNote(note: AgentNote): void;

@@ -41,7 +41,10 @@ export interface Watch<Name extends string> {
   objects<T extends ApiObject>(name: Name): ReadonlyMap<string, T>;
   /** Whether everything has been listed at least once. */
   isSynced(): boolean;
-  /** Why the objects may be out of date, as a sentence; `undefined` if nothing is wrong. */
+  /**
+   * Why the objects may be out of date, a sentence; `undefined` if nothing is wrong. After a watch has started again,
+   * it stays until the API tells something, which takes a minute if nothing happens.
+   */
   trouble(): string | undefined;
   /** Whether anything of the above has changed since this or `next` last said so. */
   changed(): boolean;

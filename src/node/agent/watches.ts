@@ -9,10 +9,7 @@ export interface Watches {
   objects<T extends ApiObject>(name: Watched): ReadonlyMap<string, T>;
   /** Whether everything has been listed at least once. */
   isSynced(): boolean;
-  /**
-   * Resolves with true at a change, at once if there was one since it last did; with false after so many
-   * milliseconds.
-   */
+  /** Resolves with true at a change, at once if there was one already; with false after so many milliseconds. */
   next(timeoutMs: number): Promise<boolean>;
 }
 
