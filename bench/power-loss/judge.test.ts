@@ -29,6 +29,8 @@ const state: StateView = { fault: undefined, journal: undefined, whole: ["1", "2
 it("takes two whole slots, and one beside none, for sound", () => {
   expect(faultsOf(esp, state, images)).toEqual([]);
   expect(faultsOf({ ...esp, slots: { a: first, b: none } }, { ...state, whole: ["1"] }, images)).toEqual([]);
+  const half = { ...second, record: 'set version="2"\nset dig' };
+  expect(faultsOf({ ...esp, slots: { a: first, b: half } }, state, images)).toEqual([]);
 });
 
 it("takes faults of the ESP that the node mends for none, unless mending costs a file", () => {
@@ -44,7 +46,18 @@ it.each<[what: string, esp: Partial<EspView>, state: Partial<StateView>, fault: 
   ["no slot", { slots: { a: none, b: none } }, {}, "no slot is whole"],
   ["a good slot that is gone", { slots: { a: none, b: second } }, {}, "slot a, which is good, is not there"],
   ["a kernel of another image", { slots: { a: first, b: { ...second, sums: first.sums } } }, {}, "VMLINUZ of slot b"],
-  ["half a record", { slots: { a: { ...first, record: "set ver" }, b: none } }, {}, "record of slot a is damaged"],
+  [
+    "half a record",
+    { slots: { a: { ...first, record: "set ver" }, b: none } },
+    {},
+    "slot a, which is good, is not there",
+  ],
+  [
+    "a record that names a system and no image",
+    { slots: { a: { ...first, record: 'set system="/k3os/system/1"\n' }, b: none } },
+    {},
+    "record of slot a is damaged",
+  ],
   ["a root that is not whole", {}, { whole: ["2"] }, "the root of slot a, 1, is not whole"],
   ["half a menu", { menu: "set timeout=1" }, {}, "boot menu"],
   ["a file system that is not sound", {}, { fault: "e2fsck ends with 4" }, "state partition: e2fsck ends with 4"],

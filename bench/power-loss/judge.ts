@@ -44,10 +44,10 @@ export interface StateView {
   readonly current: string | undefined;
 }
 
-/** Whether GRUB takes a slot for whole: all of its files are there. */
+/** Whether GRUB takes a slot for whole: its record names a system, and all of its files are there. */
 function exists({ slots }: EspView, slot: SlotName): boolean {
-  const { record, sums } = slots[slot];
-  return record !== undefined && Object.values(sums).every((sum) => sum !== undefined);
+  const { record = "", sums } = slots[slot];
+  return /^set system="[^"\n]+"$/m.test(record) && Object.values(sums).every((sum) => sum !== undefined);
 }
 
 /** What the boot menu starts by itself. */
