@@ -301,8 +301,9 @@ export function world(
           continue;
         }
         timers.sort((a, b) => a.at - b.at);
-        const timer = timers.shift();
+        const [timer] = timers;
         if (timer === undefined || timer.at > end) return false;
+        timers.shift();
         now = Math.max(now, timer.at);
         timer.what();
       }
