@@ -1,7 +1,7 @@
 import type { Host } from "../../host/host.ts";
 import { runAgent } from "../agent/agent.ts";
 import type { ApiClient } from "../agent/client.ts";
-import { curlClient } from "../agent/curl-client.ts";
+import { curlClient, REQUEST_LIMITS } from "../agent/curl-client.ts";
 import { eventRecorder } from "../agent/events.ts";
 import { ensureApi } from "../agent/install.ts";
 import { ownNode } from "../agent/own-node.ts";
@@ -13,7 +13,9 @@ import { logToKernel } from "../kernel-log.ts";
 import { parseArguments } from "./arguments.ts";
 
 /** A server tries again after this to make the API know what an agent needs. */
-const AGAIN_MS = 10_000;
+const AGAIN_MS = 20_000;
+/** A slow server takes this long to check the largest definition; it ends a request itself before. */
+const DEFINITION_S = 90;
 
 /**
  * `k3os agent`, a service: keeps this node as Machines, pools and configs of the cluster want it. Ends when the machine
@@ -24,7 +26,7 @@ export async function agentCommand(host: Host, args: readonly string[]): Promise
   if (adminAccess(host) !== undefined)
     await defineApi(
       host,
-      curlClient(host, () => adminAccess(host)),
+      curlClient(host, () => adminAccess(host), { ...REQUEST_LIMITS, requestSeconds: DEFINITION_S }),
     );
   const credentials = () => kubeletAccess(host);
   const client = curlClient(host, credentials);
