@@ -49,7 +49,7 @@ describe("a silent installation", { timeout: 420_000 }, () => {
   });
 });
 
-describe("an upgrade of the installed node by a job of the cluster", { timeout: 600_000 }, () => {
+describe("an upgrade of the installed node by a job of the cluster", { timeout: 900_000 }, () => {
   const text = JSON.stringify({ files: [{ path: "/usr/share/next", content: "next" }] });
   let next: { readonly digest: string; readonly reference: string };
   beforeAll(async () => {
@@ -92,7 +92,7 @@ describe("an upgrade of the installed node by a job of the cluster", { timeout: 
     await eventually(async () => expect(await log()).toBe("started\n"));
     const bootId = await node.bootId();
     await node.apply(upgradeJob(next.reference, node.name));
-    await decided(node, bootId, { digest: next.digest, result: "committed", seconds: 500 });
+    await decided(node, bootId, { digest: next.digest, result: "committed", seconds: 800 });
     expect(await node.node("cat /usr/share/next")).toBe("next");
     await write("after");
     expect(await written()).toContain("configmap/before");
@@ -100,7 +100,7 @@ describe("an upgrade of the installed node by a job of the cluster", { timeout: 
   });
 
   it("ends the job with the image that is kept: the pod after the restart has waited for that", async () => {
-    await node.kubectl("wait", "--for=condition=Complete", "--timeout=120s", "job/apply-k3os-latest");
+    await node.kubectl("wait", "--for=condition=Complete", "--timeout=300s", "job/apply-k3os-latest");
     const status = ["-o", "jsonpath={.status.succeeded} {.status.failed}"];
     // The restart has ended the first pod.
     expect(await node.kubectl("get", "job/apply-k3os-latest", ...status)).toBe("1 1");
