@@ -27,6 +27,8 @@ export interface Candidate extends Deployment {
    * and the environment block is told to keep it.
    */
   readonly phase: "staged" | "armed" | "committing";
+  /** Whether anybody on the network answered when it was armed. Then somebody has to in the trial, too. */
+  readonly heard?: boolean;
   /** When the machine stopped for the trial, in milliseconds since 1970. */
   readonly stoppedAt?: number;
 }

@@ -2,6 +2,7 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { type BootEnv, type SlotName, TRIES, type TrialStage } from "../../image/boot-env.ts";
 import { STATE, TRIAL_KEPT, TRIAL_REFUSED } from "../places.ts";
+import { neighbourAnswers } from "../trial/neighbours.ts";
 import { readEnv, writeEnv } from "./env.ts";
 import { withEsp } from "./esp.ts";
 import {
@@ -21,6 +22,8 @@ import { linkCurrent } from "./stage.ts";
 /** The deployment that this boot tries. */
 export interface Trial extends Deployment {
   readonly slot: SlotName;
+  /** Whether anybody on the network answered before. */
+  readonly heard?: boolean;
   /** Why it was given up already, if this is one more boot of it. */
   readonly refused?: string;
 }
@@ -39,7 +42,8 @@ export function onTrial(host: Host): Trial | undefined {
   const { candidate } = journal;
   const refused = readTextIf(host, TRIAL_REFUSED);
   if (candidate?.slot === slot) {
-    return { slot, ...deploymentOf(candidate), ...(refused !== undefined && { refused }) };
+    const { heard } = candidate;
+    return { slot, ...deploymentOf(candidate), ...(heard && { heard }), ...(refused !== undefined && { refused }) };
   }
   // The directory of the image on the state partition tells the beginning of its digest, the journal the rest.
   const directory = runningSystem(host) ?? "";
@@ -67,7 +71,11 @@ export async function noteStaged(host: Host, candidate: Omit<Candidate, "phase">
  */
 export async function armTrial(host: Host, esp: string, candidate: Omit<Candidate, "phase">): Promise<void> {
   const journal = readJournal(host, STATE);
-  await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "armed" } });
+  const heard = await neighbourAnswers(host);
+  await writeJournal(host, STATE, {
+    ...journal,
+    candidate: { ...candidate, phase: "armed", ...(heard && { heard }) },
+  });
   const env = readEnv(host, esp);
   const good = env?.good ?? runningSlot(host) ?? "a";
   await writeEnv(host, esp, { good, trial: candidate.slot, left: TRIES });

@@ -173,6 +173,25 @@ const rows: readonly Row[] = [
     course(600, [20, deaf]),
     "return: not Ready within 10 min: the API does not answer: Connection refused",
   ],
+  // Somebody on the network answered before the trial.
+  [
+    "a server that its network has left",
+    { ...server, needsNetwork: true },
+    course(70, [20, { ...ready, neighbour: false }]),
+    "wait: Ready, but nobody on the network answers",
+  ],
+  [
+    "a server that nobody answered until the deadline",
+    { ...server, needsNetwork: true },
+    course(600, [20, { ...ready, neighbour: false }]),
+    "return: cut off: nobody on the network has answered within 10 min",
+  ],
+  [
+    "a server that somebody answers",
+    { ...server, needsNetwork: true },
+    course(70, [20, { ...ready, neighbour: true }]),
+    "commit: Ready for 30 s",
+  ],
   // Other limits.
   [
     "a deadline in seconds",

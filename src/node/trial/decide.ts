@@ -7,6 +7,8 @@ export interface Rules {
   readonly deadlineS: number;
   /** How long a node must be healthy without a break. */
   readonly stableForS: number;
+  /** Whether somebody on the network has to answer, because somebody did before the trial. */
+  readonly needsNetwork?: boolean;
 }
 
 /** The node at one moment. */
@@ -66,7 +68,7 @@ export function follow(before: Course | undefined, look: Look): Course {
 export function due(rules: Rules, course: Course): "ready" | "without-api" | undefined {
   const { last, readySince, localSince } = course;
   const holds = (since: number | undefined) => since !== undefined && last.at - since >= rules.stableForS;
-  if (holds(readySince)) return "ready";
+  if (holds(readySince)) return isCutOff(rules, course) ? undefined : "ready";
   const isExcused = rules.role === "agent" && isAway(last.api) && isLate(rules, last) && isConnected(course);
   return isExcused && holds(localSince) ? "without-api" : undefined;
 }
@@ -86,6 +88,10 @@ export function decide(rules: Rules, course: Course, failed: readonly FailedChec
   if (what === "ready") return { kind: "commit", reason: `Ready for ${inWords(rules.stableForS)}` };
   if (what === "without-api") {
     return { kind: "commit", reason: `healthy, but the API did not answer ${limit}; the network works` };
+  }
+  if (readySince !== undefined && isCutOff(rules, course)) {
+    if (late) return { kind: "return", reason: `cut off: nobody on the network has answered ${limit}` };
+    return { kind: "wait", reason: "Ready, but nobody on the network answers" };
   }
   if (readySince !== undefined) {
     const stable = `stable for ${Math.floor(last.at - readySince)} of ${rules.stableForS} s`;
@@ -123,6 +129,11 @@ function whyNotReady({ local, api }: Look): string {
 
 function isLate({ deadlineS }: Rules, { at }: Look): boolean {
   return at >= deadlineS;
+}
+
+/** A server is Ready without a network, and then nobody else can use it. */
+function isCutOff({ needsNetwork = false }: Rules, course: Course): boolean {
+  return needsNetwork && !isConnected(course);
 }
 
 function isConnected({ last, heardAt }: Course): boolean {

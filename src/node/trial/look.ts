@@ -9,12 +9,17 @@ import type { TrialSettings } from "./settings.ts";
 import { failedChecks } from "./user-checks.ts";
 
 /** Looks at the node, `at` seconds on the clock of the trial. What cannot be observed is not healthy. */
-export async function look(host: Host, { role }: Pick<TrialSettings, "role">, at: number): Promise<Look> {
+export async function look(
+  host: Host,
+  { role, needsNetwork = false }: Pick<TrialSettings, "role" | "needsNetwork">,
+  at: number,
+): Promise<Look> {
   try {
     const local = await observeLocal(host);
     const verdict = judge(localChecks(local));
     const api = verdict.good ? await observeApi(host, nodeNameOf(host)) : undefined;
-    const neighbour = role === "agent" && isAway(api) ? await neighbourAnswers(host) : undefined;
+    const asks = needsNetwork || (role === "agent" && isAway(api));
+    const neighbour = asks ? await neighbourAnswers(host) : undefined;
     return { at, local: verdict, restarts: local.k3s.restarts, api, neighbour };
   } catch (error) {
     const local = { good: false, reason: `the node cannot be observed: ${reasonOf(error)}` };

@@ -32,7 +32,7 @@ export async function superviseTrial(host: Host, trial: Trial, deployments = DEP
   const say = teller(host, trial);
   const giveUp = (reason: string, watchdog?: Watchdog) => restartWithout(host, say, deployments, reason, watchdog);
   if (trial.refused !== undefined) return giveUp(trial.refused);
-  const settings = readSettings(host);
+  const settings = { ...readSettings(host), needsNetwork: trial.heard === true };
   const notes = stageNotes(host, say, deployments);
   const now = clock(host);
   await notes.reached("services");
