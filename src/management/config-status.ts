@@ -36,7 +36,7 @@ function verdictOf(
   selected: readonly Machine[],
   applied: readonly Machine[],
 ): Verdict {
-  const progress = `${applied.length} of ${selected.length} ${selected.length === 1 ? "Machine goes" : "Machines go"} by it`;
+  const progress = `it is applied on ${applied.length} of ${selected.length} Machines`;
   if (spec.paused) {
     return {
       ready: false,

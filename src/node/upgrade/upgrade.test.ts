@@ -44,6 +44,15 @@ describe("k3os upgrade", () => {
     expect(powerOn(host)).toMatchObject({ slot: "b", trial: true });
   });
 
+  it("arms what is staged, if it is named by its digest, without its source", async () => {
+    const host = await node();
+    const { version, digest } = await to(host, "2.0-a", { stageOnly: true });
+    host.remove("/image");
+    const options = { ...nothing, version, digest };
+    expect(await upgrade(host, {}, options, silent)).toMatchObject({ state: "armed", slot: "b" });
+    expect(powerOn(host)).toMatchObject({ slot: "b", trial: true, content: "2.0-a" });
+  });
+
   it("has nothing to do for the image that runs, and reads none of its files", async () => {
     const host = await node();
     host.write("/image/1.0-a/root.squashfs", "damaged");

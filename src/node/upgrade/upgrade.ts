@@ -66,6 +66,10 @@ export function upgrade(host: Host, config: Config, options: UpgradeOptions, pro
     const before = await withEsp(host, async (esp) => readSlots(host, { esp, state: STATE }));
     const node: NodeSlots = { ...before, running: runningSlot(host), onTrial: isTrial(host) };
     requireSettled(node);
+    const { version, digest } = options;
+    // It was checked when it was staged: its source may be away by now.
+    if (version !== undefined && digest !== undefined && whereIs(digest, node) !== "nowhere")
+      return finish(host, { version, digest }, node, options);
     try {
       return await obtain(host, { node, slots: before, config, options, progress });
     } catch (error) {

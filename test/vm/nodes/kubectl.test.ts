@@ -39,7 +39,7 @@ const machineConfig = (name: string, spec: object) =>
   node.apply({ apiVersion: "k3os.io/v1alpha1", kind: "MachineConfig", metadata: { name }, spec });
 const somaxconn = () => node.node("cat /proc/sys/net/core/somaxconn");
 
-describe("the operating system by kubectl", { timeout: 600_000 }, () => {
+describe("the operating system by kubectl", { timeout: 900_000 }, () => {
   it("is a Machine for each node, in a pool", async () => {
     const { status } = await isReady("UpToDate", 300);
     const { version } = JSON.parse(await node.node("cat /usr/share/k3os/image.json"));
@@ -107,7 +107,7 @@ describe("the operating system by kubectl", { timeout: 600_000 }, () => {
     const image = { channel: "stable", source: `http://10.0.2.2:${website.port}` };
     const bootId = await node.bootId();
     await node.kubectl("patch", "kmp", "servers", "--type=merge", "-p", JSON.stringify({ spec: { image } }));
-    await node.bootAfter(bootId, 300);
+    await node.bootAfter(bootId, 400);
     await eventually(async () => {
       const pool = await get<MachinePool>("kmp", "servers");
       expect(readyOf(pool)).toMatchObject({ status: "True", observedGeneration: pool.metadata.generation });
