@@ -1,0 +1,88 @@
+import { join } from "node:path";
+
+import { beforeAll, describe, expect, inject, it } from "vitest";
+import { findProject } from "../../src/build/project.ts";
+import { nodeHost } from "../../src/host/node.ts";
+import type { MachinePool } from "../../src/kubernetes/machine-pool.ts";
+import { ensureApi } from "../../src/node/agent/install.ts";
+import { outputOf } from "../../src/process/run.ts";
+import { administrator, kubectl } from "./support/api.ts";
+
+/** Runs the plugin as kubectl would. */
+function plugin(...words: string[]) {
+  const { k3s, directory } = inject("server");
+  const env = {
+    ...{ HOME: directory, KUBECACHEDIR: join(directory, "cache"), KUBECONFIG: join(directory, "k3s.yaml") },
+    KUBECTL: `${k3s} kubectl`,
+  };
+  return outputOf({ argv: [join(findProject(), "os/rootfs/usr/bin/kubectl-k3os"), ...words], cwd: directory, env }, {});
+}
+
+const name = "plugin";
+const spec = async (kind: string): Promise<MachinePool["spec"]> =>
+  JSON.parse((await kubectl(["get", kind, name, "-o", "json"])).stdout).spec ?? {};
+
+beforeAll(async () => {
+  await ensureApi(administrator(), nodeHost);
+  const nodeSelector = { matchLabels: { plugin: "none" } };
+  const objects = [
+    { apiVersion: "k3os.io/v1alpha1", kind: "MachinePool", metadata: { name }, spec: { nodeSelector } },
+    { apiVersion: "k3os.io/v1alpha1", kind: "Machine", metadata: { name } },
+  ];
+  for (const object of objects) await kubectl(["create", "-f", "-"], object);
+  const digest = `sha256:${"1".repeat(64)}`;
+  const condition = { type: "Ready", status: "False", reason: "Returned", message: "k3s did not start" };
+  const status = {
+    pool: name,
+    slots: [
+      { name: "a", version: "0.31.0", digest, state: "Running" },
+      { name: "b", version: "0.30.0", digest, state: "Previous" },
+    ],
+    conditions: [{ ...condition, lastTransitionTime: "2026-01-31T02:00:00Z" }],
+  };
+  const patch = ["--subresource=status", "--type=merge", "-p", JSON.stringify({ status })];
+  expect(await kubectl(["patch", "km", name, ...patch])).toMatchObject({ status: 0 });
+});
+
+describe("kubectl k3os", () => {
+  it("shows what is not as it should be, and why", async () => {
+    const { stdout } = await plugin("status");
+    expect(stdout).toContain(`machinepool.k3os.io/${name}`);
+    expect(stdout).toContain(`Machine/${name}: Returned: k3s did not start`);
+  });
+
+  it("pauses, resumes, restarts and tries again a pool, or one Machine", async () => {
+    expect(await plugin("pause", name)).toMatchObject({ status: 0 });
+    expect(await spec("kmp")).toMatchObject({ paused: true });
+    expect(await plugin("resume", name)).toMatchObject({ status: 0 });
+    expect(await spec("kmp")).toMatchObject({ paused: false });
+    expect(await plugin("restart", `km/${name}`)).toMatchObject({ status: 0 });
+    expect(await plugin("retry", `km/${name}`)).toMatchObject({ status: 0 });
+    expect(await spec("km")).toMatchObject({ restartedAt: expect.stringMatching(/Z$/), retry: expect.anything() });
+  });
+
+  it("goes back to the version that the machines of a pool have in their other slot", async () => {
+    expect(await plugin("undo", name)).toMatchObject({ status: 0 });
+    expect(await spec("kmp")).toMatchObject({ image: { version: "0.30.0", allowDowngrade: true } });
+  });
+
+  it("tells the story of a machine", async () => {
+    expect((await plugin("history", `km/${name}`)).stdout).toContain("slot b: 0.30.0, Previous");
+  });
+
+  it("gathers what a bug report needs, once", async () => {
+    expect(await plugin("support", "s.tgz")).toMatchObject({ status: 0, stdout: "s.tgz\n" });
+    expect(await plugin("support", "s.tgz")).toMatchObject({ status: 1, stderr: expect.stringContaining("exists") });
+  });
+
+  it.each([
+    [["pause"], /Name a pool, or km\/MACHINE\. There are: .*plugin/],
+    [["approve", name], /no target that could be approved/],
+    [["undo", "km/plugin"], /name a pool/],
+    [["nonsense"], /there is no command nonsense/],
+  ])("refuses %j", async (words, reason) => {
+    const { status, stderr } = await plugin(...words);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(reason);
+  });
+});
