@@ -50,7 +50,9 @@ describe("the boot menu of a disk", { timeout: 600_000 }, () => {
     await serial.send("exit\n");
     await serial.expect("login:", { timeoutMs: 180_000 });
     await node.reachable();
-    expect(await kernelArguments()).toMatch(/system\/[^/]+\/root\.squashfs k3os\.slot=a .* rescue\n$/);
+    expect(await kernelArguments()).toMatch(
+      /system\/[^/]+\/root\.squashfs k3os\.slot=a .* rescue k3os\.cluster_config=off\n$/,
+    );
     await root("echo mine >/opt/mark");
   });
 
