@@ -92,6 +92,8 @@ describe("asking line by line", () => {
   it("hides what is typed as a secret", async () => {
     const { terminal } = await ask({ kind: "text", title: "Password", secret: true }, "lines", "hunter2\n");
     expect(terminal.unseen).toBe("hunter2\n");
+    // Who answers as soon as he is asked must not be seen either.
+    expect(terminal.writtenUnseen).toContain("Password");
   });
 
   it("goes back with <, and stops at the end of the input", async () => {

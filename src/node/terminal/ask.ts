@@ -82,9 +82,10 @@ export class Asker {
       write(`${question.title}\n${lines.join("")}`);
     } else if (question.kind === "text" && question.help !== undefined) write(`  ${question.help}\n`);
     for (;;) {
-      write(promptOf(question));
       const secret = question.kind === "text" && question.secret === true;
+      // Before the prompt: whoever sees that may answer at once.
       if (secret) await this.#terminal.showTyping(false);
+      write(promptOf(question));
       const line = await this.#line().finally(() => (secret ? this.#terminal.showTyping(true) : undefined));
       if (secret) write("\n");
       if (line === "<") return BACK;

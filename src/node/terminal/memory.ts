@@ -7,6 +7,8 @@ export interface MemoryTerminal extends Terminal {
   readonly closed: boolean;
   /** Text that was typed while `showTyping` was off. */
   readonly unseen: string;
+  /** What was written while it was off. */
+  readonly writtenUnseen: string;
 }
 
 /** A terminal for tests. Each read returns the next piece of input; after the last piece the input ends. */
@@ -23,9 +25,11 @@ export function memoryTerminal(
     interrupted: false,
     written: "",
     unseen: "",
+    writtenUnseen: "",
     closed: false,
     write: (text: string) => {
       terminal.written += text;
+      if (!visible) terminal.writtenUnseen += text;
     },
     read: async (timeoutMs?: number) => {
       // A read with a timeout gets nothing: the next piece is typed later.
