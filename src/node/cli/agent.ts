@@ -12,8 +12,8 @@ import { adminAccess, kubeletAccess } from "../health/api.ts";
 import { logToKernel } from "../kernel-log.ts";
 import { parseArguments } from "./arguments.ts";
 
-/** A server tries again after this to make the API know what an agent needs. */
-const AGAIN_MS = 20_000;
+/** A server tries again after this to make the API know what an agent needs; doubled each time, to ten minutes. */
+const AGAIN_MS = [20_000, 600_000] as const;
 /** A slow server takes this long to check the largest definition; it ends a request itself before. */
 const DEFINITION_S = 90;
 
@@ -43,7 +43,8 @@ export async function agentCommand(host: Host, args: readonly string[]): Promise
 
 /** Makes the API know Machines, pools and configs. Until it does, the agents of all nodes wait for that. */
 async function defineApi(host: Host, admin: ApiClient): Promise<void> {
-  for (let said = ""; ; await host.sleep(AGAIN_MS)) {
+  let said = "";
+  for (let pause: number = AGAIN_MS[0]; ; pause = Math.min(2 * pause, AGAIN_MS[1])) {
     try {
       await ensureApi(admin, host);
       return;
@@ -52,5 +53,7 @@ async function defineApi(host: Host, admin: ApiClient): Promise<void> {
       if (reason !== said) logToKernel(host, `agent: the API does not take its definitions: ${reason}`);
       said = reason;
     }
+    // Checking a definition keeps a slow server busy for a minute, even if it then runs out of time.
+    await host.sleep(pause);
   }
 }
