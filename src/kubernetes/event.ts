@@ -1,4 +1,5 @@
 import type { ObjectMeta } from "./meta.ts";
+import { isoTime } from "./time.ts";
 
 /** The parts of a core/v1 Event that k3OS writes. */
 export interface EventObject {
@@ -50,7 +51,7 @@ const MOST_MESSAGE = 340;
  * suffix, as all components of Kubernetes name theirs.
  */
 export function eventOf({ subject, reason, message, type, at }: Occurrence, node: string, number: number): EventObject {
-  const time = new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
+  const time = isoTime(at);
   return {
     apiVersion: "v1",
     kind: "Event",

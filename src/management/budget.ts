@@ -1,6 +1,8 @@
 /** Who may be disrupted: the budget of a pool, and the servers' majority. Pure. */
+import { conditionIn } from "../kubernetes/condition.ts";
 import type { Machine } from "../kubernetes/machine.ts";
 import type { MachinePool, Turn } from "../kubernetes/machine-pool.ts";
+import type { LabelSelector } from "../kubernetes/meta.ts";
 import { isReady, type NodeObject } from "../kubernetes/node.ts";
 import { selects } from "../kubernetes/selector.ts";
 import type { Cluster } from "./observed.ts";
@@ -12,8 +14,18 @@ export const isServer = ({ metadata }: NodeObject) =>
   metadata.labels?.["node-role.kubernetes.io/control-plane"] !== undefined;
 const isEtcd = ({ metadata }: NodeObject) => metadata.labels?.["node-role.kubernetes.io/etcd"] !== undefined;
 
-export function nodesOf({ spec }: MachinePool, nodes: readonly NodeObject[]): readonly NodeObject[] {
+/** The Nodes that a pool or a MachineConfig selects. */
+export function nodesOf({ spec }: Selecting, nodes: readonly NodeObject[]): readonly NodeObject[] {
   return nodes.filter(({ metadata }) => selects(spec.nodeSelector, metadata.labels));
+}
+
+/** The pools that select a Node. */
+export function poolsOf(pools: readonly MachinePool[], { metadata }: NodeObject): readonly MachinePool[] {
+  return pools.filter(({ spec }) => selects(spec.nodeSelector, metadata.labels));
+}
+
+interface Selecting {
+  readonly spec: { readonly nodeSelector?: LabelSelector };
 }
 
 /** The turns of Nodes that exist. That of a Node which was deleted, or made anew, counts no more. */
@@ -136,7 +148,7 @@ export function stallOf(
   const names = new Set(nodesOf(pool, nodes).map(({ metadata }) => metadata.name));
   const failed = machines.find((machine) => names.has(machine.metadata.name) && hasFailed(machine, pool));
   if (failed !== undefined) {
-    const said = failed.status?.conditions?.find(({ type }) => type === "Stalled")?.message;
+    const said = conditionIn(failed, "Stalled")?.message;
     return { reason: "MachineFailed", message: `${failed.metadata.name}: ${said ?? "it was given up"}` };
   }
   const lost = turnsOf(pool, nodes).find(({ deadline }) => Date.parse(deadline) < now);

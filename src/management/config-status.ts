@@ -1,21 +1,21 @@
 /** The status of a MachineConfig: how far the nodes that it selects have come. Pure. */
+import { conditionIn } from "../kubernetes/condition.ts";
 import type { Machine } from "../kubernetes/machine.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import { isEqual } from "../kubernetes/merge-patch.ts";
-import { selects } from "../kubernetes/selector.ts";
+import { nodesOf } from "./budget.ts";
 import type { Cluster } from "./observed.ts";
 import { conditionsOf, type Verdict } from "./status.ts";
 
 /** What it should be; `undefined` if it is that already. `now` is milliseconds since 1970. */
 export function machineConfigStatus(
-  { metadata, spec, status = {} }: MachineConfig,
+  config: MachineConfig,
   { nodes, machines }: Pick<Cluster, "nodes" | "machines">,
   now: number,
 ): MachineConfig["status"] | undefined {
-  const { name, generation } = metadata;
-  const chosen = new Set(
-    nodes.filter((node) => selects(spec.nodeSelector, node.metadata.labels)).map((node) => node.metadata.name),
-  );
+  const { spec, status = {} } = config;
+  const { name, generation } = config.metadata;
+  const chosen = new Set(nodesOf(config, nodes).map((node) => node.metadata.name));
   const selected = machines.filter((machine) => chosen.has(machine.metadata.name));
   const applied = selected.filter((machine) => layerOf(machine, name) === generation);
   const wanted: NonNullable<MachineConfig["status"]> = {
@@ -55,8 +55,7 @@ function verdictOf(
   return { ready: false, reason: "Applying", message: progress, also: "Reconciling" };
 }
 
-const stallOf = ({ status }: Machine): string | undefined =>
-  status?.conditions?.find(({ type, status: is }) => type === "Stalled" && is === "True")?.message;
+const stallOf = (machine: Machine): string | undefined => conditionIn(machine, "Stalled")?.message;
 
 const isDueOn = ({ status }: Machine, name: string): boolean =>
   status?.plan?.some(({ config }) => config === name) ?? false;

@@ -1,15 +1,16 @@
 /** What an agent does next. Pure: observe → decide → act. All waiting is a state; nothing is decided twice. */
 import { secondsOf } from "../config/duration.ts";
 import { compareVersions } from "../image/version.ts";
+import { conditionIn } from "../kubernetes/condition.ts";
 import type { Machine, MachineReason } from "../kubernetes/machine.ts";
 import type { MachinePool, Turn } from "../kubernetes/machine-pool.ts";
 import { isReady, type NodeObject } from "../kubernetes/node.ts";
-import { selects } from "../kubernetes/selector.ts";
-import { blocked, isAvailable, isServer, nodesOf, PROTOCOL, stallOf, turnOf } from "./budget.ts";
+import { isoTime } from "../kubernetes/time.ts";
+import { blocked, isAvailable, isServer, nodesOf, PROTOCOL, poolsOf, stallOf, turnOf } from "./budget.ts";
 import { fresh, PER_RANK } from "./fresh.ts";
 import type { LabelPatch } from "./node-labels.ts";
 import type { ByOwner, Cluster, Observed, Setback, WantedConfig, WantedImage, Work } from "./observed.ts";
-import { hasTarget, isoTime } from "./status.ts";
+import { hasTarget } from "./status.ts";
 import { dueSummary, nextSummary, rankOf, type Summary } from "./summary.ts";
 
 /** One step, as data. Each can be taken twice. */
@@ -106,11 +107,6 @@ export function decide(observed: Observed): Decision {
   return next === undefined
     ? decision
     : { ...decision, again: Math.min(decision.again, Math.max(next - observed.now, SECOND)) };
-}
-
-/** The pools that select a Node. */
-export function poolsOf(pools: readonly MachinePool[], node: NodeObject): readonly MachinePool[] {
-  return pools.filter(({ spec }) => selects(spec.nodeSelector, node.metadata.labels));
 }
 
 /** Whether the node has become Ready in this boot; what the API says may still be of the one before. */
@@ -364,7 +360,7 @@ function notYet(
   const first = pools.find(({ metadata }) => metadata.name === name);
   if (first === undefined) return `the pool ${name}, which comes first, does not exist`;
   const { status, spec, metadata } = first;
-  const ready = status?.conditions?.find(({ type }) => type === "Ready");
+  const ready = conditionIn(first, "Ready");
   if (status?.observedGeneration !== metadata.generation || ready?.status !== "True") {
     return `the pool ${name} comes first, and is not Ready`;
   }

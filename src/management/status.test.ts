@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Machine, MachineReason } from "../kubernetes/machine.ts";
 import type { MachinePool } from "../kubernetes/machine-pool.ts";
 import type { StatusCondition } from "../kubernetes/meta.ts";
-import { isoTime, machineStatus, poolStatus } from "./status.ts";
+import { isoTime } from "../kubernetes/time.ts";
+import { machineStatus, poolStatus } from "./status.ts";
 import {
   digestOf,
   machineOf,

@@ -1,16 +1,12 @@
 /** The status of Machines and of pools, as kstatus reads conditions. Pure. */
+import { conditionIn, isTrue } from "../kubernetes/condition.ts";
 import type { Machine, MachineReason, MachineStatus } from "../kubernetes/machine.ts";
 import type { MachinePool, MachinePoolStatus } from "../kubernetes/machine-pool.ts";
 import { isEqual } from "../kubernetes/merge-patch.ts";
 import type { StatusCondition } from "../kubernetes/meta.ts";
-import { selects } from "../kubernetes/selector.ts";
-import { hasFailed, isAvailable, nodesOf, stallOf, turnsOf } from "./budget.ts";
+import { isoTime } from "../kubernetes/time.ts";
+import { hasFailed, isAvailable, nodesOf, poolsOf, stallOf, turnsOf } from "./budget.ts";
 import type { Cluster, Observed, Setback } from "./observed.ts";
-
-/** UTC, to the second, as Kubernetes writes times. */
-export function isoTime(at: number): string {
-  return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
-}
 
 /** How an object is. */
 export interface Verdict {
@@ -59,8 +55,7 @@ export function machineStatus(
 ): MachineStatus | undefined {
   const { node, machine, pools, local, parts, now } = observed;
   if (machine === undefined) return undefined;
-  const selecting =
-    node === undefined ? [] : pools.filter(({ spec }) => selects(spec.nodeSelector, node.metadata.labels));
+  const selecting = node === undefined ? [] : poolsOf(pools, node);
   const [pool] = selecting.length === 1 ? selecting : [];
   const target = pool?.spec.image === undefined ? undefined : pool.status?.target;
   const { generation } = machine.metadata;
@@ -146,12 +141,13 @@ export function hasTarget({ spec, status }: MachinePool): boolean {
 }
 
 /** Whether a Machine is as its pool wants it, and says so of the pool's current spec. */
-function isUpdated({ status }: Machine, pool: MachinePool): boolean {
+function isUpdated(machine: Machine, pool: MachinePool): boolean {
+  const { status } = machine;
   if (status?.pool !== pool.metadata.name || status.poolGeneration !== pool.metadata.generation) return false;
   const target = pool.spec.image === undefined ? undefined : pool.status?.target;
   if (pool.spec.image !== undefined && !hasTarget(pool)) return false;
   if (target !== undefined && status.image?.digest !== target.digest) return false;
-  return status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
+  return isTrue(machine, "Ready");
 }
 
 /** Why this pool's image is not known: kept until it is, so that agents which have not asked do not take it away. */
@@ -164,7 +160,7 @@ function verdictOf(pool: MachinePool, cluster: Cluster, machines: readonly Machi
     return `${shown.join(", ")}${list.length > shown.length ? ` and ${list.length - shown.length} more` : ""}`;
   };
   const updated = machines.filter((machine) => isUpdated(machine, pool));
-  const conflicts = machines.filter((machine) => reasonIn(machine) === "PoolConflict");
+  const conflicts = machines.filter((machine) => conditionIn(machine, "Ready")?.reason === "PoolConflict");
   const wish =
     spec.image === undefined
       ? "as it should be"
@@ -175,9 +171,9 @@ function verdictOf(pool: MachinePool, cluster: Cluster, machines: readonly Machi
     return { ready: false, reason: "PoolConflict", message, also: "Stalled" };
   }
   if (spec.image !== undefined && machines.length > 0 && !hasTarget(pool)) {
-    const old = status.conditions?.find(({ type, reason }) => type === "Stalled" && reason.startsWith(LOOK_UP));
-    const said =
-      view.failure?.message ?? (status.observedGeneration === metadata.generation ? old?.message : undefined);
+    const old = conditionIn(pool, "Stalled");
+    const isOld = old?.reason.startsWith(LOOK_UP) && status.observedGeneration === metadata.generation;
+    const said = view.failure?.message ?? (isOld ? old?.message : undefined);
     if (said !== undefined) return { ready: false, reason: LOOK_UP, message: said, also: "Stalled" };
     return { ready: false, reason: "LookingUp", message: "the image is looked up", also: "Reconciling" };
   }
@@ -190,8 +186,7 @@ function verdictOf(pool: MachinePool, cluster: Cluster, machines: readonly Machi
   const turns = turnsOf(pool, cluster.nodes);
   const others = machines.filter((machine) => !updated.includes(machine));
   const first = others.find(({ metadata: { name } }) => turns.some(({ machine }) => machine === name)) ?? others[0];
-  const detail =
-    first?.status?.conditions?.find(({ type }) => type === "Ready")?.message ?? "its agent says nothing yet";
+  const detail = (first && conditionIn(first, "Ready"))?.message ?? "its agent says nothing yet";
   return {
     ...{
       ready: false,
@@ -209,8 +204,4 @@ function reasonOf(turns: readonly string[], { image }: MachinePool["spec"]): str
   const [turn] = turns;
   if (turn === "Image" || (turn === undefined && image !== undefined)) return "Upgrading";
   return turn === "Restart" ? "Restarting" : "Applying";
-}
-
-function reasonIn({ status }: Machine): string | undefined {
-  return status?.conditions?.find(({ type }) => type === "Ready")?.reason;
 }

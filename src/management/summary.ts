@@ -1,12 +1,12 @@
 /** Who writes the status of a pool, or of a MachineConfig, and when. Pure. */
+import { conditionIn, isTrue } from "../kubernetes/condition.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import type { MachinePool, MachinePoolStatus } from "../kubernetes/machine-pool.ts";
 import { isReady, type NodeObject } from "../kubernetes/node.ts";
-import { selects } from "../kubernetes/selector.ts";
 import { nodesOf } from "./budget.ts";
 import { machineConfigStatus } from "./config-status.ts";
 import { fresh, PER_RANK } from "./fresh.ts";
-import type { Observed, Summarised } from "./observed.ts";
+import type { Cluster, Observed, Summarised } from "./observed.ts";
 import { poolStatus } from "./status.ts";
 
 /** A pool that is not Ready is looked at this often; less and less where that changes nothing, as when it is paused. */
@@ -62,26 +62,37 @@ export function nextSummary(observed: Observed): number | undefined {
 
 function dueAt({ node, cluster, memory, now }: Observed, pool: MachinePool): number | undefined {
   const { name, generation } = pool.metadata;
-  const { status } = pool;
   const last = memory.summarised[name];
   if (node === undefined) return undefined;
   if (last === undefined || cluster === undefined) return now;
-  const members = nodesOf(pool, cluster.nodes);
-  const mine = nodesOf(pool, [node]).length > 0;
-  if (!mine && members.length > 0) return undefined;
-  const delay = PER_RANK * rankOf(node, mine ? members : cluster.nodes);
+  const part = partOf(node, cluster, pool);
+  if (part === undefined) return undefined;
+  const { mine, delay } = part;
   const times: number[] = [];
   const since = memory.poolSince[name] ?? now;
-  if (status?.observedGeneration !== generation && last.at < since + delay) times.push(since + delay);
+  const isSeen = pool.status?.observedGeneration === generation;
+  if (!isSeen && last.at < since + delay) times.push(since + delay);
   const { state } = memory;
   if (mine && state !== undefined && state.word !== last.word) {
     times.push(state.since + (ENDS.includes(state.word.split(" ")[0] ?? "") ? 0 : delay));
   }
-  const isReady = status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
-  if (!isReady || status?.observedGeneration !== generation) {
-    times.push(last.at + pauseAfter(last) + delay);
-  }
+  if (!isSeen || !isTrue(pool, "Ready")) times.push(last.at + pauseAfter(last) + delay);
   return times.length === 0 ? undefined : Math.min(...times);
+}
+
+interface Part {
+  /** Whether the own Node is selected. */
+  readonly mine: boolean;
+  /** How long others have, who come before it. */
+  readonly delay: number;
+}
+
+/** The part of an agent in summing up what a pool or a MachineConfig selects; `undefined` if it has none. */
+function partOf(node: NodeObject, { nodes }: Cluster, selecting: Parameters<typeof nodesOf>[0]): Part | undefined {
+  const members = nodesOf(selecting, nodes);
+  const mine = nodesOf(selecting, [node]).length > 0;
+  if (!mine && members.length > 0) return undefined;
+  return { mine, delay: PER_RANK * rankOf(node, mine ? members : nodes) };
 }
 
 function pauseAfter({ unchanged }: Summarised): number {
@@ -91,7 +102,7 @@ function pauseAfter({ unchanged }: Summarised): number {
 /** How the own Machine is in a MachineConfig's words; it is told before a summary is written. */
 function wordOf({ machine }: Observed, { metadata }: MachineConfig): string {
   const layer = machine?.status?.config?.layers.find(({ name }) => name === metadata.name);
-  const isStalled = machine?.status?.conditions?.some(({ type }) => type === "Stalled") ?? false;
+  const isStalled = machine !== undefined && conditionIn(machine, "Stalled") !== undefined;
   return `${layer?.generation} ${isStalled}`;
 }
 
@@ -99,19 +110,15 @@ function wordOf({ machine }: Observed, { metadata }: MachineConfig): string {
 function configDueAt(observed: Observed, config: MachineConfig): number | undefined {
   const { node, cluster, memory, now } = observed;
   const { name, generation } = config.metadata;
-  if (node === undefined) return undefined;
   const last = memory.summarised[configKey(name)];
+  if (node === undefined) return undefined;
   if (last === undefined || cluster === undefined) return now;
-  const members = cluster.nodes.filter((other) => selects(config.spec.nodeSelector, other.metadata.labels));
-  const mine = selects(config.spec.nodeSelector, node.metadata.labels);
-  if (!mine && members.length > 0) return undefined;
-  const delay = PER_RANK * rankOf(node, mine ? members : cluster.nodes);
-  if (mine && last.word !== wordOf(observed, config)) return now;
-  const { observedGeneration, conditions = [] } = config.status ?? {};
-  const isSettled = conditions.some(
-    ({ type, status, reason }) => type === "Ready" && (status === "True" || reason === "Paused"),
-  );
-  return observedGeneration === generation && isSettled ? undefined : last.at + pauseAfter(last) + delay;
+  const part = partOf(node, cluster, config);
+  if (part === undefined) return undefined;
+  if (part.mine && last.word !== wordOf(observed, config)) return now;
+  const isSettled = isTrue(config, "Ready") || conditionIn(config, "Ready")?.reason === "Paused";
+  if (isSettled && config.status?.observedGeneration === generation) return undefined;
+  return last.at + pauseAfter(last) + part.delay;
 }
 
 /** In `memory.summarised`, where no pool has a slash in its name. */

@@ -3,9 +3,9 @@ import type { Machine } from "../kubernetes/machine.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import type { MachinePool, MachinePoolSpec, MachinePoolStatus, Turn } from "../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../kubernetes/node.ts";
+import { isoTime } from "../kubernetes/time.ts";
 import { PROTOCOL } from "./budget.ts";
 import type { LocalState, Observed } from "./observed.ts";
-import { isoTime } from "./status.ts";
 
 /** A Sunday, at 12:00 UTC. */
 export const NOON = Date.UTC(2026, 10, 29, 12);

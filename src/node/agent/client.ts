@@ -22,9 +22,3 @@ export interface ApiClient {
    */
   patch<T>(path: string, body: unknown, kind: PatchKind): Promise<ApiAnswer<T>>;
 }
-
-/** A change that a watch tells; `object` of `SYNCED` is undefined: everything that existed has been told. */
-export interface WatchEvent {
-  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "SYNCED";
-  readonly object: unknown;
-}

@@ -4,7 +4,7 @@ import type { MachineConfig } from "../../kubernetes/machine-config.ts";
 import type { MachinePool } from "../../kubernetes/machine-pool.ts";
 import type { ObjectList } from "../../kubernetes/meta.ts";
 import type { NodeObject } from "../../kubernetes/node.ts";
-import { poolsOf } from "../../management/decide.ts";
+import { poolsOf } from "../../management/budget.ts";
 import type { Cluster, Observed } from "../../management/observed.ts";
 import { reasonOf } from "../failure.ts";
 import type { ApiAnswer, ApiClient } from "./client.ts";

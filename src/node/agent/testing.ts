@@ -1,7 +1,7 @@
 /** Test support: nodes without machines, on one clock, whose agents take steps in any order and are killed at any. */
 import type { MachinePool } from "../../kubernetes/machine-pool.ts";
+import { isoTime } from "../../kubernetes/time.ts";
 import type { AgentNote, GivenUp, Work } from "../../management/observed.ts";
-import { isoTime } from "../../management/status.ts";
 import { runAgent } from "./agent.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import { type MemoryApi, memoryApi } from "./memory-api.ts";
