@@ -1,15 +1,15 @@
 import { nodeLabels } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import type { MachineStatus } from "../../kubernetes/machine.ts";
+import type { Effect, MachineStatus } from "../../kubernetes/machine.ts";
 import type { MachineConfig } from "../../kubernetes/machine-config.ts";
 import type { ObjectMeta } from "../../kubernetes/meta.ts";
 import { isoTime } from "../../kubernetes/time.ts";
 import { type Difference, driftSince } from "../../management/drift.ts";
 import type { ClusterLayer } from "../../management/layer.ts";
 import type { LayerPlan } from "../../management/layer-plan.ts";
-import { type LabelPatch, labelPatch } from "../../management/node-labels.ts";
-import type { WantedConfig } from "../../management/observed.ts";
+import { labelPatch } from "../../management/node-labels.ts";
+import type { Wanted, WantedConfig } from "../../management/observed.ts";
 import { readFacts } from "../facts.ts";
 import { ownLayers } from "../layer-files.ts";
 import { isTrial } from "../slots/trial.ts";
@@ -18,6 +18,7 @@ import {
   applyLive,
   applyWithRestart,
   configWith,
+  layerOnTrial,
   planConfigs,
   stageConfigTrial,
   wantedLayer,
@@ -26,12 +27,9 @@ import { observeDrift } from "./drift.ts";
 
 /** What MachineConfigs ask of a node, and how far that is done. */
 export interface ConfigView {
-  /** What is not applied yet; `undefined` if nothing is left to do. */
-  readonly wanted: WantedConfig | undefined;
+  readonly wanted: Wanted;
   /** What the Machine tells of it. */
   readonly parts: Pick<MachineStatus, "config" | "plan" | "drift">;
-  /** What the object Node has to be told of labels. */
-  readonly labels: LabelPatch | undefined;
 }
 
 /** Between two looks for drift. */
@@ -52,60 +50,58 @@ export interface ClusterConfig {
    * Applies the layer that the last view has asked for; throws if it is another one. Steps that fail are in the node's
    * report.
    */
-  apply(revision: string, effect: "Live" | "Restart" | "Reboot"): Promise<void>;
+  apply(revision: string, effect: Effect): Promise<void>;
 }
 
-/**
- * The cluster's part of this node's config. Planning costs a fraction of a second, so a plan is kept while it holds.
- */
+/** What follows from the files of the node and from MachineConfigs, as long as they are the same. */
+interface Known {
+  readonly mark: string;
+  readonly applied: ClusterLayer;
+  readonly planned: LayerPlan;
+  /** The labels that the applied config gives the Node. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The cluster's part of this node's config. Reading the config takes a fraction of a second, so what follows is kept. */
 export function clusterConfig(host: Host): ClusterConfig {
-  let known: { readonly mark: string; readonly planned: LayerPlan } | undefined;
+  let known: Known | undefined;
   let drift: { readonly at: number; readonly found: readonly Difference[] } | undefined;
-  const plan = (configs: readonly MachineConfig[], labels: Readonly<Record<string, string>>): LayerPlan => {
-    const mark = markOf(host, configs, labels);
-    if (known?.mark !== mark) known = { mark, planned: planConfigs(host, configs, labels) };
-    return known.planned;
+  const knownFor = (configs: readonly MachineConfig[], nodeLabelsNow: Readonly<Record<string, string>>): Known => {
+    const applied = appliedLayer(host);
+    const asked = configs.map(({ metadata: { name, uid, generation } }) => [name, uid, generation]);
+    const mark = JSON.stringify([asked, nodeLabelsNow, applied, ownLayers(host), layerOnTrial(host)]);
+    if (known?.mark !== mark) {
+      const labels = nodeLabels(configWith(host, applied), readFacts(host));
+      known = { mark, applied, labels, planned: planConfigs(host, configs, nodeLabelsNow) };
+    }
+    return known;
   };
 
   return {
     async view(configs, node, machine, repair) {
-      const applied = appliedLayer(host);
-      const labels = labelPatch(node, nodeLabels(configWith(host, applied), readFacts(host)));
-      const planned = plan(configs, node.labels ?? {});
+      const { applied, planned, labels } = knownFor(configs, node.labels ?? {});
       if (!isTrial(host) && (drift === undefined || host.monotonic() - drift.at >= DRIFT_EVERY_MS)) {
         drift = { at: host.monotonic(), found: await observeDrift(host) };
       }
-      const wanted =
-        (await wantedOf(host, planned)) ??
-        (repair && drift?.found.some(({ kind }) => !BY_HAND.includes(kind)) ? repairOf(applied) : undefined);
-      return { wanted, parts: partsOf(planned, applied, drift?.found ?? [], machine, isoTime(host.now())), labels };
+      const { found = [] } = drift ?? {};
+      const isRepairable = repair && found.some(({ kind }) => !BY_HAND.includes(kind));
+      // Applying what is applied already repairs.
+      const again: WantedConfig | undefined = isRepairable ? { revision: applied.revision, effect: "Live" } : undefined;
+      return {
+        wanted: { config: (await wantedOf(host, planned)) ?? again, labels: labelPatch(node, labels) },
+        parts: partsOf(planned, applied, found, machine, isoTime(host.now())),
+      };
     },
 
     async apply(revision, effect) {
-      const layer = layerOf(known?.planned, appliedLayer(host), revision);
+      const layer = [known?.planned.layer, known?.applied].find((one) => one?.revision === revision);
+      if (layer === undefined) throw new K3osError("busy", "MachineConfigs ask for something else by now");
       // Drift is looked at anew once this is done.
       drift = undefined;
-      if (effect === "Reboot") {
-        await stageConfigTrial(host, layer);
-        return;
-      }
-      if (effect === "Live") await applyLive(host, layer);
       // That it was given up is remembered on the disk, and so seen by the next look.
-      else await applyWithRestart(host, layer);
+      await { Live: applyLive, Restart: applyWithRestart, Reboot: stageConfigTrial }[effect](host, layer);
     },
   };
-}
-
-/** Whatever a plan depends on. */
-function markOf(host: Host, configs: readonly MachineConfig[], labels: Readonly<Record<string, string>>): string {
-  const asked = configs.map(({ metadata: { name, uid, generation } }) => [name, uid, generation]);
-  return JSON.stringify([
-    asked,
-    labels,
-    appliedLayer(host),
-    ownLayers(host),
-    host.stat("/run/k3os/cluster-on-trial.json"),
-  ]);
 }
 
 async function wantedOf(host: Host, planned: LayerPlan): Promise<WantedConfig | undefined> {
@@ -113,14 +109,6 @@ async function wantedOf(host: Host, planned: LayerPlan): Promise<WantedConfig | 
   const [first] = planned.refused;
   if (wanted !== undefined || first === undefined) return wanted;
   return { revision: planned.desired, effect: "Live", refused: `MachineConfig ${first.config}: ${first.reason}` };
-}
-
-const repairOf = ({ revision }: ClusterLayer): WantedConfig => ({ revision, effect: "Live" });
-
-function layerOf(planned: LayerPlan | undefined, applied: ClusterLayer, revision: string): ClusterLayer {
-  if (planned?.layer.revision === revision) return planned.layer;
-  if (applied.revision === revision) return applied;
-  throw new K3osError("busy", "MachineConfigs ask for something else by now");
 }
 
 function partsOf(

@@ -4,10 +4,10 @@ import { K3osError } from "../../errors.ts";
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import type { SlotName } from "../../image/boot-env.ts";
-import type { Effect } from "../../kubernetes/machine.ts";
 import type { MachineConfig } from "../../kubernetes/machine-config.ts";
 import { type ClusterLayer, layersOf } from "../../management/layer.ts";
 import { type LayerPlan, planLayer } from "../../management/layer-plan.ts";
+import type { WantedConfig } from "../../management/observed.ts";
 import { silent } from "../../progress.ts";
 import { type Applied, applyLayers } from "../apply/apply-config.ts";
 import { readFacts } from "../facts.ts";
@@ -51,23 +51,15 @@ export function planConfigs(
   return isUnsettled ? { ...planned, effect: "Restart" } : planned;
 }
 
-/** A layer that is to be applied. */
-export interface WantedLayer {
-  readonly revision: string;
-  readonly effect: Effect;
-  /** Why it is not applied. */
-  readonly refused?: string;
-}
-
 /** What is to be done for a plan; `undefined` if its layer is applied and noted. */
-export async function wantedLayer(host: Host, { layer, effect }: LayerPlan): Promise<WantedLayer | undefined> {
+export async function wantedLayer(host: Host, { layer, effect }: LayerPlan): Promise<WantedConfig | undefined> {
   if (effect === undefined && JSON.stringify(layer) === JSON.stringify(appliedLayer(host))) return undefined;
   const wanted = { revision: layer.revision, effect: effect ?? "Live" };
   const refused = await hindranceOf(host, wanted);
   return { ...wanted, ...(refused !== undefined && { refused }) };
 }
 
-async function hindranceOf(host: Host, { revision, effect }: WantedLayer): Promise<string | undefined> {
+async function hindranceOf(host: Host, { revision, effect }: WantedConfig): Promise<string | undefined> {
   if (isClusterConfigOff(host)) return CLUSTER_CONFIG_OFF;
   if (effect === "Reboot" && runningSlot(host) === undefined) {
     return "it takes a boot, and this node does not run from a slot of a disk, which could be returned from";
@@ -193,7 +185,8 @@ export async function stageConfigTrial(host: Host, layer: ClusterLayer): Promise
 /** Exists while k3s runs with a layer that is not decided yet. A boot forgets it, and has the layer before. */
 const ON_TRIAL = `${RUN}/cluster-on-trial.json`;
 
-function layerOnTrial(host: Host): string | undefined {
+/** Changes whenever a layer begins or ends to be on trial; `undefined` while none is. */
+export function layerOnTrial(host: Host): string | undefined {
   return readTextIf(host, ON_TRIAL);
 }
 

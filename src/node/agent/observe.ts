@@ -54,7 +54,7 @@ export async function observe({ own, client, watches }: AgentTools, memory: Agen
   const config = node && (await own.config.view(configs, node.metadata, machine?.status, repair));
   return {
     ...{ now, clockTrusted, node, machine, pools, configs, local, cluster: memory.cluster, memory },
-    ...{ wanted: { config: config?.wanted, labels: config?.labels }, parts: config?.parts ?? {} },
+    ...(config ?? { wanted: {}, parts: {} }),
     ...(await windowOf(own, pool)),
   };
 }

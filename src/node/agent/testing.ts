@@ -10,7 +10,7 @@ import { PATHS, pathOf } from "./watches.ts";
 
 /** There are no MachineConfigs. */
 export const noConfig: ClusterConfig = {
-  view: async () => ({ wanted: undefined, parts: {}, labels: undefined }),
+  view: async () => ({ wanted: {}, parts: {} }),
   apply: async () => {},
 };
 
