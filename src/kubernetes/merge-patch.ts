@@ -38,6 +38,7 @@ export function isEqual(a: unknown, b: unknown): boolean {
   return [...keys].every((key) => isEqual(a[key], b[key]));
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+/** Whether it is a map, and no list. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -62,4 +62,18 @@ describe("k3os machine-configs", () => {
     expect(await main(host, ["machine-configs", "--file", FILE])).toBe(2);
     expect(host.warned.join("")).toContain("is no JSON");
   });
+
+  it.each([
+    [undefined, /there is no file \S+\n.*kubectl get machineconfigs/],
+    ["null", /expected MachineConfigs, each with a name and a spec, got null/],
+    ['{ "items": 1 }', /got \{"items":1\}/],
+    ['{ "kind": "Pod", "metadata": { "name": "x" } }', /got Pod/],
+    ['{ "items": [{ "kind": "MachineConfig", "metadata": { "name": "x" } }] }', /a spec, got MachineConfig/],
+  ])("refuses %j in one sentence", async (text, reason) => {
+    const host = await node();
+    host.remove(FILE);
+    if (text !== undefined) host.write(FILE, text);
+    expect(await main(host, ["machine-configs", "--plan", "--file", FILE])).toBe(2);
+    expect(host.warned.join("")).toMatch(reason);
+  });
 });

@@ -1,7 +1,8 @@
 import { K3osError } from "../../errors.ts";
+import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import type { MachineConfig } from "../../kubernetes/machine-config.ts";
-import type { ObjectList } from "../../kubernetes/meta.ts";
+import { isObject } from "../../kubernetes/merge-patch.ts";
 import { applyLive, applyWithRestart, planConfigs, stageConfigTrial } from "../agent/config.ts";
 import { observeDrift } from "../agent/drift.ts";
 import { readNodeName } from "../node-name.ts";
@@ -20,9 +21,7 @@ export async function machineConfigsCommand(host: Host, args: readonly string[])
   if (options["--drift"]) return print(await observeDrift(host));
   const file = options["--file"];
   if (file === undefined) {
-    throw new K3osError("usage", "--file is missing: MachineConfigs as JSON", {
-      hint: "kubectl get machineconfigs -o json >FILE",
-    });
+    throw new K3osError("usage", "--file is missing: MachineConfigs as JSON", { hint: HOW });
   }
   const labels = { "kubernetes.io/hostname": readNodeName(host) ?? "" };
   const { layer, effect, ...planned } = planConfigs(host, readConfigs(host, file), labels);
@@ -46,16 +45,33 @@ export async function machineConfigsCommand(host: Host, args: readonly string[])
   return print({ effect, kind, reason, failures: applied.failures }, kind === "kept");
 }
 
+const HOW = "kubectl get machineconfigs -o json >FILE";
+
 function readConfigs(host: Host, file: string): readonly MachineConfig[] {
+  const text = readTextIf(host, file);
+  if (text === undefined) throw new K3osError("usage", `there is no file ${file}`, { hint: HOW });
+  const found = parse(text, file);
+  const configs = isObject(found) && Array.isArray(found.items) ? found.items : [found];
+  const strange = configs.find((config) => !isMachineConfig(config));
+  if (strange === undefined) return configs as readonly MachineConfig[];
+  const got = isObject(strange) && typeof strange.kind === "string" ? strange.kind : JSON.stringify(strange);
+  throw new K3osError("usage", `${file}: expected MachineConfigs, each with a name and a spec, got ${got}`, {
+    hint: HOW,
+  });
+}
+
+function parse(text: string, file: string): unknown {
   try {
-    const found = JSON.parse(host.readText(file)) as MachineConfig | ObjectList<MachineConfig>;
-    return "items" in found ? found.items : [found];
+    return JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new K3osError("usage", `${file} is no JSON: ${error.message}`, {
-      hint: "kubectl get machineconfigs -o json >FILE",
-    });
+    throw new K3osError("usage", `${file} is no JSON: ${error.message}`, { hint: HOW });
   }
+}
+
+function isMachineConfig(value: unknown): boolean {
+  if (!isObject(value) || value.kind !== "MachineConfig" || !isObject(value.spec)) return false;
+  return isObject(value.metadata) && typeof value.metadata.name === "string";
 }
 
 function print(value: unknown, isGood = true): number {
