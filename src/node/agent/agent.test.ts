@@ -1,12 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Host } from "../../host/host.ts";
 import type { MemoryHost } from "../../host/memory.ts";
-import { channelPath, formatIndex, imagePath } from "../../image/index-json.ts";
 import type { Machine } from "../../kubernetes/machine.ts";
 import type { MachinePool, MachinePoolSpec } from "../../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../../kubernetes/node.ts";
 import { readJournal } from "../slots/journal.ts";
-import { contentOf, imageOf, installedDisk, PLACES, powerOn } from "../slots/testing.ts";
+import { contentOf, installedDisk, PLACES, powerOn, publishImage } from "../slots/testing.ts";
 import { commitTrial, isTrial, returnFromTrial } from "../slots/trial.ts";
 import { restartIntoTrial, restartMachine, upgrade } from "../upgrade/upgrade.ts";
 import { Conflict, Restarting } from "./act.ts";
@@ -56,7 +55,7 @@ async function rig(
     reboot(made);
     return { status: 0, stdout: "", stderr: "" };
   };
-  publish(host, "2.0");
+  publishImage(host, "2.0", "2027-12-06T00:00:00Z");
   api.put(NODE, { metadata: { name: "a", uid: "uid-a" }, ...nodeStatus(made) });
   api.put(pathOf("nodes", "b"), { metadata: { name: "b", uid: "uid-b" }, ...nodeStatus(made) });
   api.put(podPath("web"), {
@@ -72,19 +71,6 @@ const owner = (kind: string) => ({ apiVersion: "apps/v1", kind, name: "web", uid
 const nodeStatus = ({ boots }: Rig) => ({
   status: { conditions: [{ type: "Ready", status: "True" }], nodeInfo: { bootID: `boot-${boots}` } },
 });
-
-function publish(host: MemoryHost, version: string): void {
-  const image = imageOf(host, version);
-  const release = { version, digest: image.digest, architecture: "amd64", kubernetes: "v1.37.2" } as const;
-  host.mkdir(`/www/${imagePath(release)}`);
-  for (const name of host.list(image.directory))
-    host.write(`/www/${imagePath(release)}/${name}`, host.read(`${image.directory}/${name}`));
-  const index = { format: 1, channel: "stable", version: 1, releases: [release] } as const;
-  host.write(
-    `/www/${channelPath("stable")}`,
-    formatIndex({ ...index, expires: "2027-12-06T00:00:00Z", latest: version }),
-  );
-}
 
 /** Starts what the boot menu chooses. The kubelet tells of it. */
 function reboot(state: Rig): void {

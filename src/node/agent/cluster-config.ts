@@ -62,7 +62,9 @@ interface Known {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** The cluster's part of this node's config. Reading the config takes a fraction of a second, so what follows is kept. */
+/**
+ * The cluster's part of this node's config. Reading the config takes a fraction of a second, so what follows is kept.
+ */
 export function clusterConfig(host: Host): ClusterConfig {
   let known: Known | undefined;
   let drift: { readonly at: number; readonly found: readonly Difference[] } | undefined;

@@ -5,6 +5,7 @@ import { formatBootEnv, type SlotName, slotToBoot } from "../../image/boot-env.t
 import { IMAGE_FILES, KERNEL_FILES } from "../../image/disk.ts";
 import { BOOT_ENV, parseSlotRecord, SLOT_FILE, slotDirectory } from "../../image/grub.ts";
 import { formatImageJson, type ImageJson } from "../../image/image-json.ts";
+import { channelPath, formatIndex, imagePath } from "../../image/index-json.ts";
 import { silent } from "../../progress.ts";
 import type { SourceImage } from "../images/image.ts";
 import { TRIAL_KEPT } from "../places.ts";
@@ -90,6 +91,20 @@ export function imageOf(host: Host, version: string, build = "a"): SourceImage {
   host.mkdir(directory);
   for (const name of IMAGE_FILES) host.write(`${directory}/${name}`, name === "image.json" ? text : content);
   return { directory, json, digest: `sha256:${sumOf(text)}`, size: 3 * content.length };
+}
+
+/** Puts an image at /www, and the index of a channel `stable` that has only this one, until `expires`. */
+export function publishImage(host: Host, version: string, expires: string): void {
+  const image = imageOf(host, version);
+  const release = { version, digest: image.digest, architecture: "amd64", kubernetes: "v1.37.2" } as const;
+  const directory = `/www/${imagePath(release)}`;
+  host.mkdir(directory);
+  for (const name of host.list(image.directory)) {
+    host.write(`${directory}/${name}`, host.read(`${image.directory}/${name}`));
+  }
+  host.mkdir("/www/channels");
+  const index = { format: 1, channel: "stable", version: Number.parseInt(version, 10), releases: [release] } as const;
+  host.write(`/www/${channelPath("stable")}`, formatIndex({ ...index, expires, latest: version }));
 }
 
 /** A node that runs 1.0 from slot a. */

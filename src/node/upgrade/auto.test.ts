@@ -3,9 +3,9 @@ import type { Config } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { ExecOptions } from "../../host/host.ts";
 import { type MemoryHost, memoryHost } from "../../host/memory.ts";
-import { ChannelError, channelPath, formatIndex, imagePath } from "../../image/index-json.ts";
+import { ChannelError } from "../../image/index-json.ts";
 import { writeNote } from "../agent/note.ts";
-import { contentOf, imageOf, installedDisk, powerOn } from "../slots/testing.ts";
+import { contentOf, installedDisk, powerOn, publishImage } from "../slots/testing.ts";
 import { returnFromTrial } from "../slots/trial.ts";
 import { type AutoTools, autoUpgrade } from "./auto.ts";
 import { lastAuto } from "./auto-note.ts";
@@ -26,28 +26,19 @@ const following = (window?: typeof at2): Config => ({
   k3os: { upgrade: { auto: true, unsigned: true, source: "/www", ...(window && { window }) } },
 });
 
+/** Until then the channel holds. */
+const EXPIRES = "2026-12-06T00:00:00Z";
+
 /** A node on 1.0.0, whose channel says that this is the latest. */
 async function node(latest: string): Promise<MemoryHost> {
   const host = await installedDisk();
-  publish(host, latest);
+  publishImage(host, latest, EXPIRES);
   const { exec } = host;
   host.exec = async (argv, options = {}) =>
     argv[0] === "date" ? { status: 0, stderr: "", ...date(argv, options) } : exec(argv, options);
   host.mkdir("/usr/share/zoneinfo/Europe");
   host.write("/usr/share/zoneinfo/Europe/Berlin", "");
   return host;
-}
-
-function publish(host: MemoryHost, version: string): void {
-  const image = imageOf(host, version);
-  const release = { version, digest: image.digest, architecture: "amd64", kubernetes: "v1.37.2" } as const;
-  host.mkdir(`/www/${imagePath(release)}`);
-  for (const name of host.list(image.directory))
-    host.write(`/www/${imagePath(release)}/${name}`, host.read(`${image.directory}/${name}`));
-  host.mkdir("/www/channels");
-  const index = { format: 1, channel: "stable", version: Number.parseInt(version, 10), releases: [release] } as const;
-  const text = formatIndex({ ...index, expires: "2026-12-06T00:00:00Z", latest: version });
-  host.write(`/www/${channelPath("stable")}`, text);
 }
 
 const restarts = (): AutoTools & { count: number } => {
@@ -109,7 +100,7 @@ describe("a node that upgrades itself", () => {
       message: "2.0 was tried on this node and given up: k3s did not start",
     });
     expect(tools.count).toBe(1);
-    publish(host, "3.0");
+    publishImage(host, "3.0", EXPIRES);
     await autoUpgrade(host, following(), tools);
     expect(lastAuto(host)?.state).toBe("Restarting");
   });
