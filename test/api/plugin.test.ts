@@ -1,3 +1,4 @@
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { beforeAll, describe, expect, inject, it } from "vitest";
@@ -10,10 +11,14 @@ import { administrator, kubectl } from "./support/api.ts";
 
 /** Runs the plugin as kubectl would. */
 function plugin(...words: string[]) {
-  const { k3s, directory } = inject("server");
+  return pluginWith(`${inject("server").k3s} kubectl`, words);
+}
+
+function pluginWith(program: string, words: readonly string[]) {
+  const { directory } = inject("server");
   const env = {
     ...{ HOME: directory, KUBECACHEDIR: join(directory, "cache"), KUBECONFIG: join(directory, "k3s.yaml") },
-    KUBECTL: `${k3s} kubectl`,
+    KUBECTL: program,
   };
   return outputOf({ argv: [join(findProject(), "os/rootfs/usr/bin/kubectl-k3os"), ...words], cwd: directory, env }, {});
 }
@@ -84,5 +89,16 @@ describe("kubectl k3os", () => {
     const { status, stderr } = await plugin(...words);
     expect(status).toBe(1);
     expect(stderr).toMatch(reason);
+  });
+
+  it("says what to do where the agent was never started", async () => {
+    const kubectl = join(inject("server").directory, "kubectl-without");
+    writeFileSync(kubectl, `#!/bin/sh\necho 'error: the server does not have a resource type "kmp"' >&2\nexit 1\n`);
+    chmodSync(kubectl, 0o755);
+    const { status, stderr } = await pluginWith(kubectl, ["status"]);
+    expect(status).toBe(1);
+    expect(stderr).toBe(
+      "kubectl k3os: this cluster knows no MachinePools: start the agent of a server, see docs/kubectl.md\n",
+    );
   });
 });
