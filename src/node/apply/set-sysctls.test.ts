@@ -21,7 +21,15 @@ describe("a sysctl that a step set", () => {
     setSysctl(host, "vm.swappiness", "1");
     host.poke(PATH, "7");
     expect(valuesBefore(host)).toEqual({});
-    setSysctl(host, "vm.swappiness", "1");
+    setSysctl(host, "vm.swappiness", "2");
     expect(valuesBefore(host)).toEqual({ "vm.swappiness": "7" });
+  });
+
+  it("goes back to what it was first, after a repair, too", () => {
+    const host = machine();
+    setSysctl(host, "vm.swappiness", "1");
+    host.poke(PATH, "7");
+    setSysctl(host, "vm.swappiness", "1");
+    expect(valuesBefore(host)).toEqual({ "vm.swappiness": "60" });
   });
 });

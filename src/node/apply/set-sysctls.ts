@@ -13,14 +13,19 @@ interface Setting {
 
 type Record = Readonly<{ [key: string]: Setting }>;
 
-/** Sets an existing sysctl, and notes its value before. If that cannot be noted, this throws after it is set. */
+/**
+ * Sets an existing sysctl, and notes its value before. Set again to what steps had set, it is repaired: the value
+ * before stays the first one. If that cannot be noted, this throws after it is set.
+ */
 export function setSysctl(host: Host, key: string, value: string): void {
-  const present = currentValue(host, key);
+  const present = currentValue(host, key) ?? "";
   host.poke(sysctlPath(key), value);
   const known = read(host);
-  const before = known[key]?.after === present ? known[key]?.before : present;
   // As the kernel has it now: it may write a number in another way.
-  save(host, { ...known, [key]: { before: before ?? "", after: currentValue(host, key) ?? "" } });
+  const after = currentValue(host, key) ?? "";
+  const setting = known[key];
+  const isOurs = setting !== undefined && [present, after].includes(setting.after);
+  save(host, { ...known, [key]: { before: isOurs ? setting.before : present, after } });
 }
 
 /** Sets a sysctl to its value before, and forgets it. */

@@ -42,6 +42,15 @@ describe("a file that a step wrote", () => {
     expect(host.readText("/etc/a")).toBe("mine");
   });
 
+  it("goes back to what it was first, after a repair, too", () => {
+    const { host, write } = machine("shipped");
+    write("one");
+    host.write("/etc/a", "mine");
+    write("one");
+    restoreFile(host, "/etc/a");
+    expect(host.readText("/etc/a")).toBe("shipped");
+  });
+
   it("is noted where only root reads what was there before", () => {
     const { host, write } = machine("secret");
     write("one");

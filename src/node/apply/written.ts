@@ -14,8 +14,8 @@ interface Written {
 type Record = Readonly<{ [path: string]: Written }>;
 
 /**
- * Writes a file by `write`, and notes what was there before. If what was there cannot be read, this throws after the
- * file is written.
+ * Writes a file by `write`, and notes what was there before. Written again as steps had written it, it is repaired: what
+ * was there before stays the first text. If what was there cannot be read, this throws after the file is written.
  */
 export function writeNoted(host: Host, path: string, write: () => void): void {
   let before: string | null | undefined;
@@ -28,7 +28,9 @@ export function writeNoted(host: Host, path: string, write: () => void): void {
   }
   write();
   if (before === undefined) throw failure;
-  save(host, { ...read(host), [path]: { after: stateOf(host, path), before } });
+  const { [path]: known, ...others } = read(host);
+  const after = stateOf(host, path);
+  save(host, { ...others, [path]: { after, before: known?.after === after ? known.before : before } });
 }
 
 /** Restores the content from before `writeNoted`, if the file has not changed since. */

@@ -83,6 +83,7 @@ find /k3os/system /run/k3os/state/k3os -maxdepth 1 | sort; cut -d" " -f2 /proc/m
       { slot: "a", state: "current", running: true },
       { slot: "b", state: "refused", running: false, reason },
     ]);
+    await node.node(`sudo rm ${UNHAPPY}`);
   });
 
   it("is tried once more after a panic of its kernel, and given up at the deadline if its k3s never starts", async () => {
@@ -101,6 +102,7 @@ describe("what the cluster says of the config", { timeout: 600_000 }, () => {
   /** The command that takes over these MachineConfigs as the agent does, without an API. */
   async function takingOver(...configs: readonly object[]): Promise<string> {
     const items = configs.map((config, index) => ({
+      kind: "MachineConfig",
       metadata: { name: `config-${index}`, generation: 1 },
       spec: { config },
     }));
