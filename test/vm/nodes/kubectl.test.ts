@@ -1,24 +1,30 @@
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
-import { buildDisk } from "../../../src/build/index.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { build, buildDisk } from "../../../src/build/index.ts";
+import { findProject } from "../../../src/build/project.ts";
 import type { Machine } from "../../../src/kubernetes/machine.ts";
 import type { MachinePool } from "../../../src/kubernetes/machine-pool.ts";
+import { outputOf } from "../../../src/process/run.ts";
 import { fromDisk, overlay } from "../support/disks.ts";
 import { eventually } from "../support/eventually.ts";
 import { useMachine } from "../support/machine.ts";
+import { type Served, serveDirectory } from "../support/serve.ts";
 
 const node = useMachine("test-kubectl");
-const config = `run_cmd: ["rc-service --nodeps k3os-agent start"]
-k3os: { upgrade: { unsigned: true, stable_for: 1s, deadline: 3m } }
-`;
+const config = "k3os: { upgrade: { unsigned: true, stable_for: 1s, deadline: 3m } }\n";
 /** This host has an address that no network has, and this node none that any has (RFC 5737). */
 const cutOff = { ethernets: { eth0: { dhcp4: false, addresses: ["192.0.2.1/32"] } } };
+
+let website: Served;
 
 beforeAll(async () => {
   const { dir } = await buildDisk("raw", { usualKernel: "cloud", config });
   const disk = await overlay(node.directory, { file: join(dir, "k3os.raw"), format: "raw" }, 4096);
   await node.startReady({ boot: fromDisk("bios"), disks: [disk] });
 });
+
+afterAll(() => website?.close());
 
 const get = async <T>(...words: string[]): Promise<T> => JSON.parse(await node.kubectl("get", ...words, "-o", "json"));
 const machine = () => get<Machine>("km", node.name);
@@ -86,5 +92,28 @@ describe("the operating system by kubectl", { timeout: 900_000 }, () => {
     }, 350);
     await node.kubectl("delete", "kmc", "30-cut-off");
     await isReady("UpToDate", 300);
+  });
+
+  it("upgrades the nodes of a pool to a version of its channel, and waits for it", async () => {
+    const text = JSON.stringify({ files: [{ path: "/usr/share/next", content: "next" }] });
+    const next = await build({ spec: { text, name: "next.yaml", directory: findProject() }, usualKernel: "cloud" });
+    const www = join(node.directory, "www");
+    mkdirSync(www);
+    const key = join(node.directory, "release");
+    await outputOf({ argv: ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key] }, {});
+    expect(await node.k3os(["publish", www, "--key", key, "--image", next.dir])).toMatchObject({ status: 0 });
+    website = await serveDirectory(www);
+    const { version } = next.imageJson;
+    const image = { channel: "stable", source: `http://10.0.2.2:${website.port}` };
+    const bootId = await node.bootId();
+    await node.kubectl("patch", "kmp", "servers", "--type=merge", "-p", JSON.stringify({ spec: { image } }));
+    await node.bootAfter(bootId, 500);
+    await eventually(async () => {
+      const pool = await get<MachinePool>("kmp", "servers");
+      expect(readyOf(pool)).toMatchObject({ status: "True", observedGeneration: pool.metadata.generation });
+      expect(pool.status).toMatchObject({ target: { version }, updated: 1, machines: 1 });
+    }, 300);
+    expect(await node.node("cat /usr/share/next")).toBe("next");
+    expect((await machine()).status?.boot?.downtimeSeconds).toBeGreaterThan(1);
   });
 });
