@@ -14,8 +14,8 @@ interface Written {
 type Record = Readonly<{ [path: string]: Written }>;
 
 /**
- * Writes a file by `write`, and notes what was there before. Written again as steps had written it, it is repaired: what
- * was there before stays the first text. If what was there cannot be read, this throws after the file is written.
+ * Writes a file by `write`, and notes what was there before. Written again as steps had written it, it is repaired: the
+ * first text before stays noted. If what was there cannot be read, this throws after the file is written.
  */
 export function writeNoted(host: Host, path: string, write: () => void): void {
   let before: string | null | undefined;
