@@ -48,7 +48,15 @@ export interface MachinePoolSpec {
   readonly trial?: {
     readonly deadline?: string;
     readonly stableFor?: string;
+    /** Beside those of the config. One of the same name counts instead. */
+    readonly checks?: readonly PoolCheck[];
   };
+}
+
+/** Pods of the node on trial that must be Ready, at least one; without labels, all of the namespace. */
+export interface PoolCheck {
+  readonly name: string;
+  readonly pods: { readonly namespace: string; readonly matchLabels?: Readonly<Record<string, string>> };
 }
 
 /** One node's permission to be disrupted. */

@@ -312,7 +312,13 @@ describe("A MachinePool", () => {
       windows: [{ days: ["Sat", "Sun"], start: "02:00", duration: "4h", timeZone: "Europe/Berlin" }],
       drain: { mode: "Auto", timeout: "10m" },
     },
-    trial: { deadline: "10m", stableFor: "30s" },
+    trial: {
+      ...{ deadline: "10m", stableFor: "30s" },
+      checks: [
+        { name: "ingress", pods: { namespace: "ingress", matchLabels: { "app.kubernetes.io/name": "nginx" } } },
+        { name: "shop", pods: { namespace: "shop" } },
+      ],
+    },
   };
 
   it("takes all that there is, and adds nothing of its own", async () => {
@@ -413,6 +419,16 @@ describe("A MachinePool", () => {
       "a trial that can never be kept",
       { trial: { deadline: "5m", stableFor: "5m" } },
       "spec.trial.stableFor: expected less than the deadline; a node that must be healthy for longer than it may try can never be kept",
+    ],
+    [
+      "a check of pods nowhere",
+      { trial: { checks: [{ name: "a", pods: { namespace: "Shop" } }] } },
+      'spec.trial.checks[0].pods.namespace: "Shop": expected the name of a namespace; small letters, digits and `-`; at most 63',
+    ],
+    [
+      "a check of labels that no pod can have",
+      { trial: { checks: [{ name: "a", pods: { namespace: "shop", matchLabels: { app: "a b" } } }] } },
+      "spec.trial.checks[0].pods.matchLabels: expected labels; such as app: nginx",
     ],
     [
       "an approval that nothing waits for",

@@ -30,14 +30,17 @@ const expression = withRules(
   ],
 );
 
+/** Labels with their values. */
+export const labels = (description: string): Json => ({
+  ...{ description, type: "object", maxProperties: 32 },
+  additionalProperties: text(63),
+});
+
 /** Labels of Nodes. */
 export function nodeSelector(description: string): Json {
   return struct(
     {
-      matchLabels: {
-        ...{ description: "Labels that a Node must have, with their values.", type: "object", maxProperties: 32 },
-        additionalProperties: text(63),
-      },
+      matchLabels: labels("Labels that a Node must have, with their values."),
       matchExpressions: list(expression, 32, {
         description: "Conditions that a Node's labels must meet, all of them.",
       }),

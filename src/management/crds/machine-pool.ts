@@ -1,13 +1,14 @@
 /** The CustomResourceDefinition of MachinePool (src/kubernetes/machine-pool.ts). */
 import { secondsOf } from "../../config/duration.ts";
 import { timezone } from "../../config/schema/timezone.ts";
-import { channel, imageSource, timeOfDay, weekday } from "../../config/schema/upgrading.ts";
+import { channel, imageSource, namespace, timeOfDay, weekday } from "../../config/schema/upgrading.ts";
 import type { MachinePoolSpec, MachinePoolStatus } from "../../kubernetes/machine-pool.ts";
 import {
   column,
   conditions,
   definition,
   digest,
+  labels,
   NAME,
   nodeSelector,
   observedGeneration,
@@ -17,8 +18,8 @@ import {
   wide,
 } from "./common.ts";
 import { patternRules } from "./config.ts";
-import { choice, count, flag, type Json, list, type Rule, struct, text, time, withRules } from "./openapi.ts";
-import { durationBetween } from "./rules.ts";
+import { cel, choice, count, flag, type Json, list, type Rule, struct, text, time, withRules } from "./openapi.ts";
+import { durationBetween, LABEL, QUALIFIED } from "./rules.ts";
 
 /** A duration such as `1h30m`; `soak` knows days, too. */
 function duration(least: string, most: string, description: string): Json {
@@ -127,6 +128,27 @@ const rollout = struct(
   { description: "How a change goes through the pool." },
 );
 
+const check = struct(
+  {
+    name: withRules(text(63, "What messages call it."), [
+      { rule: 'self != ""', message: "expected a name; such as ingress" },
+    ]),
+    pods: struct(
+      {
+        namespace: withRules(text(63, "Their namespace."), patternRules(namespace)),
+        matchLabels: withRules(labels("Labels that they have; all pods of the namespace count if not given."), [
+          {
+            rule: `self.all(key, key.matches(${cel(`^${QUALIFIED}$`)}) && self[key].matches(${cel(`^(${LABEL})?$`)}))`,
+            message: "expected labels; such as app: nginx",
+          },
+        ]),
+      },
+      { description: "Pods of the node that must be Ready, at least one.", required: ["namespace"] },
+    ),
+  },
+  { required: ["name", "pods"] },
+);
+
 const trial = withRules(
   struct(
     {
@@ -136,7 +158,11 @@ const trial = withRules(
         "1h",
         "How long a node on trial must be healthy without a break: up to 1h; 30s if not given.",
       ),
-    },
+      checks: list(check, 16, {
+        description: "What else must be true on the node, beside `k3os.upgrade.checks` of its config.",
+        key: "name",
+      }),
+    } satisfies Record<keyof NonNullable<MachinePoolSpec["trial"]>, Json>,
     {
       description:
         "How a node finds out whether a change was good. What is not given is as `k3os.upgrade` of the node says.",

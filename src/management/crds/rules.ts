@@ -59,9 +59,11 @@ const saying = (check: Check, refused: string, holds: (value: string) => string)
 const matches = (pattern: string) => (value: string) => `${value}.matches(${cel(pattern)})`;
 const lacks = (pattern: string) => (value: string) => `!${value}.matches(${cel(pattern)})`;
 
-const LABEL = "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?";
+/** What follows the prefix of a label's key; and its value, which may be empty, too. Patterns for RE2. */
+export const LABEL = "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?";
 const PREFIX = "[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*";
-const QUALIFIED = `(${PREFIX}/)?${LABEL}`;
+/** The key of a label. */
+export const QUALIFIED = `(${PREFIX}/)?${LABEL}`;
 // Shorter than the pattern of a node: the API server reckons with length times length.
 const KEY_LINE =
   "(?m)^\\s*((github|gitlab):[\\w.-]+\\s*$|https?://\\S|(\\S.* )?(ssh|ecdsa|sk)-\\S+ +[A-Za-z0-9+/=]{16})";

@@ -35,14 +35,26 @@ describe("prepareTrial", () => {
     const note = (key: string) =>
       host.write(
         "/var/lib/rancher/k3os/agent.json",
-        JSON.stringify({ work: { reason: "Image", key, trial: { deadline: "20m" } } }),
+        JSON.stringify({ work: { reason: "Image", key, trial: { deadline: "20m", checks } } }),
       );
+    const matchLabels = { app: "nginx", tier: "front" };
+    const checks = [
+      { name: "ingress", pods: { namespace: "ingress", matchLabels } },
+      { name: "all", pods: { namespace: "shop" } },
+    ];
+    const command = (name: string) => ({ name, command: "true" });
+    const upgrade = { deadline: "5m", stable_for: "10s", checks: [command("line"), command("ingress")] };
     note("sha256:2");
-    await prepareTrial(host, { k3os: { upgrade: { deadline: "5m", stable_for: "10s" } } }, [agent]);
+    await prepareTrial(host, { k3os: { upgrade } }, [agent]);
     expect(readSettings(host)).toMatchObject({ deadlineS: 1200, stableForS: 10 });
+    expect(readSettings(host).checks).toEqual([
+      { ...command("line"), timeoutS: 30 },
+      { name: "ingress", pods: { namespace: "ingress", selector: "app=nginx,tier=front" } },
+      { name: "all", pods: { namespace: "shop" } },
+    ]);
     note("sha256:1");
-    await prepareTrial(host, { k3os: { upgrade: { deadline: "5m" } } }, [agent]);
-    expect(readSettings(host)).toMatchObject({ deadlineS: 300 });
+    await prepareTrial(host, { k3os: { upgrade } }, [agent]);
+    expect(readSettings(host)).toMatchObject({ deadlineS: 300, checks: [{ name: "line" }, { name: "ingress" }] });
   });
 
   it("takes a node of which nothing is known for a server", async () => {
