@@ -19,6 +19,9 @@ export const NODE_ONLY = {
 const NOT_HERE = "a key that a MachineConfig cannot set";
 const SECRET = "a secret, which whoever can read MachineConfigs could read";
 const IN_THE_NODE = "keep it in the node's own config.yaml";
+const IN_A_SECRET = "name a Secret in spec.secrets, or keep it in the node's own config.yaml";
+/** Only because others could read it, unlike the other keys of `NODE_ONLY`. */
+const PASSWORD: ConfigKey = "k3os.password";
 /** Flags of k3s that say which node this is, or what it joins. */
 const NODE_FLAG = /^--?(server|node-name|data-dir|config)(?=[=\s]|$)/;
 
@@ -26,11 +29,18 @@ interface Flaw {
   readonly path: string;
   readonly message: string;
   readonly hint: string;
+  /** Whether that is only because others could read it. */
+  readonly isSecret?: boolean;
 }
 
-/** What is wrong with a layer because it comes from the cluster. */
-export function clusterFindings({ patch, places }: Checked): Finding[] {
-  return [...flawsIn(patch, schema, ""), ...flawsOfK3s(patch)].map(({ path, message, hint }) => {
+/**
+ * What is wrong with a layer because it comes from the cluster. At the paths `fromSecrets`, values may be secrets:
+ * whoever reads the MachineConfig does not see them.
+ */
+export function clusterFindings({ patch, places }: Checked, fromSecrets: readonly string[] = []): Finding[] {
+  const flaws = [...flawsIn(patch, schema, ""), ...flawsOfK3s(patch)];
+  const told = flaws.filter(({ path, isSecret }) => !isSecret || !fromSecrets.includes(path));
+  return told.map(({ path, message, hint }) => {
     // Items of lists and entries of maps have no place of their own.
     const above = path.replace(/(\.[\w-]+|\[[^\]]*\])$/, "");
     const span = places.get(path) ?? places.get(above) ?? { start: 0, end: 0 };
@@ -40,13 +50,13 @@ export function clusterFindings({ patch, places }: Checked): Finding[] {
 
 function* flawsIn(value: unknown, kind: Kind, path: string): Generator<Flaw> {
   const why = (NODE_ONLY as Readonly<Partial<Record<string, string>>>)[path];
-  if (why !== undefined) yield { path, message: NOT_HERE, hint: why };
+  if (why !== undefined) yield { path, message: NOT_HERE, hint: why, isSecret: path === PASSWORD };
   else if (value === null) {
     const hint = "a MachineConfig adds to a node's config; what the node's own config.yaml says is undone there";
     yield { path, message: "expected a value, got nothing", hint };
-  } else if (kind.secret) yield { path, message: SECRET, hint: IN_THE_NODE };
+  } else if (kind.secret) yield { path, message: SECRET, hint: IN_A_SECRET, isSecret: true };
   else if (kind.kind === "text" && hasUserInfo(String(value))) {
-    yield { path, message: `a URL with ${SECRET}`, hint: IN_THE_NODE };
+    yield { path, message: `a URL with ${SECRET}`, hint: IN_A_SECRET, isSecret: true };
   } else if (kind.kind === "list") {
     for (const [index, item] of (value as unknown[]).entries()) yield* flawsIn(item, kind.item, `${path}[${index}]`);
   } else if (kind.kind === "struct" || kind.kind === "map") {
@@ -68,14 +78,15 @@ interface K3sPart {
 function* flawsOfK3s({ k3os }: Patch): Generator<Flaw> {
   const { environment, k3s_args } = (k3os ?? {}) as K3sPart;
   for (const name of Object.keys(environment ?? {})) {
-    if (isSecretName(name)) yield { path: `k3os.environment.${name}`, message: SECRET, hint: IN_THE_NODE };
+    const path = `k3os.environment.${name}`;
+    if (isSecretName(name)) yield { path, message: SECRET, hint: IN_A_SECRET, isSecret: true };
   }
   for (const [index, word] of (k3s_args ?? []).entries()) {
     const path = `k3os.k3s_args[${index}]`;
     const flag = /^--?[\w-]+/.exec(word)?.[0] ?? "";
     if (index === 0 && /^(server|agent)(?=\s|$)/.test(word)) {
       yield { path, message: "a role, which a MachineConfig cannot set", hint: IN_THE_NODE };
-    } else if (isSecretName(flag)) yield { path, message: SECRET, hint: IN_THE_NODE };
+    } else if (isSecretName(flag)) yield { path, message: SECRET, hint: IN_A_SECRET, isSecret: true };
     else if (NODE_FLAG.test(word)) {
       yield { path, message: "a flag that a MachineConfig cannot set", hint: IN_THE_NODE };
     }

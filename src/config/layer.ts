@@ -16,6 +16,8 @@ export interface Layer {
   readonly text: string;
   /** User data unchanged, because a program may be binary. */
   readonly bytes?: Uint8Array;
+  /** Paths of values that came from a Secret of the cluster, so that a `cluster` layer may have them. */
+  readonly secrets?: readonly string[];
 }
 
 export interface ReadLayer extends Checked {
@@ -24,7 +26,7 @@ export interface ReadLayer extends Checked {
 }
 
 /** Reads one layer by its kind. Never throws, whatever the text is. */
-export function readLayer({ kind, text, bytes }: Layer): ReadLayer {
+export function readLayer({ kind, text, bytes, secrets: known }: Layer): ReadLayer {
   switch (kind) {
     case "cmdline": {
       const { tree, findings, secrets } = parseCmdline(text, schema);
@@ -48,7 +50,7 @@ export function readLayer({ kind, text, bytes }: Layer): ReadLayer {
       return readUserdata(text, bytes);
     case "cluster": {
       const read = readYaml(text);
-      return withFindings(read, clusterFindings(read));
+      return withFindings(read, clusterFindings(read, known));
     }
     default:
       return readYaml(text);

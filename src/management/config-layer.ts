@@ -8,6 +8,7 @@ import { yamlText } from "../config/yaml-text.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import { selects } from "../kubernetes/selector.ts";
 import { type ClusterLayer, type LayerPart, layersOf, NO_LAYER } from "./layer.ts";
+import { fillIn, hide, NO_SECRETS, type Secrets, withSources } from "./secrets.ts";
 import { sha256 } from "./sha256.ts";
 
 /** A key that several MachineConfigs set to different values. The last one counts. */
@@ -40,6 +41,7 @@ export function clusterLayer(
   configs: readonly MachineConfig[],
   labels: Readonly<Record<string, string>>,
   applied: ClusterLayer = NO_LAYER,
+  secrets: Secrets = NO_SECRETS,
 ): AssembledLayer {
   const refused: RefusedConfig[] = [];
   const paused: LayerPart[] = [];
@@ -47,11 +49,10 @@ export function clusterLayer(
   const selected = configs.filter(({ spec }) => selects(spec.nodeSelector, labels));
   for (const config of [...selected].sort(byName)) {
     const { name } = config.metadata;
-    const part = partOf(config);
-    const reason = flawsOf(part);
-    if (reason !== undefined) refused.push({ config: name, reason });
+    const part = partOf(config, secrets);
+    if ("reason" in part) refused.push({ config: name, ...part });
     else if (config.spec.paused) paused.push(part);
-    const isHeld = reason !== undefined || config.spec.paused === true;
+    const isHeld = "reason" in part || config.spec.paused === true;
     const taken = isHeld ? applied.parts.find((known) => known.name === name) : part;
     if (taken !== undefined) parts.push(taken);
   }
@@ -61,7 +62,7 @@ export function clusterLayer(
 /** The layer of these parts, whose order counts. */
 export function layerOf(parts: readonly LayerPart[]): ClusterLayer {
   const said = withoutNulls(
-    parts.map(saidBy).reduce<Patch>((low, high) => mergeByKey(low, high, schema), {}),
+    parts.map(shownOf).reduce<Patch>((low, high) => mergeByKey(low, high, schema), {}),
     schema,
   );
   const revision = Object.keys(said).length === 0 ? "" : `sha256:${sha256(canonicalJson(said))}`;
@@ -75,11 +76,15 @@ const known = new WeakMap<LayerPart, Patch>();
 export function saidBy(part: LayerPart): Patch {
   let said = known.get(part);
   if (said === undefined) {
-    said = readLayer({ name: part.name, kind: "cluster", text: part.text }).patch;
+    const [layer] = layersOf({ parts: [part] });
+    said = layer === undefined ? {} : readLayer(layer).patch;
     known.set(part, said);
   }
   return said;
 }
+
+/** What a part says, with the sources of secrets in place of their values. A revision is for everybody to see. */
+const shownOf = (part: LayerPart): Patch => withSources(saidBy(part), part.secrets ?? []);
 
 /** JSON in which equal values are equal texts: keys are sorted. */
 export function canonicalJson(value: unknown): string {
@@ -94,8 +99,16 @@ function byName({ metadata: a }: MachineConfig, { metadata: b }: MachineConfig):
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
-function partOf({ metadata: { name, generation = 0 }, spec: { config = {} } }: MachineConfig): LayerPart {
-  return { name, generation, text: Object.keys(config).length === 0 ? "" : yamlText(config) };
+/** What a MachineConfig says; or why it is not taken over. */
+function partOf(config: MachineConfig, secrets: Secrets): LayerPart | { readonly reason: string } {
+  const { name, generation = 0 } = config.metadata;
+  const filled = fillIn(config, secrets);
+  if (typeof filled === "string") return { reason: filled };
+  const { places, values } = filled;
+  const text = Object.keys(filled.config).length === 0 ? "" : yamlText(filled.config);
+  const part = { name, generation, text, ...(places.length > 0 && { secrets: places }) };
+  const reason = flawsOf(part);
+  return reason === undefined ? part : { reason: hide(reason, values) };
 }
 
 function flawsOf(part: LayerPart): string | undefined {

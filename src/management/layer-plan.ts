@@ -5,6 +5,7 @@ import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import { type Conflict, clusterLayer, layerOf, type RefusedConfig, saidBy } from "./config-layer.ts";
 import { changesBetween, exceeds, strongest } from "./effects.ts";
 import { type ClusterLayer, type LayerPart, layersOf } from "./layer.ts";
+import type { Secrets } from "./secrets.ts";
 
 export interface NodeConfig {
   readonly configs: readonly MachineConfig[];
@@ -15,6 +16,8 @@ export interface NodeConfig {
   /** The cluster's layer that the node goes by now. */
   readonly applied: ClusterLayer;
   readonly facts: Facts;
+  /** Those that the MachineConfigs name. */
+  readonly secrets?: Secrets;
 }
 
 type PlanEntry = NonNullable<MachineStatus["plan"]>[number];
@@ -36,7 +39,7 @@ export interface LayerPlan {
 /** Plans the cluster's layer of a node. */
 export function planLayer(node: NodeConfig): LayerPlan {
   const { applied } = node;
-  const asked = clusterLayer(node.configs, node.labels, applied);
+  const asked = clusterLayer(node.configs, node.labels, applied, node.secrets);
   const now = configOf(node, applied.parts);
   const wanted = entriesBetween(node, now, asked.layer.parts);
   const exceeding = exceedingConfigs(node.configs, wanted);

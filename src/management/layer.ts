@@ -1,5 +1,6 @@
 import type { Layer } from "../config/layer.ts";
 import { layerOfConfig } from "../config/layer-kind.ts";
+import type { SecretPlace } from "./secrets.ts";
 
 /** What a node keeps on its disk of the MachineConfigs that it goes by. */
 export interface ClusterLayer {
@@ -13,13 +14,18 @@ export interface ClusterLayer {
 export interface LayerPart {
   readonly name: string;
   readonly generation: number;
-  /** config.yaml. */
+  /** config.yaml, with the values of Secrets. */
   readonly text: string;
+  /** Which of them are. */
+  readonly secrets?: readonly SecretPlace[];
 }
 
 export const NO_LAYER: ClusterLayer = { revision: "", parts: [] };
 
 /** The layers of a config that the parts are, the lowest first. They belong above all others. */
 export function layersOf({ parts }: Pick<ClusterLayer, "parts">): Layer[] {
-  return parts.map(({ name, text }) => ({ name: layerOfConfig(name), kind: "cluster", text }));
+  return parts.map(({ name, text, secrets = [] }) => ({
+    ...{ name: layerOfConfig(name), kind: "cluster", text },
+    secrets: secrets.map(({ path }) => path),
+  }));
 }

@@ -103,7 +103,7 @@ describe("The definitions", () => {
   it.each([
     ["kmc.spec.config.k3os.sysctls", "Kernel parameters. Such as { vm.max_map_count: 262144 }"],
     ["kmc.spec.config.k3os.users.shell", "The shell; /bin/bash if not given."],
-    ["kmc.spec.config.k3os.token", "Refused: a MachineConfig does not set it; whoever may read"],
+    ["kmc.spec.config.k3os.token", "Refused: a MachineConfig does not set it; which cluster a node belongs to"],
     ["kmc.spec.config.k3os.network.ethernets.dhcp4", "An IPv4 address by DHCP."],
     ["kmc.spec.atMost", "What it may do to a node at most"],
     ["kmp.spec.rollout.maxUnavailable", "How many nodes of the pool may be unavailable at once"],
@@ -235,6 +235,27 @@ describe("A MachineConfig", () => {
       const errors = loadText(text).problems.filter(({ severity }) => severity === "error");
       if (taken) expect([junk, errors.map(({ message }) => message)]).toEqual([junk, []]);
     }
+  });
+
+  const secret = (path: string, ref: object = { name: "mirror", key: "password" }) => ({
+    secrets: [{ path, secretKeyRef: ref }],
+  });
+  it.each(['k3os.registries.configs["registry.example.com:5000"].auth.password', "k3os.wifi[0].passphrase"])(
+    "takes a value from a Secret for %s",
+    async (path) => expect((await tried("MachineConfig", secret(path))).reason).toBe(""),
+  );
+
+  it.each<[string, object, string]>([
+    [
+      "a path with a name that has to stand in brackets",
+      secret("k3os.sysctls.a/b"),
+      '"k3os.sysctls.a/b": expected keys with dots between them; names with other letters in brackets: a.b["c.d"].e or a[0].b',
+    ],
+    ["a Secret without a key", secret("k3os.wifi[0].passphrase", { name: "a" }), "spec.secrets[0].secretKeyRef.key"],
+  ])("with %s is refused", async (_, spec, reason) => {
+    const answer = await tried("MachineConfig", spec);
+    expect(answer.status).toBe(422);
+    expect(answer.reason).toContain(reason);
   });
 
   it("has several owners, each of its keys: server-side apply merges maps, lists by name, and sets", async () => {

@@ -13,6 +13,7 @@ const POOL = `${GROUP}/machinepools/permissions`;
 const CONFIG = `${GROUP}/machineconfigs/permissions`;
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const ADMISSION = "/apis/admissionregistration.k8s.io/v1";
+const SECRETS = "/api/v1/namespaces/k3os-system/secrets";
 const PODS = "/api/v1/namespaces/default/pods";
 
 const admin = administrator();
@@ -42,6 +43,12 @@ beforeAll(async () => {
   await ensureApi(admin, nodeHost);
   await done(admin.post(`${GROUP}/machinepools`, object("MachinePool", "permissions", { spec: {} })));
   await done(admin.post(`${GROUP}/machineconfigs`, object("MachineConfig", "permissions", { spec: {} })));
+  for (const [path, name] of [
+    [SECRETS, "mirror"],
+    ["/api/v1/namespaces/default/secrets", "other"],
+  ] as const) {
+    await done(admin.post(path, { apiVersion: "v1", kind: "Secret", metadata: { name }, stringData: { a: "b" } }));
+  }
   for (const name of ["alpha", "beta"]) {
     await done(admin.post("/api/v1/nodes", { apiVersion: "v1", kind: "Node", metadata: { name } }));
   }
@@ -68,6 +75,7 @@ describe("A node's credential", () => {
     ["lists MachinePools", () => alpha.get(`${GROUP}/machinepools`)],
     ["lists MachineConfigs", () => alpha.get(`${GROUP}/machineconfigs`)],
     ["lists Nodes", () => alpha.get("/api/v1/nodes")],
+    ["reads a Secret that a MachineConfig may name", () => alpha.get(`${SECRETS}/mirror`)],
     [
       "writes the status of its own Machine",
       () => alpha.patch(`${MACHINES}/alpha/status`, { status: { pool: "a" } }, "merge"),
@@ -223,6 +231,9 @@ describe("A node's credential", () => {
       "node alpha can only evict pods with spec.nodeName set to itself|pods",
     ],
     ["read secrets", () => alpha.get("/api/v1/secrets"), /forbidden|cannot list/],
+    ["list the Secrets of MachineConfigs", () => alpha.get(SECRETS), /cannot list/],
+    ["read another Secret", () => alpha.get("/api/v1/namespaces/default/secrets/other"), NO_RIGHT],
+    ["write a Secret", () => alpha.patch(`${SECRETS}/mirror`, { data: {} }, "merge"), NO_RIGHT],
   ])("does not %s", async (_, attempt, why) => {
     const before = await versions();
     const answer = await attempt();

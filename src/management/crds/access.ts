@@ -2,6 +2,7 @@
  * Who may do what: an agent has its node's credential (user `system:node:NAME`, group `system:nodes`). RBAC lets it
  * write status only, the policies its own Machine's and its own turn only.
  */
+import { SECRETS_NAMESPACE } from "../../kubernetes/machine-config.ts";
 import { GROUP, VERSION } from "./common.ts";
 import { cel, type Json } from "./openapi.ts";
 
@@ -47,6 +48,27 @@ export function agentBinding(): Json {
   return {
     ...{ ...rbac, kind: "ClusterRoleBinding", metadata: { name: "k3os:agent" } },
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "k3os:agent" },
+    subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: NODES }],
+  };
+}
+
+const secretReader = { name: "k3os:secret-reader", namespace: SECRETS_NAMESPACE };
+
+/** Where the Secrets are that MachineConfigs name. */
+export const secretsNamespace = (): Json => ({
+  ...{ apiVersion: "v1", kind: "Namespace", metadata: { name: SECRETS_NAMESPACE } },
+});
+
+/** A node reads a Secret by its name: no list, so that it has to know of it by a MachineConfig. */
+export function secretRole(): Json {
+  const rules = [{ apiGroups: [""], resources: ["secrets"], verbs: ["get"] }];
+  return { ...rbac, kind: "Role", metadata: secretReader, rules };
+}
+
+export function secretBinding(): Json {
+  return {
+    ...{ ...rbac, kind: "RoleBinding", metadata: secretReader },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: secretReader.name },
     subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: NODES }],
   };
 }

@@ -113,7 +113,6 @@ describe("the schema of spec.config", () => {
     expect(secrets.map(([path]) => path)).toEqual([
       "k3os.wifi[].passphrase",
       "k3os.password",
-      "k3os.token",
       "k3os.users[].password",
       "k3os.registries.configs.NAME.auth.password",
       "k3os.registries.configs.NAME.auth.auth",

@@ -3,7 +3,18 @@
  * the boot does not load this module.
  */
 import { digestOf } from "../../config/digest.ts";
-import { adminRole, agentBinding, agentRole, machinePolicy, turnPolicy, viewRole } from "./access.ts";
+import { SECRETS_NAMESPACE } from "../../kubernetes/machine-config.ts";
+import {
+  adminRole,
+  agentBinding,
+  agentRole,
+  machinePolicy,
+  secretBinding,
+  secretRole,
+  secretsNamespace,
+  turnPolicy,
+  viewRole,
+} from "./access.ts";
 import { machineDefinition } from "./machine.ts";
 import { machineConfigDefinition } from "./machine-config.ts";
 import { machinePoolDefinition } from "./machine-pool.ts";
@@ -22,6 +33,9 @@ const PLACES: Readonly<Record<string, string>> = {
   CustomResourceDefinition: "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
   ValidatingAdmissionPolicy: "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
   ValidatingAdmissionPolicyBinding: "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+  Namespace: "/api/v1/namespaces",
+  Role: `/apis/rbac.authorization.k8s.io/v1/namespaces/${SECRETS_NAMESPACE}/roles`,
+  RoleBinding: `/apis/rbac.authorization.k8s.io/v1/namespaces/${SECRETS_NAMESPACE}/rolebindings`,
   ClusterRole: "/apis/rbac.authorization.k8s.io/v1/clusterroles",
   ClusterRoleBinding: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
 };
@@ -52,6 +66,9 @@ function plainObjects(): readonly Json[] {
     machinePoolDefinition(),
     ...machinePolicy(),
     ...turnPolicy(),
+    secretsNamespace(),
+    secretRole(),
+    secretBinding(),
     viewRole(),
     adminRole(),
     agentRole(),

@@ -1,7 +1,32 @@
 /** The CustomResourceDefinition of MachineConfig (src/kubernetes/machine-config.ts). */
-import { column, conditions, definition, nodeSelector, observedGeneration, STATUS_COLUMNS } from "./common.ts";
+import { type MachineConfig, SECRETS_NAMESPACE, type SecretValue } from "../../kubernetes/machine-config.ts";
+import { column, conditions, definition, NAME, nodeSelector, observedGeneration, STATUS_COLUMNS } from "./common.ts";
 import { configSchema } from "./config.ts";
-import { choice, count, flag, type Json, struct } from "./openapi.ts";
+import { cel, choice, count, flag, type Json, list, struct, text, withRules } from "./openapi.ts";
+
+const PATH = '^[a-z][a-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_-]*|\\[[0-9]+\\]|\\["[^"\\\\]+"\\])+$';
+
+const secret = struct(
+  {
+    path: withRules(
+      text(
+        512,
+        'Where the value belongs in `config`. Such as k3os.registries.configs["registry.example.com"].auth.password',
+      ),
+      [
+        {
+          rule: `self.matches(${cel(PATH)})`,
+          message: 'expected keys with dots between them; names with other letters in brackets: a.b["c.d"].e or a[0].b',
+        },
+      ],
+    ),
+    secretKeyRef: struct(
+      { name: text(NAME, "The Secret."), key: text(NAME, "Its key that has the value.") },
+      { description: "Where the value stands.", required: ["name", "key"] },
+    ),
+  } satisfies Record<keyof SecretValue, Json>,
+  { required: ["path", "secretKeyRef"] },
+);
 
 export function machineConfigDefinition(): Json {
   return definition({
@@ -16,7 +41,11 @@ export function machineConfigDefinition(): Json {
         "What it may do to a node at most: Live disturbs nothing, Restart restarts k3s and leaves pods running, Reboot restarts the node. What needs more is not applied, and the MachineConfig is Stalled. Reboot if not given.",
       ),
       config: configSchema(),
-    }),
+      secrets: list(secret, 32, {
+        description: `Values of \`config\` that stand in Secrets of the namespace ${SECRETS_NAMESPACE}, such as passwords. Whoever reads the MachineConfig does not see them.`,
+        key: "path",
+      }),
+    } satisfies Record<keyof MachineConfig["spec"], Json>),
     status: struct(
       {
         observedGeneration,

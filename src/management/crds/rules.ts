@@ -35,7 +35,8 @@ export interface SecretRule extends Told {
 }
 
 const OWN_CONFIG = "it belongs in the node's own config.yaml";
-export const READABLE = `whoever may read a MachineConfig reads all of it: ${OWN_CONFIG}`;
+export const READABLE =
+  "whoever may read a MachineConfig reads all of it: `spec.secrets` may name a Secret, or the node's own config.yaml has it";
 
 /** The same sentence that `k3os config check` says of a value, without the value, which the API server names. */
 export function sentence({ expected, hint }: Told): string {
@@ -260,6 +261,7 @@ const HERE = "a MachineConfig does not set it";
 /** Keys that are refused, by path, and why. Keys that the schema calls secret are refused, too. */
 export const REFUSED: Readonly<Record<string, string>> = {
   hostname: `each node has a name of its own: ${OWN_CONFIG}`,
+  "k3os.token": `which cluster a node belongs to is known before it reads a MachineConfig: ${OWN_CONFIG}`,
   "k3os.server_url": `which cluster a node belongs to is known before it reads a MachineConfig: ${OWN_CONFIG}`,
   "k3os.data_sources": `where a node looks for its configuration is known before it reads a MachineConfig: ${OWN_CONFIG}`,
   "k3os.install": `only the installer reads it, before there is a node: ${OWN_CONFIG}`,

@@ -9,9 +9,10 @@ import type { AgentNote, Observed, Work } from "../../management/observed.ts";
 import { hasTarget } from "../../management/status.ts";
 import { configKey } from "../../management/summary.ts";
 import { reasonOf } from "../failure.ts";
+import { ApiTrouble, bodyOf } from "./answer.ts";
 import { drainOnce } from "./drain.ts";
 import { type AgentMemory, outdate } from "./memory.ts";
-import { type AgentTools, ApiTrouble, bodyOf, readCluster } from "./observe.ts";
+import { type AgentTools, readCluster } from "./observe.ts";
 import { PATHS, pathOf } from "./watches.ts";
 
 /** Between two passes of a drain. */

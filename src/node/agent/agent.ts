@@ -2,8 +2,9 @@ import { type Decision, decide } from "../../management/decide.ts";
 import type { Observed } from "../../management/observed.ts";
 import { isStalled, machineStatus } from "../../management/status.ts";
 import { act, Conflict, noteSetback, Restarting, tell } from "./act.ts";
+import { ApiTrouble } from "./answer.ts";
 import { type AgentMemory, newMemory } from "./memory.ts";
-import { type AgentTools, ApiTrouble, observe } from "./observe.ts";
+import { type AgentTools, observe } from "./observe.ts";
 
 /** Between two writes of the own status. */
 const TELL_EVERY_MS = 1000;

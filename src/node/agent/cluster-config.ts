@@ -10,6 +10,7 @@ import type { ClusterLayer } from "../../management/layer.ts";
 import type { LayerPlan } from "../../management/layer-plan.ts";
 import { labelPatch } from "../../management/node-labels.ts";
 import type { Wanted, WantedConfig } from "../../management/observed.ts";
+import { NO_SECRETS, type Secrets } from "../../management/secrets.ts";
 import { readFacts } from "../facts.ts";
 import { ownLayers } from "../layer-files.ts";
 import { isTrial } from "../slots/trial.ts";
@@ -45,6 +46,7 @@ export interface ClusterConfig {
     node: ObjectMeta,
     machine: MachineStatus | undefined,
     repair: boolean,
+    secrets?: Secrets,
   ): Promise<ConfigView>;
   /**
    * Applies the layer that the last view has asked for; throws if it is another one. Steps that fail are in the node's
@@ -68,20 +70,24 @@ interface Known {
 export function clusterConfig(host: Host): ClusterConfig {
   let known: Known | undefined;
   let drift: { readonly at: number; readonly found: readonly Difference[] } | undefined;
-  const knownFor = (configs: readonly MachineConfig[], nodeLabelsNow: Readonly<Record<string, string>>): Known => {
+  const knownFor = (
+    configs: readonly MachineConfig[],
+    nodeLabelsNow: Readonly<Record<string, string>>,
+    secrets: Secrets,
+  ): Known => {
     const applied = appliedLayer(host);
     const asked = configs.map(({ metadata: { name, uid, generation } }) => [name, uid, generation]);
-    const mark = JSON.stringify([asked, nodeLabelsNow, applied, ownLayers(host), layerOnTrial(host)]);
+    const mark = JSON.stringify([asked, [...secrets], nodeLabelsNow, applied, ownLayers(host), layerOnTrial(host)]);
     if (known?.mark !== mark) {
       const labels = nodeLabels(configWith(host, applied), readFacts(host));
-      known = { mark, applied, labels, planned: planConfigs(host, configs, nodeLabelsNow) };
+      known = { mark, applied, labels, planned: planConfigs(host, configs, nodeLabelsNow, secrets) };
     }
     return known;
   };
 
   return {
-    async view(configs, node, machine, repair) {
-      const { applied, planned, labels } = knownFor(configs, node.labels ?? {});
+    async view(configs, node, machine, repair, secrets = NO_SECRETS) {
+      const { applied, planned, labels } = knownFor(configs, node.labels ?? {}, secrets);
       if (!isTrial(host) && (drift === undefined || host.monotonic() - drift.at >= DRIFT_EVERY_MS)) {
         drift = { at: host.monotonic(), found: await observeDrift(host) };
       }

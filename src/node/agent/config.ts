@@ -8,6 +8,7 @@ import type { MachineConfig } from "../../kubernetes/machine-config.ts";
 import { type ClusterLayer, layersOf } from "../../management/layer.ts";
 import { type LayerPlan, planLayer } from "../../management/layer-plan.ts";
 import type { WantedConfig } from "../../management/observed.ts";
+import { NO_SECRETS, type Secrets } from "../../management/secrets.ts";
 import { silent } from "../../progress.ts";
 import { type Applied, applyLayers } from "../apply/apply-config.ts";
 import { readFacts } from "../facts.ts";
@@ -43,9 +44,10 @@ export function planConfigs(
   host: Host,
   configs: readonly MachineConfig[],
   labels: Readonly<Record<string, string>>,
+  secrets: Secrets = NO_SECRETS,
 ): LayerPlan {
   const applied = appliedLayer(host);
-  const planned = planLayer({ configs, labels, local: ownLayers(host), applied, facts: readFacts(host) });
+  const planned = planLayer({ configs, labels, local: ownLayers(host), applied, facts: readFacts(host), secrets });
   // k3s may run with a config that nobody has found healthy.
   const isUnsettled = layerOnTrial(host) !== undefined && planned.effect !== "Reboot";
   return isUnsettled ? { ...planned, effect: "Restart" } : planned;

@@ -1,6 +1,6 @@
 import type { ObjectMeta } from "../../kubernetes/meta.ts";
+import { bodyOf } from "./answer.ts";
 import type { ApiAnswer, ApiClient } from "./client.ts";
-import { bodyOf } from "./observe.ts";
 import { podsOn } from "./watches.ts";
 
 /** A pod as the API describes it: what decides whether it leaves a node that is drained. */

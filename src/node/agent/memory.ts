@@ -1,6 +1,7 @@
 import type { Machine } from "../../kubernetes/machine.ts";
 import type { MachinePool } from "../../kubernetes/machine-pool.ts";
 import type { Cluster, Memory, Setback, Summarised } from "../../management/observed.ts";
+import type { Secrets } from "../../management/secrets.ts";
 
 /** What a running agent remembers; all of it may be lost. */
 export interface AgentMemory extends Memory {
@@ -14,6 +15,8 @@ export interface AgentMemory extends Memory {
   readonly generations: Map<string, number | undefined>;
   /** What this agent has written, and its watch has not told yet, by kind and name. */
   readonly written: Map<string, { readonly object: Machine | MachinePool; readonly at: number }>;
+  /** The Secrets that MachineConfigs name, and when they were read. */
+  secrets?: { readonly mark: string; readonly at: number; readonly found: Secrets } | undefined;
   /** When the status of the own Machine was last written. */
   toldAt?: number | undefined;
 }

@@ -7,10 +7,12 @@ import type { NodeObject } from "../../kubernetes/node.ts";
 import { poolsOf } from "../../management/budget.ts";
 import type { Cluster, Observed } from "../../management/observed.ts";
 import { reasonOf } from "../failure.ts";
-import type { ApiAnswer, ApiClient } from "./client.ts";
+import { bodyOf } from "./answer.ts";
+import type { ApiClient } from "./client.ts";
 import type { EventRecorder } from "./events.ts";
 import { type AgentMemory, newest } from "./memory.ts";
 import type { OwnNode } from "./own-node.ts";
+import { readSecrets } from "./secrets.ts";
 import { PATHS, pathOf, type Watches } from "./watches.ts";
 
 /** What an agent works with. */
@@ -20,21 +22,6 @@ export interface AgentTools {
   readonly watches: Watches;
   /** Where it is told what has happened, for people. */
   readonly events?: EventRecorder | undefined;
-}
-
-/** The API does not answer, or refuses. What waits for it is tried again. */
-export class ApiTrouble extends K3osError {
-  readonly status: number;
-  constructor({ status, reason }: ApiAnswer) {
-    super("network", reason || `the API says ${status}`);
-    this.status = status;
-  }
-}
-
-/** The body of an answer that is a success. Throws `ApiTrouble`. */
-export function bodyOf<T>(answer: ApiAnswer<T>): T {
-  if (answer.status >= 200 && answer.status < 300 && answer.body !== undefined) return answer.body;
-  throw new ApiTrouble(answer);
 }
 
 /** Looks at everything that `decide` goes by. Throws `ApiTrouble` if the own Node cannot be read. */
@@ -51,7 +38,8 @@ export async function observe({ own, client, watches }: AgentTools, memory: Agen
   const clockTrusted = await own.isClockTrusted();
   const configs = [...watches.objects<MachineConfig>("configs").values()];
   const repair = pool?.spec.driftPolicy === "Repair";
-  const config = node && (await own.config.view(configs, node.metadata, machine?.status, repair));
+  const secrets = await readSecrets(client, memory, configs, node?.metadata.labels, now);
+  const config = node && (await own.config.view(configs, node.metadata, machine?.status, repair, secrets));
   return {
     ...{ now, clockTrusted, node, machine, pools, configs, local, cluster: memory.cluster, memory },
     ...(config ?? { wanted: {}, parts: {} }),

@@ -63,6 +63,25 @@ describe("the operating system by kubectl", { timeout: 900_000 }, () => {
     expect(await node.bootId()).toBe(bootId);
   });
 
+  it("takes a value from a Secret, and shows it to nobody", async () => {
+    const stringData = { text: "hunter2" };
+    const metadata = { name: "greeting", namespace: "k3os-system" };
+    await node.apply({ apiVersion: "v1", kind: "Secret", metadata, stringData });
+    const file = { path: "/etc/greeting", permissions: "0600" };
+    const secretKeyRef = { name: "greeting", key: "text" };
+    await machineConfig("15-secret", {
+      config: { write_files: [file] },
+      secrets: [{ path: "write_files[0].content", secretKeyRef }],
+    });
+    await eventually(async () => expect(await node.node("sudo cat /etc/greeting")).toBe("hunter2"));
+    await node.kubectl("wait", "kmc/15-secret", "--for=condition=Ready", "--timeout=60s");
+    for (const kinds of ["k3os", "events"]) {
+      expect(await node.kubectl("get", kinds, "-A", "-o", "yaml")).not.toContain("hunter2");
+    }
+    await node.kubectl("delete", "kmc", "15-secret");
+    await eventually(async () => expect(await node.node("sudo ls /etc/greeting || true")).toBe(""));
+  });
+
   it("shows what a paused config would do, and does not do more than it may", async () => {
     const config = { k3os: { modules: ["dummy"], environment: { A: "b" } } };
     await machineConfig("20-paused", { paused: true, config });
@@ -105,6 +124,8 @@ describe("the operating system by kubectl", { timeout: 900_000 }, () => {
     website = await serveDirectory(www);
     const { version } = next.imageJson;
     const image = { channel: "stable", source: `http://10.0.2.2:${website.port}` };
+    // A slow host takes minutes to be Ready.
+    await node.writeLayer("10-deadline", "k3os: { upgrade: { deadline: 15m } }\n");
     const bootId = await node.bootId();
     await node.kubectl("patch", "kmp", "servers", "--type=merge", "-p", JSON.stringify({ spec: { image } }));
     await node.bootAfter(bootId, 500);
