@@ -160,6 +160,9 @@ async function live(
     await node.restarts(() => node.run("reboot"));
     step("commit");
     await node.waits("test -e /run/k3os/trial-kept");
+    step("rollback");
+    await node.run("k3os rollback --no-reboot");
+    await node.run("k3os rollback --no-reboot");
     step("stage over a used slot");
     await node.run(`k3os upgrade ${served.url}/ill --stage`);
     step("arm");
@@ -170,9 +173,6 @@ async function live(
     step("return");
     await node.restarts(() => node.run("k3os rollback"));
     await node.waits("! grep -q k3os.trial /proc/cmdline");
-    step("rollback");
-    await node.run("k3os rollback --no-reboot");
-    await node.run("k3os rollback --no-reboot");
     step("prune");
     await node.run("mkdir -p /run/k3os/state/k3os/system/0.1.0-12345678 /run/k3os/state/k3os/upgrade/image");
     await node.run("cp /run/k3os/state/k3os/system/current/* /run/k3os/state/k3os/system/0.1.0-12345678/; sync");

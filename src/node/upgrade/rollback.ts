@@ -6,7 +6,7 @@ import { withLock } from "../lock.ts";
 import { STATE } from "../places.ts";
 import { writeEnv } from "../slots/env.ts";
 import { espDevice, withEsp } from "../slots/esp.ts";
-import { type Deployment, readJournal, withCommitted, withRefused, writeJournal } from "../slots/journal.ts";
+import { type Deployment, readJournal, refusalOf, withCommitted, withRefused, writeJournal } from "../slots/journal.ts";
 import { layerOfSlot } from "../slots/layer-file.ts";
 import { runningSlot } from "../slots/running.ts";
 import { type Places, readSlots } from "../slots/slots.ts";
@@ -14,8 +14,10 @@ import { linkCurrent } from "../slots/stage.ts";
 import { isTrial, returnFromTrial } from "../slots/trial.ts";
 import { copyOf, copySize, type DatastoreCopy, type K3s, requestRestore, whyNotRestorable } from "./datastore.ts";
 
-/** Why an image is not tried again that somebody went back from. */
+/** Why an image is not tried again that somebody went back from. It was healthy once: one can go back to it. */
 const BY_HAND = "somebody went back from it: k3os rollback";
+const IN_ITS_TRIAL = "somebody gave it up in its trial: k3os rollback";
+const BEFORE_ITS_TRIAL = "somebody gave it up before its trial: k3os rollback";
 
 export interface RolledBack extends Deployment {
   readonly slot: SlotName;
@@ -24,8 +26,9 @@ export interface RolledBack extends Deployment {
 }
 
 /**
- * Goes back to the other image, without a trial: whoever asks for it wants to get away from the one that runs. A trial
- * is given up. Where the machine was started from the version before by hand, that one is kept. With `restore`, the
+ * Goes back to the image before, without a trial: whoever asks for it wants to get away from the one that runs. A trial
+ * is given up, also one that the next boot would be. An image that was never found healthy is nothing to go back to.
+ * Where the machine was started from the version before by hand, that one is kept. With `restore`, the
  * next boot puts that copy of the datastore back, if it boots the image that the copy belongs to.
  */
 export function rollback(host: Host, { restore }: { readonly restore?: DatastoreCopy } = {}): Promise<RolledBack> {
@@ -34,7 +37,8 @@ export function rollback(host: Host, { restore }: { readonly restore?: Datastore
     const target = await withEsp(host, async (esp) => targetOf(host, { esp, state: STATE }));
     // First: a power cut in between leaves a request for an image that does not run, which counts for nothing.
     if (restore !== undefined) await requestRestore(host, restore);
-    if (target.isTrial) await returnFromTrial(host, BY_HAND);
+    if (target.trial === "runs") await returnFromTrial(host, IN_ITS_TRIAL);
+    else if (target.trial === "armed") await returnFromTrial(host, BEFORE_ITS_TRIAL);
     else await withEsp(host, (esp) => change(host, { esp, state: STATE }, target));
     const { slot, record } = target;
     const needsRestart = slot !== runningSlot(host) || restore !== undefined;
@@ -60,7 +64,16 @@ export async function restorable(host: Host, k3s: K3s | undefined): Promise<Rest
       hint: "Go back without it: sudo k3os rollback",
     });
   }
-  const { record } = await withEsp(host, async (esp) => targetOf(host, { esp, state: STATE }));
+  const { record, trial } = await withEsp(host, async (esp) => targetOf(host, { esp, state: STATE }));
+  if (trial === "armed") {
+    throw new K3osError(
+      "usage",
+      `the next boot tries another image, and ${record.version} runs with its own datastore`,
+      {
+        hint: "Give that trial up: sudo k3os rollback",
+      },
+    );
+  }
   const copy = copyOf(host, record.system);
   if (copy !== undefined) return { copy, size: copySize(host, copy), version: record.version };
   throw new K3osError("host", `there is no copy of the datastore that ${record.version} has written`, {
@@ -73,22 +86,34 @@ interface Target {
   readonly record: SlotRecord;
   /** What the other slot holds. */
   readonly left: SlotRecord | undefined;
-  /** Whether the other slot is on trial. */
-  readonly isTrial: boolean;
+  /** Whether the other slot is on trial in this boot, or is to be in the next one. */
+  readonly trial?: "runs" | "armed";
 }
 
 function targetOf(host: Host, places: Places): Target {
-  const { good = "a", records } = readSlots(host, places);
+  const { env, good = "a", records } = readSlots(host, places);
   const running = runningSlot(host) ?? good;
-  const onTrial = isTrial(host);
-  const slot = onTrial ? good : running === good ? otherSlot(good) : running;
+  const other = otherSlot(good);
+  const trial = isTrial(host) ? "runs" : env?.trial === other ? "armed" : undefined;
+  const slot = trial !== undefined ? good : running === good ? other : running;
   const record = records[slot];
-  if (record === undefined) {
-    throw new K3osError("host", "there is no version before on this disk", {
-      hint: "Name an image instead: sudo k3os upgrade --allow-downgrade …",
-    });
-  }
-  return { slot, record, left: records[otherSlot(slot)], isTrial: onTrial };
+  if (record === undefined) throw nothingBefore("there is no version before on this disk");
+  if (slot === other && running !== other) requireProven(host, places, other, record);
+  return { slot, record, left: records[otherSlot(slot)], ...(trial && { trial }) };
+}
+
+/** Throws if the image in this slot was never found healthy. */
+function requireProven(host: Host, { state }: Places, slot: SlotName, { version, digest }: SlotRecord): void {
+  const journal = readJournal(host, state);
+  const refused = refusalOf(journal, digest) ?? refusalOf(journal, digest, layerOfSlot(host, slot).revision);
+  const what = `there is no version before on this disk: slot ${slot} has ${version}, which`;
+  if (refused !== undefined && refused.reason !== BY_HAND)
+    throw nothingBefore(`${what} was given up: ${refused.reason}`);
+  if (journal.candidate?.slot === slot) throw nothingBefore(`${what} is staged, and was never tried`);
+}
+
+function nothingBefore(message: string): K3osError {
+  return new K3osError("host", message, { hint: "Name an image instead: sudo k3os upgrade --allow-downgrade …" });
 }
 
 async function change(host: Host, places: Places, { slot, record, left }: Target): Promise<void> {

@@ -196,11 +196,57 @@ describe("k3os rollback", () => {
     expect(powerOn(host)).toMatchObject({ slot: "b", trial: false });
   });
 
-  it("gives up a trial", async () => {
+  const NOTHING = "there is no version before on this disk: slot b has 2.0, which";
+
+  it("gives up a trial, and does not go to that image by being asked once more", async () => {
     const host = await node();
     await to(host, "2.0-a");
     powerOn(host);
     expect(await rollback(host)).toMatchObject({ version: "1.0", needsRestart: true });
+    expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
+    await expect(rollback(host)).rejects.toThrow(`${NOTHING} was given up: somebody gave it up in its trial`);
+    expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
+  });
+
+  it("gives up the trial that the next boot would be", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    expect(await rollback(host)).toMatchObject({ version: "1.0", slot: "a", needsRestart: false });
+    expect(powerOn(host)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
+    await expect(rollback(host)).rejects.toThrow(`${NOTHING} was given up: somebody gave it up before its trial`);
+    expect(await to(host, "2.0-a", { retry: true })).toMatchObject({ state: "armed" });
+  });
+
+  it("gives that up after a power cut at any moment, or tries it", async () => {
+    const armed = async () => {
+      const host = await node();
+      await to(host, "2.0-a");
+      return host;
+    };
+    await withEveryCut(armed, rollback, async (host) => {
+      expect(["1.0-a", "2.0-a"]).toContain(powerOn(host).content);
+      powerOn(host);
+      expect(powerOn(host)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
+    });
+  });
+
+  it("does not go to an image that came back from its trial", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    await returnFromTrial(host, "k3s did not start");
+    powerOn(host);
+    await expect(rollback(host)).rejects.toMatchObject({
+      message: `${NOTHING} was given up: k3s did not start`,
+      hint: expect.stringContaining("sudo k3os upgrade"),
+    });
+    expect(powerOn(host)).toMatchObject({ slot: "a" });
+  });
+
+  it("does not go to an image that is only staged", async () => {
+    const host = await node();
+    await to(host, "2.0-a", { stageOnly: true });
+    await expect(rollback(host)).rejects.toThrow(`${NOTHING} is staged, and was never tried`);
     expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
   });
 
