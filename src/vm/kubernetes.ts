@@ -63,6 +63,19 @@ export async function nodes(port: number, kubeconfig: string, signal?: AbortSign
   }
 }
 
+/** Whether the cluster's first namespace takes pods, which is a moment after its first Node is Ready. */
+export async function takesPods(port: number, kubeconfig: string, signal?: AbortSignal): Promise<boolean> {
+  const access = credentials(kubeconfig);
+  try {
+    return (await get(port, SERVICE_ACCOUNT, { ...access }, 5000, signal)).status === 200;
+  } catch {
+    signal?.throwIfAborted();
+    return false;
+  }
+}
+
+const SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default";
+
 interface NodeList {
   readonly items: readonly NodeObject[];
 }

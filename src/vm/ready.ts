@@ -1,7 +1,7 @@
 import { K3osError } from "../errors.ts";
 import { nodeHost } from "../host/node.ts";
 import { isCrashLoop } from "../kubernetes/service.ts";
-import { apiAnswers, nodes, rewriteKubeconfig } from "./kubernetes.ts";
+import { apiAnswers, nodes, rewriteKubeconfig, takesPods } from "./kubernetes.ts";
 import type { Machine } from "./machine.ts";
 import { commandFor } from "./name.ts";
 import { lastLines } from "./serial.ts";
@@ -26,6 +26,7 @@ export interface Probes {
   apiAnswers(): Promise<boolean>;
   /** The node's kubeconfig; `undefined` as long as it has none. */
   kubeconfig(): Promise<string | undefined>;
+  /** Whether the node is Ready, and a user can make pods. */
   nodeReady(kubeconfig: string): Promise<boolean>;
   /** Why k3s fails again and again, if it does. Called rarely, because it puts load on the node. */
   k3sFailure(): Promise<string | undefined>;
@@ -146,7 +147,10 @@ function machineProbes(machine: Machine, { signal, onRestart }: ReadyOptions): P
     restartStalled: () => stalls.look(),
     apiAnswers: () => apiAnswers(ports.api, signal),
     kubeconfig: () => fetchKubeconfig(machine, signal),
-    nodeReady: async (kubeconfig) => (await nodes(ports.api, kubeconfig, signal))?.some((node) => node.ready) ?? false,
+    async nodeReady(kubeconfig) {
+      const found = await nodes(ports.api, kubeconfig, signal);
+      return found?.some((node) => node.ready) === true && takesPods(ports.api, kubeconfig, signal);
+    },
     k3sFailure: async () => {
       const { stdout } = await machine.ssh(failuresOfK3s, { timeoutMs: 20_000, signal });
       return readFailures(stdout);

@@ -24,13 +24,19 @@ const STEP_MS = 250;
 /**
  * Applies the objects of this release unless they are there, or newer ones are. One request if nothing is to be done.
  * It can be interrupted anywhere and called again. The pools that a cluster begins with are made the first time only:
- * they are the user's. Throws a `K3osError` if the API refuses something or does not answer.
+ * they are the user's. `settled` is awaited before something is applied, which keeps a slow server busy. Throws a
+ * `K3osError` if the API refuses something or does not answer.
  */
-export async function ensureApi(client: ApiClient, host: Pick<Host, "sleep">): Promise<Installed> {
+export async function ensureApi(
+  client: ApiClient,
+  host: Pick<Host, "sleep">,
+  settled: () => Promise<void> = async () => {},
+): Promise<Installed> {
   const last = await read(client, LAST_OBJECT);
   const found = last === undefined ? undefined : revisionOf(last);
   if (found !== undefined && found > REVISION) return "newer";
   if (found === REVISION && last?.annotations?.[DIGEST_ANNOTATION] === DIGEST) return "current";
+  await settled();
   // Over 100 KB as text: they are made only here.
   const { firstPools, managementObjects } = await import("../../management/crds/index.ts");
   for (const { path, object } of managementObjects()) {

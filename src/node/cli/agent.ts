@@ -5,6 +5,7 @@ import { curlClient, REQUEST_LIMITS } from "../agent/curl-client.ts";
 import { eventRecorder } from "../agent/events.ts";
 import { ensureApi } from "../agent/install.ts";
 import { ownNode } from "../agent/own-node.ts";
+import { awaitSettled } from "../agent/settled.ts";
 import { watchResources } from "../agent/watch.ts";
 import { PATHS } from "../agent/watches.ts";
 import { reasonOf } from "../failure.ts";
@@ -46,7 +47,7 @@ async function defineApi(host: Host, admin: ApiClient): Promise<void> {
   let said = "";
   for (let pause: number = AGAIN_MS[0]; ; pause = Math.min(2 * pause, AGAIN_MS[1])) {
     try {
-      await ensureApi(admin, host);
+      await ensureApi(admin, host, () => awaitSettled(admin, host));
       return;
     } catch (error) {
       const reason = reasonOf(error);

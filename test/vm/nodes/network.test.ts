@@ -118,7 +118,8 @@ describe("a node whose addresses are static", () => {
 
   it("takes another address while it runs, and leaves the cluster's interfaces alone", async () => {
     const cluster = "ip -json address show dev cni0 | sed 's/\"valid_life_time.*//'";
-    await node.node("until ip link show cni0 >/dev/null 2>&1; do sleep 1; done");
+    // Once a pod has started, the carrier stays.
+    await node.node("until ip link show cni0 2>&1 | grep -q LOWER_UP; do sleep 1; done");
     const before = await node.node(cluster);
     const change =
       "k3os: { network: { ethernets: { wan0: { gateway4: 10.0.2.2, addresses: [10.0.2.15/24, 10.0.2.99/24] } }, bonds: ~, vlans: ~, bridges: ~ } }\n";
