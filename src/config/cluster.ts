@@ -56,7 +56,7 @@ function* flawsIn(value: unknown, kind: Kind, path: string): Generator<Flaw> {
     yield { path, message: "expected a value, got nothing", hint };
   } else if (kind.secret) yield { path, message: SECRET, hint: IN_A_SECRET, isSecret: true };
   else if (kind.kind === "text" && hasUserInfo(String(value))) {
-    yield { path, message: `a URL with ${SECRET}`, hint: IN_A_SECRET, isSecret: true };
+    yield { path, message: `a URL with ${SECRET}`, hint: IN_THE_NODE };
   } else if (kind.kind === "list") {
     for (const [index, item] of (value as unknown[]).entries()) yield* flawsIn(item, kind.item, `${path}[${index}]`);
   } else if (kind.kind === "struct" || kind.kind === "map") {
@@ -78,15 +78,14 @@ interface K3sPart {
 function* flawsOfK3s({ k3os }: Patch): Generator<Flaw> {
   const { environment, k3s_args } = (k3os ?? {}) as K3sPart;
   for (const name of Object.keys(environment ?? {})) {
-    const path = `k3os.environment.${name}`;
-    if (isSecretName(name)) yield { path, message: SECRET, hint: IN_A_SECRET, isSecret: true };
+    if (isSecretName(name)) yield { path: `k3os.environment.${name}`, message: SECRET, hint: IN_THE_NODE };
   }
   for (const [index, word] of (k3s_args ?? []).entries()) {
     const path = `k3os.k3s_args[${index}]`;
     const flag = /^--?[\w-]+/.exec(word)?.[0] ?? "";
     if (index === 0 && /^(server|agent)(?=\s|$)/.test(word)) {
       yield { path, message: "a role, which a MachineConfig cannot set", hint: IN_THE_NODE };
-    } else if (isSecretName(flag)) yield { path, message: SECRET, hint: IN_A_SECRET, isSecret: true };
+    } else if (isSecretName(flag)) yield { path, message: SECRET, hint: IN_THE_NODE };
     else if (NODE_FLAG.test(word)) {
       yield { path, message: "a flag that a MachineConfig cannot set", hint: IN_THE_NODE };
     }

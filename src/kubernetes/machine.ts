@@ -60,6 +60,8 @@ export interface MachineStatus {
     readonly layers: readonly { readonly name: string; readonly generation: number }[];
     /** Keys that two MachineConfigs set to different values: the later one counts. */
     readonly conflicts?: readonly { readonly path: string; readonly configs: readonly string[] }[];
+    /** MachineConfigs that are not taken over, and why. What was applied of them before stays. */
+    readonly refused?: readonly { readonly name: string; readonly reason: string }[];
   };
   /** What is not done yet, also of paused MachineConfigs; without values. */
   readonly plan?: readonly { readonly path: string; readonly effect: Effect; readonly config: string }[];

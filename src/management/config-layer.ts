@@ -8,7 +8,7 @@ import { yamlText } from "../config/yaml-text.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import { selects } from "../kubernetes/selector.ts";
 import { type ClusterLayer, type LayerPart, layersOf, NO_LAYER } from "./layer.ts";
-import { fillIn, hide, NO_SECRETS, type Secrets, withSources } from "./secrets.ts";
+import { fillIn, NO_SECRETS, type SecretPlace, type Secrets, withSources } from "./secrets.ts";
 import { sha256 } from "./sha256.ts";
 
 /** A key that several MachineConfigs set to different values. The last one counts. */
@@ -23,6 +23,8 @@ export interface Conflict {
 export interface RefusedConfig {
   readonly config: string;
   readonly reason: string;
+  /** It is paused, so nothing waits for it. */
+  readonly paused?: true;
 }
 
 export interface AssembledLayer {
@@ -49,11 +51,12 @@ export function clusterLayer(
   const selected = configs.filter(({ spec }) => selects(spec.nodeSelector, labels));
   for (const config of [...selected].sort(byName)) {
     const { name } = config.metadata;
-    const part = partOf(config, secrets);
-    if ("reason" in part) refused.push({ config: name, ...part });
+    const known = applied.parts.find((one) => one.name === name);
+    const part = partOf(config, secrets, known);
+    if ("reason" in part) refused.push({ config: name, ...part, ...(config.spec.paused && { paused: true }) });
     else if (config.spec.paused) paused.push(part);
     const isHeld = "reason" in part || config.spec.paused === true;
-    const taken = isHeld ? applied.parts.find((known) => known.name === name) : part;
+    const taken = isHeld ? known : part;
     if (taken !== undefined) parts.push(taken);
   }
   return { layer: layerOf(parts), conflicts: conflictsIn(parts), refused, paused };
@@ -100,16 +103,26 @@ function byName({ metadata: a }: MachineConfig, { metadata: b }: MachineConfig):
 }
 
 /** What a MachineConfig says; or why it is not taken over. */
-function partOf(config: MachineConfig, secrets: Secrets): LayerPart | { readonly reason: string } {
+function partOf(
+  config: MachineConfig,
+  secrets: Secrets,
+  known: LayerPart | undefined,
+): LayerPart | { readonly reason: string } {
   const { name, generation = 0 } = config.metadata;
   const filled = fillIn(config, secrets);
   if (typeof filled === "string") return { reason: filled };
-  const { places, values } = filled;
+  const { places } = filled;
   const text = Object.keys(filled.config).length === 0 ? "" : yamlText(filled.config);
-  const part = { name, generation, text, ...(places.length > 0 && { secrets: places }) };
+  // Where a Secret has another version and the same value, nothing has changed.
+  const isAsBefore = known?.text === text && isSamePlaces(known.secrets ?? [], places);
+  const sources = isAsBefore ? (known.secrets ?? []) : places;
+  const part = { name, generation, text, ...(sources.length > 0 && { secrets: sources }) };
   const reason = flawsOf(part);
-  return reason === undefined ? part : { reason: hide(reason, values) };
+  return reason === undefined ? part : { reason };
 }
+
+const isSamePlaces = (a: readonly SecretPlace[], b: readonly SecretPlace[]): boolean =>
+  JSON.stringify(a.map(({ path }) => path)) === JSON.stringify(b.map(({ path }) => path));
 
 function flawsOf(part: LayerPart): string | undefined {
   const { problems, rejected } = load(layersOf({ parts: [part] }), { strict: true });

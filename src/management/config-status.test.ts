@@ -16,6 +16,8 @@ const stalled = {
   conditions: [{ type: "Stalled", status: "True", reason: "Failed", message: "no", lastTransitionTime: "" }],
 } as const;
 
+const refused = [{ name: "10-a", reason: "the Secret k3os-system/mirror is needed, and it does not exist" }];
+
 type Row = readonly [about: string, spec: object, machines: readonly Machine[], expected: string];
 
 const rows: readonly Row[] = [
@@ -36,6 +38,22 @@ const rows: readonly Row[] = [
     "one has failed for another reason",
     {},
     [machine("node-1", 1, { ...stalled, plan: [] })],
+    "1/0 Ready=False Applying Reconciling",
+  ],
+  [
+    "one refuses it, and still goes by it as it was",
+    {},
+    [
+      machine("node-1", 2, {
+        config: { revision: "", desired: "", layers: [{ name: "10-a", generation: 2 }], refused },
+      }),
+    ],
+    "1/0 Ready=False MachineFailed Stalled",
+  ],
+  [
+    "a value of a Secret is new, and waits for its turn",
+    {},
+    [machine("node-1", 2, { plan: [{ path: "k3os.registries", effect: "Restart", config: "10-a" }] })],
     "1/0 Ready=False Applying Reconciling",
   ],
   ["it is paused", { paused: true }, [machine("node-1", undefined)], "1/0 Ready=False Paused"],

@@ -17,7 +17,9 @@ export function machineConfigStatus(
   const { name, generation } = config.metadata;
   const chosen = new Set(nodesOf(config, nodes).map((node) => node.metadata.name));
   const selected = machines.filter((machine) => chosen.has(machine.metadata.name));
-  const applied = selected.filter((machine) => layerOf(machine, name) === generation);
+  const isApplied = (machine: Machine) =>
+    layerOf(machine, name) === generation && refusalOn(machine, name) === undefined && !isDueOn(machine, name);
+  const applied = selected.filter(isApplied);
   const wanted: NonNullable<MachineConfig["status"]> = {
     ...(generation !== undefined && { observedGeneration: generation }),
     ...{ selected: selected.length, applied: applied.length },
@@ -47,13 +49,18 @@ function verdictOf(
   if (selected.length === 0) return { ready: true, reason: "Applied", message: "it selects no Machine" };
   if (applied.length === selected.length) return { ready: true, reason: "Applied", message: progress };
   const others = selected.filter((machine) => !applied.includes(machine));
-  const stalled = others.find((machine) => stallOf(machine) !== undefined && isDueOn(machine, name));
-  if (stalled !== undefined) {
-    const message = `${stalled.metadata.name}: ${stallOf(stalled)}`;
-    return { ready: false, reason: "MachineFailed", message, also: "Stalled" };
-  }
+  const failures = others.flatMap((machine) => {
+    const why = refusalOn(machine, name) ?? (isDueOn(machine, name) ? stallOf(machine) : undefined);
+    return why === undefined ? [] : [`${machine.metadata.name}: ${why}`];
+  });
+  const [message] = failures;
+  if (message !== undefined) return { ready: false, reason: "MachineFailed", message, also: "Stalled" };
   return { ready: false, reason: "Applying", message: progress, also: "Reconciling" };
 }
+
+/** Why a Machine has not taken it over. */
+const refusalOn = ({ status }: Machine, name: string): string | undefined =>
+  status?.config?.refused?.find((refused) => refused.name === name)?.reason;
 
 const stallOf = (machine: Machine): string | undefined => conditionIn(machine, "Stalled")?.message;
 

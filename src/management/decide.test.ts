@@ -752,6 +752,43 @@ const rows: readonly Row[] = [
     "RestartK3s Applying: k3s restarts",
   ],
   [
+    "does not take a config for applied that has changed before its turn came to it",
+    {
+      pools: [poolOf("agents", {}, { turns: [mine] })],
+      wanted: { config: { revision: "r2", effect: "Restart" } },
+      parts: { config: { revision: "", desired: "r2", layers: [] } },
+      local: working({ reason: "Config", key: "r", drain: false }),
+    },
+    "End Staged: something else is wanted now",
+  ],
+  [
+    "ends when the config is applied, also if another one is wanted by then",
+    {
+      pools: [poolOf("agents", {}, { turns: [mine] })],
+      wanted: { config: { revision: "r2", effect: "Restart" } },
+      parts: { config: { revision: "r", desired: "r2", layers: [] } },
+      local: working({ reason: "Config", key: "r", drain: false }),
+    },
+    "End Applying: the config is applied",
+  ],
+  [
+    "ends after the restart for a config that was taken back, and that nobody wants any more",
+    {
+      pools: [poolOf("agents", {}, { turns: [mine] })],
+      parts: { config: { revision: "", desired: "", layers: [] } },
+      local: working({ reason: "Config", key: "r", drain: false, stopping: true, bootId: "boot-0" }),
+    },
+    "End Applying: something else is wanted now",
+  ],
+  [
+    "takes no turn for a config that takes a boot while the version before runs by hand",
+    {
+      wanted: { config: { revision: "r", effect: "Reboot" } },
+      local: localOf({ hindrance: "this boot runs from slot a", note: { ...localOf().note, imageFrom: undefined } }),
+    },
+    "Nothing Failed: this boot runs from slot a",
+  ],
+  [
     "refuses what a config may not do",
     {
       wanted: { config: { revision: "r", effect: "Reboot", refused: "atMost: Restart" } },

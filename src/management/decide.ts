@@ -285,6 +285,8 @@ function resolveAt(pool: MachinePool, since: number): number {
 function otherWish(observed: Observed, pool: MachinePool): Wish | Decision | undefined {
   const { machine, local, wanted } = observed;
   const { restarted, givenUp } = local.note;
+  // Only what runs from the slot that is kept can be returned to.
+  if (wanted.config?.effect === "Reboot" && local.hindrance !== undefined) return wait("Failed", local.hindrance, IDLE);
   const texts = [
     [restarted.pool, pool.spec.restartedAt],
     [restarted.machine, machine?.spec?.restartedAt],
@@ -510,7 +512,7 @@ function lastAction(work: Work, config: WantedConfig | undefined): Action {
 
 /** How a disruption has ended; `undefined` if it has not. */
 function outcomeOf(
-  { local, wanted }: Observed,
+  { local, wanted, parts }: Observed,
   { reason, key, bootId }: Work,
 ): { readonly reason: MachineReason; readonly message: string } | undefined {
   if (reason === "Restart") {
@@ -521,9 +523,12 @@ function outcomeOf(
     const refused = local.refused.find((image) => image.key === key);
     return refused && { reason: "Returned", message: refused.message };
   }
+  if (parts.config?.revision === key) return { reason: "Applying", message: "the config is applied" };
   const { config } = wanted;
-  if (config === undefined || config.revision !== key) return { reason: "Applying", message: "the config is applied" };
-  return config.refused === undefined ? undefined : { reason: "Returned", message: config.refused };
+  if (config?.revision === key) {
+    return config.refused === undefined ? undefined : { reason: "Returned", message: config.refused };
+  }
+  return bootId === local.bootId ? undefined : { reason: "Applying", message: "something else is wanted now" };
 }
 
 function isStillWanted({ reason, key }: Work, pool: MachinePool, { wanted, machine }: Observed): boolean {

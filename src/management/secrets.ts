@@ -1,5 +1,6 @@
 /** Values of Secrets in MachineConfigs: `spec.secrets`. Pure. */
-import { HIDDEN } from "../config/secrets.ts";
+import type { Kind } from "../config/kinds.ts";
+import { schema } from "../config/schema.ts";
 import { type MachineConfig, SECRETS_NAMESPACE, type SecretValue } from "../kubernetes/machine-config.ts";
 
 /** What was read of a Secret, or why it could not be. */
@@ -14,7 +15,7 @@ export const NO_SECRETS: Secrets = new Map();
 
 /** Where a part has a value from a Secret, without the value. */
 export interface SecretPlace {
-  /** Such as `k3os.registries.configs["registry.example.com"].auth.password`. */
+  /** As messages write it: `k3os.registries.configs["registry.example.com"].auth.password`. */
   readonly path: string;
   /** The Secret, its key and its version: tells one value from another, and not what it is. */
   readonly source: string;
@@ -25,28 +26,26 @@ type Json = { readonly [key: string]: unknown };
 export interface Filled {
   readonly config: Json;
   readonly places: readonly SecretPlace[];
-  /** The values, to be hidden in messages. */
-  readonly values: readonly string[];
 }
 
 /** The config of a MachineConfig with the values that its Secrets have; or one sentence why it cannot be made. */
 export function fillIn({ spec: { config = {}, secrets = [] } }: MachineConfig, known: Secrets): Filled | string {
   let filled: Json = config;
   const places: SecretPlace[] = [];
-  const values: string[] = [];
   for (const secret of secrets) {
     const found = readValue(secret, known);
     if ("problem" in found) return found.problem;
     const steps = stepsOf(secret.path);
-    const next = steps && setAt(filled, steps, found.value);
-    if (next === undefined) {
-      return `spec.secrets: expected a path into spec.config, got ${secret.path}; such as k3os.registries.configs["registry.example.com"].auth.password`;
+    // Other keys are shown to people.
+    if (steps === undefined || !isSecretKey(steps)) {
+      return `spec.secrets: expected the path of a key that is secret, got ${secret.path}; such as k3os.registries.configs["registry.example.com"].auth.password`;
     }
+    const next = setAt(filled, steps, found.value);
+    if (next === undefined) return `spec.secrets: spec.config has no item to which ${secret.path} could belong`;
     filled = next as Json;
-    places.push({ path: secret.path, source: found.source });
-    values.push(found.value);
+    places.push({ path: pathOf(steps), source: found.source });
   }
-  return { config: filled, places, values };
+  return { config: filled, places };
 }
 
 function readValue({ secretKeyRef: { name, key } }: SecretValue, known: Secrets) {
@@ -62,19 +61,15 @@ function readValue({ secretKeyRef: { name, key } }: SecretValue, known: Secrets)
 /** What was written, with the places of secrets as `source` in place of the value: for what others may see. */
 export function withSources(said: Json, places: readonly SecretPlace[]): Json {
   return places.reduce<Json>((known, { path, source }) => {
-    const steps = stepsOf(path);
-    return ((steps && setAt(known, steps, source)) as Json | undefined) ?? known;
+    const shown = setAt(known, stepsOf(path) ?? [], source);
+    if (shown === undefined) throw new Error(`nothing is at ${path}`);
+    return shown as Json;
   }, said);
-}
-
-/** The text without these values. */
-export function hide(text: string, values: readonly string[]): string {
-  return values.filter((value) => value !== "").reduce((shown, value) => shown.replaceAll(value, HIDDEN), text);
 }
 
 type Step = string | number;
 
-const STEP = /\.?([A-Za-z_][\w-]*)|\[(\d{1,4})\]|\["([^"\\]+)"\]/y;
+const STEP = /\.?([\w-]+)|\[(\d{1,4})\]|\["([^"\\]+)"\]/y;
 
 /** The keys and indexes of a path; `undefined` if it is none. */
 export function stepsOf(path: string): readonly Step[] | undefined {
@@ -87,6 +82,24 @@ export function stepsOf(path: string): readonly Step[] | undefined {
     else return undefined;
   }
   return steps.length === 0 || path.startsWith(".") ? undefined : steps;
+}
+
+/** As the findings of a layer of the cluster write a path (`src/config/cluster.ts`). */
+function pathOf(steps: readonly Step[]): string {
+  const part = (step: Step) =>
+    typeof step === "number" ? `[${step}]` : /^[\w-]+$/.test(step) ? `.${step}` : `["${step}"]`;
+  return steps.map(part).join("").replace(/^\./, "");
+}
+
+/** Whether the schema calls the key there secret. Its keys are spelled as they are, none is guessed. */
+function isSecretKey(steps: readonly Step[]): boolean {
+  const at = steps.reduce<Kind | undefined>((kind, step) => {
+    if (kind?.kind === "list") return typeof step === "number" ? kind.item : undefined;
+    if (typeof step === "number") return undefined;
+    if (kind?.kind === "map") return kind.value;
+    return kind?.kind === "struct" && Object.hasOwn(kind.keys, step) ? kind.keys[step] : undefined;
+  }, schema);
+  return at?.kind === "text" && at.secret === true;
 }
 
 /** The value with another one at that place. Maps that are missing are made; `undefined` where an item is missing. */

@@ -61,7 +61,7 @@ export const upgrade = struct(
   {
     source: text({
       about:
-        "Where images come from (upgrade.md): URL or path of a directory with an `index.json`, or oci://REGISTRY/REPOSITORY.",
+        "Where images come from (upgrade.md): URL or path of a directory that `k3os publish` made, or oci://REGISTRY/REPOSITORY.",
       check: imageSource,
       example: "https://example.com/k3os",
     }),

@@ -4,14 +4,14 @@ import { column, conditions, definition, NAME, nodeSelector, observedGeneration,
 import { configSchema } from "./config.ts";
 import { cel, choice, count, flag, type Json, list, struct, text, withRules } from "./openapi.ts";
 
-const PATH = '^[a-z][a-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_-]*|\\[[0-9]+\\]|\\["[^"\\\\]+"\\])+$';
+const PATH = '^[a-z][a-z0-9_]*(\\.[A-Za-z0-9_-]+|\\[[0-9]+\\]|\\["[^"\\\\]+"\\])+$';
 
 const secret = struct(
   {
     path: withRules(
       text(
         512,
-        'Where the value belongs in `config`. Such as k3os.registries.configs["registry.example.com"].auth.password',
+        'Where the value belongs in `config`: a key that is secret. Such as k3os.registries.configs["registry.example.com"].auth.password',
       ),
       [
         {
@@ -21,7 +21,15 @@ const secret = struct(
       ],
     ),
     secretKeyRef: struct(
-      { name: text(NAME, "The Secret."), key: text(NAME, "Its key that has the value.") },
+      {
+        name: withRules(text(NAME, "The Secret."), [
+          {
+            rule: `self.matches(${cel("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")})`,
+            message: "expected the name of a Secret; small letters, digits, `-` and `.`",
+          },
+        ]),
+        key: text(NAME, "Its key that has the value."),
+      },
       { description: "Where the value stands.", required: ["name", "key"] },
     ),
   } satisfies Record<keyof SecretValue, Json>,
@@ -32,7 +40,7 @@ export function machineConfigDefinition(): Json {
   return definition({
     ...{ kind: "MachineConfig", plural: "machineconfigs", shortName: "kmc" },
     description:
-      "A layer of config.yaml for the nodes that it selects, above what a node has itself. Layers are applied in the order of their names. Maps are merged by key, and so are lists whose items have a name; of anything else, the last layer's counts.",
+      "A layer of config.yaml for the nodes that it selects, above what a node has itself. Layers are applied in the order of their names. Maps are merged by key, and so are lists whose items have a name or a path; to other lists, what is missing is added. Of a single value, the last layer's counts.",
     spec: struct({
       nodeSelector: nodeSelector("The Nodes that it is for, by their labels; all if not given."),
       paused: flag("Nothing of it is applied. Each Machine shows in `status.plan` what it would do."),

@@ -44,7 +44,7 @@ const image = withRules(
       source: withRules(
         text(
           1024,
-          "Where images come from: URL or path of a directory with an index.json, or oci://REGISTRY/REPOSITORY; `k3os.upgrade.source` of the nodes if not given. Such as https://example.com/k3os",
+          "Where images come from: URL or path of a directory that `k3os publish` made, or oci://REGISTRY/REPOSITORY; `k3os.upgrade.source` of the nodes if not given. Such as https://example.com/k3os",
         ),
         patternRules(imageSource),
       ),
@@ -165,7 +165,7 @@ const trial = withRules(
     } satisfies Record<keyof NonNullable<MachinePoolSpec["trial"]>, Json>,
     {
       description:
-        "How a node finds out whether a change was good. What is not given is as `k3os.upgrade` of the node says.",
+        "How a node finds out whether an image or a config was good that it had to restart for. What is not given is as `k3os.upgrade` of the node says.",
     },
   ),
   [

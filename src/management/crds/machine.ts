@@ -76,6 +76,14 @@ const config = struct(
       256,
       { description: "Keys that MachineConfigs set to different values." },
     ),
+    refused: list(
+      struct(
+        { name: text(NAME, "The MachineConfig."), reason: text(MESSAGE, "Why, in a sentence.") },
+        { required: ["name", "reason"] },
+      ),
+      256,
+      { description: "MachineConfigs that are not taken over.", key: "name" },
+    ),
   },
   { description: "What MachineConfigs say of this node.", required: ["revision", "desired", "layers"] },
 );

@@ -13,6 +13,7 @@ import { ApiTrouble, bodyOf } from "./answer.ts";
 import { drainOnce } from "./drain.ts";
 import { type AgentMemory, outdate } from "./memory.ts";
 import { type AgentTools, readCluster } from "./observe.ts";
+import type { OwnNode } from "./own-node.ts";
 import { PATHS, pathOf } from "./watches.ts";
 
 /** Between two passes of a drain. */
@@ -152,16 +153,9 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
   },
 
   async Activate({ work }, { own }, _, { local }) {
-    if (work.image === undefined) throw new Error("it has no image to activate");
-    // Before: once it is armed, a restart by whomever tries it.
-    noteWork(own, local.note, { ...work, stopping: true });
-    try {
-      await own.arm(work.image);
-    } catch (error) {
-      if (work.stopping !== true) noteWork(own, local.note, work);
-      throw error;
-    }
-    await stop({ own }, work);
+    const { image } = work;
+    if (image === undefined) throw new Error("it has no image to activate");
+    await arm(own, local.note, work, () => own.arm(image));
   },
 
   async Restart({ work }, { own }, _, { local }) {
@@ -178,9 +172,7 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
   },
 
   async ActivateConfig({ work }, { own }, _, { local }) {
-    noteWork(own, local.note, { ...work, stopping: true });
-    await own.config.apply(work.key, "Reboot");
-    await stop({ own }, work);
+    await arm(own, local.note, work, () => own.config.apply(work.key, "Reboot"));
   },
 
   async Uncordon(_, { client, own }) {
@@ -190,18 +182,33 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
   },
 
   async End({ work, done, givenUp }, { own }, memory, { local, now }) {
+    // Not by a restart of k3s only.
+    const hasRestarted = done && work.bootId !== local.bootId;
     const { work: _, ...note } = local.note;
     const failed = givenUp === undefined ? [] : [{ key: work.key, message: givenUp, at: now }];
     memory.draining = undefined;
     memory.setbacks = {};
     own.writeNote({
       ...note,
-      ...(done && { restarted: { ...note.restarted, ...work.restarted } }),
+      ...(hasRestarted && { restarted: { ...note.restarted, ...work.restarted } }),
       givenUp: [...note.givenUp.filter(({ key }) => key !== work.key), ...failed].slice(-REMEMBERED),
     });
     for (const { message } of failed) own.log(`it was given up: ${message}`);
   },
 };
+
+/** Makes the next boot a trial, and restarts into it. */
+async function arm(own: OwnNode, note: AgentNote, work: Work, make: () => Promise<void>): Promise<void> {
+  // Before: once it is armed, a restart by whomever tries it.
+  noteWork(own, note, { ...work, stopping: true });
+  try {
+    await make();
+  } catch (error) {
+    if (work.stopping !== true) noteWork(own, note, work);
+    throw error;
+  }
+  await stop({ own }, work);
+}
 
 /**
  * Takes one step. Each can be taken twice, so a kill at any point only means that it is taken again. Throws `Conflict`,

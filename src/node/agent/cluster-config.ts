@@ -114,13 +114,13 @@ export function clusterConfig(host: Host): ClusterConfig {
 
 async function wantedOf(host: Host, planned: LayerPlan): Promise<WantedConfig | undefined> {
   const wanted = await wantedLayer(host, planned);
-  const [first] = planned.refused;
+  const first = planned.refused.find(({ paused }) => !paused);
   if (wanted !== undefined || first === undefined) return wanted;
   return { revision: planned.desired, effect: "Live", refused: `MachineConfig ${first.config}: ${first.reason}` };
 }
 
 function partsOf(
-  { desired, plan, conflicts }: LayerPlan,
+  { desired, plan, conflicts, refused }: LayerPlan,
   { revision, parts }: ClusterLayer,
   found: readonly Difference[],
   machine: MachineStatus | undefined,
@@ -131,6 +131,7 @@ function partsOf(
     config: {
       ...{ revision, desired, state, conflicts },
       layers: parts.map(({ name, generation }) => ({ name, generation })),
+      refused: refused.map(({ config, reason }) => ({ name: config, reason })),
     },
     plan,
     drift: driftSince(machine?.drift ?? [], found, time),

@@ -28,6 +28,7 @@ import { stageLayer } from "../slots/stage.ts";
 import { armTrial, isTrial } from "../slots/trial.ts";
 import { type Course, decide, follow, type Look } from "../trial/decide.ts";
 import { failedUserChecks, look, userChecksDecide } from "../trial/look.ts";
+import { withPool } from "../trial/pool.ts";
 import { type TrialSettings, trialSettings } from "../trial/settings.ts";
 import { requireSettled } from "../upgrade/judge.ts";
 
@@ -123,7 +124,7 @@ export async function beginRestart(host: Host, layer: ClusterLayer): Promise<Res
   requireDecided(host);
   const loaded = loadWith(host, layer);
   const k3s = plan(loaded.config, readFacts(host)).find((step) => step.kind === "k3s");
-  const settings = trialSettings(loaded.config.k3os ?? {}, k3s?.role ?? "server");
+  const settings = trialSettings(withPool(host, loaded.config.k3os ?? {}), k3s?.role ?? "server");
   const before = await look(host, settings, 0);
   host.write(ON_TRIAL, JSON.stringify({ revision: layer.revision }), { mode: 0o600 });
   const applied = await applyLayers(host, loaded, { restart: true });

@@ -49,6 +49,41 @@ describe("Secrets that MachineConfigs name", () => {
     expect(asked).toEqual(["one", "one", "one", "two"]);
   });
 
+  it("are read at once for a MachineConfig that has changed, and for a key that is missing", async () => {
+    const { put, client, memory, asked } = world();
+    put("one", { b: "MQ==" });
+    const config = naming("one");
+    const read = (generation: number) => {
+      const changed = { ...config, metadata: { ...config.metadata, generation } };
+      return readSecrets(client, memory, [changed], {}, 0);
+    };
+    await read(1);
+    await read(1);
+    expect(asked).toHaveLength(2);
+    put("one", { a: "MQ==" });
+    await read(1);
+    await read(1);
+    expect(asked).toHaveLength(3);
+    await read(2);
+    expect(asked).toHaveLength(4);
+  });
+
+  it("stay as they are while the API cannot tell them; one that it never told is a problem of the config", async () => {
+    const { api, memory, put, read } = world();
+    put("one", { a: "MQ==" });
+    await read(0, "one");
+    const client = api.client("a", { before: async () => ({ status: 500, body: undefined, reason: "broken" }) });
+    const later = await readSecrets(client, memory, [naming("one", "two")], {}, 6 * MINUTE);
+    expect(later.get("one")).toMatchObject({ data: { a: "1" } });
+    expect(later.get("two")).toEqual({ problem: "the API does not let this node read it: broken" });
+  });
+
+  it("are asked for by any name that a MachineConfig may have", async () => {
+    const { asked, read } = world();
+    await read(0, "a b/../x");
+    expect(asked).toEqual(["a%20b%2F..%2Fx"]);
+  });
+
   it("are asked for each time while one is missing", async () => {
     const { put, read, asked } = world();
     expect((await read(0, "one")).get("one")).toEqual({ problem: "it does not exist" });

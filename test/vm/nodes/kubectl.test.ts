@@ -64,22 +64,23 @@ describe("the operating system by kubectl", { timeout: 900_000 }, () => {
   });
 
   it("takes a value from a Secret, and shows it to nobody", async () => {
-    const stringData = { text: "hunter2" };
+    const stringData = { text: `$6$hunter2hunter2$${"a".repeat(86)}` };
     const metadata = { name: "greeting", namespace: "k3os-system" };
     await node.apply({ apiVersion: "v1", kind: "Secret", metadata, stringData });
-    const file = { path: "/etc/greeting", permissions: "0600" };
     const secretKeyRef = { name: "greeting", key: "text" };
+    const user = { name: "ada", shell: "/bin/sh" };
     await machineConfig("15-secret", {
-      config: { write_files: [file] },
-      secrets: [{ path: "write_files[0].content", secretKeyRef }],
+      config: { k3os: { users: [user] } },
+      secrets: [{ path: "k3os.users[0].password", secretKeyRef }],
     });
-    await eventually(async () => expect(await node.node("sudo cat /etc/greeting")).toBe("hunter2"));
+    const shadow = () => node.node("sudo grep ^ada: /etc/shadow || true");
+    await eventually(async () => expect(await shadow()).toContain(":$6$hunter2"));
     await node.kubectl("wait", "kmc/15-secret", "--for=condition=Ready", "--timeout=60s");
     for (const kinds of ["k3os", "events"]) {
       expect(await node.kubectl("get", kinds, "-A", "-o", "yaml")).not.toContain("hunter2");
     }
     await node.kubectl("delete", "kmc", "15-secret");
-    await eventually(async () => expect(await node.node("sudo ls /etc/greeting || true")).toBe(""));
+    await eventually(async () => expect(await shadow()).not.toContain("hunter2"));
   });
 
   it("shows what a paused config would do, and does not do more than it may", async () => {
@@ -97,6 +98,32 @@ describe("the operating system by kubectl", { timeout: 900_000 }, () => {
     expect(await node.node("cat /etc/environment || true")).not.toContain("A=");
     await node.kubectl("delete", "kmc", "20-paused");
     await isReady("UpToDate");
+  });
+
+  it("gives its turn back if a PodDisruptionBudget lets nothing leave, and names it", async () => {
+    const bootId = await node.bootId();
+    const labels = { app: "stays" };
+    const metadata = { name: "stays", namespace: "default" };
+    const container = { name: "pause", image: "k3os.io/pause:1", imagePullPolicy: "Never" };
+    const template = { metadata: { labels }, spec: { containers: [container], terminationGracePeriodSeconds: 1 } };
+    const selector = { matchLabels: labels };
+    await node.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { selector, template } });
+    const budget = { minAvailable: 1, selector };
+    await node.apply({ apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata, spec: budget });
+    await node.kubectl("wait", "deploy/stays", "--for=condition=Available", "--timeout=120s");
+    const pool = (spec: object) =>
+      node.kubectl("patch", "kmp", "servers", "--type=merge", "-p", JSON.stringify({ spec }));
+    await pool({ restartedAt: "2026-01-31T02:00:00Z", rollout: { drain: { mode: "Always", timeout: "20s" } } });
+    await eventually(async () => {
+      const ready = readyOf(await machine());
+      expect(ready).toMatchObject({ status: "False", message: expect.stringContaining("PodDisruptionBudget stays") });
+      expect((await get<MachinePool>("kmp", "servers")).status?.turns ?? []).toEqual([]);
+      expect(await node.kubectl("get", "node", node.name, "-o", "jsonpath={.spec.unschedulable}")).toBe("");
+    });
+    expect(await node.bootId()).toBe(bootId);
+    await pool({ restartedAt: null, rollout: null });
+    await isReady("UpToDate");
+    await node.kubectl("delete", "deploy/stays", "pdb/stays");
   });
 
   it("takes back a config that cuts the node off, and says so", async () => {
