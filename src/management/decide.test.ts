@@ -832,6 +832,10 @@ describe("an agent", () => {
       kind: "TakeTurn",
       turn: { machine: "node-2", uid: "uid-node-2", since: "2026-11-29T12:00:00Z", deadline: "2026-11-29T12:40:00Z" },
     });
+    const { trial: _, ...spec } = pool.spec;
+    const wanted = { deadline: "1h" };
+    const ofNode = decide(observedBy({ pools: [{ ...pool, spec }], local: staged, wanted }));
+    expect(ofNode.action).toMatchObject({ turn: { deadline: "2026-11-29T13:20:00Z" } });
   });
 
   it("answers every restart that was asked for by one restart", () => {

@@ -387,7 +387,7 @@ function takeTurn(observed: Observed, node: NodeObject, watched: MachinePool, wi
   const { now, local } = observed;
   const cluster = fresh(observed);
   const held = turnOf(watched, node);
-  const needed = turnSeconds(watched, wish) * SECOND;
+  const needed = turnSeconds(watched, wish, observed.wanted.deadline) * SECOND;
   if (held !== undefined && (held.reason !== wish.reason || Date.parse(held.deadline) < now + needed / 2)) {
     return giveBack(watched, "WaitingForTurn", "a turn of before is given back");
   }
@@ -428,9 +428,9 @@ function whyNot(node: NodeObject, pool: MachinePool, cluster: Cluster, { now, cl
   return blocked(node, current, cluster);
 }
 
-function turnSeconds({ spec }: MachinePool, { reason }: Wish): number {
+function turnSeconds({ spec }: MachinePool, { reason }: Wish, ofNode = TRIAL_DEADLINE): number {
   const drain = secondsOf(spec.rollout?.drain?.timeout ?? DRAIN_TIMEOUT) ?? 600;
-  const trial = reason === "Restart" ? RESTART_DEADLINE_S : (secondsOf(spec.trial?.deadline ?? TRIAL_DEADLINE) ?? 600);
+  const trial = reason === "Restart" ? RESTART_DEADLINE_S : (secondsOf(spec.trial?.deadline ?? ofNode) ?? 600);
   return drain + trial + MARGIN_S;
 }
 

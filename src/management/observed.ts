@@ -122,6 +122,8 @@ export interface Wanted {
   readonly config?: WantedConfig | undefined;
   /** What the own Node is to be told of its labels. */
   readonly labels?: LabelPatch | undefined;
+  /** `k3os.upgrade.deadline` of the node, by which a trial ends if the pool says nothing else. */
+  readonly deadline?: string | undefined;
 }
 
 export interface WantedConfig {

@@ -62,6 +62,7 @@ interface Known {
   readonly planned: LayerPlan;
   /** The labels that the applied config gives the Node. */
   readonly labels: Readonly<Record<string, string>>;
+  readonly deadline: string | undefined;
 }
 
 /**
@@ -79,15 +80,17 @@ export function clusterConfig(host: Host): ClusterConfig {
     const asked = configs.map(({ metadata: { name, uid, generation } }) => [name, uid, generation]);
     const mark = JSON.stringify([asked, [...secrets], nodeLabelsNow, applied, ownLayers(host), layerOnTrial(host)]);
     if (known?.mark !== mark) {
-      const labels = nodeLabels(configWith(host, applied), readFacts(host));
-      known = { mark, applied, labels, planned: planConfigs(host, configs, nodeLabelsNow, secrets) };
+      const config = configWith(host, applied);
+      const labels = nodeLabels(config, readFacts(host));
+      const { deadline } = config.k3os?.upgrade ?? {};
+      known = { mark, applied, labels, deadline, planned: planConfigs(host, configs, nodeLabelsNow, secrets) };
     }
     return known;
   };
 
   return {
     async view(configs, node, machine, repair, secrets = NO_SECRETS) {
-      const { applied, planned, labels } = knownFor(configs, node.labels ?? {}, secrets);
+      const { applied, planned, labels, deadline } = knownFor(configs, node.labels ?? {}, secrets);
       if (!isTrial(host) && (drift === undefined || host.monotonic() - drift.at >= DRIFT_EVERY_MS)) {
         drift = { at: host.monotonic(), found: await observeDrift(host) };
       }
@@ -96,7 +99,7 @@ export function clusterConfig(host: Host): ClusterConfig {
       // Applying what is applied already repairs.
       const again: WantedConfig | undefined = isRepairable ? { revision: applied.revision, effect: "Live" } : undefined;
       return {
-        wanted: { config: (await wantedOf(host, planned)) ?? again, labels: labelPatch(node, labels) },
+        wanted: { config: (await wantedOf(host, planned)) ?? again, labels: labelPatch(node, labels), deadline },
         parts: partsOf(planned, applied, found, machine, isoTime(host.now())),
       };
     },
