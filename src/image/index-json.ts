@@ -65,7 +65,8 @@ export function imageName({ version, digest }: Pick<Release, "version" | "digest
 }
 
 /** Where things lie below a source that is a directory, on a web server or not. */
-export const channelPath = (channel: string) => `channels/${channel}.json`;
+export const CHANNELS = "channels";
+export const channelPath = (channel: string) => `${CHANNELS}/${channel}.json`;
 export const imagePath = (release: Pick<Release, "version" | "digest">) => `images/${imageName(release)}`;
 export const REVOKED_PATH = "revoked.krl";
 
@@ -73,11 +74,16 @@ export const REVOKED_PATH = "revoked.krl";
 export const channelTag = (channel: string) => `channel-${channel}`;
 export const imageTag = (release: Pick<Release, "version" | "digest">) => imageName(release).replaceAll("+", "_");
 
+/** How long the notes of a release may be. */
+export const NOTES = 2000;
+const NOTES_TEXT = new RegExp(`^[^\\0]{0,${NOTES}}$`);
+
 export function formatIndex(index: ChannelIndex): string {
   return `${JSON.stringify(index, null, 1)}\n`;
 }
 
-const VERSION = /^\w[\w.+~-]{0,99}$/;
+/** Of an image, or of Kubernetes in it. */
+export const VERSION = /^\w[\w.+~-]{0,99}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 /**
@@ -125,7 +131,7 @@ export function parseIndex(text: string, place: string): ChannelIndex {
         architecture: architecture as ArchitectureName,
         kubernetes: textAt(at("kubernetes"), fields.kubernetes, VERSION),
         ...optional(at("minFrom"), "minFrom", fields.minFrom, VERSION),
-        ...optional(at("notes"), "notes", fields.notes, /^[^\0]{0,2000}$/),
+        ...optional(at("notes"), "notes", fields.notes, NOTES_TEXT),
       };
     }),
     latest: textAt("latest", latest, VERSION),

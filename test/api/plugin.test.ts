@@ -38,10 +38,10 @@ beforeAll(async () => {
   const digest = `sha256:${"1".repeat(64)}`;
   const condition = { type: "Ready", status: "False", reason: "Returned", message: "k3s did not start" };
   const status = {
-    pool: name,
+    ...{ pool: name, image: { version: "0.31.0", digest } },
     slots: [
       { name: "a", version: "0.31.0", digest, state: "Running" },
-      { name: "b", version: "0.30.0", digest, state: "Previous" },
+      { name: "b", version: "0.30.0", digest: `sha256:${"2".repeat(64)}`, state: "Previous" },
     ],
     conditions: [{ ...condition, lastTransitionTime: "2026-01-31T02:00:00Z" }],
   };
@@ -84,6 +84,9 @@ describe("kubectl k3os", () => {
     [["pause"], /Name a pool, or km\/MACHINE\. There are: .*plugin/],
     [["approve", name], /no target that could be approved/],
     [["undo", "km/plugin"], /name a pool/],
+    [["pause", "a", "b"], /one at a time: a b/],
+    [["restart", "node/a"], /node\/a is neither a pool nor a machine/],
+    [["restart", "kmc/a"], /a MachineConfig can be paused and resumed/],
     [["nonsense"], /there is no command nonsense/],
   ])("refuses %j", async (words, reason) => {
     const { status, stderr } = await plugin(...words);

@@ -19,13 +19,15 @@ export interface RegistryOptions {
   readonly password?: string;
   /** A token that is exchanged for one that holds for a while. */
   readonly refresh?: string;
+  /** It keeps blobs somewhere else, as hosted registries do, and whoever asks there must not log in. */
+  readonly redirects?: boolean;
 }
 
 const digestOf = (data: Uint8Array) => `sha256:${createHash("sha256").update(data).digest("hex")}`;
 
 /** A registry in memory that can be pushed to and pulled from (OCI distribution specification). */
 export async function startOciRegistry(options: RegistryOptions = {}): Promise<OciRegistry> {
-  const { scheme, user, password, refresh } = options;
+  const { scheme, user, password, refresh, redirects = false } = options;
   const [requests, manifests, blobs] = [[] as string[], new Map<string, string>(), new Map<string, Buffer>()];
   const basic = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
   const token = "let-me-in";
@@ -44,6 +46,11 @@ export async function startOciRegistry(options: RegistryOptions = {}): Promise<O
           ? asked.get("refresh_token") === refresh && asked.get("grant_type") === "refresh_token"
           : user === undefined || headers.authorization === basic;
       return allowed ? answer(200, JSON.stringify({ token })) : answer(401);
+    }
+    if (pathname.startsWith("/storage/")) {
+      const stored = blobs.get(pathname.slice("/storage/".length));
+      if (headers.authorization !== undefined) return answer(400, "only one authorization is allowed");
+      return stored === undefined ? answer(404) : answer(200, stored);
     }
     const wanted = scheme === "basic" ? basic : scheme === "bearer" ? `Bearer ${token}` : undefined;
     if (wanted !== undefined && headers.authorization !== wanted) {
@@ -73,6 +80,9 @@ export async function startOciRegistry(options: RegistryOptions = {}): Promise<O
     }
     const blob = blobs.get(name);
     if (blob === undefined) return answer(404);
+    if (redirects) {
+      return answer(307, "", { location: `http://localhost:${headers.host?.split(":")[1]}/storage/${name}` });
+    }
     return answer(200, blob, { "content-length": `${blob.length}` });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -5,7 +5,7 @@ import { durationBetween, secondsOf } from "../../config/duration.ts";
 import type { Check } from "../../config/kinds.ts";
 import { channel } from "../../config/schema/upgrading.ts";
 import { K3osError } from "../../errors.ts";
-import { imageName } from "../../image/index-json.ts";
+import { imageName, imageTag, NOTES, VERSION } from "../../image/index-json.ts";
 import { isReference } from "../../image/oci.ts";
 import { signatureOf } from "../../image/signing.ts";
 import { type Io, printJson, printLine } from "../io.ts";
@@ -49,8 +49,8 @@ export function publishCommand(io: Io): Command {
     .addOption(
       checked("--expires <duration>", "how long nodes believe the index", durationBetween("1h", "3650d")).default("7d"),
     )
-    .option("--notes <text>", "what is new, for people")
-    .option("--min-from <version>", "the oldest version that may be replaced by this one")
+    .addOption(checked("--notes <text>", "what is new, for people: at most 2000 characters", notes))
+    .addOption(checked("--min-from <version>", "the oldest version that may be replaced by this one", version))
     .option("--revoked <file>", "a list of revoked keys, with its signature FILE.sig beside it")
     .option("--kernel <which>", "what is built: cloud, metal or a Debian package, instead of metal")
     .option("--spec <file>", "what is built: the image.yaml that says what goes in, instead of os/image.yaml")
@@ -64,6 +64,11 @@ export function publishCommand(io: Io): Command {
     ["./k3os publish www --renew --channel-key channel", "once a day, so that the index does not expire"],
   );
 }
+
+// As nodes check the index, which they refuse as a whole.
+const notes: Check = (text) =>
+  text.length <= NOTES ? undefined : { expected: `at most ${NOTES} characters, got ${text.length}` };
+const version: Check = (text) => (VERSION.test(text) ? undefined : { expected: "a version", hint: "such as 0.31.0" });
 
 function checked(flags: string, description: string, check: Check): Option {
   return new Option(flags, description).argParser((text) => {
@@ -97,11 +102,16 @@ async function runPublish(place: string, options: PublishCommandOptions, io: Io)
     ...{ notes: options.notes, minFrom: options.minFrom, show: (work) => withProgress(io, json, work) },
   });
   if (json) return printJson(io, { target: target.shown, ...index });
-  const latest = index.releases.filter(({ version }) => version === index.latest).map(imageName);
-  printLine(
-    io,
-    `${target.shown}: ${index.channel} ${index.version}, latest ${latest.join(", ")}, until ${index.expires}`,
-  );
+  // Of several builds of a version, nodes take the last one.
+  const latest = index.releases.findLast(({ version }) => version === index.latest);
+  const name = latest && (target.isRegistry ? imageTag(latest) : imageName(latest));
+  printLine(io, `${target.shown}: ${index.channel} ${index.version}, latest ${name}, until ${index.expires}`);
+  const left = revoked === undefined ? [] : await target.otherChannels(options.channel);
+  if (left.length > 0) {
+    io.stderr.write(
+      `k3os: nodes of ${left.join(", ")} wait for an index that names the new list of revoked keys: renew it, too (--renew --channel NAME)\n`,
+    );
+  }
 }
 
 async function buildImage({ kernel, spec, json = false }: PublishCommandOptions, io: Io): Promise<string> {

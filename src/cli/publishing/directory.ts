@@ -13,7 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import { sha256File } from "../../build/digest.ts";
 import { nodeHost } from "../../host/node.ts";
-import { channelPath, imagePath, REVOKED_PATH, type Release } from "../../image/index-json.ts";
+import { CHANNELS, channelPath, imagePath, REVOKED_PATH, type Release } from "../../image/index-json.ts";
 import { signatureOf } from "../../image/signing.ts";
 import { requireDirectory } from "../commands/copy-files.ts";
 import { asStep } from "../progress/index.ts";
@@ -45,6 +45,11 @@ export function directoryTarget(root: string): Target {
       put(signatureOf(imageJson(release)), image.signature);
     },
     putSignature: async (release, signature) => put(signatureOf(imageJson(release)), signature),
+    async otherChannels(channel) {
+      const names = existsSync(at(CHANNELS)) ? readdirSync(at(CHANNELS)) : [];
+      const others = names.filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length));
+      return others.filter((name) => name !== channel);
+    },
     async putChannel(channel, { index, signature, revoked }) {
       if (revoked !== undefined) {
         put(at(signatureOf(REVOKED_PATH)), revoked.signature);
@@ -76,13 +81,25 @@ async function putFiles(target: string, { directory, files }: ImageFiles, images
     mkdirSync(next, { recursive: true });
     for (const { name, sha256, size } of files) {
       const twin = await twinOf(images, name, sha256, size);
-      if (twin === undefined) copyFileSync(join(directory, name), join(next, name));
-      else linkSync(twin, join(next, name));
+      if (twin === undefined || !isLinked(twin, join(next, name))) {
+        copyFileSync(join(directory, name), join(next, name));
+      }
     }
     rmSync(target, { recursive: true, force: true });
     renameSync(next, target);
   } finally {
     rmSync(next, { recursive: true, force: true });
+  }
+}
+
+/** Links a file. Not every file system has hard links, and not everybody's files may be linked (proc_sys_fs(5)). */
+function isLinked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (["EPERM", "EOPNOTSUPP", "EMLINK", "EXDEV"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
+    throw error;
   }
 }
 

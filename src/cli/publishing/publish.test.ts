@@ -137,6 +137,34 @@ describe.runIf(hasSshKeygen)("./k3os publish, by the real ssh-keygen", () => {
     await expect(upgrade(www())).rejects.toThrow("the list of revoked keys that the index names is not there");
   });
 
+  it("says which other channels have to be renewed for a new list of revoked keys", async () => {
+    await publishTo(www(), ...withKeys(), "--image", image, "--channel", "edge");
+    const list = join(work, "revoked.krl");
+    keys.revoke(list, 1, "stolen");
+    keys.sign("root", "k3os-revoked", list);
+    const { err } = await publishTo(www(), ...withKeys(), "--image", image, "--revoked", list);
+    expect(err).toContain("nodes of edge wait for an index that names the new list of revoked keys");
+  });
+
+  it("refuses what would cost nodes the whole index, before it puts anything there", async () => {
+    for (const [option, value] of [
+      ["--notes", "x".repeat(2001)],
+      ["--min-from", "not a version!"],
+    ] as const) {
+      expect(await publishTo(www(), ...withKeys(), "--image", image, option, value)).toMatchObject({ status: 2 });
+    }
+    expect(readdirSync(work)).not.toContain("www");
+  });
+
+  it("names the last build of a version, which is what nodes take", async () => {
+    await publishTo(www(), ...withKeys(), "--image", image);
+    writeImage(image, { ...files, "root.squashfs": "another root" });
+    const { out } = await publishTo(www(), ...withKeys(), "--image", image);
+    const { releases } = index();
+    expect(releases).toHaveLength(2);
+    expect(out).toContain(`latest ${imageName(releases.at(-1) as ChannelIndex["releases"][number])}, until`);
+  });
+
   it("prints the index as JSON, and nothing else", async () => {
     const { out } = await publishTo(www(), ...withKeys(), "--image", image, "--json", "--channel", "edge");
     expect(JSON.parse(out)).toMatchObject({ target: www(), channel: "edge", version: 1, latest: "0.31.0" });
@@ -246,6 +274,22 @@ describe.runIf(hasSshKeygen)("./k3os publish, by the real ssh-keygen", () => {
       expect(await publishTo(target, ...withKeys(), "--image", image)).toMatchObject({ status: 0 });
       const auth = { username: "robot", password: "a:b" };
       expect((await upgrade(target, { configs: { [registry.name]: { auth } } })).json.version).toBe("0.31.0");
+    });
+
+    it("follows where a registry keeps its blobs, without the login", async () => {
+      const target = await start({ scheme: "basic", user: "robot", password: "a:b", redirects: true });
+      logIn("robot", "a:b");
+      for (const options of [["--image", image], ["--image", image], ["--renew"]]) {
+        expect(await publishTo(target, ...withKeys(), ...options)).toMatchObject({ status: 0 });
+      }
+    });
+
+    it("finds the lasting logins of podman, also one for a part of the registry", async () => {
+      const target = await start({ scheme: "basic", user: "robot", password: "a:b" });
+      mkdirSync(join(work, ".config/containers"), { recursive: true });
+      const auths = { [`${registry.name}/team`]: { auth: Buffer.from("robot:a:b").toString("base64") } };
+      writeFileSync(join(work, ".config/containers/auth.json"), JSON.stringify({ auths }));
+      expect(await publishTo(target, ...withKeys(), "--image", image)).toMatchObject({ status: 0 });
     });
 
     it("says how to log in if it was not let in", async () => {

@@ -47,8 +47,8 @@ export async function publish(options: PublishOptions): Promise<ChannelIndex> {
       hint: "Publish an image first.",
     });
   }
-  const release = image === undefined ? undefined : await publishImage(image, options);
-  if (release === undefined) await renewImages(known?.releases ?? [], options);
+  const found = image === undefined ? undefined : await readRelease(image, options);
+  const release = found?.release;
   const revoked = options.revoked ?? (await target.readRevoked(channel));
   const others = (known?.releases ?? []).filter(({ digest }) => digest !== release?.digest);
   const index: ChannelIndex = {
@@ -59,26 +59,39 @@ export async function publish(options: PublishOptions): Promise<ChannelIndex> {
     ),
     latest: release?.version ?? known?.latest ?? "",
   };
+  // Before anything is put there: nodes refuse an index as a whole.
+  parseIndex(formatIndex(index), "what would be published");
+  if (found !== undefined) await publishImage(found, options);
+  else await renewImages(known?.releases ?? [], options);
   const content = Buffer.from(formatIndex(index));
   const signature = await signIndex("channel", content, `${channel}.json`);
   await target.putChannel(channel, { index: content, signature, revoked });
   return index;
 }
 
-async function publishImage(directory: string, options: PublishOptions): Promise<Release> {
-  const { target, signImage, notes, minFrom, upgrader } = options;
-  const { json, content, files } = await readImage(directory);
-  if (signImage === undefined) throw new K3osError("usage", "An image is signed when it is published: name a --key.");
-  const signature = await signImage("image", content, "image.json");
+interface Found extends Awaited<ReturnType<typeof readImage>> {
+  readonly directory: string;
+  readonly release: Release;
+}
+
+async function readRelease(directory: string, { notes, minFrom }: PublishOptions): Promise<Found> {
+  const image = await readImage(directory);
+  const { json, content } = image;
   const release: Release = {
     ...{ version: json.version, digest: `sha256:${createHash("sha256").update(content).digest("hex")}` },
     ...{ architecture: json.architecture, kubernetes: json.kubernetes.version ?? json.kubernetes.source },
     ...(minFrom !== undefined && { minFrom }),
     ...(notes !== undefined && { notes }),
   };
+  return { ...image, directory, release };
+}
+
+async function publishImage({ directory, release, json, content, files }: Found, options: PublishOptions) {
+  const { target, signImage, upgrader } = options;
+  if (signImage === undefined) throw new K3osError("usage", "An image is signed when it is published: name a --key.");
+  const signature = await signImage("image", content, "image.json");
   // Not around the signing, which may ask for a passphrase.
   await options.show((progress) => target.putImage(release, { directory, files, signature, json, upgrader }, progress));
-  return release;
 }
 
 /** Signs the images of the channel that are still there: a certificate may expire before nobody wants them any more. */

@@ -38,7 +38,7 @@ export function registryTarget(place: string, { env, signal }: Pick<Io, "env" | 
       hint: `Images and channels get tags of their own: oci://${registry}/${repository}`,
     });
   }
-  const client = new Repository(registry, repository, loginFor(registry, env), signal);
+  const client = new Repository(registry, repository, loginFor(registry, repository, env), signal);
   const fileName = (path: string) => path.slice(path.lastIndexOf("/") + 1);
   const IMAGE_SIGNATURE = signatureOf("image.json");
   const REVOKED_SIGNATURE = signatureOf(REVOKED_PATH);
@@ -76,6 +76,8 @@ export function registryTarget(place: string, { env, signal }: Pick<Io, "env" | 
       const blobs = containerOf({ ...container, layers: [...others, layer] });
       await client.pushContainer(imageTag(release), { ...blobs, layers: [layer] });
     },
+    // Each has a list of its own.
+    otherChannels: async () => [],
     async putChannel(channel, { index, signature, revoked }) {
       const name = fileName(channelPath(channel));
       const files: [string, Uint8Array][] = [
@@ -93,18 +95,25 @@ interface Login {
   readonly password: string;
 }
 
-/** The login of a registry in the files of docker and podman; `undefined` if there is none. */
-export function loginFor(registry: string, env: Io["env"]): Login | undefined {
+/**
+ * The login of a repository in the files of docker and podman (containers-auth.json(5)); `undefined` if there is none.
+ */
+export function loginFor(registry: string, repository: string, env: Io["env"]): Login | undefined {
   const home = env.HOME ?? homedir();
   const files = [
     env.REGISTRY_AUTH_FILE,
     env.XDG_RUNTIME_DIR && join(env.XDG_RUNTIME_DIR, "containers/auth.json"),
+    `/run/containers/${process.getuid?.() ?? 0}/auth.json`,
+    join(env.XDG_CONFIG_HOME ?? join(home, ".config"), "containers/auth.json"),
     join(env.DOCKER_CONFIG ?? join(home, ".docker"), "config.json"),
   ];
+  const parts = repository.split("/");
+  const parents = parts.map((_, index) => [registry, ...parts.slice(0, parts.length - index)].join("/"));
   for (const file of files) {
     if (file === undefined || file === "" || !existsSync(file)) continue;
     const auths = authsIn(file);
     const names = [
+      ...parents,
       registry,
       `https://${registry}`,
       ...(registry === "docker.io" ? ["https://index.docker.io/v1/"] : []),
@@ -232,6 +241,11 @@ class Repository {
     if (head.status === 200) return;
     const { headers } = await this.#ask({ method: "POST", url: this.#at("blobs/uploads/") }, [202]);
     const location = new URL(String(headers.location ?? ""), this.#base);
+    // A registry behind a proxy may not know that it is asked by TLS.
+    const base = new URL(this.#base);
+    if (location.hostname === base.hostname && base.protocol === "https:" && location.protocol === "http:") {
+      location.protocol = base.protocol;
+    }
     location.searchParams.set("digest", digest);
     const type = { "content-type": "application/octet-stream" };
     await this.#ask({ method: "PUT", url: location.href, headers: type, content }, [201]);
@@ -242,6 +256,10 @@ class Repository {
     if (answer.status === 401) {
       await this.#logIn(String(answer.headers["www-authenticate"] ?? ""));
       answer = await this.#send(request);
+    }
+    for (let hops = 0; isRedirect(request, answer) && hops < REDIRECTS; hops++) {
+      const url = new URL(String(answer.headers.location), request.url).href;
+      answer = await this.#send({ ...request, url });
     }
     if (expected.includes(answer.status)) return answer;
     const said = answer.body.toString("utf8").trim().slice(0, 200);
@@ -274,11 +292,18 @@ class Repository {
 
   #send(request: Request): Promise<Answer> {
     // A place for an upload may be on another server, which must not learn who we are.
-    const isOwn = new URL(request.url).host === new URL(this.#base).host;
+    const isOwn = new URL(request.url).origin === new URL(this.#base).origin;
     const authorization = isOwn && this.#authorization ? { authorization: this.#authorization } : {};
     return send({ ...request, headers: { ...request.headers, ...authorization } }, this.#signal);
   }
 }
+
+/** Registries often keep blobs somewhere else. What is sent does not go there. */
+const isRedirect = ({ method }: Request, { status, headers }: Answer): boolean =>
+  (method === "GET" || method === "HEAD") &&
+  [301, 302, 303, 307, 308].includes(status) &&
+  headers.location !== undefined;
+const REDIRECTS = 5;
 
 function blobOf(data: Uint8Array): Blob {
   return { mediaType: FILE_TYPE, digest: digestOf(data), size: data.length, open: () => [data] };

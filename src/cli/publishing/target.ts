@@ -17,6 +17,8 @@ export interface Target {
   readImage(release: Release): Promise<Uint8Array | undefined>;
   /** The list of revoked keys and its signature; `undefined` if there is none. */
   readRevoked(channel: string): Promise<RevokedKeys | undefined>;
+  /** Channels beside this one that have the same list of revoked keys. */
+  otherChannels(channel: string): Promise<readonly string[]>;
   /** Puts the files of an image in place, and its signature. What is there already is not sent again. */
   putImage(release: Release, image: ImageFiles, progress: Progress): Promise<void>;
   /** Replaces the signature of a published image. */
