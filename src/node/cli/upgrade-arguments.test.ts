@@ -21,6 +21,11 @@ describe("the options of k3os upgrade", () => {
     });
   });
 
+  it("do not choose a version of one image, nor try again for ever", () => {
+    expect(() => read("--version 2.0 /image")).toThrow("--version chooses from the channel");
+    expect(() => read("--wait --retry /image")).toThrow("--retry does not go with --wait");
+  });
+
   it("wait for the end of the trial if they say so", () => {
     expect(read("--wait /image")).toMatchObject({ place: "/image", wait: true, reboot: true });
     expect(read("/image")).toMatchObject({ wait: false });

@@ -47,9 +47,20 @@ export function readUpgradeOptions(
   if (words.length > 0 && options["--source"] !== undefined) {
     throw new K3osError("usage", "the image was given twice: as a word and by --source");
   }
+  const place = words[0] ?? source;
+  if (place !== undefined && options["--version"] !== undefined) {
+    throw new K3osError("usage", `--version chooses from the channel of the config, and ${place} is one image`, {
+      hint: "Leave one of them out.",
+    });
+  }
+  if (options["--wait"] !== undefined && options["--retry"] !== undefined) {
+    throw new K3osError("usage", "--retry does not go with --wait: run again after each restart, it would never end", {
+      hint: "Once, on the node: sudo k3os upgrade --retry …",
+    });
+  }
   checkDestination(old["--destination"]);
   return {
-    place: words[0] ?? source,
+    place,
     version: options["--version"],
     key: options["--key"],
     stageOnly: options["--stage"] === "true",

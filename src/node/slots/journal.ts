@@ -31,6 +31,10 @@ export interface Candidate extends Deployment {
   readonly heard?: boolean;
   /** When the machine stopped for the trial, in milliseconds since 1970. */
   readonly stoppedAt?: number;
+  /** How often the machine has restarted for it, and the boot menu started something else. */
+  readonly unstarted?: number;
+  /** Tells one trial from another of the same image. */
+  readonly trial?: string;
 }
 
 /** A deployment that was given up. It is not tried again unless somebody asks for it. */
@@ -57,6 +61,8 @@ export interface Journal {
   readonly candidate?: Candidate | undefined;
   readonly refused: readonly Refused[];
   readonly last?: Outcome | undefined;
+  /** Digests of images that were healthy on this node, the latest last. Nothing else is gone back to. */
+  readonly kept?: readonly string[] | undefined;
 }
 
 const EMPTY: Journal = { format: 1, refused: [] };
@@ -87,6 +93,7 @@ export function withRefused(journal: Journal, refused: Refused): Journal {
     format: 1,
     refused: [...others, refused].slice(-REMEMBERED),
     last: { ...refused, result: "returned" },
+    ...(journal.kept && { kept: journal.kept }),
   };
 }
 
@@ -102,7 +109,16 @@ export function withCommitted(
     ...(revision !== undefined && { revision }),
     ...(downtime !== undefined && { downtime_s: downtime }),
   };
-  return { format: 1, refused: journal.refused.filter((refused) => !isSame(refused, { digest, revision })), last };
+  const refused = journal.refused.filter((entry) => !isSame(entry, { digest, revision }));
+  return { format: 1, refused, last, kept: keptWith(journal, digest) };
+}
+
+/** How many images are remembered that were kept. */
+const KEPT = 4;
+
+/** The images that were kept, and this one. */
+export function keptWith({ kept = [] }: Journal, digest: string): readonly string[] {
+  return [...kept.filter((one) => one !== digest), digest].slice(-KEPT);
 }
 
 /** Why this image was given up, or this revision of the cluster's layer on it, if it was. */

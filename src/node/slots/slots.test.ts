@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BOOT_ENV, SLOT_FILE, SLOT_KERNEL } from "../../image/grub.ts";
+import { withEsp } from "./esp.ts";
 import { readJournal } from "./journal.ts";
 import { noteTrialStage } from "./note.ts";
 import { readSlots } from "./slots.ts";
@@ -15,7 +16,7 @@ import {
   powerOn,
   withEveryCut,
 } from "./testing.ts";
-import { armTrial, commitTrial, onTrial, repairEnv, returnFromTrial, settleTrial } from "./trial.ts";
+import { armTrial, commitTrial, noteStop, onTrial, repairEnv, returnFromTrial, settleTrial } from "./trial.ts";
 
 const { esp, state } = PLACES;
 const systems = `${state}/k3os/system`;
@@ -178,6 +179,23 @@ describe("a trial", () => {
     host.write("/proc/cmdline", "k3os.slot=a quiet\n");
     expect(await settleTrial(host)).toBeUndefined();
     expect(powerOn(host)).toMatchObject({ slot: "b", trial: true });
+  });
+
+  it("ends if the machine has restarted for it twice, and the boot menu started something else", async () => {
+    const host = await armedDisk();
+    host.write("/proc/cmdline", "k3os.slot=a quiet\n");
+    const { candidate } = readJournal(host, state);
+    if (candidate === undefined) throw new Error("nothing is armed");
+    for (const told of [undefined, "the trial of 2.0 ended: the boot menu did not start it, twice"]) {
+      // As k3os.upgrade.auto does it after each boot.
+      await withEsp(host, (esp) => armTrial(host, esp, { slot: "b", version: "2.0", digest: candidate.digest }));
+      await noteStop(host);
+      const said = await settleTrial(host);
+      if (told === undefined) expect(said).toBeUndefined();
+      else expect(said).toContain(told);
+    }
+    expect(powerOn(host)).toMatchObject({ slot: "a", trial: false });
+    expect(readJournal(host, state).refused).toMatchObject([{ version: "2.0" }]);
   });
 
   it("that was given up is given up again at once when it is booted once more", async () => {

@@ -5,11 +5,13 @@ import { STATE, TRIAL_KEPT, TRIAL_REFUSED } from "../places.ts";
 import { neighbourAnswers } from "../trial/neighbours.ts";
 import { readEnv, writeEnv } from "./env.ts";
 import { withEsp } from "./esp.ts";
+import { runningImage } from "./given-up.ts";
 import {
   type Candidate,
   type Deployment,
   JOURNAL,
   type Journal,
+  keptWith,
   nameOf,
   readJournal,
   withCommitted,
@@ -24,6 +26,7 @@ export interface Trial extends Deployment {
   readonly slot: SlotName;
   /** Whether anybody on the network answered before. */
   readonly heard?: boolean;
+  readonly trial?: string;
   /** Why it was given up already, if this is one more boot of it. */
   readonly refused?: string;
 }
@@ -42,8 +45,9 @@ export function onTrial(host: Host): Trial | undefined {
   const { candidate } = journal;
   const refused = readTextIf(host, TRIAL_REFUSED);
   if (candidate?.slot === slot) {
-    const { heard } = candidate;
-    return { slot, ...deploymentOf(candidate), ...(heard && { heard }), ...(refused !== undefined && { refused }) };
+    const { heard, trial } = candidate;
+    const noted = { ...(heard && { heard }), ...(trial && { trial }) };
+    return { slot, ...deploymentOf(candidate), ...noted, ...(refused !== undefined && { refused }) };
   }
   // The directory of the image on the state partition tells the beginning of its digest, the journal the rest.
   const directory = runningSystem(host) ?? "";
@@ -71,10 +75,22 @@ export async function noteStaged(host: Host, candidate: Omit<Candidate, "phase">
  */
 export async function armTrial(host: Host, esp: string, candidate: Omit<Candidate, "phase">): Promise<void> {
   const journal = readJournal(host, STATE);
-  const heard = await neighbourAnswers(host);
+  const heard = await neighbourAnswers(host, { byGateway: true });
+  const trial = readTextIf(host, "/proc/sys/kernel/random/uuid")?.trim();
+  const { candidate: before } = journal;
+  const isSame = before?.digest === candidate.digest && before.revision === candidate.revision;
+  const unstarted = isSame ? before.unstarted : undefined;
   await writeJournal(host, STATE, {
     ...journal,
-    candidate: { ...candidate, phase: "armed", ...(heard && { heard }) },
+    // What runs now is what a rollback will go back to.
+    kept: keptWith(journal, (await runningImage(host)).digest),
+    candidate: {
+      ...candidate,
+      phase: "armed",
+      ...(heard && { heard }),
+      ...(trial && { trial }),
+      ...(unstarted !== undefined && { unstarted }),
+    },
   });
   const env = readEnv(host, esp);
   const good = env?.good ?? runningSlot(host) ?? "a";
@@ -90,17 +106,19 @@ export async function noteStop(host: Host): Promise<void> {
 
 /**
  * Keeps the deployment on trial. Power may fail at any moment: until the environment block says so, the next boot is
- * another try or the good slot. `readyAt` is when the node was Ready, in milliseconds since 1970.
+ * another try or the good slot. `readyAt` is when the node was Ready, in milliseconds since 1970. Returns whether it is
+ * kept: somebody may have given it up meanwhile.
  */
-export async function commitTrial(host: Host, { readyAt }: { readonly readyAt?: number } = {}): Promise<void> {
+export async function commitTrial(host: Host, { readyAt }: { readonly readyAt?: number } = {}): Promise<boolean> {
   const trial = onTrial(host);
   const journal = readJournal(host, STATE);
   const { candidate } = journal;
-  if (trial === undefined || candidate === undefined || trial.refused !== undefined) return;
+  if (trial === undefined || candidate === undefined || trial.refused !== undefined) return false;
   await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "committing" } });
   await withEsp(host, (esp) => writeEnv(host, esp, { good: candidate.slot }));
   await finishCommit(host, journal, candidate, downtimeOf(candidate, readyAt));
   host.write(TRIAL_KEPT, "");
+  return true;
 }
 
 /** Seconds; `undefined` if the clock was set in between, or nobody has noted the stop. */
@@ -154,7 +172,16 @@ export async function settleTrial(host: Host): Promise<string | undefined> {
   return withEsp(host, async (esp) => {
     const env = readEnv(host, esp);
     const outcome = outcomeOf(candidate, env);
-    if (outcome === "untried") return undefined;
+    if (outcome === "untried") {
+      const { stoppedAt: at, unstarted = 0, ...due } = candidate;
+      // Armed, and nobody has restarted the machine for it yet.
+      if (at === undefined) return undefined;
+      // Once, somebody may have chosen another entry. Then it is armed, and the machine restarted, for ever.
+      if (unstarted === 0) {
+        await writeJournal(host, STATE, { ...journal, candidate: { ...due, unstarted: 1 } });
+        return undefined;
+      }
+    }
     if (outcome === "committed") {
       await finishCommit(host, journal, candidate, undefined);
       return `${nameOf(candidate)} was kept`;
@@ -163,7 +190,7 @@ export async function settleTrial(host: Host): Promise<string | undefined> {
       await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "staged" } });
       return `${nameOf(candidate)} is staged, and was not armed`;
     }
-    const reason = stoppedAt(env?.stage);
+    const reason = outcome === "untried" ? NOT_STARTED : stoppedAt(env?.stage);
     await writeJournal(
       host,
       STATE,
@@ -184,6 +211,8 @@ export function outcomeOf(
   if (env.trial !== slot) return "disarmed";
   return env.left === TRIES ? "untried" : "stopped";
 }
+
+const NOT_STARTED = "the boot menu did not start it, twice: another entry was chosen, or it could not count the try";
 
 function stoppedAt(stage: TrialStage | undefined): string {
   if (stage === undefined) return "its kernel could not be started, or stopped before its initrd began";

@@ -10,7 +10,7 @@ interface Network {
   readonly heard?: readonly string[];
 }
 
-function onNetwork({ gateways = {}, answering = [], heard = [] }: Network) {
+function onNetwork({ gateways = {}, answering = [], heard = [] }: Network, options = {}) {
   const routes = Object.entries(gateways).map(([gateway, dev]) => ({ dst: "default", gateway, dev }));
   const host = memoryHost({
     programs: {
@@ -22,7 +22,7 @@ function onNetwork({ gateways = {}, answering = [], heard = [] }: Network) {
       ping: (argv) => ({ status: answering.includes(argv.at(-1) ?? "") ? 0 : 1 }),
     },
   });
-  return neighbourAnswers(host);
+  return neighbourAnswers(host, options);
 }
 
 describe("neighbourAnswers", () => {
@@ -36,5 +36,10 @@ describe("neighbourAnswers", () => {
     ["there is no network", {}, false],
   ])("if %s", async (_, network, answers) => {
     expect(await onNetwork(network)).toBe(answers);
+  });
+
+  it("is not noted of a network without a gateway, where nothing makes a neighbour answer again", async () => {
+    expect(await onNetwork({ heard: ["bond0"] }, { byGateway: true })).toBe(false);
+    expect(await onNetwork({ gateways: { "10.0.2.2": "eth0" }, heard: ["eth0"] }, { byGateway: true })).toBe(true);
   });
 });

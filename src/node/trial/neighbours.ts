@@ -10,10 +10,12 @@ interface Route {
 
 /**
  * Whether anybody on the network answers: the gateway, or any neighbour that the kernel has heard of lately (ARP,
- * NDP). Tells a server that is away from a network that this system cannot use.
+ * NDP). Tells a server that is away from a network that this system cannot use. `byGateway`: only where there is a
+ * gateway, which can be asked again; nothing makes a neighbour speak.
  */
-export async function neighbourAnswers(host: Host): Promise<boolean> {
+export async function neighbourAnswers(host: Host, { byGateway = false } = {}): Promise<boolean> {
   const routes = (await Promise.all(["-4", "-6"].map((family) => ip(host, family, "route", "show", "default")))).flat();
+  if (byGateway && !(routes as Route[]).some(({ gateway }) => gateway)) return false;
   const pings = (routes as Route[]).map(({ gateway, dev }) => gateway && dev && ping(host, gateway, dev));
   if ((await Promise.all(pings)).includes(true)) return true;
   // A gateway may ignore a ping. To send one, the kernel had to find its address nevertheless.

@@ -58,7 +58,10 @@ function onTrial(
   };
   const deployments: Deployments = {
     note: async (_, stage) => void done.push(`${seconds()} ${stage}`),
-    keep: async (_, { readyAt } = {}) => void done.push(`${seconds()} kept, Ready at ${20 + Number(readyAt) / 1000}`),
+    keep: async (_, { readyAt } = {}) => {
+      done.push(`${seconds()} kept, Ready at ${20 + Number(readyAt) / 1000}`);
+      return true;
+    },
     giveUp: async (_, reason) => void done.push(`${seconds()} given up: ${reason}`),
   };
   const fed = () => host.readText(WATCHDOG);

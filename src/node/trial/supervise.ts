@@ -68,8 +68,8 @@ export async function superviseTrial(host: Host, trial: Trial, deployments = DEP
 /** Why the deployment could not be kept; `undefined` if it is. */
 async function keep(host: Host, deployments: Deployments, readyAt: number | undefined): Promise<string | undefined> {
   try {
-    await deployments.keep(host, readyAt === undefined ? {} : { readyAt });
-    return undefined;
+    const isKept = await deployments.keep(host, readyAt === undefined ? {} : { readyAt });
+    return isKept ? undefined : "somebody has given it up";
   } catch (error) {
     return reasonOf(error);
   }

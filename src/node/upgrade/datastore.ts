@@ -37,33 +37,45 @@ export interface DatastoreCopy {
   readonly at: number;
   /** Digest of the image that was on trial. */
   readonly before: string;
+  /** Which trial of it that was. */
+  readonly trial?: string;
 }
 
 /**
  * Copies the datastore before an image on trial changes it. Nothing runs yet that writes to it, so plain files are a
- * consistent copy. Another try of the same image finds the copy of the first one, unless it was given up in between.
- * Throws if there is no room: without a copy there is no trial.
+ * consistent copy. Another try of the same `trial` finds the copy of the first one; without the name of a trial, of the
+ * same image, unless it was given up in between. Throws if there is no room: without a copy there is no trial.
  */
-export async function copyDatastore(host: Host, candidate: string): Promise<void> {
+export async function copyDatastore(host: Host, candidate: string, trial?: string): Promise<void> {
   const files = filesIn(host, DATASTORE);
   if (files.length === 0) return;
   const known = datastoreCopies(host);
   const givenUp = refusalOf(readJournal(host, STATE), candidate)?.at ?? 0;
-  if (known.some(({ before, at }) => before === candidate && at > givenUp)) return;
+  const isOfThis = (copy: DatastoreCopy) =>
+    trial === undefined ? copy.before === candidate && copy.at > givenUp : copy.trial === trial;
+  if (known.some(isOfThis)) return;
   const name = host.stat(`${STATE}${CURRENT}`)?.type === "link" ? host.readLink(`${STATE}${CURRENT}`) : "unknown";
+  await requireRoomForCopy(host);
   // The oldest ones go first, so that they make room.
   for (const copy of known.slice(KEPT - 1)) host.remove(`${COPIES}/${copy.name}`);
-  await requireRoomFor(host, sizeIn(host, DATASTORE), "a copy of the datastore");
   const part = `${COPIES}/${name}.part`;
   host.remove(part);
   host.mkdir(part, { mode: 0o700 });
   for (const file of files) await run(host, ["cp", `${DATASTORE}/${file}`, `${part}/${file}`]);
-  const note: Omit<DatastoreCopy, "name"> = { at: host.now(), before: candidate };
+  const note: Omit<DatastoreCopy, "name"> = { at: host.now(), before: candidate, ...(trial && { trial }) };
   host.write(`${part}/copy.json`, `${JSON.stringify(note)}\n`);
   await run(host, ["sync", "-f", part]);
   host.remove(`${COPIES}/${name}`);
   host.rename(part, `${COPIES}/${name}`);
   await run(host, ["sync", "-f", COPIES]);
+}
+
+/** Throws if the state partition has no room for the copy that a trial makes. */
+export async function requireRoomForCopy(host: Host): Promise<void> {
+  const size = filesIn(host, DATASTORE).length === 0 ? 0 : sizeIn(host, DATASTORE);
+  const freed = datastoreCopies(host).slice(KEPT - 1);
+  const needed = size - freed.reduce((sum, copy) => sum + copySize(host, copy), 0);
+  if (needed > 0) await requireRoomFor(host, needed, "a copy of the datastore");
 }
 
 /** The copies of the datastore, the newest first. */

@@ -58,7 +58,7 @@ export function upgradeStatus(host: Host): Promise<UpgradeStatus> {
       if (slot === good) return "current";
       if (env?.trial === slot) return "armed";
       if (refusalIn(slot, digest) !== undefined) return "refused";
-      return journal.candidate?.slot === slot ? "staged" : "previous";
+      return journal.candidate?.slot === slot || !journal.kept?.includes(digest) ? "staged" : "previous";
     };
     const slots = SLOTS.flatMap((slot): SlotStatus[] => {
       const record = records[slot];

@@ -5,7 +5,7 @@ import { STATE } from "../places.ts";
 import { espDevice, withEsp } from "../slots/esp.ts";
 import { pruneSystems } from "../slots/room.ts";
 import { readSlots } from "../slots/slots.ts";
-import { WORK } from "./upgrade.ts";
+import { removeWork, WORK } from "./upgrade.ts";
 
 /**
  * Removes images that no slot needs, and what an interrupted download has left. Returns the names of what it removed.
@@ -20,7 +20,7 @@ export function prune(host: Host): Promise<string[]> {
       SLOTS.flatMap((slot) => records[slot]?.system ?? []),
     );
     if (host.stat(WORK) === undefined) return removed;
-    host.remove(WORK);
+    await removeWork(host);
     return [...removed, "an unfinished download"];
   });
 }

@@ -110,6 +110,7 @@ function requireProven(host: Host, { state }: Places, slot: SlotName, { version,
   if (refused !== undefined && refused.reason !== BY_HAND)
     throw nothingBefore(`${what} was given up: ${refused.reason}`);
   if (journal.candidate?.slot === slot) throw nothingBefore(`${what} is staged, and was never tried`);
+  if (!journal.kept?.includes(digest)) throw nothingBefore(`${what} was never found healthy here`);
 }
 
 function nothingBefore(message: string): K3osError {

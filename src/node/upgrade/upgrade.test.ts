@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { Host } from "../../host/host.ts";
 import type { MemoryHost } from "../../host/memory.ts";
 import { silent } from "../../progress.ts";
+import { forgetRefused } from "../slots/given-up.ts";
 import { readJournal } from "../slots/journal.ts";
 import { contentOf, imageOf, installedDisk, PLACES, powerOn, withEveryCut } from "../slots/testing.ts";
 import { commitTrial, returnFromTrial } from "../slots/trial.ts";
+import { upgradeStatus } from "./describe.ts";
 import { prune } from "./prune.ts";
 import { rollback } from "./rollback.ts";
 import { type UpgradeOptions, upgrade, WORK } from "./upgrade.ts";
@@ -241,6 +243,29 @@ describe("k3os rollback", () => {
       hint: expect.stringContaining("sudo k3os upgrade"),
     });
     expect(powerOn(host)).toMatchObject({ slot: "a" });
+  });
+
+  it("does not go to it either when what was given up was forgotten, so that it is tried once more", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    powerOn(host);
+    await returnFromTrial(host, "k3s did not start");
+    powerOn(host);
+    await forgetRefused(host);
+    await expect(rollback(host)).rejects.toThrow(`${NOTHING} was never found healthy here`);
+    expect((await upgradeStatus(host)).slots).toMatchObject([{ state: "current" }, { state: "staged" }]);
+  });
+
+  it("does not go to an image whose staging a power cut has interrupted", async () => {
+    await withEveryCut(
+      node,
+      (host) => to(host, "2.0-a", { stageOnly: true }),
+      async (host) => {
+        powerOn(host);
+        host.remove("/run/k3os/upgrade.lock");
+        await expect(rollback(host)).rejects.toThrow("there is no version before on this disk");
+      },
+    );
   });
 
   it("does not go to an image that is only staged", async () => {

@@ -21,6 +21,7 @@ import { readSlots, type Slots } from "../slots/slots.ts";
 import { stageImage } from "../slots/stage.ts";
 import { armTrial, isTrial, noteStaged, noteStop } from "../slots/trial.ts";
 import { armWatchdog } from "../trial/watchdog.ts";
+import { requireRoomForCopy } from "./datastore.ts";
 import { type NodeSlots, requireAllowed, requireSettled, whereIs } from "./judge.ts";
 
 /**
@@ -128,7 +129,7 @@ async function obtain(host: Host, { node, slots, config, options, progress }: Re
   const slot = await stage(host, image, progress);
   const deployment = { version: image.json.version, digest: image.digest };
   await noteStaged(host, { slot, ...deployment });
-  host.remove(WORK);
+  await removeWork(host);
   return arm(host, slot, deployment, options);
 }
 
@@ -159,6 +160,7 @@ async function arm(
   const running = runningSlot(host);
   if (running !== undefined) await carryLayer(host, running, slot);
   if (stageOnly) return { version, digest, slot, state: "staged" };
+  await requireRoomForCopy(host);
   await withEsp(host, (esp) => armTrial(host, esp, { slot, version, digest }));
   return { version, digest, slot, state: "armed" };
 }
@@ -205,6 +207,12 @@ async function choose(host: Host, { running, settings, config, options, progress
   });
   const { release } = chosen;
   return { place: chosen.place, trust: chosen.trust, version: release.version, digest: chosen.digest };
+}
+
+/** Removes what was fetched. An ISO in it is not. */
+export async function removeWork(host: Host): Promise<void> {
+  await releaseMedium(host);
+  host.remove(WORK);
 }
 
 /** An ISO stays mounted while its image is copied. */
