@@ -331,4 +331,17 @@ describe("k3os prune", () => {
     expect(host.stat(`${state}/k3os/system/config.yaml`)).toBeDefined();
     expect(await prune(host)).toEqual([]);
   });
+
+  it("takes an ISO off that an interrupted upgrade has left mounted, before it removes anything below it", async () => {
+    const host = await node();
+    host.mkdir(`${WORK}/iso`);
+    host.append("/proc/mounts", `/dev/loop1 ${WORK}/iso iso9660 ro 0 0\n`);
+    const { remove } = host;
+    host.remove = (path) => {
+      if (path === WORK) expect(host.ran).toContainEqual(["umount", `${WORK}/iso`]);
+      remove(path);
+    };
+    await prune(host);
+    expect(host.stat(WORK)).toBeUndefined();
+  });
 });
