@@ -84,6 +84,20 @@ describe("an image on a web server, by the real curl", () => {
     expect(nodeHost.list(join(directory, "work/image"))).toEqual(["image.json", "initrd", "vmlinuz"]);
   });
 
+  it("is fetched only if there is room for what is missing", async () => {
+    const asked: [string, number][] = [];
+    const full = async ({ json }: { readonly json: { readonly version: string } }, bytes: number) => {
+      asked.push([json.version, bytes]);
+      throw new Error("it is full");
+    };
+    await expect(openImage(nodeHost, server.url, { ...options, roomFor: full })).rejects.toThrow("it is full");
+    expect(names()).toEqual(["image.json"]);
+    mkdirSync(join(directory, "work/image"), { recursive: true });
+    writeFileSync(join(directory, "work/image/vmlinuz"), files.vmlinuz);
+    await expect(openImage(nodeHost, server.url, { ...options, roomFor: full })).rejects.toThrow("it is full");
+    expect(asked.map(([, bytes]) => bytes)).toEqual([5018, 5018 - files.vmlinuz.length]);
+  });
+
   it("is refused for another processor", async () => {
     writeImage(join(directory, "served"), files, { architecture: "arm64" as "amd64" });
     await expect(openImage(nodeHost, server.url, options)).rejects.toThrow("is an image for arm64");

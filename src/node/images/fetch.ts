@@ -6,7 +6,7 @@ import { type Purpose, signatureOf } from "../../image/signing.ts";
 import { inStep, type Progress, type ProgressStep } from "../../progress.ts";
 import { type Download, fetchFile, fetchIfThere, fetchResumed, SMALL } from "../fetch-file.ts";
 import { formatBytes } from "../format-bytes.ts";
-import type { OnDescribed } from "./image.ts";
+import type { OnDescribed, RoomFor } from "./image.ts";
 import { requireFitting, unpackLayer } from "./layer.ts";
 import { linkOrCopy, type Part, sha256Of } from "./parts.ts";
 import { nothingAt, type Remote } from "./remote.ts";
@@ -28,6 +28,8 @@ export interface FetchImageOptions extends FetchOptions {
   readonly digest?: string | undefined;
   /** Called before any other file is fetched. What it throws ends the work. */
   readonly onDescribed?: OnDescribed | undefined;
+  /** Called then, with how many bytes the others take at most. */
+  readonly roomFor?: RoomFor | undefined;
   /** Files that need not be fetched if the image has them, too. */
   readonly parts?: readonly Part[] | undefined;
 }
@@ -61,10 +63,17 @@ export async function fetchImage(
   const json = parseImageJson(host.readText(path), place);
   options.onDescribed?.({ json, digest });
   removeOthers(host, directory, json);
+  await options.roomFor?.({ json, digest }, bytesToFetch(host, directory, json));
   for (const [name, file] of Object.entries(json.files ?? {})) {
     await obtainPart(host, remote, directory, { name, ...file }, options);
   }
   return { json, digest, signer };
+}
+
+/** What is there is counted, too, if it is there in part only. */
+function bytesToFetch(host: Host, directory: string, { files = {} }: ImageJson): number {
+  const missing = Object.entries(files).filter(([name, { size }]) => host.stat(`${directory}/${name}`)?.size !== size);
+  return missing.reduce((sum, [, { size }]) => sum + size, 0);
 }
 
 /**

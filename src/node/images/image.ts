@@ -15,3 +15,4 @@ export interface SourceImage {
 
 /** Receives what an image is, before its files are fetched or read. */
 export type OnDescribed = (image: Pick<SourceImage, "json" | "digest">) => void;
+export type RoomFor = (image: Pick<SourceImage, "json" | "digest">, bytes: number) => Promise<void>;

@@ -7,7 +7,7 @@ import type { Progress } from "../../progress.ts";
 import { isUrl } from "../fetch-file.ts";
 import { mount } from "../initrd/mount.ts";
 import { fetchImage, fetchSigned } from "./fetch.ts";
-import type { OnDescribed, SourceImage } from "./image.ts";
+import type { OnDescribed, RoomFor, SourceImage } from "./image.ts";
 import type { Part } from "./parts.ts";
 import type { Registries } from "./registry.ts";
 import { nothingAt, openRemote, webDirectory } from "./remote.ts";
@@ -28,6 +28,8 @@ export interface OpenOptions {
    * What it throws ends the work.
    */
   readonly onDescribed?: OnDescribed | undefined;
+  /** Called before the other files are fetched, which take `bytes` in `work` at most. It makes room, or throws. */
+  readonly roomFor?: RoomFor | undefined;
   /** Files that need not be fetched if the image has them, too (`partsIn`). */
   readonly parts?: readonly Part[] | undefined;
   /** How to reach and log in to registries. */
@@ -70,13 +72,15 @@ function openPlace(host: Host, place: string, options: OpenOptions): Promise<Sou
 }
 
 async function openRemoteImage(host: Host, place: string, options: OpenOptions): Promise<SourceImage> {
-  const { registries, work, trust, digest, onDescribed, parts, progress } = options;
+  const { registries, work, trust, digest, onDescribed, roomFor, parts, progress } = options;
   const directory = `${work}/image`;
   host.mkdir(directory);
   const base = place.replace(/\/image\.json(?=[?#]|$)/, "");
   const remote = await openRemote(host, base, registries, work);
   if (remote === undefined) throw nothingAt(place);
-  const image = await fetchImage(host, remote, directory, { trust, digest, onDescribed, parts, work, progress });
+  const image = await fetchImage(host, remote, directory, {
+    ...{ trust, digest, onDescribed, roomFor, parts, work, progress },
+  });
   return { directory, size: sizeOf(image.json), ...image };
 }
 

@@ -4,7 +4,7 @@ import { withEsp } from "./esp.ts";
 import { readJournal } from "./journal.ts";
 import { noteTrialStage } from "./note.ts";
 import { readSlots } from "./slots.ts";
-import { stageImage } from "./stage.ts";
+import { makeRoomFor, stageImage } from "./stage.ts";
 import {
   contentOf,
   diskInMemory,
@@ -106,6 +106,19 @@ describe("room for an image", () => {
     host.mkdir(`${systems}/0.9-12345678`);
     await stageImage(host, PLACES, imageOf(host, "2.0"), FULL);
     expect(host.list(systems)).not.toContain("0.9-12345678");
+  });
+
+  it("is made before an image is fetched, for that, too", async () => {
+    const host = await installedDisk();
+    await stageImage(host, PLACES, imageOf(host, "2.0"), FULL);
+    const { json, digest } = imageOf(host, "3.0");
+    const fetching = (bytes: number) =>
+      makeRoomFor(host, PLACES, { image: { json, digest }, bytes, ifFull: "Make room." });
+    await fetching(1000);
+    expect(contentOf(host, "b")).toEqual(["2.0-a"]);
+    await expect(fetching(2 ** 40)).rejects.toMatchObject({ hint: "Make room." });
+    expect(contentOf(host, "b")).toEqual([]);
+    expect(contentOf(host, "a")).toEqual(["1.0-a"]);
   });
 
   it("is asked of the user when no system can go", async () => {

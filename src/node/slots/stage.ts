@@ -36,7 +36,7 @@ export async function stageImage(
   const record = recordOf(image);
   if (slots.records[slot]?.digest === record.digest) return slot;
   await forgetTrial(host, places, slots);
-  await makeRoom(host, places, { slots, slot, image, ifFull });
+  await makeRoom(host, places, { slots, slot, image, ifFull, bytes: 0 });
   await copySystem(host, places.state, image, progress);
   await emptySlot(host, places.esp, slot);
   if (slots.good !== undefined) await carryLayer(host, slots.good, slot, places.state);
@@ -92,20 +92,41 @@ async function forgetTrial(host: Host, { esp }: Places, { env }: Slots): Promise
 interface Wanted {
   readonly slots: Slots;
   readonly slot: SlotName;
-  readonly image: SourceImage;
+  readonly image: Described;
   readonly ifFull: string;
+  /** What has to fit in beside the image. */
+  readonly bytes: number;
+}
+
+type Described = Pick<SourceImage, "json" | "digest">;
+
+/** Makes room for an image that is to be staged, and for `bytes` of it that are fetched before. Throws `host`. */
+export async function makeRoomFor(
+  host: Host,
+  places: Places,
+  { image, bytes, ifFull }: Pick<Wanted, "image" | "bytes" | "ifFull">,
+): Promise<void> {
+  const slots = readSlots(host, places);
+  await makeRoom(host, places, { slots, slot: otherSlot(slots.good ?? "b"), image, ifFull, bytes });
 }
 
 /**
  * Makes room on the state partition, only as far as it has to: first systems that are in no slot go, then the one of
  * the slot that is filled anew.
  */
-async function makeRoom(host: Host, { esp, state }: Places, { slots, slot, image, ifFull }: Wanted): Promise<void> {
-  const size = SYSTEM_FILES.reduce((sum, name) => sum + (image.json.files?.[name]?.size ?? 0), 0);
-  if (host.stat(`${state}${recordOf(image).system}`) !== undefined || (await hasRoom(host, state, size))) return;
+async function makeRoom(
+  host: Host,
+  { esp, state }: Places,
+  { slots, slot, image, ifFull, bytes }: Wanted,
+): Promise<void> {
+  const isThere = host.stat(`${state}${recordOf(image).system}`) !== undefined;
+  const copied = SYSTEM_FILES.reduce((sum, name) => sum + (image.json.files?.[name]?.size ?? 0), 0);
+  const size = bytes + (isThere ? 0 : copied);
+  if (size === 0 || (await hasRoom(host, state, size))) return;
   const systems = (names: readonly SlotName[]) => names.flatMap((name) => slots.records[name]?.system ?? []);
   pruneSystems(host, state, systems(SLOTS));
   if (await hasRoom(host, state, size)) return;
+  await forgetTrial(host, { esp, state }, slots);
   await emptySlot(host, esp, slot);
   pruneSystems(host, state, systems([otherSlot(slot)]));
   await requireRoom(host, state, size, { what: "the state partition", hint: ifFull });

@@ -18,7 +18,7 @@ import { type Deployment, readJournal } from "../slots/journal.ts";
 import { carryLayer } from "../slots/layer-file.ts";
 import { runningSlot } from "../slots/running.ts";
 import { readSlots, type Slots } from "../slots/slots.ts";
-import { stageImage } from "../slots/stage.ts";
+import { makeRoomFor, stageImage } from "../slots/stage.ts";
 import { armTrial, isTrial, noteStaged, noteStop } from "../slots/trial.ts";
 import { armWatchdog } from "../trial/watchdog.ts";
 import { requireRoomForCopy } from "./datastore.ts";
@@ -120,6 +120,7 @@ async function obtain(host: Host, { node, slots, config, options, progress }: Re
     trust: wanted.trust,
     digest: wanted.digest,
     onDescribed: ({ json, digest }) => judge({ version: json.version, digest }),
+    roomFor: (image, bytes) => makeRoomToFetch(host, image, bytes),
     parts: Object.values(slots.records).flatMap((record) => (record ? partsIn(host, `${STATE}${record.system}`) : [])),
     registries: config.k3os?.registries,
     work: WORK,
@@ -133,10 +134,17 @@ async function obtain(host: Host, { node, slots, config, options, progress }: Re
   return arm(host, slot, deployment, options);
 }
 
-async function stage(host: Host, image: SourceImage, progress: Progress): Promise<SlotName> {
-  const ifFull = "Remove data from it, or images that no slot needs: sudo k3os prune";
+const IF_FULL = "Remove data from it, or images that no slot needs: sudo k3os prune";
+
+/** What is fetched lies on the state partition, and is copied into a slot there. */
+async function makeRoomToFetch(host: Host, image: Pick<SourceImage, "json" | "digest">, bytes: number): Promise<void> {
   await mendEsp(host, espDevice(host));
-  return withEsp(host, (esp) => stageImage(host, { esp, state: STATE }, image, { ifFull, progress }));
+  await withEsp(host, (esp) => makeRoomFor(host, { esp, state: STATE }, { image, bytes, ifFull: IF_FULL }));
+}
+
+async function stage(host: Host, image: SourceImage, progress: Progress): Promise<SlotName> {
+  await mendEsp(host, espDevice(host));
+  return withEsp(host, (esp) => stageImage(host, { esp, state: STATE }, image, { ifFull: IF_FULL, progress }));
 }
 
 /** An image that a slot has already. */
