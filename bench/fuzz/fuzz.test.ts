@@ -31,7 +31,7 @@ it("judges", () => {
   expect(judge("userdata", "#!/bin/sh\n")).toBe("accepted");
 });
 
-it("counts every input once, in one range or in several", () => {
+it("counts every input once, in one range or in several", { timeout: 60_000 }, () => {
   const whole = fuzz(seeds, { seed: 3, from: 0, to: 200 });
   const parts = together([fuzz(seeds, { seed: 3, from: 0, to: 80 }), fuzz(seeds, { seed: 3, from: 80, to: 200 })]);
   const sums = ({ counts }: typeof whole) => counts.map(({ kind, verdicts, defects }) => ({ kind, verdicts, defects }));
@@ -41,7 +41,7 @@ it("counts every input once, in one range or in several", () => {
   expect(whole.found).toEqual([]);
 });
 
-it("finds nothing in a few hundred of its inputs", () => {
+it("finds nothing in a few hundred of its inputs", { timeout: 60_000 }, () => {
   const all = readSeeds(join(import.meta.dirname, "../.."));
   expect(new Set(all.map(({ kind }) => kind)).size).toBe(6);
   expect(fuzz(all, { seed: 1, from: 0, to: 300 }).found).toEqual([]);
