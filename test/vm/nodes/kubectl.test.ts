@@ -113,7 +113,7 @@ describe("the operating system by kubectl", { timeout: 900_000 }, () => {
     await node.kubectl("wait", "deploy/stays", "--for=condition=Available", "--timeout=120s");
     const pool = (spec: object) =>
       node.kubectl("patch", "kmp", "servers", "--type=merge", "-p", JSON.stringify({ spec }));
-    await pool({ restartedAt: "2026-01-31T02:00:00Z", rollout: { drain: { mode: "Always", timeout: "20s" } } });
+    await pool({ restartedAt: new Date().toISOString(), rollout: { drain: { mode: "Always", timeout: "20s" } } });
     await eventually(async () => {
       const ready = readyOf(await machine());
       expect(ready).toMatchObject({ status: "False", message: expect.stringContaining("PodDisruptionBudget stays") });
