@@ -41,7 +41,7 @@ describe("a silent installation", { timeout: 420_000 }, () => {
   });
 });
 
-describe("an upgrade of the installed node", { timeout: 420_000 }, () => {
+describe("an upgrade of the installed node", { timeout: 900_000 }, () => {
   const text = JSON.stringify({ files: [{ path: "/usr/share/next", content: "next" }] });
   let next: Release;
   beforeAll(async () => {
@@ -81,7 +81,7 @@ describe("an upgrade of the installed node", { timeout: 420_000 }, () => {
     await node.apply(pod);
     await write("before");
     await eventually(async () => expect(await log()).toBe("started\n"));
-    await tried(node, `k3os upgrade ${next.url}`, { digest: next.digest, result: "committed", seconds: 400 });
+    await tried(node, `k3os upgrade ${next.url}`, { digest: next.digest, result: "committed", seconds: 600 });
     expect(await node.node("cat /usr/share/next")).toBe("next");
     await write("after");
     expect(await written()).toContain("configmap/before");
