@@ -36,3 +36,11 @@ export function readyCondition({ status }: NodeObject | PodObject): Condition {
 export function isReady(object: NodeObject | PodObject): boolean {
   return readyCondition(object).status === "True";
 }
+
+/** Whether a pod has ended for good, so that nobody waits for it any more. */
+export function isFinished({ status }: Pick<PodObject, "status">): boolean {
+  return status?.phase === "Succeeded" || status?.phase === "Failed";
+}
+
+/** What pods of the first namespace run as. It is made after the first Node is Ready; before that, no pod is taken. */
+export const DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default";

@@ -7,7 +7,7 @@ import { schema } from "../config/schema.ts";
 import { yamlText } from "../config/yaml-text.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import { selects } from "../kubernetes/selector.ts";
-import { type ClusterLayer, type LayerPart, layersOf, NO_LAYER } from "./layer.ts";
+import { type ClusterLayer, type LayerPart, layerOfPart, NO_LAYER } from "./layer.ts";
 import { fillIn, NO_SECRETS, type SecretPlace, type Secrets, withSources } from "./secrets.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -51,12 +51,12 @@ export function clusterLayer(
   const selected = configs.filter(({ spec }) => selects(spec.nodeSelector, labels));
   for (const config of [...selected].sort(byName)) {
     const { name } = config.metadata;
-    const known = applied.parts.find((one) => one.name === name);
-    const part = partOf(config, secrets, known);
+    const before = applied.parts.find((known) => known.name === name);
+    const part = partOf(config, secrets, before);
     if ("reason" in part) refused.push({ config: name, ...part, ...(config.spec.paused && { paused: true }) });
     else if (config.spec.paused) paused.push(part);
     const isHeld = "reason" in part || config.spec.paused === true;
-    const taken = isHeld ? known : part;
+    const taken = isHeld ? before : part;
     if (taken !== undefined) parts.push(taken);
   }
   return { layer: layerOf(parts), conflicts: conflictsIn(parts), refused, paused };
@@ -79,8 +79,7 @@ const known = new WeakMap<LayerPart, Patch>();
 export function saidBy(part: LayerPart): Patch {
   let said = known.get(part);
   if (said === undefined) {
-    const [layer] = layersOf({ parts: [part] });
-    said = layer === undefined ? {} : readLayer(layer).patch;
+    said = readLayer(layerOfPart(part)).patch;
     known.set(part, said);
   }
   return said;
@@ -106,7 +105,7 @@ function byName({ metadata: a }: MachineConfig, { metadata: b }: MachineConfig):
 function partOf(
   config: MachineConfig,
   secrets: Secrets,
-  known: LayerPart | undefined,
+  before: LayerPart | undefined,
 ): LayerPart | { readonly reason: string } {
   const { name, generation = 0 } = config.metadata;
   const filled = fillIn(config, secrets);
@@ -114,8 +113,8 @@ function partOf(
   const { places } = filled;
   const text = Object.keys(filled.config).length === 0 ? "" : yamlText(filled.config);
   // Where a Secret has another version and the same value, nothing has changed.
-  const isAsBefore = known?.text === text && isSamePlaces(known.secrets ?? [], places);
-  const sources = isAsBefore ? (known.secrets ?? []) : places;
+  const isAsBefore = before?.text === text && isSamePlaces(before.secrets ?? [], places);
+  const sources = isAsBefore ? (before.secrets ?? []) : places;
   const part = { name, generation, text, ...(sources.length > 0 && { secrets: sources }) };
   const reason = flawsOf(part);
   return reason === undefined ? part : { reason };
@@ -125,7 +124,7 @@ const isSamePlaces = (a: readonly SecretPlace[], b: readonly SecretPlace[]): boo
   JSON.stringify(a.map(({ path }) => path)) === JSON.stringify(b.map(({ path }) => path));
 
 function flawsOf(part: LayerPart): string | undefined {
-  const { problems, rejected } = load(layersOf({ parts: [part] }), { strict: true });
+  const { problems, rejected } = load([layerOfPart(part)], { strict: true });
   if (rejected.length === 0) return undefined;
   return problems
     .filter(({ severity }) => severity === "error")

@@ -24,8 +24,9 @@ export const NO_LAYER: ClusterLayer = { revision: "", parts: [] };
 
 /** The layers of a config that the parts are, the lowest first. They belong above all others. */
 export function layersOf({ parts }: Pick<ClusterLayer, "parts">): Layer[] {
-  return parts.map(({ name, text, secrets = [] }) => ({
-    ...{ name: layerOfConfig(name), kind: "cluster", text },
-    secrets: secrets.map(({ path }) => path),
-  }));
+  return parts.map(layerOfPart);
+}
+
+export function layerOfPart({ name, text, secrets = [] }: LayerPart): Layer {
+  return { name: layerOfConfig(name), kind: "cluster", text, secrets: secrets.map(({ path }) => path) };
 }

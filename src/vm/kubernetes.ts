@@ -1,7 +1,7 @@
 import { request } from "node:https";
 import { parse } from "yaml";
 import { K3osError } from "../errors.ts";
-import { isReady, type NodeObject } from "../kubernetes/node.ts";
+import { DEFAULT_ACCOUNT, isReady, type NodeObject } from "../kubernetes/node.ts";
 
 /** Replaces the address in the node's kubeconfig by the workstation's port that is forwarded to its API. */
 export function rewriteKubeconfig(text: string, apiPort: number): string {
@@ -53,28 +53,26 @@ export interface NodeStatus {
 
 /** The cluster's nodes, requested with the kubeconfig's credentials. `undefined` when the API does not answer. */
 export async function nodes(port: number, kubeconfig: string, signal?: AbortSignal): Promise<NodeStatus[] | undefined> {
+  const body = await read(port, kubeconfig, "/api/v1/nodes", signal);
+  return body === undefined ? undefined : (JSON.parse(body) as NodeList).items.map(nodeStatus);
+}
+
+/** Whether the cluster's first namespace takes pods, which is a moment after its first Node is Ready. */
+export async function takesPods(port: number, kubeconfig: string, signal?: AbortSignal): Promise<boolean> {
+  return (await read(port, kubeconfig, DEFAULT_ACCOUNT, signal)) !== undefined;
+}
+
+/** What the API has there; `undefined` if it does not answer, or has nothing. */
+async function read(port: number, kubeconfig: string, path: string, signal?: AbortSignal): Promise<string | undefined> {
   const access = credentials(kubeconfig);
   try {
-    const { status, body } = await get(port, "/api/v1/nodes", { ...access }, 5000, signal);
-    return status === 200 ? (JSON.parse(body) as NodeList).items.map(nodeStatus) : undefined;
+    const { status, body } = await get(port, path, { ...access }, 5000, signal);
+    return status === 200 ? body : undefined;
   } catch {
     signal?.throwIfAborted();
     return undefined;
   }
 }
-
-/** Whether the cluster's first namespace takes pods, which is a moment after its first Node is Ready. */
-export async function takesPods(port: number, kubeconfig: string, signal?: AbortSignal): Promise<boolean> {
-  const access = credentials(kubeconfig);
-  try {
-    return (await get(port, SERVICE_ACCOUNT, { ...access }, 5000, signal)).status === 200;
-  } catch {
-    signal?.throwIfAborted();
-    return false;
-  }
-}
-
-const SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default";
 
 interface NodeList {
   readonly items: readonly NodeObject[];

@@ -59,11 +59,12 @@ export async function publish(options: PublishOptions): Promise<ChannelIndex> {
     ),
     latest: release?.version ?? known?.latest ?? "",
   };
+  const text = formatIndex(index);
   // Before anything is put there: nodes refuse an index as a whole.
-  parseIndex(formatIndex(index), "what would be published");
+  parseIndex(text, "what would be published");
   if (found !== undefined) await publishImage(found, options);
   else await renewImages(known?.releases ?? [], options);
-  const content = Buffer.from(formatIndex(index));
+  const content = Buffer.from(text);
   const signature = await signIndex("channel", content, `${channel}.json`);
   await target.putChannel(channel, { index: content, signature, revoked });
   return index;

@@ -107,14 +107,14 @@ export function loginFor(registry: string, repository: string, env: Io["env"]): 
     join(env.XDG_CONFIG_HOME ?? join(home, ".config"), "containers/auth.json"),
     join(env.DOCKER_CONFIG ?? join(home, ".docker"), "config.json"),
   ];
-  const parts = repository.split("/");
-  const parents = parts.map((_, index) => [registry, ...parts.slice(0, parts.length - index)].join("/"));
+  // The repository, what it is below, and last the registry.
+  const parts = [registry, ...repository.split("/")];
+  const places = parts.map((_, index) => parts.slice(0, parts.length - index).join("/"));
   for (const file of files) {
     if (file === undefined || file === "" || !existsSync(file)) continue;
     const auths = authsIn(file);
     const names = [
-      ...parents,
-      registry,
+      ...places,
       `https://${registry}`,
       ...(registry === "docker.io" ? ["https://index.docker.io/v1/"] : []),
     ];

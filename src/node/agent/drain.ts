@@ -1,4 +1,5 @@
 import type { ObjectMeta } from "../../kubernetes/meta.ts";
+import { isFinished } from "../../kubernetes/node.ts";
 import { bodyOf } from "./answer.ts";
 import type { ApiAnswer, ApiClient } from "./client.ts";
 import { podsOn } from "./watches.ts";
@@ -37,11 +38,11 @@ export async function drainOnce(client: ApiClient, node: string): Promise<string
  * Pods that another Node can run instead. Those of a file and of a DaemonSet belong here, and a pod without a
  * controller would be gone for good; these end and start again with the node.
  */
-function mustLeave({ metadata, status }: Pod): boolean {
+function mustLeave(pod: Pod): boolean {
+  const { metadata } = pod;
   const owner = metadata.ownerReferences?.find(({ controller }) => controller);
   const isMirror = metadata.annotations?.["kubernetes.io/config.mirror"] !== undefined;
-  const isOver = status?.phase === "Succeeded" || status?.phase === "Failed";
-  return owner !== undefined && owner.kind !== "DaemonSet" && !isMirror && !isOver;
+  return owner !== undefined && owner.kind !== "DaemonSet" && !isMirror && !isFinished(pod);
 }
 
 /** Why a pod is still there; `undefined` if it is gone. */

@@ -1,10 +1,9 @@
 import type { Host } from "../../host/host.ts";
 import type { ObjectList } from "../../kubernetes/meta.ts";
-import { isReady, type NodeObject, type PodObject } from "../../kubernetes/node.ts";
+import { DEFAULT_ACCOUNT, isFinished, isReady, type NodeObject, type PodObject } from "../../kubernetes/node.ts";
 import type { ApiClient } from "./client.ts";
 import { PATHS } from "./watches.ts";
 
-const SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default";
 const PODS = "/api/v1/pods";
 const LOOK_EVERY_MS = 5000;
 /** A pod may never get Ready. */
@@ -25,12 +24,10 @@ export async function awaitSettled(client: ApiClient, host: Pick<Host, "sleep">)
 }
 
 async function isSettled(client: ApiClient): Promise<boolean> {
-  const account = await client.get(SERVICE_ACCOUNT);
+  const account = await client.get(DEFAULT_ACCOUNT);
   if (account.status !== 200) return false;
   const nodes = await client.get<ObjectList<NodeObject>>(PATHS.nodes);
   if (nodes.body?.items?.some(isReady) !== true) return false;
   const pods = await client.get<ObjectList<PodObject>>(PODS);
-  return pods.body?.items?.every((pod) => isReady(pod) || isOver(pod)) ?? false;
+  return pods.body?.items?.every((pod) => isReady(pod) || isFinished(pod)) ?? false;
 }
-
-const isOver = ({ status }: PodObject) => status?.phase === "Succeeded" || status?.phase === "Failed";

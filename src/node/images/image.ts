@@ -13,6 +13,8 @@ export interface SourceImage {
   readonly size: number;
 }
 
-/** Receives what an image is, before its files are fetched or read. */
-export type OnDescribed = (image: Pick<SourceImage, "json" | "digest">) => void;
-export type RoomFor = (image: Pick<SourceImage, "json" | "digest">, bytes: number) => Promise<void>;
+/** What is known of an image before its files are fetched or read. */
+export type DescribedImage = Pick<SourceImage, "json" | "digest">;
+export type OnDescribed = (image: DescribedImage) => void;
+/** Makes room for an image of which `bytes` are still to be fetched. Throws if there is none. */
+export type RoomFor = (image: DescribedImage, bytes: number) => Promise<void>;

@@ -72,15 +72,13 @@ function openPlace(host: Host, place: string, options: OpenOptions): Promise<Sou
 }
 
 async function openRemoteImage(host: Host, place: string, options: OpenOptions): Promise<SourceImage> {
-  const { registries, work, trust, digest, onDescribed, roomFor, parts, progress } = options;
+  const { registries, work } = options;
   const directory = `${work}/image`;
   host.mkdir(directory);
   const base = place.replace(/\/image\.json(?=[?#]|$)/, "");
   const remote = await openRemote(host, base, registries, work);
   if (remote === undefined) throw nothingAt(place);
-  const image = await fetchImage(host, remote, directory, {
-    ...{ trust, digest, onDescribed, roomFor, parts, work, progress },
-  });
+  const image = await fetchImage(host, remote, directory, { ...options, trust: options.trust });
   return { directory, size: sizeOf(image.json), ...image };
 }
 

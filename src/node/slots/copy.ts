@@ -6,7 +6,7 @@ import { KERNEL_FILES, SYSTEM, SYSTEM_FILES, slotEntries, slotRecord } from "../
 import { SLOT_FILE, type SlotRecord, slotDirectory } from "../../image/grub.ts";
 import { inStep, type Progress } from "../../progress.ts";
 import { copyFiles } from "../images/copy.ts";
-import type { SourceImage } from "../images/image.ts";
+import type { DescribedImage, SourceImage } from "../images/image.ts";
 import { checkSums } from "../images/verify.ts";
 import { writeEntries } from "./entries.ts";
 import { syncEsp } from "./esp.ts";
@@ -14,8 +14,7 @@ import { syncEsp } from "./esp.ts";
 /** The hint if a copy is damaged. The files were whole when they were copied. */
 const BAD_HARDWARE = "The disk, its cable or the machine's memory may be unsound: look into `dmesg`.";
 
-export const recordOf = ({ json, digest }: Pick<SourceImage, "json" | "digest">): SlotRecord =>
-  slotRecord(json, digest);
+export const recordOf = ({ json, digest }: DescribedImage): SlotRecord => slotRecord(json, digest);
 
 /**
  * Copies the root of an image onto the state partition mounted at `state`, unless a whole copy is there. It has its
@@ -51,7 +50,7 @@ async function isWhole(host: Host, directory: string, { json }: SourceImage): Pr
 }
 
 /** An image whose kernel goes into a slot. */
-export interface SlotImage extends Pick<SourceImage, "json" | "digest"> {
+export interface SlotImage extends DescribedImage {
   /** The path of a file, by its name in a slot. */
   readonly kernel: (name: keyof typeof KERNEL_FILES) => string;
 }

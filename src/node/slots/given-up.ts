@@ -1,9 +1,19 @@
 /** Configs of the cluster that were tried on this node and given up. The journal of the slots remembers them. */
 import type { Host } from "../../host/host.ts";
+import type { SlotName } from "../../image/boot-env.ts";
 import { SYSTEM } from "../../image/disk.ts";
 import { sha256Of } from "../images/parts.ts";
 import { RUN, STATE } from "../places.ts";
-import { type Deployment, type Refused, readJournal, refusalOf, withRefused, writeJournal } from "./journal.ts";
+import {
+  type Deployment,
+  type Journal,
+  type Refused,
+  readJournal,
+  refusalOf,
+  withRefused,
+  writeJournal,
+} from "./journal.ts";
+import { layerOfSlot } from "./layer-file.ts";
 import { runningSlot, runningSystem } from "./running.ts";
 
 /** A system without slots has a journal of this boot. */
@@ -22,6 +32,11 @@ export async function refusalOfRevision(host: Host, revision: string): Promise<R
   const journal = readJournal(host, journalRoot(host));
   if (journal.refused.every((entry) => entry.revision !== revision)) return undefined;
   return refusalOf(journal, (await runningImage(host)).digest, revision);
+}
+
+/** Why what this slot holds was given up: its image, or only its config on an image that is kept. */
+export function refusalInSlot(host: Host, journal: Journal, slot: SlotName, digest: string): Refused | undefined {
+  return refusalOf(journal, digest) ?? refusalOf(journal, digest, layerOfSlot(host, slot).revision);
 }
 
 /** Remembers that a revision was given up on the image that runs. */

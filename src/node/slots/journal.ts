@@ -34,7 +34,7 @@ export interface Candidate extends Deployment {
   /** How often the machine has restarted for it, and the boot menu started something else. */
   readonly unstarted?: number;
   /** Tells one trial from another of the same image. */
-  readonly trial?: string;
+  readonly trialId?: string;
 }
 
 /** A deployment that was given up. It is not tried again unless somebody asks for it. */

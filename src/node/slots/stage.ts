@@ -6,7 +6,7 @@ import { CURRENT, type KERNEL_FILES, SYSTEM, SYSTEM_FILES } from "../../image/di
 import { slotDirectory } from "../../image/grub.ts";
 import type { ClusterLayer } from "../../management/layer.ts";
 import type { Progress } from "../../progress.ts";
-import type { SourceImage } from "../images/image.ts";
+import type { DescribedImage, SourceImage } from "../images/image.ts";
 import { parseImageJson } from "../images/verify.ts";
 import { copySystem, emptySlot, fillSlot, kernelIn, recordOf } from "./copy.ts";
 import { writeEnv } from "./env.ts";
@@ -92,13 +92,11 @@ async function forgetTrial(host: Host, { esp }: Places, { env }: Slots): Promise
 interface Wanted {
   readonly slots: Slots;
   readonly slot: SlotName;
-  readonly image: Described;
+  readonly image: DescribedImage;
   readonly ifFull: string;
   /** What has to fit in beside the image. */
   readonly bytes: number;
 }
-
-type Described = Pick<SourceImage, "json" | "digest">;
 
 /** Makes room for an image that is to be staged, and for `bytes` of it that are fetched before. Throws `host`. */
 export async function makeRoomFor(

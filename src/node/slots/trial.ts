@@ -26,7 +26,8 @@ export interface Trial extends Deployment {
   readonly slot: SlotName;
   /** Whether anybody on the network answered before. */
   readonly heard?: boolean;
-  readonly trial?: string;
+  /** Tells one trial from another of the same image. */
+  readonly trialId?: string;
   /** Why it was given up already, if this is one more boot of it. */
   readonly refused?: string;
 }
@@ -45,8 +46,8 @@ export function onTrial(host: Host): Trial | undefined {
   const { candidate } = journal;
   const refused = readTextIf(host, TRIAL_REFUSED);
   if (candidate?.slot === slot) {
-    const { heard, trial } = candidate;
-    const noted = { ...(heard && { heard }), ...(trial && { trial }) };
+    const { heard, trialId } = candidate;
+    const noted = { ...(heard && { heard }), ...(trialId && { trialId }) };
     return { slot, ...deploymentOf(candidate), ...noted, ...(refused !== undefined && { refused }) };
   }
   // The directory of the image on the state partition tells the beginning of its digest, the journal the rest.
@@ -76,7 +77,7 @@ export async function noteStaged(host: Host, candidate: Omit<Candidate, "phase">
 export async function armTrial(host: Host, esp: string, candidate: Omit<Candidate, "phase">): Promise<void> {
   const journal = readJournal(host, STATE);
   const heard = await neighbourAnswers(host, { byGateway: true });
-  const trial = readTextIf(host, "/proc/sys/kernel/random/uuid")?.trim();
+  const trialId = readTextIf(host, "/proc/sys/kernel/random/uuid")?.trim();
   const { candidate: before } = journal;
   const isSame = before?.digest === candidate.digest && before.revision === candidate.revision;
   const unstarted = isSame ? before.unstarted : undefined;
@@ -88,7 +89,7 @@ export async function armTrial(host: Host, esp: string, candidate: Omit<Candidat
       ...candidate,
       phase: "armed",
       ...(heard && { heard }),
-      ...(trial && { trial }),
+      ...(trialId && { trialId }),
       ...(unstarted !== undefined && { unstarted }),
     },
   });

@@ -27,7 +27,7 @@ async function keepDatastore(host: Host): Promise<void> {
   // A config is tried on the image that wrote the datastore.
   if (trial?.revision !== undefined) return;
   try {
-    await copyDatastore(host, trial?.digest ?? "", trial?.trial);
+    await copyDatastore(host, trial?.digest ?? "", trial?.trialId);
   } catch (error) {
     host.write(TRIAL_REFUSED, reasonOf(error));
     disableService(host, "k3s");

@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import { isReady, type PodObject } from "../../kubernetes/node.ts";
+import { isFinished, isReady, type PodObject } from "../../kubernetes/node.ts";
 import { reasonOf } from "../failure.ts";
 import { askApi, kubeletAccess } from "../health/api.ts";
 import type { FailedCheck } from "./decide.ts";
@@ -64,7 +64,7 @@ async function askForPods(
 
 /** Why these pods do not pass; `undefined` if at least one is there and all are Ready. Finished pods do not count. */
 export function judgePods(pods: readonly PodObject[], what: string): string | undefined {
-  const living = pods.filter(({ status }) => status?.phase !== "Succeeded" && status?.phase !== "Failed");
+  const living = pods.filter((pod) => !isFinished(pod));
   if (living.length === 0) return `no pod of ${what} runs on this node`;
   const waiting = living.filter((pod) => !isReady(pod)).map(({ metadata }) => metadata.name);
   if (waiting.length === 0) return undefined;

@@ -38,21 +38,21 @@ export interface DatastoreCopy {
   /** Digest of the image that was on trial. */
   readonly before: string;
   /** Which trial of it that was. */
-  readonly trial?: string;
+  readonly trialId?: string;
 }
 
 /**
  * Copies the datastore before an image on trial changes it. Nothing runs yet that writes to it, so plain files are a
- * consistent copy. Another try of the same `trial` finds the copy of the first one; without the name of a trial, of the
- * same image, unless it was given up in between. Throws if there is no room: without a copy there is no trial.
+ * consistent copy. Another try of the same trial finds the copy of the first one; without a `trialId`, one of the same
+ * image does, unless it was given up in between. Throws if there is no room: without a copy there is no trial.
  */
-export async function copyDatastore(host: Host, candidate: string, trial?: string): Promise<void> {
+export async function copyDatastore(host: Host, candidate: string, trialId?: string): Promise<void> {
   const files = filesIn(host, DATASTORE);
   if (files.length === 0) return;
   const known = datastoreCopies(host);
   const givenUp = refusalOf(readJournal(host, STATE), candidate)?.at ?? 0;
   const isOfThis = (copy: DatastoreCopy) =>
-    trial === undefined ? copy.before === candidate && copy.at > givenUp : copy.trial === trial;
+    trialId === undefined ? copy.before === candidate && copy.at > givenUp : copy.trialId === trialId;
   if (known.some(isOfThis)) return;
   const name = host.stat(`${STATE}${CURRENT}`)?.type === "link" ? host.readLink(`${STATE}${CURRENT}`) : "unknown";
   await requireRoomForCopy(host);
@@ -62,7 +62,7 @@ export async function copyDatastore(host: Host, candidate: string, trial?: strin
   host.remove(part);
   host.mkdir(part, { mode: 0o700 });
   for (const file of files) await run(host, ["cp", `${DATASTORE}/${file}`, `${part}/${file}`]);
-  const note: Omit<DatastoreCopy, "name"> = { at: host.now(), before: candidate, ...(trial && { trial }) };
+  const note: Omit<DatastoreCopy, "name"> = { at: host.now(), before: candidate, ...(trialId && { trialId }) };
   host.write(`${part}/copy.json`, `${JSON.stringify(note)}\n`);
   await run(host, ["sync", "-f", part]);
   host.remove(`${COPIES}/${name}`);

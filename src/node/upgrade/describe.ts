@@ -2,7 +2,8 @@ import type { Host } from "../../host/host.ts";
 import { SLOTS, type SlotName } from "../../image/boot-env.ts";
 import { STATE } from "../places.ts";
 import { withEsp } from "../slots/esp.ts";
-import { nameOf, nameOfRevision, type Outcome, readJournal, refusalOf } from "../slots/journal.ts";
+import { refusalInSlot } from "../slots/given-up.ts";
+import { nameOf, nameOfRevision, type Outcome, readJournal } from "../slots/journal.ts";
 import { layerOfSlot } from "../slots/layer-file.ts";
 import { runningSlot } from "../slots/running.ts";
 import { readSlots } from "../slots/slots.ts";
@@ -49,15 +50,12 @@ export function upgradeStatus(host: Host): Promise<UpgradeStatus> {
     const { env, good, records } = readSlots(host, { esp, state: STATE });
     const journal = readJournal(host, STATE);
     const running = runningSlot(host);
-    /** The image of a slot may be given up, or only its config on the image that is kept. */
-    const refusalIn = (slot: SlotName, digest: string) =>
-      refusalOf(journal, digest) ?? refusalOf(journal, digest, layerOfSlot(host, slot).revision);
     const stateOf = (slot: SlotName, digest: string): SlotState => {
       // The words of the command line stay when the trial is kept.
       if (slot === running && isTrial(host) && env?.trial === slot) return "trial";
       if (slot === good) return "current";
       if (env?.trial === slot) return "armed";
-      if (refusalIn(slot, digest) !== undefined) return "refused";
+      if (refusalInSlot(host, journal, slot, digest) !== undefined) return "refused";
       return journal.candidate?.slot === slot || !journal.kept?.includes(digest) ? "staged" : "previous";
     };
     const slots = SLOTS.flatMap((slot): SlotStatus[] => {
@@ -65,7 +63,7 @@ export function upgradeStatus(host: Host): Promise<UpgradeStatus> {
       if (record === undefined) return [];
       const { version, digest } = record;
       const { revision } = layerOfSlot(host, slot);
-      const refusal = refusalIn(slot, digest);
+      const refusal = refusalInSlot(host, journal, slot, digest);
       const why = refusal && { reason: refusal.reason, ...(refusal.stage !== undefined && { stage: refusal.stage }) };
       return [
         {

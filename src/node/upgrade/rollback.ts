@@ -6,7 +6,8 @@ import { withLock } from "../lock.ts";
 import { STATE } from "../places.ts";
 import { writeEnv } from "../slots/env.ts";
 import { espDevice, withEsp } from "../slots/esp.ts";
-import { type Deployment, readJournal, refusalOf, withCommitted, withRefused, writeJournal } from "../slots/journal.ts";
+import { refusalInSlot } from "../slots/given-up.ts";
+import { type Deployment, readJournal, withCommitted, withRefused, writeJournal } from "../slots/journal.ts";
 import { layerOfSlot } from "../slots/layer-file.ts";
 import { runningSlot } from "../slots/running.ts";
 import { type Places, readSlots } from "../slots/slots.ts";
@@ -28,8 +29,8 @@ export interface RolledBack extends Deployment {
 /**
  * Goes back to the image before, without a trial: whoever asks for it wants to get away from the one that runs. A trial
  * is given up, also one that the next boot would be. An image that was never found healthy is nothing to go back to.
- * Where the machine was started from the version before by hand, that one is kept. With `restore`, the
- * next boot puts that copy of the datastore back, if it boots the image that the copy belongs to.
+ * Where the machine was started from the version before by hand, that one is kept. With `restore`, the next boot puts
+ * that copy of the datastore back, if it boots the image that the copy belongs to.
  */
 export function rollback(host: Host, { restore }: { readonly restore?: DatastoreCopy } = {}): Promise<RolledBack> {
   espDevice(host); // throws if there are no slots
@@ -98,14 +99,15 @@ function targetOf(host: Host, places: Places): Target {
   const slot = trial !== undefined ? good : running === good ? other : running;
   const record = records[slot];
   if (record === undefined) throw nothingBefore("there is no version before on this disk");
-  if (slot === other && running !== other) requireProven(host, places, other, record);
+  // What runs was chosen by hand.
+  if (slot !== good && slot !== running) requireProven(host, places, slot, record);
   return { slot, record, left: records[otherSlot(slot)], ...(trial && { trial }) };
 }
 
 /** Throws if the image in this slot was never found healthy. */
 function requireProven(host: Host, { state }: Places, slot: SlotName, { version, digest }: SlotRecord): void {
   const journal = readJournal(host, state);
-  const refused = refusalOf(journal, digest) ?? refusalOf(journal, digest, layerOfSlot(host, slot).revision);
+  const refused = refusalInSlot(host, journal, slot, digest);
   const what = `there is no version before on this disk: slot ${slot} has ${version}, which`;
   if (refused !== undefined && refused.reason !== BY_HAND)
     throw nothingBefore(`${what} was given up: ${refused.reason}`);

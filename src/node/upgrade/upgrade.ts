@@ -6,7 +6,7 @@ import type { SlotName } from "../../image/boot-env.ts";
 import type { Progress } from "../../progress.ts";
 import { reasonOf } from "../failure.ts";
 import { resolveChannel } from "../images/channel.ts";
-import type { SourceImage } from "../images/image.ts";
+import type { DescribedImage, SourceImage } from "../images/image.ts";
 import { openImage } from "../images/open.ts";
 import { partsIn } from "../images/parts.ts";
 import { type Trust, trustOf } from "../images/trust.ts";
@@ -137,7 +137,7 @@ async function obtain(host: Host, { node, slots, config, options, progress }: Re
 const IF_FULL = "Remove data from it, or images that no slot needs: sudo k3os prune";
 
 /** What is fetched lies on the state partition, and is copied into a slot there. */
-async function makeRoomToFetch(host: Host, image: Pick<SourceImage, "json" | "digest">, bytes: number): Promise<void> {
+async function makeRoomToFetch(host: Host, image: DescribedImage, bytes: number): Promise<void> {
   await mendEsp(host, espDevice(host));
   await withEsp(host, (esp) => makeRoomFor(host, { esp, state: STATE }, { image, bytes, ifFull: IF_FULL }));
 }
