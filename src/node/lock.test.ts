@@ -29,6 +29,15 @@ describe("withLock", () => {
     expect(host.stat("/run/k3os/installer.lock")).toBeUndefined();
   });
 
+  it("leaves alone what another process has taken meanwhile", async () => {
+    const host = machine();
+    await withLock(host, "installer", async () => {
+      host.remove("/run/k3os/installer.lock");
+      host.symlink("200@777", "/run/k3os/installer.lock");
+    });
+    expect(host.readLink("/run/k3os/installer.lock")).toBe("200@777");
+  });
+
   it("refuses while another process holds it", async () => {
     await expect(withLock(machine("200@777"), "installer", async () => {})).rejects.toThrow(
       "another installer is at work (process 200)",

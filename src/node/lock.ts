@@ -27,7 +27,8 @@ export async function withLock<T>(host: Host, lock: Lock, work: () => Promise<T>
   try {
     return await work();
   } finally {
-    host.remove(path);
+    // Two that find the lock of one that has ended at the same moment may both take it. The first leaves the second's.
+    if (host.stat(path) !== undefined && host.readLink(path) === me) host.remove(path);
   }
 }
 

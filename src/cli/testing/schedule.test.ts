@@ -1,36 +1,36 @@
 import { describe, expect, it } from "vitest";
-import { estimate, inOrder, type MachineTest, runScheduled } from "./schedule.ts";
+import { estimate, inOrder, type MachineTest, runScheduled, type Stage } from "./schedule.ts";
 
 const test = (name: string, group: MachineTest["group"] = "nodes"): MachineTest => ({ name, group, file: name });
 const boots = ["a", "b", "c"].map((name) => test(name, "boots"));
 const nodes = ["d", "e", "f", "g"].map((name) => test(name));
+const trials = ["h", "i"].map((name) => test(name, "trials"));
+const all = [...nodes, ...trials, ...boots];
 
 describe("the order of machine tests", () => {
   const commits = Array.from({ length: 60 }, (_, index) => `commit ${index}`);
-  const orders = commits.map((commit) => inOrder([...nodes, ...boots], commit));
+  const orders = commits.map((commit) => inOrder(all, commit));
 
   it("is the same for the same commit, whatever the directory was listed like", () => {
-    expect(inOrder([...boots, ...nodes].reverse(), "commit 7")).toEqual(orders[7]);
+    expect(inOrder([...all].reverse(), "commit 7")).toEqual(orders[7]);
   });
 
-  it("keeps groups apart and has every test once", () => {
-    for (const groups of orders) {
-      for (const group of groups) expect(new Set(group.map((one) => one.group)).size).toBe(1);
-      expect(
-        groups
-          .flat()
-          .map(({ name }) => name)
-          .sort(),
-      ).toEqual(["a", "b", "c", "d", "e", "f", "g"]);
+  it("keeps groups apart, trials beside boots, and has every test once", () => {
+    for (const stages of orders) {
+      const groups = stages.map((stage) => stage.map((files) => [...new Set(files.map(({ group }) => group))]));
+      expect(groups.sort((a, b) => b.length - a.length)).toEqual([[["boots"], ["trials"]], [["nodes"]]]);
+      const names = stages.flat(2).map(({ name }) => name);
+      expect(names.sort().join("")).toBe("abcdefghi");
     }
   });
 
   it("puts every test of every group last for some commit", () => {
-    expect(new Set(orders.map((groups) => groups.at(-1)?.at(-1)?.name))).toEqual(new Set("abcdefg"));
+    const last = orders.flatMap((stages) => stages.at(-1)?.map((files) => files.at(-1)?.name));
+    expect(new Set(last)).toEqual(new Set("abcdefghi"));
   });
 
-  it("has no empty group", () => {
-    expect(inOrder([test("d")], "x")).toEqual([[test("d")]]);
+  it("has no empty stage", () => {
+    expect(inOrder([test("d")], "x")).toEqual([[[test("d")]]]);
   });
 });
 
@@ -63,50 +63,52 @@ describe("the estimate of a file's time", () => {
 
 describe("runScheduled", () => {
   /** Runs tests that take their weight times `slowness`, on a simulated clock. */
-  async function schedule(groups: MachineTest[][], budget: number, slowness = 1) {
+  async function schedule(stages: readonly Stage[], budget: number, slowness = 1) {
     let clock = 0;
-    let running = 0;
+    const running: Record<string, number> = {};
     const most: Record<string, number> = {};
     const weights = { a: 10, b: 10, c: 10, d: 10, e: 100, f: 10 };
-    const { results, finished, skipped } = await runScheduled(groups, {
+    const { results, finished, skipped } = await runScheduled(stages, {
       weights,
       secondsLeft: () => budget - clock,
       now: () => clock,
       signal: new AbortController().signal,
       run: async ({ name, group }, alone) => {
-        most[group] = Math.max(most[group] ?? 0, ++running);
+        running[group] = (running[group] ?? 0) + 1;
+        most[group] = Math.max(most[group] ?? 0, running[group]);
         expect(alone).toBe(group === "nodes");
         await new Promise((resolve) => setImmediate(resolve));
         if (group === "nodes") clock += estimate(name, weights, new Map()) * slowness;
-        running--;
+        running[group]--;
         return name;
       },
     });
     return { results, finished, skipped, most };
   }
 
-  it("runs two boots side by side, and nodes one at a time", async () => {
-    const { results, most, skipped } = await schedule([boots, nodes], Number.POSITIVE_INFINITY);
-    expect(results).toEqual(["a", "b", "c", "d", "e", "f", "g"]);
-    expect(most).toEqual({ boots: 2, nodes: 1 });
+  it("runs boots and trials side by side, two of each, and nodes one at a time", async () => {
+    const { results, most, skipped } = await schedule([[boots, trials], [nodes]], Number.POSITIVE_INFINITY);
+    expect(results.slice(0, 5).sort().join("")).toBe("abchi");
+    expect(results.slice(5).join("")).toBe("defg");
+    expect(most).toEqual({ boots: 2, trials: 2, nodes: 1 });
     expect(skipped).toEqual([]);
   });
 
   it("skips what the time is too short for, and goes on with what it is enough for", async () => {
-    const { results, skipped } = await schedule([nodes.slice(0, 3)], 60);
+    const { results, skipped } = await schedule([[nodes.slice(0, 3)]], 60);
     expect(results).toEqual(["d", "f"]);
     expect(skipped).toEqual(["e"]);
   });
 
   it("skips more on a slower host", async () => {
-    const { results, skipped } = await schedule([[test("d"), test("f"), test("a")]], 60, 3);
+    const { results, skipped } = await schedule([[[test("d"), test("f"), test("a")]]], 60, 3);
     expect(results).toEqual(["d", "f"]);
     expect(skipped).toEqual(["a"]);
   });
 
   it("waits for what runs when a run throws, and starts nothing more", async () => {
     const ended: string[] = [];
-    const scheduled = runScheduled([boots], {
+    const scheduled = runScheduled([[boots, trials]], {
       weights: {},
       secondsLeft: () => 1000,
       signal: new AbortController().signal,
@@ -117,6 +119,6 @@ describe("runScheduled", () => {
       },
     });
     await expect(scheduled).rejects.toThrow("broken");
-    expect(ended).toEqual(["b"]);
+    expect(ended.sort()).toEqual(["b", "h", "i"]);
   });
 });

@@ -2,12 +2,22 @@ import { createHash } from "node:crypto";
 
 /**
  * The folder of `test/vm` that a file of machine tests is in. `boots`: machines with one processor that are not
- * expected to become Ready. `nodes`: machines whose Kubernetes becomes Ready, which uses all processors.
+ * expected to become Ready. `trials`: the same, but they wait for deadlines and watchdogs most of the time. `nodes`:
+ * machines whose Kubernetes becomes Ready, which uses all processors.
  */
-export type Group = "boots" | "nodes";
+export type Group = "boots" | "trials" | "nodes";
 
-/** How many files of a group run side by side. */
-export const WIDTH: { readonly [G in Group]: number } = { boots: 2, nodes: 1 };
+/** How many files of a group run side by side, and which groups do: those of the same stage. */
+export const LANES: { readonly [G in Group]: { readonly lanes: number; readonly stage: "short" | "ready" } } = {
+  boots: { lanes: 2, stage: "short" },
+  trials: { lanes: 2, stage: "short" },
+  nodes: { lanes: 1, stage: "ready" },
+};
+
+export const GROUPS = Object.keys(LANES) as Group[];
+
+/** Files of several groups that run at the same time: a list for each group, none of them empty. */
+export type Stage = readonly (readonly MachineTest[])[];
 
 /** A file of machine tests. */
 export interface MachineTest {
@@ -22,15 +32,19 @@ export interface MachineTest {
 export type Weights = Readonly<Record<string, number>>;
 
 /**
- * The order in which files run: group by group, each starting at a place that depends on the commit. So if a budget
- * ends before the last file, another commit skips other files.
+ * The order in which files run: stage by stage, each group of it starting at a place that depends on the commit. So if
+ * a budget ends before the last file, another commit skips other files.
  */
-export function inOrder(tests: readonly MachineTest[], commit: string): readonly MachineTest[][] {
-  const groups = (Object.keys(WIDTH) as Group[]).map((group) => {
-    const files = tests.filter((test) => test.group === group).sort((a, b) => (a.name < b.name ? -1 : 1));
-    return rotate(files, `${group} ${commit}`);
-  });
-  return rotate(groups, commit).filter((group) => group.length > 0);
+export function inOrder(tests: readonly MachineTest[], commit: string): readonly Stage[] {
+  const stages = [...new Set(GROUPS.map((group) => LANES[group].stage))].map((stage) =>
+    GROUPS.filter((group) => LANES[group].stage === stage)
+      .map((group) => {
+        const files = tests.filter((test) => test.group === group).sort((a, b) => (a.name < b.name ? -1 : 1));
+        return rotate(files, `${group} ${commit}`);
+      })
+      .filter((files) => files.length > 0),
+  );
+  return rotate(stages, commit).filter((stage) => stage.length > 0);
 }
 
 function rotate<T>(list: readonly T[], by: string): T[] {
@@ -73,18 +87,24 @@ export interface Schedule<T> {
   readonly skipped: readonly string[];
 }
 
-/** Runs the files of each group, as many side by side as the group allows. Skips a file if too little time is left. */
+/**
+ * Runs the files of each stage, as many of a group side by side as it has lanes. Skips a file if too little time is
+ * left.
+ */
 export async function runScheduled<T>(
-  groups: readonly MachineTest[][],
+  stages: readonly Stage[],
   { weights, secondsLeft, run, signal, now = () => performance.now() / 1000 }: ScheduleOptions<T>,
 ): Promise<Schedule<T>> {
   const results: T[] = [];
   const finished = new Map<string, number>();
   const skipped: string[] = [];
-  for (const group of groups) {
-    const width = Math.min(group.length, WIDTH[group[0]?.group ?? "nodes"]);
-    const queue = [...group];
-    const runQueue = async () => {
+  for (const stage of stages) {
+    const queues = stage.map((files) => [...files]);
+    const lanes = queues.flatMap((queue) => {
+      const width = Math.min(queue.length, LANES[queue[0]?.group ?? "nodes"].lanes);
+      return Array.from({ length: width }, () => queue);
+    });
+    const runQueue = async (queue: MachineTest[]) => {
       for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
         signal.throwIfAborted();
         if (estimate(test.name, weights, finished) > secondsLeft()) {
@@ -92,17 +112,17 @@ export async function runScheduled<T>(
           continue;
         }
         const start = now();
-        results.push(await run(test, width === 1));
+        results.push(await run(test, lanes.length === 1));
         finished.set(test.name, now() - start);
       }
     };
-    const lane = () =>
-      runQueue().catch((error: unknown) => {
-        queue.length = 0; // the other lane ends with its present file
+    const runLane = (queue: MachineTest[]) =>
+      runQueue(queue).catch((error: unknown) => {
+        for (const other of queues) other.length = 0; // the other lanes end with their present file
         throw error;
       });
     // Waits until all lanes have ended before it throws, so that nothing runs on in the background.
-    const ends = await Promise.allSettled(Array.from({ length: width }, lane));
+    const ends = await Promise.allSettled(lanes.map(runLane));
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
   return { results, finished, skipped };

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { editDistance } from "../../config/spelling.ts";
 import { K3osError } from "../../errors.ts";
-import type { MachineTest } from "./schedule.ts";
+import { GROUPS, type MachineTest } from "./schedule.ts";
 
 export const partNames = ["unit", "kube", "api", "vm"] as const;
 export type PartName = (typeof partNames)[number];
@@ -37,13 +37,13 @@ export function findMachineTests(project: string): MachineTest[] {
   return machineTestsOf(readdirSync(`${project}/test/vm`, { recursive: true, encoding: "utf8" }));
 }
 
-/** The machine tests among paths below `test/vm`. */
+/** The machine tests among paths below `test/vm`. One in no folder of a group may use all processors, as `nodes` do. */
 export function machineTestsOf(paths: readonly string[]): MachineTest[] {
   return paths
     .filter((path) => path.endsWith(".test.ts"))
     .map((path) => ({
       name: basename(path, ".test.ts"),
-      group: path.startsWith("boots/") ? "boots" : "nodes",
+      group: GROUPS.find((group) => path.startsWith(`${group}/`)) ?? "nodes",
       file: `test/vm/${path}`,
     }));
 }

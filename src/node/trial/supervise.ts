@@ -1,6 +1,7 @@
 import type { Host } from "../../host/host.ts";
 import { reasonOf } from "../failure.ts";
 import { logToKernel } from "../kernel-log.ts";
+import { withLock } from "../lock.ts";
 import { enableRareService } from "../openrc.ts";
 import { nameOf } from "../slots/journal.ts";
 import { noteTrialStage } from "../slots/note.ts";
@@ -25,7 +26,12 @@ export interface Deployments {
   readonly giveUp: typeof returnFromTrial;
 }
 
-const DEPLOYMENTS: Deployments = { note: noteTrialStage, keep: commitTrial, giveUp: returnFromTrial };
+const DEPLOYMENTS: Deployments = {
+  note: noteTrialStage,
+  // A `k3os rollback` meanwhile either gives the trial up before it is kept, or goes back from what was kept.
+  keep: (host, options) => withLock(host, "upgrade", () => commitTrial(host, options)),
+  giveUp: returnFromTrial,
+};
 
 /** Returns when the trial is kept. If it is given up, the machine restarts meanwhile. */
 export async function superviseTrial(host: Host, trial: Trial, deployments = DEPLOYMENTS): Promise<void> {

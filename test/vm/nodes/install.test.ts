@@ -1,14 +1,21 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sha256File } from "../../../src/build/digest.ts";
 import { build } from "../../../src/build/index.ts";
 import { findProject } from "../../../src/build/project.ts";
+import { startOciRegistry } from "../../support/oci-registry.ts";
 import { testImage, writeTestImage } from "../support/container-image.ts";
 import { bytesWritten, emptyDisk, fromDisk, installerMachine } from "../support/disks.ts";
 import { eventually } from "../support/eventually.ts";
 import { useMachine } from "../support/machine.ts";
-import { type Release, restarting, running, served, tried } from "../support/trials.ts";
+import { decided, restarting, running } from "../support/trials.ts";
+import { pushImage, upgradeJob } from "../support/upgrade-job.ts";
 
 const node = useMachine("test-install");
+/** Nodes reach it as registry.test. */
+const registry = await startOciRegistry();
+afterAll(() => registry.close());
+
 const target = { ...emptyDisk(node.directory, "target"), bootIndex: 1 };
 const other = emptyDisk(node.directory, "other", 8192);
 
@@ -17,6 +24,7 @@ k3os:
   token: t0p-secret
   labels: { zone: a }
   upgrade: { unsigned: true, stable_for: 1s }
+  registries: { mirrors: { registry.test: { endpoint: ["http://10.0.2.2:${registry.name.split(":")[1]}"] } } }
   install: { silent: true, device: "serial=target", power_off: true }
 `;
 
@@ -41,14 +49,15 @@ describe("a silent installation", { timeout: 420_000 }, () => {
   });
 });
 
-describe("an upgrade of the installed node", { timeout: 900_000 }, () => {
+describe("an upgrade of the installed node by a job of the cluster", { timeout: 900_000 }, () => {
   const text = JSON.stringify({ files: [{ path: "/usr/share/next", content: "next" }] });
-  let next: Release;
+  let next: { readonly digest: string; readonly reference: string };
   beforeAll(async () => {
     const spec = { text, name: "next-of-install.yaml", directory: findProject() };
-    next = await served(await build({ spec, usualKernel: "metal" }));
+    const image = await build({ spec, usualKernel: "cloud" });
+    const digest = `sha256:${await sha256File(join(image.dir, "image.json"))}`;
+    next = { digest, reference: `registry.test/${await pushImage(registry, image, "k3os", digest)}` };
   });
-  afterAll(() => next?.close());
 
   const ending = "sleep 8; echo ended >>/data/log; exit";
   /** Adds a line to a file of the node when it has started, and another one if it is given time to end. */
@@ -81,11 +90,25 @@ describe("an upgrade of the installed node", { timeout: 900_000 }, () => {
     await node.apply(pod);
     await write("before");
     await eventually(async () => expect(await log()).toBe("started\n"));
-    await tried(node, `k3os upgrade ${next.url}`, { digest: next.digest, result: "committed", seconds: 600 });
+    const bootId = await node.bootId();
+    await node.apply(upgradeJob(next.reference, node.name));
+    await decided(node, bootId, { digest: next.digest, result: "committed", seconds: 800 });
     expect(await node.node("cat /usr/share/next")).toBe("next");
     await write("after");
     expect(await written()).toContain("configmap/before");
     await eventually(async () => expect(await log()).toBe("started\nended\nstarted\n"));
+  });
+
+  it("ends the job with the image that is kept: the pod after the restart has waited for that", async () => {
+    await node.kubectl("wait", "--for=condition=Complete", "--timeout=300s", "job/apply-k3os-latest");
+    const status = ["-o", "jsonpath={.status.succeeded} {.status.failed}"];
+    // The restart has ended the first pod.
+    expect(await node.kubectl("get", "job/apply-k3os-latest", ...status)).toBe("1 1");
+    const pods = ["-l", "upgrade.cattle.io/plan=k3os-latest", "--field-selector=status.phase=Succeeded", "-o", "name"];
+    const said = await node.kubectl("logs", (await node.kubectl("get", "pods", ...pods)).trim());
+    expect(said).toMatch(
+      /waiting: this boot is a trial of .*\n(.*\n)*.* is the image that this node keeps: nothing to do/,
+    );
   });
 
   it("is undone by k3os rollback, with what was written since", async () => {
