@@ -23,7 +23,7 @@ const config = `hostname: ${node.name}
 k3os:
   token: t0p-secret
   labels: { zone: a }
-  upgrade: { unsigned: true, stable_for: 1s }
+  upgrade: { unsigned: true, stable_for: 30s }
   registries: { mirrors: { registry.test: { endpoint: ["http://10.0.2.2:${registry.name.split(":")[1]}"] } } }
   install: { silent: true, device: "serial=target", power_off: true }
 `;
