@@ -46,7 +46,9 @@ export function diskPrograms(host: () => Host) {
     sha256sum: ([, ...paths]: readonly string[]) => ({
       stdout: paths.map((path) => `${sum(path)}  ${path}\n`).join(""),
     }),
-    sh: (argv: readonly string[]) => ({ stdout: `${sum(argv.at(-1) ?? "")}  -\n` }),
+    // `linkOrCopy`, or a sum of what the disk has.
+    sh: (argv: readonly string[]) =>
+      argv[3] === "link" ? cp(host(), argv.slice(4)) : { stdout: `${sum(argv.at(-1) ?? "")}  -\n` },
     /** In place, as `conv=notrunc` does. */
     dd(argv: readonly string[], { input = "" }: ExecOptions) {
       const path = argv.find((word) => word.startsWith("of="))?.slice("of=".length) ?? "";

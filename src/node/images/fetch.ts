@@ -63,7 +63,7 @@ export async function fetchImage(
   const json = parseImageJson(host.readText(path), place);
   options.onDescribed?.({ json, digest });
   removeOthers(host, directory, json);
-  await options.roomFor?.({ json, digest }, bytesToFetch(host, directory, json));
+  await options.roomFor?.(bytesToFetch(host, directory, json));
   for (const [name, file] of Object.entries(json.files ?? {})) {
     await obtainPart(host, remote, directory, { name, ...file }, options);
   }

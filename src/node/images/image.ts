@@ -11,10 +11,12 @@ export interface SourceImage {
   readonly signer?: string | undefined;
   /** Bytes of the files that `image.json` lists. */
   readonly size: number;
+  /** Whether its files were fetched into a directory that only this program writes, and need not be copied. */
+  readonly fetched?: boolean;
 }
 
 /** What is known of an image before its files are fetched or read. */
 export type DescribedImage = Pick<SourceImage, "json" | "digest">;
 export type OnDescribed = (image: DescribedImage) => void;
-/** Makes room for an image of which `bytes` are still to be fetched. Throws if there is none. */
-export type RoomFor = (image: DescribedImage, bytes: number) => Promise<void>;
+/** Makes room for the `bytes` of an image that are still to be fetched. Throws if there is none. */
+export type RoomFor = (bytes: number) => Promise<void>;

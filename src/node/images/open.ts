@@ -79,7 +79,7 @@ async function openRemoteImage(host: Host, place: string, options: OpenOptions):
   const remote = await openRemote(host, base, registries, work);
   if (remote === undefined) throw nothingAt(place);
   const image = await fetchImage(host, remote, directory, { ...options, trust: options.trust });
-  return { directory, size: sizeOf(image.json), ...image };
+  return { directory, size: sizeOf(image.json), fetched: true, ...image };
 }
 
 async function openIsoUrl(host: Host, url: string, options: OpenOptions): Promise<SourceImage> {

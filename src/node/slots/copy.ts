@@ -7,6 +7,7 @@ import { SLOT_FILE, type SlotRecord, slotDirectory } from "../../image/grub.ts";
 import { inStep, type Progress } from "../../progress.ts";
 import { copyFiles } from "../images/copy.ts";
 import type { DescribedImage, SourceImage } from "../images/image.ts";
+import { linkOrCopy } from "../images/parts.ts";
 import { checkSums } from "../images/verify.ts";
 import { writeEntries } from "./entries.ts";
 import { syncEsp } from "./esp.ts";
@@ -14,11 +15,13 @@ import { syncEsp } from "./esp.ts";
 /** The hint if a copy is damaged. The files were whole when they were copied. */
 const BAD_HARDWARE = "The disk, its cable or the machine's memory may be unsound: look into `dmesg`.";
 
+const ROOT = "root.squashfs";
+
 export const recordOf = ({ json, digest }: DescribedImage): SlotRecord => slotRecord(json, digest);
 
 /**
- * Copies the root of an image onto the state partition mounted at `state`, unless a whole copy is there. It has its
- * final name only when it is whole and on the disk.
+ * Puts the root of an image onto the state partition mounted at `state`, unless it is whole there: what was fetched onto
+ * that partition as it is, anything else as a copy. It has its final name only when it is whole and on the disk.
  */
 export async function copySystem(host: Host, state: string, image: SourceImage, progress: Progress): Promise<void> {
   const { system } = recordOf(image);
@@ -28,10 +31,14 @@ export async function copySystem(host: Host, state: string, image: SourceImage, 
   // An interrupted run may have left it.
   host.remove(part);
   host.mkdir(part);
-  const files = SYSTEM_FILES.map((name) => [`${image.directory}/${name}`, `${part}/${name}`] as const);
-  await copyFiles(host, files, image.size, progress);
+  // A fetched root is never written to again, in contrast to its image.json, which the next download overwrites.
+  const isLinked = (name: string) => image.fetched === true && name === ROOT;
+  const pathsOf = (name: string) => [`${image.directory}/${name}`, `${part}/${name}`] as const;
+  for (const name of SYSTEM_FILES.filter(isLinked)) await linkOrCopy(host, ...pathsOf(name));
+  const copied = SYSTEM_FILES.filter((name) => !isLinked(name)).map(pathsOf);
+  await copyFiles(host, copied, image.size, progress);
   await run(host, ["sync", "-f", part]);
-  await checkCopies(host, image, { "root.squashfs": `${part}/root.squashfs` }, progress);
+  await checkCopies(host, image, { [ROOT]: `${part}/${ROOT}` }, progress);
   host.remove(target); // a damaged copy
   host.rename(part, target);
   await run(host, ["sync", "-f", `${state}${SYSTEM}`]);
@@ -40,7 +47,7 @@ export async function copySystem(host: Host, state: string, image: SourceImage, 
 async function isWhole(host: Host, directory: string, { json }: SourceImage): Promise<boolean> {
   if (host.stat(directory) === undefined) return false;
   try {
-    const root = { "root.squashfs": `${directory}/root.squashfs` };
+    const root = { [ROOT]: `${directory}/${ROOT}` };
     await checkSums(host, root, json, { hint: "", fromDisk: true });
     return host.stat(`${directory}/image.json`) !== undefined;
   } catch (error) {

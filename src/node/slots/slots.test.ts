@@ -4,7 +4,7 @@ import { withEsp } from "./esp.ts";
 import { readJournal } from "./journal.ts";
 import { noteTrialStage } from "./note.ts";
 import { readSlots } from "./slots.ts";
-import { makeRoomFor, stageImage } from "./stage.ts";
+import { makeRoomToFetch, stageImage } from "./stage.ts";
 import {
   contentOf,
   diskInMemory,
@@ -61,6 +61,20 @@ describe("an image that is staged", () => {
     expect(contentOf(host, "b")).toEqual([]);
   });
 
+  it("takes a root that was fetched as it is, and a copy of what the next download overwrites", async () => {
+    const host = await installedDisk();
+    const image = { ...imageOf(host, "2.0"), fetched: true };
+    const before = host.ran.length;
+    await stageImage(host, PLACES, image, FULL);
+    const { system } = readSlots(host, PLACES).records.b ?? {};
+    const ran = host.ran.slice(before);
+    const linked = ran.filter((argv) => argv[3] === "link").map((argv) => argv.slice(-2));
+    expect(linked).toEqual([[`${image.directory}/root.squashfs`, `${state}${system}.part/root.squashfs`]]);
+    const copied = ran.filter(([program]) => program === "cp").map(([, from]) => from);
+    expect(copied).toEqual(["image.json", "vmlinuz", "initrd"].map((name) => `${image.directory}/${name}`));
+    expect(contentOf(host, "b")).toEqual(["2.0-a"]);
+  });
+
   it("replaces a damaged copy of its root", async () => {
     const host = await installedDisk();
     const image = imageOf(host, "2.0");
@@ -108,12 +122,10 @@ describe("room for an image", () => {
     expect(host.list(systems)).not.toContain("0.9-12345678");
   });
 
-  it("is made before an image is fetched, for that, too", async () => {
+  it("is made before an image is fetched", async () => {
     const host = await installedDisk();
     await stageImage(host, PLACES, imageOf(host, "2.0"), FULL);
-    const { json, digest } = imageOf(host, "3.0");
-    const fetching = (bytes: number) =>
-      makeRoomFor(host, PLACES, { image: { json, digest }, bytes, ifFull: "Make room." });
+    const fetching = (bytes: number) => makeRoomToFetch(host, PLACES, { bytes, ifFull: "Make room." });
     await fetching(1000);
     expect(contentOf(host, "b")).toEqual(["2.0-a"]);
     await expect(fetching(2 ** 40)).rejects.toMatchObject({ hint: "Make room." });

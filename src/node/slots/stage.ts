@@ -6,7 +6,7 @@ import { CURRENT, type KERNEL_FILES, SYSTEM, SYSTEM_FILES } from "../../image/di
 import { slotDirectory } from "../../image/grub.ts";
 import type { ClusterLayer } from "../../management/layer.ts";
 import type { Progress } from "../../progress.ts";
-import type { DescribedImage, SourceImage } from "../images/image.ts";
+import type { SourceImage } from "../images/image.ts";
 import { parseImageJson } from "../images/verify.ts";
 import { copySystem, emptySlot, fillSlot, kernelIn, recordOf } from "./copy.ts";
 import { writeEnv } from "./env.ts";
@@ -36,7 +36,7 @@ export async function stageImage(
   const record = recordOf(image);
   if (slots.records[slot]?.digest === record.digest) return slot;
   await forgetTrial(host, places, slots);
-  await makeRoom(host, places, { slots, slot, image, ifFull, bytes: 0 });
+  await makeRoom(host, places, { slots, slot, ifFull, bytes: bytesToCopy(host, places.state, image) });
   await copySystem(host, places.state, image, progress);
   await emptySlot(host, places.esp, slot);
   if (slots.good !== undefined) await carryLayer(host, slots.good, slot, places.state);
@@ -92,20 +92,24 @@ async function forgetTrial(host: Host, { esp }: Places, { env }: Slots): Promise
 interface Wanted {
   readonly slots: Slots;
   readonly slot: SlotName;
-  readonly image: DescribedImage;
   readonly ifFull: string;
-  /** What has to fit in beside the image. */
   readonly bytes: number;
 }
 
-/** Makes room for an image that is to be staged, and for `bytes` of it that are fetched before. Throws `host`. */
-export async function makeRoomFor(
+/** Makes room for `bytes` that are fetched onto the state partition to be staged from there. Throws `host`. */
+export async function makeRoomToFetch(
   host: Host,
   places: Places,
-  { image, bytes, ifFull }: Pick<Wanted, "image" | "bytes" | "ifFull">,
+  { bytes, ifFull }: Pick<Wanted, "bytes" | "ifFull">,
 ): Promise<void> {
   const slots = readSlots(host, places);
-  await makeRoom(host, places, { slots, slot: otherSlot(slots.good ?? "b"), image, ifFull, bytes });
+  await makeRoom(host, places, { slots, slot: otherSlot(slots.good ?? "b"), ifFull, bytes });
+}
+
+/** What staging writes onto the state partition. */
+function bytesToCopy(host: Host, state: string, image: SourceImage): number {
+  if (image.fetched === true || host.stat(`${state}${recordOf(image).system}`) !== undefined) return 0;
+  return SYSTEM_FILES.reduce((sum, name) => sum + (image.json.files?.[name]?.size ?? 0), 0);
 }
 
 /**
@@ -115,11 +119,8 @@ export async function makeRoomFor(
 async function makeRoom(
   host: Host,
   { esp, state }: Places,
-  { slots, slot, image, ifFull, bytes }: Wanted,
+  { slots, slot, ifFull, bytes: size }: Wanted,
 ): Promise<void> {
-  const isThere = host.stat(`${state}${recordOf(image).system}`) !== undefined;
-  const copied = SYSTEM_FILES.reduce((sum, name) => sum + (image.json.files?.[name]?.size ?? 0), 0);
-  const size = bytes + (isThere ? 0 : copied);
   if (size === 0 || (await hasRoom(host, state, size))) return;
   const systems = (names: readonly SlotName[]) => names.flatMap((name) => slots.records[name]?.system ?? []);
   pruneSystems(host, state, systems(SLOTS));

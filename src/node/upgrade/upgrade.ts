@@ -6,7 +6,7 @@ import type { SlotName } from "../../image/boot-env.ts";
 import type { Progress } from "../../progress.ts";
 import { reasonOf } from "../failure.ts";
 import { resolveChannel } from "../images/channel.ts";
-import type { DescribedImage, SourceImage } from "../images/image.ts";
+import type { SourceImage } from "../images/image.ts";
 import { openImage } from "../images/open.ts";
 import { partsIn } from "../images/parts.ts";
 import { type Trust, trustOf } from "../images/trust.ts";
@@ -18,7 +18,7 @@ import { type Deployment, readJournal } from "../slots/journal.ts";
 import { carryLayer } from "../slots/layer-file.ts";
 import { runningSlot } from "../slots/running.ts";
 import { readSlots, type Slots } from "../slots/slots.ts";
-import { makeRoomFor, stageImage } from "../slots/stage.ts";
+import { makeRoomToFetch, stageImage } from "../slots/stage.ts";
 import { armTrial, isTrial, noteStaged, noteStop } from "../slots/trial.ts";
 import { armWatchdog } from "../trial/watchdog.ts";
 import { requireRoomForCopy } from "./datastore.ts";
@@ -120,7 +120,7 @@ async function obtain(host: Host, { node, slots, config, options, progress }: Re
     trust: wanted.trust,
     digest: wanted.digest,
     onDescribed: ({ json, digest }) => judge({ version: json.version, digest }),
-    roomFor: (image, bytes) => makeRoomToFetch(host, image, bytes),
+    roomFor: (bytes) => makeRoom(host, bytes),
     parts: Object.values(slots.records).flatMap((record) => (record ? partsIn(host, `${STATE}${record.system}`) : [])),
     registries: config.k3os?.registries,
     work: WORK,
@@ -136,10 +136,9 @@ async function obtain(host: Host, { node, slots, config, options, progress }: Re
 
 const IF_FULL = "Remove data from it, or images that no slot needs: sudo k3os prune";
 
-/** What is fetched lies on the state partition, and is copied into a slot there. */
-async function makeRoomToFetch(host: Host, image: DescribedImage, bytes: number): Promise<void> {
+async function makeRoom(host: Host, bytes: number): Promise<void> {
   await mendEsp(host, espDevice(host));
-  await withEsp(host, (esp) => makeRoomFor(host, { esp, state: STATE }, { image, bytes, ifFull: IF_FULL }));
+  await withEsp(host, (esp) => makeRoomToFetch(host, { esp, state: STATE }, { bytes, ifFull: IF_FULL }));
 }
 
 async function stage(host: Host, image: SourceImage, progress: Progress): Promise<SlotName> {
