@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"k3os.io/kube/internal/files"
 )
 
 func TestUsableNameservers(t *testing.T) {
@@ -27,7 +30,7 @@ func TestUsableNameservers(t *testing.T) {
 
 func TestNetwork(t *testing.T) {
 	dir := t.TempDir()
-	n, err := NewNetwork("10.42.0.0/16", "vxlan", dir, nil)
+	n, err := NewNetwork(NetworkOptions{ClusterCIDR: "10.42.0.0/16", Backend: "vxlan", AgentDir: dir, IsFirst: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,12 +55,38 @@ func TestNetwork(t *testing.T) {
 		t.Errorf("pods in %s; want 10.42.0.0/24", got)
 	}
 
-	if _, err := NewNetwork("10.42.0.0/25", "vxlan", dir, nil); err == nil {
+	if _, err := NewNetwork(NetworkOptions{ClusterCIDR: "10.42.0.0/25", Backend: "vxlan", AgentDir: dir}); err == nil {
 		t.Error("a /25 was accepted; want an error")
 	}
-	own, err := NewNetwork("10.42.0.0/16", "none", dir, nil)
+	own, err := NewNetwork(NetworkOptions{ClusterCIDR: "10.42.0.0/16", Backend: "none", AgentDir: dir})
 	if err != nil || own.Plugins().ConfDir != "/etc/cni/net.d" {
 		t.Errorf("backend none gives %+v, %v; want the user's own directory", own, err)
+	}
+}
+
+func TestNetworkOfAJoinedNode(t *testing.T) {
+	dir := t.TempDir()
+	options := NetworkOptions{ClusterCIDR: "10.42.0.0/16", Backend: "vxlan", AgentDir: dir, LinkMTU: 1500}
+	file := filepath.Join(dir, "etc", "cni", "net.d", "10-k3os.conflist")
+	n, err := NewNetwork(options)
+	if err == nil {
+		err = n.Configure()
+	}
+	if _, missing := os.Stat(file); err != nil || !os.IsNotExist(missing) {
+		t.Fatalf("Configure without a range: %v, %v; want no file and no error", err, missing)
+	}
+	if err := files.Write(filepath.Join(dir, "etc", "pod-cidr"), []byte("10.42.7.0/24\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if n, err = NewNetwork(options); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Configure(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(b), `"subnet": "10.42.7.0/24"`) || !strings.Contains(string(b), `"mtu": 1450`) {
+		t.Errorf("got %s, %v; want the range that was kept, and 1450 bytes", b, err)
 	}
 }
 

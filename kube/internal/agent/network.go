@@ -8,10 +8,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sigs.k8s.io/knftables"
 
 	"k3os.io/kube/internal/files"
+	"k3os.io/kube/internal/overlay"
 )
 
 // A PodNetwork connects the pods of this node with each other and with the world.
@@ -36,20 +38,46 @@ type Plugins struct {
 // Where CNI plugins are on Debian, on most other systems, and where k3s's users put theirs.
 var defaultBinDirs = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni", "/var/lib/rancher/k3s/data/cni"}
 
-// NewNetwork returns the network of the first node of a cluster, or, for the backend "none", the one that the user
-// brings.
-func NewNetwork(clusterCIDR, backend, agentDir string, binDirs []string) (PodNetwork, error) {
-	if len(binDirs) == 0 {
-		binDirs = defaultBinDirs
+// NetworkOptions are what the network of a node depends on.
+type NetworkOptions struct {
+	ClusterCIDR string // of all pods
+	Backend     string // vxlan, host-gw, or none, if the user brings a network of his own
+	AgentDir    string
+	BinDirs     []string // of CNI plugins; the usual ones if empty
+	LinkMTU     int      // of the interface to the other nodes; 0 if it is not known
+	// IsFirst is whether this is the node that the cluster begins with, whose range is known before the cluster says it.
+	IsFirst bool
+}
+
+// NewNetwork returns the network without touching anything.
+func NewNetwork(o NetworkOptions) (PodNetwork, error) {
+	if len(o.BinDirs) == 0 {
+		o.BinDirs = defaultBinDirs
 	}
-	pods, err := firstPodCIDR(clusterCIDR)
+	first, err := firstPodCIDR(o.ClusterCIDR)
 	if err != nil {
 		return nil, err
 	}
-	if backend == "none" {
-		return ownNetwork{Plugins{"/etc/cni/net.d", binDirs}}, nil
+	if o.Backend == "none" {
+		return ownNetwork{Plugins{"/etc/cni/net.d", o.BinDirs}}, nil
 	}
-	return &bridge{clusterCIDR, pods, Plugins{filepath.Join(agentDir, "etc", "cni", "net.d"), binDirs}}, nil
+	n := &bridge{
+		clusterCIDR: o.ClusterCIDR, podCIDR: first, mtu: podMTU(o.Backend, o.LinkMTU),
+		plugins:  Plugins{filepath.Join(o.AgentDir, "etc", "cni", "net.d"), o.BinDirs},
+		keptFile: filepath.Join(o.AgentDir, "etc", "pod-cidr"),
+	}
+	if !o.IsFirst {
+		n.podCIDR = n.kept()
+	}
+	return n, nil
+}
+
+// podMTU leaves room for what the overlay adds to each packet; 0 is the CNI plugin's own choice.
+func podMTU(backend string, link int) int {
+	if backend == "vxlan" && link > 0 {
+		return link - overlay.VXLANHeader
+	}
+	return link
 }
 
 // An ownNetwork is the user's: his CNI plugin does everything.
@@ -64,9 +92,25 @@ func (ownNetwork) Adopt(context.Context, string) error { return nil }
 type bridge struct {
 	clusterCIDR string
 	// podCIDR is the part of clusterCIDR that belongs to this node. It is assumed before the API server has said so,
-	// because a kubelet that finds no CNI configuration reports itself unready and looks again only seconds later.
+	// because a kubelet that finds no CNI configuration reports itself unready and looks again only seconds later. It is
+	// empty on a node that has just joined.
 	podCIDR string
+	mtu     int
 	plugins Plugins
+	// keptFile has the range that the cluster said last.
+	keptFile string
+}
+
+func (n *bridge) kept() string {
+	b, err := os.ReadFile(n.keptFile)
+	if err != nil {
+		return ""
+	}
+	p, err := netip.ParsePrefix(strings.TrimSpace(string(b)))
+	if err != nil {
+		return ""
+	}
+	return p.String()
 }
 
 func (n *bridge) Plugins() Plugins { return n.plugins }
@@ -76,7 +120,7 @@ func (n *bridge) Adopt(ctx context.Context, podCIDR string) error {
 		return nil
 	}
 	n.podCIDR = podCIDR
-	return errors.Join(n.Configure(), n.Connect(ctx))
+	return errors.Join(n.Configure(), n.Connect(ctx), files.Write(n.keptFile, []byte(podCIDR+"\n"), 0o644))
 }
 
 // firstPodCIDR is the /24 that the controller manager gives to the first node.
@@ -95,6 +139,9 @@ func (n *bridge) confFile() string { return filepath.Join(n.plugins.ConfDir, "10
 
 // Configure writes the configuration; containerd notices a change by itself.
 func (n *bridge) Configure() error {
+	if n.podCIDR == "" {
+		return nil
+	}
 	if err := n.plugins.check("bridge", "host-local", "loopback", "portmap"); err != nil {
 		fmt.Fprintf(os.Stderr, "k3s: warning: %v\n", err)
 	}
@@ -109,6 +156,7 @@ func (n *bridge) Configure() error {
 				"isDefaultGateway": true,
 				"hairpinMode":      true,
 				"forceAddress":     true,
+				"mtu":              n.mtu,
 				// With nft at hand one rule for the whole node does it, instead of an iptables chain per pod.
 				"ipMasq": !hasCommand("nft"),
 				"ipam":   object{"type": "host-local", "ranges": [][]object{{{"subnet": n.podCIDR}}}, "dataDir": "/var/lib/cni/networks"},
@@ -142,7 +190,7 @@ func (p Plugins) check(names ...string) error {
 
 // Connect translates the pods' addresses to the node's.
 func (n *bridge) Connect(ctx context.Context) error {
-	if !hasCommand("nft") {
+	if n.podCIDR == "" || !hasCommand("nft") {
 		return nil
 	}
 	nft, err := knftables.New(knftables.IPv4Family, "k3os")

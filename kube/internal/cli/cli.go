@@ -16,6 +16,7 @@ import (
 
 	"k8s.io/component-base/version"
 
+	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/components"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/logging"
@@ -33,7 +34,7 @@ type command struct {
 func commands() []command {
 	known := []command{
 		{name: "server", short: "Run a Kubernetes server, and a node beside it", run: runServer},
-		{name: "agent", short: "Join a cluster as a node (not supported yet)", run: runAgent},
+		{name: "agent", short: "Join a cluster as a node", run: runAgent},
 		{name: "kubectl", short: "Kubernetes' command line", run: runKubectl, alias: true},
 		{name: "crictl", short: "Ask the container runtime, as the kubelet does", run: runCrictl, alias: true},
 		{name: "ctr", short: "containerd's own command line", run: runCtr, alias: true},
@@ -145,9 +146,8 @@ func runServer(args []string) error {
 	return server.Run(ctx, cfg)
 }
 
-// runAgent checks an agent's configuration as k3s would, so that what is wrong with it is said first.
 func runAgent(args []string) error {
-	_, warnings, err := config.ParseAgent(config.System(args[1:]))
+	cfg, warnings, err := config.ParseAgent(config.System(args[1:]))
 	if errors.Is(err, config.ErrHelp) {
 		config.WriteHelp(os.Stdout, config.RoleAgent)
 		return nil
@@ -156,7 +156,12 @@ func runAgent(args []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.New("this build does not support joining a cluster yet: run `k3s server`, a cluster of one node")
+	if err := logging.SetUp(cfg.Node); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return agent.Run(ctx, cfg)
 }
 
 func warn(warnings []string) {

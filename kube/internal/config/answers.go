@@ -14,26 +14,23 @@ type answer struct {
 var withoutEffect = map[string]answer{
 	"airgap-extra-registry":      {reason: "imported images are found under the names that they have"},
 	"default-local-storage-path": {reason: "there is no local-path provisioner"},
-	"disable-apiserver-lb":       {toggle: true, reason: "a node talks to the API without a load balancer"},
+	"disable-apiserver-lb":       {toggle: true, reason: "an agent reaches the API by its load balancer, a server reaches its own"},
 	"disable-cloud-controller":   {toggle: true, reason: "there is no cloud controller"},
 	"disable-helm-controller":    {toggle: true, reason: "there is no Helm controller"},
 	"disable-network-policy":     {toggle: true, reason: "there is no network policy controller"},
 	"helm-job-image":             {reason: "there is no Helm controller"},
-	"lb-server-port": {env: "K3S_LB_SERVER_PORT",
-		reason: "a node talks to the API without a load balancer"},
-	"disable-selinux":         {toggle: true, reason: "SELinux is off"},
-	"prefer-bundled-bin":      {toggle: true, reason: "the image's own programs are the only ones"},
-	"servicelb-namespace":     {reason: "there is no ServiceLB"},
-	"system-default-registry": {env: "K3S_SYSTEM_DEFAULT_REGISTRY", reason: "packaged components are part of the image"},
+	"disable-selinux":            {toggle: true, reason: "SELinux is off"},
+	"prefer-bundled-bin":         {toggle: true, reason: "the image's own programs are the only ones"},
+	"servicelb-namespace":        {reason: "there is no ServiceLB"},
+	"system-default-registry":    {env: "K3S_SYSTEM_DEFAULT_REGISTRY", reason: "packaged components are part of the image"},
 }
 
 const (
-	noJoining  = "no second machine can join this build's cluster; "
 	noEtcd     = "this build stores in SQLite; drop the flag, and back up server/db while k3s is stopped"
 	noS3       = "this build uploads no snapshots; back up server/db while k3s is stopped"
 	noCloud    = "this build has no cloud controller; run your provider's in a pod"
 	onePort    = "the API is the only listener; use --https-listen-port and --bind-address"
-	oneNode    = "one node needs no overlay; drop the flag, or bring your own CNI with --flannel-backend=none"
+	ownCNI     = "drop the flag, or bring your own CNI with --flannel-backend=none"
 	encryption = "use --kube-apiserver-arg=encryption-provider-config=FILE"
 	provider   = "use --kubelet-arg=image-credential-provider-"
 	tunnel     = "bring the tunnel up yourself and set --node-ip"
@@ -41,8 +38,6 @@ const (
 
 // unsupported are flags of k3s whose promise this build cannot keep.
 var unsupported = map[string]answer{
-	"agent-token":                       {env: "K3S_AGENT_TOKEN", reason: noJoining + "use --token"},
-	"agent-token-file":                  {env: "K3S_AGENT_TOKEN_FILE", reason: noJoining + "use --token-file"},
 	"advertise-port":                    {reason: "the API is advertised at the port that it listens on; use --https-listen-port"},
 	"alsologtostderr":                   {toggle: true, reason: "the log goes to one place: standard error, or the file of --log"},
 	"apiserver-bind-address":            {reason: onePort},
@@ -86,10 +81,10 @@ var unsupported = map[string]answer{
 	"etcd-snapshot-retention":           {reason: noEtcd},
 	"etcd-snapshot-schedule-cron":       {reason: noEtcd},
 	"flannel-cni-conf":                  {reason: "use --flannel-backend=none and write /etc/cni/net.d"},
-	"flannel-conf":                      {reason: oneNode},
-	"flannel-external-ip":               {toggle: true, reason: oneNode},
-	"flannel-iface":                     {reason: oneNode},
-	"flannel-ipv6-masq":                 {toggle: true, reason: oneNode},
+	"flannel-conf":                      {reason: ownCNI},
+	"flannel-external-ip":               {toggle: true, reason: ownCNI},
+	"flannel-iface":                     {reason: ownCNI},
+	"flannel-ipv6-masq":                 {toggle: true, reason: ownCNI},
 	"helm-controller-arg":               {reason: "this build has no Helm controller; run helm against the API"},
 	"image-credential-provider-bin-dir": {reason: provider + "bin-dir=DIR"},
 	"image-credential-provider-config":  {reason: provider + "config=FILE"},

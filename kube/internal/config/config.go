@@ -15,12 +15,14 @@ type Server struct {
 	Node
 	ControlPlane
 	Join
+	lbServerPort int // of an agent
 }
 
 // Agent is the checked configuration of `k3s agent`: a node of a cluster whose control plane is elsewhere.
 type Agent struct {
 	Node
 	Join
+	LBServerPort int // of this machine's own connections to the API
 }
 
 // Node is what every machine of a cluster has: kubelet, kube-proxy, containerd, and the log of all of them.
@@ -89,6 +91,9 @@ type Join struct {
 	ServerURL string
 	Token     string // what --token gave, or the content of TokenFile
 	TokenFile string
+	// AgentToken is of a server: what agents join with, if it is not Token.
+	AgentToken     string
+	AgentTokenFile string
 }
 
 // ServerDir is where the control plane keeps its state.

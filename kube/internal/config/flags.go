@@ -62,14 +62,17 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(both, famConfig, &s.DataDir, "data-dir", "d", "K3S_DATA_DIR", "/var/lib/rancher/k3s", "keep state in `DIR`")
 	f.str(both, famConfig, &s.Token, "token", "t", "K3S_TOKEN", "", "shared `SECRET` that joins nodes (random when not given)")
 	f.str(both, famConfig, &s.TokenFile, "token-file", "", "K3S_TOKEN_FILE", "", "`FILE` that holds the token")
-	f.str(both, famConfig, &s.ServerURL, "server", "s", "K3S_URL", "", "`URL` of a server to join (not supported yet)")
+	f.str(RoleServer, famConfig, &s.AgentToken, "agent-token", "", "K3S_AGENT_TOKEN", "", "`SECRET` that joins agents only (the one of --token when not given)")
+	f.str(RoleServer, famConfig, &s.AgentTokenFile, "agent-token-file", "", "K3S_AGENT_TOKEN_FILE", "", "`FILE` that holds that token")
+	f.str(both, famConfig, &s.ServerURL, "server", "s", "K3S_URL", "", "`URL` of a server to join (an agent; servers cannot join each other yet)")
 	f.str(RoleServer, famConfig, &s.WriteKubeconfig, "write-kubeconfig", "o", "K3S_KUBECONFIG_OUTPUT", "/etc/rancher/k3s/k3s.yaml", "write the administrator's kubeconfig to `FILE`")
 	f.str(RoleServer, famConfig, &s.WriteKubeconfigMode, "write-kubeconfig-mode", "", "K3S_KUBECONFIG_MODE", "", "`MODE` of that file, such as 644 (default 600)")
 	f.str(RoleServer, famConfig, &s.WriteKubeconfigGroup, "write-kubeconfig-group", "", "K3S_KUBECONFIG_GROUP", "", "`GROUP` of that file, by name or number")
 	f.str(RoleServer, famConfig, &s.DatastoreEndpoint, "datastore-endpoint", "", "K3S_DATASTORE_ENDPOINT", "", "`sqlite`, the only datastore of this build")
 
 	f.str(both, famListener, &s.BindAddress, "bind-address", "", "", "", "`ADDRESS` to listen on (default all)")
-	f.num(RoleServer, famListener, &s.HTTPSListenPort, "https-listen-port", "", 6443, "`PORT` of the API")
+	f.num(both, famListener, &s.lbServerPort, "lb-server-port", "", "K3S_LB_SERVER_PORT", 6444, "`PORT` of this machine's own connections to the servers (an agent only)")
+	f.num(RoleServer, famListener, &s.HTTPSListenPort, "https-listen-port", "", "", 6443, "`PORT` of the API")
 	f.str(RoleServer, famListener, &s.AdvertiseAddress, "advertise-address", "", "", "", "`ADDRESS` that the API tells its clients (default the node's)")
 	f.boolean(RoleServer, famHidden, &s.tlsSANSecurity, "tls-san-security", "", "put no other names into the API's certificate than its own and those of --tls-san (always so)")
 	f.list(RoleServer, famListener, &s.TLSSANs, "tls-san", "", "more `NAMES` and addresses in the API's certificate")
@@ -79,7 +82,7 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(RoleServer, famCluster, &s.ServiceNodePortRange, "service-node-port-range", "", "", "30000-32767", "`RANGE` of node ports")
 	f.list(RoleServer, famCluster, &s.ClusterDNS, "cluster-dns", "", "`ADDRESS` of cluster DNS (default the tenth of service-cidr)")
 	f.str(RoleServer, famCluster, &s.ClusterDomain, "cluster-domain", "", "", "cluster.local", "DNS `DOMAIN` of the cluster")
-	f.str(RoleServer, famCluster, &s.FlannelBackend, "flannel-backend", "", "", "vxlan", "pod network: `BACKEND` vxlan or host-gw (one node needs neither: a bridge), none (bring your own CNI)")
+	f.str(RoleServer, famCluster, &s.FlannelBackend, "flannel-backend", "", "", "vxlan", "pod network: `BACKEND` vxlan or host-gw (it starts with the second node), none (bring your own CNI)")
 
 	f.str(RoleServer, famHidden, &s.egressSelectorMode, "egress-selector-mode", "", "", "disabled", "how the API reaches nodes (always directly)")
 
@@ -110,7 +113,7 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.args(both, famComponents, &s.KubeProxyArgs, "kube-proxy-arg", "`FLAG=VALUE` for kube-proxy")
 
 	f.boolean(both, famLogging, &s.Debug, "debug", "K3S_DEBUG", "log everything")
-	f.num(both, famLogging, &s.Verbose, "v", "v", 0, "`LEVEL` of detail in the log")
+	f.num(both, famLogging, &s.Verbose, "v", "v", "", 0, "`LEVEL` of detail in the log")
 	f.str(both, famLogging, &s.LogFile, "log", "l", "", "", "append the log to `FILE` instead of standard error")
 	f.str(both, famLogging, &s.VModule, "vmodule", "", "", "", "`PATTERN=LEVEL,…`: detail by source file")
 	return f
@@ -122,8 +125,8 @@ func (f *flagSet) str(roles Role, fam family, p *string, name, short, env, value
 	}
 }
 
-func (f *flagSet) num(roles Role, fam family, p *int, name, short string, value int, usage string) {
-	if f.has(roles, fam, name, "") {
+func (f *flagSet) num(roles Role, fam family, p *int, name, short, env string, value int, usage string) {
+	if f.has(roles, fam, name, env) {
 		f.IntVarP(p, name, short, value, usage)
 	}
 }

@@ -36,8 +36,8 @@ func System(args []string) Source { return Source{args, os.Getenv, os.DirFS("/")
 func Parse(src Source) (Server, []string, error) {
 	s, warnings, err := parse(RoleServer, src)
 	if err == nil && s.ServerURL != "" {
-		err = errors.New("--server (K3S_URL) asks to join a cluster, which this build does not support yet:" +
-			" leave it out to run a cluster of one node")
+		err = errors.New("--server (K3S_URL) asks a server to join others, which this build does not support yet:" +
+			" leave it out, or join as `k3s agent`")
 	}
 	if err == nil {
 		err = s.ControlPlane.check()
@@ -57,7 +57,7 @@ func ParseAgent(src Source) (Agent, []string, error) {
 		err = errors.New("--token (K3S_TOKEN) is missing: an agent needs the one in " +
 			"/var/lib/rancher/k3s/server/node-token of the server")
 	}
-	return Agent{s.Node, s.Join}, warnings, err
+	return Agent{s.Node, s.Join, s.lbServerPort}, warnings, err
 }
 
 // parse fills in what the role has, and checks all but the control plane.
@@ -303,27 +303,13 @@ func (s *Server) takeVerbosity() {
 	}
 }
 
-// complete reads the token's file, and checks token and address.
+// complete reads the tokens' files, and checks tokens and address.
 func (j *Join) complete(src Source) error {
-	if j.Token != "" && j.TokenFile != "" {
-		return errors.New("--token and --token-file exclude each other: give one")
+	if err := completeToken(src, "--token", &j.Token, j.TokenFile); err != nil {
+		return err
 	}
-	flag := "--token"
-	if j.TokenFile != "" {
-		flag = "--token-file"
-		b, err := fs.ReadFile(src.Files, rooted(j.TokenFile))
-		if err != nil {
-			return fmt.Errorf("--token-file: %w", err)
-		}
-		j.Token = strings.TrimSpace(string(b))
-		if j.Token == "" {
-			return fmt.Errorf("--token-file: %s is empty: write a token into it, or leave the flag out", j.TokenFile)
-		}
-	}
-	if j.Token != "" {
-		if _, err := token.Parse(j.Token); err != nil {
-			return fmt.Errorf("%s: %w", flag, err)
-		}
+	if err := completeToken(src, "--agent-token", &j.AgentToken, j.AgentTokenFile); err != nil {
+		return err
 	}
 	if j.ServerURL == "" {
 		return nil
@@ -332,6 +318,29 @@ func (j *Join) complete(src Source) error {
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" {
 		return errors.New("--server: expected the address of a server such as https://server.example:6443," +
 			" with https and without a path or a user")
+	}
+	return nil
+}
+
+func completeToken(src Source, flag string, text *string, file string) error {
+	if *text != "" && file != "" {
+		return fmt.Errorf("%s and %s-file exclude each other: give one", flag, flag)
+	}
+	if file != "" {
+		flag += "-file"
+		b, err := fs.ReadFile(src.Files, rooted(file))
+		if err != nil {
+			return fmt.Errorf("%s: %w", flag, err)
+		}
+		if *text = strings.TrimSpace(string(b)); *text == "" {
+			return fmt.Errorf("%s: %s is empty: write a token into it, or leave the flag out", flag, file)
+		}
+	}
+	if *text == "" {
+		return nil
+	}
+	if _, err := token.Parse(*text); err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
 	}
 	return nil
 }
@@ -394,7 +403,7 @@ func (c *ControlPlane) check() error {
 	switch c.FlannelBackend {
 	case "vxlan", "host-gw", "none":
 	default:
-		return fmt.Errorf("--flannel-backend %s is not supported by this build: use vxlan, host-gw (on one node both are a bridge) or none", c.FlannelBackend)
+		return fmt.Errorf("--flannel-backend %s is not supported by this build: use vxlan, host-gw or none", c.FlannelBackend)
 	}
 	if e := c.DatastoreEndpoint; e != "" && e != "sqlite" && !strings.HasPrefix(e, "sqlite://") {
 		return fmt.Errorf("--datastore-endpoint %s: this build stores in SQLite only; leave the flag out", scheme(e))

@@ -53,7 +53,7 @@ func TestParseMerges(t *testing.T) {
 		{"a boolean flag takes no word", []string{"--disable-kube-proxy", "--node-name", "n"}, nil, nil, func(s Server) any { return s.NodeName }, "n"},
 		{"an unsupported key that is off", nil, nil, files{main: "rootless: false"}, func(s Server) any { return s.NodeName }, ""},
 		{"the old name of --disable", []string{"--no-deploy", "traefik", "--no-deploy=coredns"}, nil, nil, func(s Server) any { return s.Disable }, []string{"traefik", "coredns"}},
-		{"a flag without effect and its value", []string{"--lb-server-port", "6444", "--node-name", "n"}, nil, nil, func(s Server) any { return s.NodeName }, "n"},
+		{"a flag without effect and its value", []string{"--servicelb-namespace", "x", "--node-name", "n"}, nil, nil, func(s Server) any { return s.NodeName }, "n"},
 		{"a token file", []string{"--token-file", "/t"}, nil, files{"/t": "secret\n"}, func(s Server) any { return s.Token }, "secret"},
 		{"a component's verbosity is everybody's", []string{"--kubelet-arg=v=3", "--kubelet-arg=max-pods=5"}, nil, nil, func(s Server) any { return []any{s.Verbose, s.KubeletArgs} }, []any{3, []string{"max-pods=5"}}},
 		{"DNS follows the services", []string{"--service-cidr=10.96.0.0/12"}, nil, nil, func(s Server) any { a, _ := s.DNSAddress(); return a.String() }, "10.96.0.10"},

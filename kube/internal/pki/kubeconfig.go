@@ -17,14 +17,33 @@ import (
 // Kubeconfigs are the files that WriteKubeconfigs makes, by the certificate that each stands for.
 func (s *Store) Kubeconfigs() map[string]string {
 	cred := filepath.Join(filepath.Dir(s.Server), "cred")
+	all := NodeKubeconfigs(s.Agent)
+	all[Admin] = filepath.Join(cred, "admin.kubeconfig")
+	all[ControllerManager] = filepath.Join(cred, "controller.kubeconfig")
+	all[Scheduler] = filepath.Join(cred, "scheduler.kubeconfig")
+	all[Supervisor] = filepath.Join(cred, "supervisor.kubeconfig")
+	return all
+}
+
+// NodeKubeconfigs are the kubeconfigs of what runs on every node, by the certificate that each stands for.
+func NodeKubeconfigs(agentDir string) map[string]string {
 	return map[string]string{
-		Admin:             filepath.Join(cred, "admin.kubeconfig"),
-		ControllerManager: filepath.Join(cred, "controller.kubeconfig"),
-		Scheduler:         filepath.Join(cred, "scheduler.kubeconfig"),
-		Supervisor:        filepath.Join(cred, "supervisor.kubeconfig"),
-		Kubelet:           filepath.Join(s.Agent, "kubelet.kubeconfig"),
-		KubeProxy:         filepath.Join(s.Agent, "kubeproxy.kubeconfig"),
+		Kubelet:   filepath.Join(agentDir, "kubelet.kubeconfig"),
+		KubeProxy: filepath.Join(agentDir, "kubeproxy.kubeconfig"),
 	}
+}
+
+// WriteNodeKubeconfigs writes the kubeconfigs of a node whose certificates and authority lie in agentDir.
+func WriteNodeKubeconfigs(agentDir, server string) error {
+	var g errgroup.Group
+	for name, file := range NodeKubeconfigs(agentDir) {
+		c := kubeconfig(server)
+		c.Clusters["default"].CertificateAuthority = filepath.Join(agentDir, ServerCA+".crt")
+		c.AuthInfos["default"].ClientCertificate = filepath.Join(agentDir, name+".crt")
+		c.AuthInfos["default"].ClientKey = filepath.Join(agentDir, name+".key")
+		g.Go(func() error { return writeKubeconfig(file, c, 0o600) })
+	}
+	return g.Wait()
 }
 
 // WriteKubeconfigs writes the components' kubeconfigs. They name files, so a renewed certificate reaches its user.

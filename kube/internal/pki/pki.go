@@ -90,8 +90,9 @@ func New(serverTLS, agentDir string, names Names) *Store {
 	return &Store{serverTLS, agentDir, names, time.Now}
 }
 
-func (s *Store) leaves() []leaf {
-	n := s.Names
+func (s *Store) leaves() []leaf { return leavesOf(s.Names) }
+
+func leavesOf(n Names) []leaf {
 	const masters = "system:masters"
 	client, server := x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth
 	api := cert.AltNames{
@@ -199,29 +200,41 @@ func (s *Store) leaf(l leaf, ca *authority) (fresh bool, err error) {
 	if c, _, err := pkiutil.TryLoadCertAndKeyFromDisk(dir, l.name); err == nil && s.good(c, l, ca) {
 		return false, nil
 	}
-	alt := l.alt
-	c, k, err := pkiutil.NewCertAndKey(ca.cert, ca.key, &pkiutil.CertConfig{
-		Config: cert.Config{
-			CommonName:   l.commonName,
-			Organization: l.organization,
-			AltNames:     alt,
-			Usages:       []x509.ExtKeyUsage{l.usage},
-			NotBefore:    s.now().Add(-backdate),
-		},
-		NotAfter:            s.now().Add(leafLife),
-		EncryptionAlgorithm: keys,
-	})
+	k, err := pkiutil.GeneratePrivateKey(keys)
+	if err != nil {
+		return false, err
+	}
+	c, err := s.sign(l, ca, k)
 	if err != nil {
 		return false, err
 	}
 	return true, write(filepath.Join(dir, l.name+".crt"), filepath.Join(dir, l.name+".key"), c, k)
 }
 
+func (s *Store) sign(l leaf, ca *authority, key crypto.Signer) (*x509.Certificate, error) {
+	return pkiutil.NewSignedCert(&pkiutil.CertConfig{
+		Config: cert.Config{
+			CommonName:   l.commonName,
+			Organization: l.organization,
+			AltNames:     l.alt,
+			Usages:       []x509.ExtKeyUsage{l.usage},
+			NotBefore:    s.now().Add(-backdate),
+		},
+		NotAfter:            s.now().Add(leafLife),
+		EncryptionAlgorithm: keys,
+	}, key, ca.cert, ca.key, false)
+}
+
 func (s *Store) good(c *x509.Certificate, l leaf, ca *authority) bool {
-	if c.CheckSignatureFrom(ca.cert) != nil || c.Subject.CommonName != l.commonName {
+	return fits(c, l, ca.cert, s.now(), RenewBefore)
+}
+
+// fits tells whether a certificate says what it should, was signed by ca, and holds now and for atLeast.
+func fits(c *x509.Certificate, l leaf, ca *x509.Certificate, now time.Time, atLeast time.Duration) bool {
+	if c.CheckSignatureFrom(ca) != nil || c.Subject.CommonName != l.commonName {
 		return false
 	}
-	if now := s.now(); now.Before(c.NotBefore) || now.Add(RenewBefore).After(c.NotAfter) {
+	if now.Before(c.NotBefore) || now.Add(atLeast).After(c.NotAfter) {
 		return false
 	}
 	for _, name := range l.alt.DNSNames {

@@ -136,7 +136,7 @@ func TestToken(t *testing.T) {
 	}
 	read := func(secret string) string {
 		t.Helper()
-		if err := EnsureToken(dir, ca, secret); err != nil {
+		if err := EnsureTokens(dir, ca, secret, ""); err != nil {
 			t.Fatal(err)
 		}
 		b, err := os.ReadFile(filepath.Join(dir, "node-token"))
@@ -163,13 +163,13 @@ func TestToken(t *testing.T) {
 	if got := secret(read("mine")); got != "mine" {
 		t.Errorf("got the secret %q; want mine", got)
 	}
-	if got := secret(read(token.Format([]byte("ca"), "whole"))); got != "whole" {
+	if got := secret(read(token.Format([]byte("ca"), token.Server, "whole"))); got != "whole" {
 		t.Errorf("got the secret %q; want that of the whole token", got)
 	}
 	for name, given := range map[string]string{
-		"another cluster's": token.Format([]byte("another"), "hush"), "a malformed one": "K10abc::server:hush",
+		"another cluster's": token.Format([]byte("another"), token.Server, "hush"), "a malformed one": "K10abc::server:hush",
 	} {
-		err := EnsureToken(dir, ca, given)
+		err := EnsureTokens(dir, ca, given, "")
 		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "token")) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: got %v, want an error that tells where the right token is, and no secret", name, err)
 		}
@@ -180,8 +180,37 @@ func TestToken(t *testing.T) {
 	if err := os.WriteFile(ca, []byte("a new ca"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := read(""); got != token.Format([]byte("a new ca"), "whole") {
+	if got := read(""); got != token.Format([]byte("a new ca"), token.Server, "whole") {
 		t.Errorf("with a new authority the token is %q; want the secret of before", got)
+	}
+}
+
+func TestTokenOfAgents(t *testing.T) {
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.crt")
+	if err := os.WriteFile(ca, []byte("ca"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ given, want string }{
+		{"", token.Format([]byte("ca"), token.Server, "all")},
+		{"agents", token.Format([]byte("ca"), token.Node, "agents")},
+		{token.Format([]byte("ca"), token.Node, "others"), token.Format([]byte("ca"), token.Node, "others")},
+		{"", token.Format([]byte("ca"), token.Server, "all")},
+	} {
+		if err := EnsureTokens(dir, ca, "all", tt.given); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(AgentTokenFile(dir))
+		if got := strings.TrimSpace(string(b)); err != nil || got != tt.want {
+			t.Errorf("given %q: agents join with %q, %v; want %q", tt.given, got, err, tt.want)
+		}
+		if b, err := os.ReadFile(filepath.Join(dir, "token")); err != nil || !strings.HasSuffix(string(b), "::server:all\n") {
+			t.Errorf("given %q: the token is %q, %v; want it left alone", tt.given, b, err)
+		}
+	}
+	if err := EnsureTokens(dir, ca, "all", token.Format([]byte("another"), token.Node, "hush")); err == nil ||
+		!strings.Contains(err.Error(), "--agent-token") || strings.Contains(err.Error(), "hush") {
+		t.Errorf("got %v; want an error with the flag and without the secret", err)
 	}
 }
 

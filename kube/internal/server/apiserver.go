@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"time"
@@ -68,8 +69,8 @@ func apiServerOptions(cfg config.Server, host hostFacts, store *pki.Store, etcd 
 	return o, nil
 }
 
-// serveAPI runs the API server until ctx ends.
-func serveAPI(ctx context.Context, o *options.ServerRunOptions) error {
+// serveAPI runs the API server until ctx ends. joining answers machines that join, and leaves the rest to its argument.
+func serveAPI(ctx context.Context, o *options.ServerRunOptions, joining func(http.Handler) http.Handler) error {
 	completed, err := o.Complete(ctx)
 	if err != nil {
 		return err
@@ -96,6 +97,11 @@ func serveAPI(ctx context.Context, o *options.ServerRunOptions) error {
 	}
 	builtIn := cfg.KubeAPIs.ControlPlane.Generic
 	builtIn.SkipOpenAPIInstallation = true
+	outermost := &cfg.Aggregator.GenericConfig.Config
+	build := outermost.BuildHandlerChainFunc
+	outermost.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
+		return joining(build(api, c))
+	}
 	done, err := cfg.Complete()
 	if err != nil {
 		return err

@@ -95,6 +95,9 @@ func rbacJobs(ctx context.Context, client kubernetes.Interface) (jobs []func() e
 			binding(reconciliation.ClusterRoleBindingAdapter{ClusterRoleBinding: &bs[i]}, clusterBindingClient)
 		}
 	}
+	networkRole, networkBinding := networkRBAC()
+	role(reconciliation.ClusterRoleRuleOwner{ClusterRole: &networkRole}, clusterRoleClient)
+	binding(reconciliation.ClusterRoleBindingAdapter{ClusterRoleBinding: &networkBinding}, clusterBindingClient)
 	for _, rs := range bootstrappolicy.NamespaceRoles() {
 		for i := range rs {
 			role(reconciliation.RoleRuleOwner{Role: &rs[i]}, roleClient)

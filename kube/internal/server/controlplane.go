@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -20,6 +21,7 @@ import (
 	"k3os.io/kube/internal/parts"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/stage"
+	"k3os.io/kube/internal/supervisor"
 )
 
 // A Datastore keeps the cluster's objects.
@@ -44,6 +46,7 @@ type controlPlane struct {
 	options      componentOptions   // when they are read
 	clientConfig *rest.Config       // when the API is ready
 	client       kubernetes.Interface
+	passwords    atomic.Pointer[supervisor.Passwords]
 }
 
 // A start is what parts wait for.
@@ -52,13 +55,14 @@ type start struct {
 	apiReady                                     *parts.Mark
 	nodeReady                                    *parts.Mark
 	nodeAwaited                                  *parts.Mark // the node is ready or was waited for long enough
+	notAlone                                     *parts.Mark // the cluster has a node that is another machine
 }
 
 func newStart() start {
 	return start{
 		datastoreOpen: parts.NewMark(""), credentialsThere: parts.NewMark(""), optionsRead: parts.NewMark(""),
 		apiReady: parts.NewMark(stage.APIReady), nodeReady: parts.NewMark(stage.NodeReady),
-		nodeAwaited: parts.NewMark(""),
+		nodeAwaited: parts.NewMark(""), notAlone: parts.NewMark(""),
 	}
 }
 
@@ -77,8 +81,9 @@ func (p *controlPlane) parts() []parts.Part {
 		{Name: "options", Tier: parts.API, Ends: true, After: after(s.datastoreOpen, s.credentialsThere),
 			Run: p.readOptions},
 		{Name: "kube-apiserver", Tier: parts.API, After: after(s.optionsRead),
-			Run: func(ctx context.Context) error { return serveAPI(ctx, p.options.api) }},
+			Run: func(ctx context.Context) error { return serveAPI(ctx, p.options.api, p.supervise) }},
 		{Name: "API", Tier: parts.Clients, Ends: true, After: after(s.optionsRead), Run: p.awaitAPI},
+		{Name: "nodes", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.followNodes},
 		{Name: "manifests", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.deploy},
 	}
 	if p.cfg.DisableAgent {
@@ -90,6 +95,8 @@ func (p *controlPlane) parts() []parts.Part {
 			parts.Part{Name: "patience", Tier: parts.Clients, Ends: true, After: after(s.apiReady), Run: p.awaitNode},
 			parts.Part{Name: "pod range", Tier: parts.Clients, Ends: true, After: after(s.nodeReady),
 				Run: p.followPodCIDR},
+			parts.Part{Name: "overlay", Tier: parts.Clients, Ends: true,
+				After: after(s.nodeReady, s.notAlone), Run: p.connectNodes},
 			parts.Part{Name: "packaged components", Tier: parts.Clients, Ends: true, After: after(s.nodeReady),
 				Run: p.followComponents},
 		)
@@ -163,6 +170,7 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 		return err
 	}
 	p.client = client
+	p.passwords.Store(supervisor.NewPasswords(client))
 	err = wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		b, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
 		return err == nil && string(b) == "ok", nil

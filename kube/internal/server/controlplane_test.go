@@ -14,7 +14,7 @@ import (
 func TestPartsOfAControlPlane(t *testing.T) {
 	always := map[string]parts.Tier{
 		"datastore": parts.Datastore, "credentials": parts.API, "options": parts.API, "kube-apiserver": parts.API,
-		"API": parts.Clients, "manifests": parts.Clients,
+		"API": parts.Clients, "nodes": parts.Clients, "manifests": parts.Clients,
 	}
 	for _, tt := range []struct {
 		name string
@@ -22,7 +22,7 @@ func TestPartsOfAControlPlane(t *testing.T) {
 		more []string // clients
 	}{
 		{"everything", config.ControlPlane{},
-			[]string{"node", "patience", "pod range", "packaged components", "kube-controller-manager", "kube-scheduler"}},
+			[]string{"node", "patience", "pod range", "overlay", "packaged components", "kube-controller-manager", "kube-scheduler"}},
 		{"no node", config.ControlPlane{DisableAgent: true},
 			[]string{"no node", "kube-controller-manager", "kube-scheduler"}},
 		{"no scheduler", config.ControlPlane{DisableScheduler: true, DisableAgent: true},

@@ -59,7 +59,7 @@ func (c ownCredentials) Ensure() (written []string, err error) {
 // describe writes what names or contains the certificates.
 func (c ownCredentials) describe() error {
 	cfg, store := c.cfg, c.store
-	if err := pki.EnsureToken(cfg.ServerDir(), store.CertFile(pki.ServerCA), cfg.Token); err != nil {
+	if err := pki.EnsureTokens(cfg.ServerDir(), store.CertFile(pki.ServerCA), cfg.Token, cfg.AgentToken); err != nil {
 		return err
 	}
 	address := "127.0.0.1"
@@ -84,7 +84,7 @@ func newStore(cfg config.Server, host hostFacts) (*pki.Store, error) {
 		return nil, err
 	}
 	names := pki.Names{
-		NodeName: host.nodeName, NodeIPs: host.nodeIPs,
+		NodeName: host.NodeName, NodeIPs: host.NodeIPs,
 		APIIPs: []net.IP{host.advertise}, ClusterIP: net.IP(cluster.AsSlice()), Domain: cfg.ClusterDomain,
 	}
 	for _, s := range slices.Concat(cfg.TLSSANs, cfg.NodeExternalIP, []string{bindAddress(cfg)}) {

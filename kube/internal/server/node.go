@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
+	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/config"
 )
 
@@ -26,7 +27,7 @@ var serverLabels = map[string]string{
 // followNode waits for this machine's node, labels it as a server and reports when it is ready.
 func (p *controlPlane) followNode(ctx context.Context) error {
 	defer p.settle()
-	watcher := p.watchNode()
+	watcher := agent.Watcher(p.client, p.host.NodeName)
 	labelled := false
 	_, err := watchtools.UntilWithSync(ctx, watcher, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
 		node, ok := e.Object.(*corev1.Node)
@@ -45,7 +46,7 @@ func (p *controlPlane) followNode(ctx context.Context) error {
 				fmt.Fprintf(os.Stderr, "k3s: cannot set the node's addresses: %v\n", err)
 			}
 		}
-		return labelled && nodeReady(node), nil
+		return labelled && agent.IsReady(node), nil
 	})
 	if err != nil {
 		return nil // only the end of ctx ends the wait
@@ -54,33 +55,40 @@ func (p *controlPlane) followNode(ctx context.Context) error {
 	return nil
 }
 
-func (p *controlPlane) watchNode() cache.ListerWatcher {
-	return cache.NewListWatchFromClient(p.client.CoreV1().RESTClient(), "nodes", "",
-		fields.OneTermEqualSelector("metadata.name", p.host.nodeName))
-}
-
 // followPodCIDR moves the pod network to the range that the controllers give the node.
 func (p *controlPlane) followPodCIDR(ctx context.Context) error {
-	_, err := watchtools.UntilWithSync(ctx, p.watchNode(), &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
-		node, ok := e.Object.(*corev1.Node)
-		if !ok || node.Spec.PodCIDR == "" {
-			return false, nil
-		}
-		return true, p.network.Adopt(ctx, node.Spec.PodCIDR)
-	})
-	if err != nil && ctx.Err() == nil {
-		fmt.Fprintf(os.Stderr, "k3s: cannot move the pod network to the node's range: %v\n", err)
-	}
-	return nil
+	return agent.FollowPodCIDR(ctx, p.client, p.host.NodeName, p.network)
 }
 
-func nodeReady(n *corev1.Node) bool {
-	for _, c := range n.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue
+// followNodes forgets the passwords of Nodes that are deleted, and reports the first one that is another machine's.
+func (p *controlPlane) followNodes(ctx context.Context) error {
+	all := cache.NewListWatchFromClient(p.client.CoreV1().RESTClient(), "nodes", "", fields.Everything())
+	_, err := watchtools.UntilWithSync(ctx, all, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
+		node, ok := e.Object.(*corev1.Node)
+		switch {
+		case !ok:
+		case e.Type == watch.Deleted:
+			if err := p.passwords.Load().Forget(ctx, node.Name); err != nil {
+				fmt.Fprintf(os.Stderr, "k3s: cannot forget the password of node %s: %v\n", node.Name, err)
+			}
+		case node.Name != p.host.NodeName:
+			p.start.notAlone.Reach()
 		}
+		return false, nil
+	})
+	if ctx.Err() != nil {
+		return nil
 	}
-	return false
+	return err
+}
+
+// connectNodes connects the pods of this node with those of others. It comes with the second node: until then there is
+// nothing to connect.
+func (p *controlPlane) connectNodes(ctx context.Context) error {
+	if p.cfg.FlannelBackend == "none" {
+		return nil
+	}
+	return agent.ConnectNodes(ctx, p.credentials, p.host.Facts, p.cfg.Node, p.cfg.ClusterCIDR[0], p.cfg.FlannelBackend)
 }
 
 func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.Node) error {
@@ -106,13 +114,13 @@ func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.
 func setAddresses(ctx context.Context, client kubernetes.Interface, node *corev1.Node, cfg config.Server, host hostFacts) error {
 	const uninitialised = "node.cloudprovider.kubernetes.io/uninitialized"
 	var want []corev1.NodeAddress
-	for _, ip := range host.nodeIPs {
+	for _, ip := range host.NodeIPs {
 		want = append(want, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
 	}
 	for _, ip := range cfg.NodeExternalIP {
 		want = append(want, corev1.NodeAddress{Type: corev1.NodeExternalIP, Address: ip})
 	}
-	want = append(want, corev1.NodeAddress{Type: corev1.NodeHostName, Address: host.nodeName})
+	want = append(want, corev1.NodeAddress{Type: corev1.NodeHostName, Address: host.NodeName})
 	if fmt.Sprint(node.Status.Addresses) != fmt.Sprint(want) {
 		n := node.DeepCopy()
 		n.Status.Addresses = want

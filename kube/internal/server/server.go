@@ -4,6 +4,7 @@ package server
 import (
 	"context"
 	"net"
+	"os"
 
 	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/components/coredns"
@@ -23,11 +24,15 @@ func Run(ctx context.Context, cfg config.Server) error {
 	if err != nil {
 		return err
 	}
+	_ = os.Remove(agent.JoiningFile) // of an agent that this machine was before
 	store, err := newStore(cfg, host)
 	if err != nil {
 		return err
 	}
-	network, err := agent.NewNetwork(cfg.ClusterCIDR[0], cfg.FlannelBackend, cfg.AgentDir(), cfg.CNIBinDirs)
+	network, err := agent.NewNetwork(agent.NetworkOptions{
+		ClusterCIDR: cfg.ClusterCIDR[0], Backend: cfg.FlannelBackend, AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
+		LinkMTU: agent.LinkMTU(host.NodeIPs[0]), IsFirst: true,
+	})
 	if err != nil {
 		return err
 	}
@@ -59,8 +64,8 @@ func newNode(p *controlPlane) (*agent.Node, error) {
 	}
 	return &agent.Node{
 		Config:        cfg.Node,
-		Name:          p.host.nodeName,
-		IPs:           p.host.nodeIPs,
+		Name:          p.host.NodeName,
+		IPs:           p.host.NodeIPs,
 		Network:       p.network,
 		ClusterCIDR:   cfg.ClusterCIDR[0],
 		Credentials:   p.credentials,

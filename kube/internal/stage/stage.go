@@ -19,6 +19,7 @@ type Stage string
 // The stages in the order in which a node passes them.
 const (
 	ProcessStart    Stage = "process-start"
+	Joined          Stage = "joined" // an agent has what it needs of its cluster
 	ContainerdReady Stage = "containerd-ready"
 	APIReady        Stage = "api-ready"
 	NodeReady       Stage = "node-ready"

@@ -65,11 +65,17 @@ func malformed(got string) error {
 		" the secret, but %s; copy the whole line, or give the secret alone", got)
 }
 
-func isUser(name string) bool { return name == "server" || name == "node" }
+func isUser(name string) bool { return name == Server || name == Node }
 
-// Format is the full form, for user server, of a cluster with this authority.
-func Format(authorityPEM []byte, secret string) string {
-	return prefix + hashOf(authorityPEM) + "::server:" + secret
+// Who a token is for.
+const (
+	Server = "server"
+	Node   = "node"
+)
+
+// Format is the full form, for a user, of a cluster with this authority.
+func Format(authorityPEM []byte, user, secret string) string {
+	return prefix + hashOf(authorityPEM) + "::" + user + ":" + secret
 }
 
 // CheckAuthority fails if the token was made for a cluster with another authority.

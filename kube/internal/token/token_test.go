@@ -53,10 +53,10 @@ func TestParseRefusesWithoutTheSecret(t *testing.T) {
 func TestCheckAuthority(t *testing.T) {
 	own := []byte("this cluster's")
 	for _, tt := range []struct{ name, text, want string }{
-		{"its own", Format(own, "hush"), ""},
+		{"its own", Format(own, Server, "hush"), ""},
 		{"a bare secret", "hush", ""},
 		{"no hash", "K10::server:hush", ""},
-		{"another's", Format([]byte("another's"), "hush"), "belongs to another cluster: expected K10"},
+		{"another's", Format([]byte("another's"), Server, "hush"), "belongs to another cluster: expected K10"},
 	} {
 		parsed, err := Parse(tt.text)
 		if err != nil {

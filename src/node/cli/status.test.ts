@@ -64,6 +64,19 @@ describe("k3os status", () => {
     ]);
   });
 
+  it("says why an agent has not joined yet, and not what follows from that", async () => {
+    const joining = { "/run/k3s/joining": "the token is not that of this cluster\n" };
+    expect(await status([], { api: undefined, kubelet: false }, joining)).toBe(1);
+    expect(printed.slice(2)).toEqual([
+      "k3s        started",
+      "           has not joined its cluster: the token is not that of this cluster",
+      "node       the API does not answer yet",
+    ]);
+    printed.length = 0;
+    await status(["--json"], { api: undefined }, joining);
+    expect(JSON.parse(printed.join("\n"))).toMatchObject({ not_joined: "the token is not that of this cluster" });
+  });
+
   it("tells what a node that upgrades itself did last", async () => {
     const auto = { "/proc/cmdline": "k3os.upgrade.auto=true\n" };
     await status([], {}, auto);

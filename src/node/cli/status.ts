@@ -40,6 +40,8 @@ interface Status {
   /** The source of its user data; empty if there was none. */
   readonly data_source: string;
   readonly k3s: Service;
+  /** Why the machine has not joined its cluster yet, as long as it has not. */
+  readonly not_joined?: string;
   /** The node's state in the API; `unknown` while the API does not answer. */
   readonly ready: "True" | "False" | "unknown";
   /** What Ready takes, in the order in which a node comes up. */
@@ -60,6 +62,8 @@ interface Status {
 }
 
 const LOG = "/var/log/k3s-service.log";
+/** An agent's k3s writes it, until it has joined (kube/internal/agent/run.go). */
+const JOINING = "/run/k3s/joining";
 
 /** `k3os status`: returns 0 if the node is Ready and its configuration has no errors. */
 export async function statusCommand(host: Host, args: readonly string[]): Promise<number> {
@@ -77,6 +81,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   const checks = [...localChecks(health), ...apiChecks(health.api)];
   const errors = problems.filter(({ severity }) => severity === "error").length + failures.length;
   const { config } = loadConfig(host);
+  const notJoined = readTextIf(host, JOINING)?.trim();
   const cluster = isClusterConfigOff(host) ? NO_LAYER : layerOfSlot(host, runningSlot(host));
   const status: Status = {
     hostname,
@@ -85,6 +90,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     addresses,
     data_source: readTextIf(host, DATA_SOURCE) ?? "",
     k3s,
+    ...(notJoined && { not_joined: notJoined }),
     ready,
     checks,
     config_problems: problems.length + failures.length,
@@ -101,10 +107,12 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     console.log(`k3s        ${k3s.state}${k3s.restarts > 0 ? `, ${k3s.restarts} restarts` : ""}`);
     if (k3s.restart_due) console.log("           has not taken up what was applied: sudo rc-service k3s restart");
     if (k3s.last_error !== undefined) console.log(`           ${k3s.last_error}`);
+    if (notJoined) console.log(`           has not joined its cluster: ${notJoined}`);
     console.log(
       `node       ${ready === "True" ? "Ready" : ready === "False" ? "not Ready" : "the API does not answer yet"}`,
     );
-    if (health.k3s.started) for (const { message } of checks.filter(isNews)) console.log(`           ${message}`);
+    if (health.k3s.started && !notJoined)
+      for (const { message } of checks.filter(isNews)) console.log(`           ${message}`);
     for (const line of upgrades === undefined ? [] : upgradeLines(upgrades)) console.log(line);
     if (cluster.parts.length > 0) console.log(`cluster    ${clusterLine(cluster)}`);
     if (status.auto !== undefined) console.log(`auto       ${autoLine(status.auto)}`);

@@ -1,0 +1,190 @@
+package join
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/files"
+	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/supervisor"
+	"k3os.io/kube/internal/token"
+)
+
+// leastLife is how long the certificates that are at hand must hold to start with while no server answers.
+const leastLife = time.Hour
+
+// Pauses between two tries to join.
+const (
+	firstPause = time.Second
+	lastPause  = 10 * time.Second
+)
+
+// A Membership is what a node has of its cluster. All of it is kept, so that a node starts while its servers are away.
+type Membership struct {
+	dir    string // agent
+	api    string // URL of the API as this node reaches it
+	client *client
+	mu     sync.Mutex
+}
+
+// New returns the membership of a machine. api is the URL under which its components reach the API.
+func New(cfg config.Agent, nodeName string, nodeIPs []net.IP, api string) (*Membership, error) {
+	t, err := token.Parse(cfg.Token)
+	if err != nil {
+		return nil, err
+	}
+	password, err := nodePassword(PasswordFile, func() string { return derivedPassword(t.Secret, nodeName) })
+	if err != nil {
+		return nil, err
+	}
+	store := pki.NewNodeStore(cfg.AgentDir(), nodeName, nodeIPs)
+	server := strings.TrimSuffix(cfg.ServerURL, "/")
+	return &Membership{dir: cfg.AgentDir(), api: api, client: &client{server: server, token: t, store: store, password: password}}, nil
+}
+
+// Kubeconfig is the file for a component, which is named by its certificate.
+func (m *Membership) Kubeconfig(name string) string { return pki.NodeKubeconfigs(m.dir)[name] }
+
+// Join returns what the cluster is like, once this machine has all that it needs to be a node of it. It tries until ctx
+// ends, and tells what keeps it from joining, each reason once in a row. A node that has joined before goes on with what
+// it has when no server answers.
+func (m *Membership) Join(ctx context.Context, tell func(reason string)) (supervisor.ClusterConfig, error) {
+	pause, last := firstPause, ""
+	for {
+		cluster, err := m.try(ctx)
+		if err == nil {
+			return cluster, nil
+		}
+		if ctx.Err() != nil {
+			return cluster, ctx.Err()
+		}
+		var no *answerError
+		if !errors.As(err, &no) || no.status == http.StatusServiceUnavailable {
+			if cluster, kept := m.kept(); kept {
+				tell(fmt.Sprintf("%v; this node starts with what it has kept of its cluster", err))
+				return cluster, nil
+			}
+		}
+		if err.Error() != last {
+			last = err.Error()
+			tell(last)
+		}
+		select {
+		case <-ctx.Done():
+			return cluster, ctx.Err()
+		case <-time.After(pause + rand.N(pause/2)): // not all nodes of a cluster at the same time
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+func (m *Membership) try(ctx context.Context) (cluster supervisor.ClusterConfig, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.client.trust(ctx); err != nil {
+		return cluster, err
+	}
+	var (
+		g                  errgroup.Group
+		serverCA, clientCA []byte
+		servers            []string
+	)
+	g.Go(func() (err error) { serverCA, err = m.client.get(ctx, supervisor.PathServerCA); return err })
+	g.Go(func() (err error) { clientCA, err = m.client.get(ctx, supervisor.PathClientCA); return err })
+	g.Go(func() error { return m.client.getJSON(ctx, supervisor.PathConfig, &cluster) })
+	g.Go(func() error { return m.client.getJSON(ctx, supervisor.PathServers, &servers) })
+	if err := g.Wait(); err != nil {
+		return cluster, err
+	}
+	if err := m.client.store.KeepAuthorities(serverCA, clientCA); err != nil {
+		return cluster, err
+	}
+	if _, err := m.renew(ctx); err != nil {
+		return cluster, err
+	}
+	if err := pki.WriteNodeKubeconfigs(m.dir, m.api); err != nil {
+		return cluster, err
+	}
+	return cluster, errors.Join(m.keep(clusterFile, cluster), m.keep(serversFile, servers))
+}
+
+// Ensure renews certificates that expire within pki.RenewBefore, and names them.
+func (m *Membership) Ensure() (written []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.client.store.Due(pki.RenewBefore)) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := m.client.trust(ctx); err != nil {
+		return nil, err
+	}
+	return m.renew(ctx)
+}
+
+func (m *Membership) renew(ctx context.Context) (written []string, err error) {
+	due := m.client.store.Due(pki.RenewBefore)
+	var g errgroup.Group
+	for _, name := range due {
+		g.Go(func() error {
+			key, request, err := m.client.store.Request()
+			if err != nil {
+				return err
+			}
+			signed, err := m.client.sign(ctx, name, request)
+			if err != nil {
+				return err
+			}
+			return m.client.store.Keep(name, key, signed)
+		})
+	}
+	return due, g.Wait()
+}
+
+// Where a node keeps what the servers said, below agent/etc.
+const (
+	clusterFile = "cluster.json"
+	serversFile = "servers.json"
+)
+
+func (m *Membership) keep(name string, value any) error {
+	b, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return files.Write(filepath.Join(m.dir, "etc", name), append(b, '\n'), 0o600)
+}
+
+// kept is what the cluster was like when it was asked last, if the certificates hold long enough to start with it.
+func (m *Membership) kept() (cluster supervisor.ClusterConfig, ok bool) {
+	if len(m.client.store.Due(leastLife)) > 0 {
+		return cluster, false
+	}
+	b, err := os.ReadFile(filepath.Join(m.dir, "etc", clusterFile))
+	if err != nil || json.Unmarshal(b, &cluster) != nil {
+		return cluster, false
+	}
+	return cluster, true
+}
+
+// Servers are HOST:PORT of the servers that were told of last; the one of --server is the last of them.
+func (m *Membership) Servers() (servers []string) {
+	if b, err := os.ReadFile(filepath.Join(m.dir, "etc", serversFile)); err == nil {
+		_ = json.Unmarshal(b, &servers) // one that is damaged says nothing
+	}
+	return append(servers, strings.TrimPrefix(m.client.server, "https://"))
+}

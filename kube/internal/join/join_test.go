@@ -1,0 +1,314 @@
+package join
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/util/cert"
+
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/supervisor"
+	"k3os.io/kube/internal/token"
+)
+
+// A testServer answers machines that join as a server does, without a Kubernetes behind it.
+type testServer struct {
+	*httptest.Server
+	store     *pki.Store
+	passwords passwords
+	notReady  bool
+}
+
+type passwords struct {
+	mu   sync.Mutex
+	kept map[string]string
+}
+
+func (p *passwords) Check(_ context.Context, node, password string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if have, ok := p.kept[node]; ok && have != password {
+		return supervisor.OtherMachine(node)
+	}
+	p.kept[node] = password
+	return nil
+}
+
+const secret, agentSecret = "s3cret", "ag3nts"
+
+func newServer(t *testing.T) *testServer {
+	t.Helper()
+	dir := t.TempDir()
+	loopback := net.IPv4(127, 0, 0, 1)
+	s := &testServer{
+		store: pki.New(filepath.Join(dir, "server", "tls"), filepath.Join(dir, "agent"), pki.Names{
+			NodeName: "server", NodeIPs: []net.IP{loopback}, ClusterIP: net.IPv4(10, 43, 0, 1), Domain: "cluster.local",
+		}),
+		passwords: passwords{kept: map[string]string{}},
+	}
+	if _, err := s.store.Ensure(); err != nil {
+		t.Fatal(err)
+	}
+	_, pods, err := net.ParseCIDR("10.42.0.0/16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := supervisor.New(supervisor.Options{
+		Store:   s.store,
+		Secrets: func() (supervisor.Secrets, error) { return supervisor.Secrets{Server: secret, Agent: agentSecret}, nil },
+		Config:  supervisor.ClusterConfig{ClusterIPRange: pods, ClusterDomain: "cluster.local", FlannelBackend: "vxlan"},
+		Servers: func() []string { return []string{"192.0.2.1:6443"} },
+		Passwords: func() supervisor.PasswordKeeper {
+			if s.notReady {
+				return nil
+			}
+			return &s.passwords
+		},
+	}, http.NotFoundHandler())
+	s.Server = httptest.NewUnstartedServer(handler)
+	s.Listener.Close()
+	if s.Listener, err = net.Listen("tcp4", "0.0.0.0:0"); err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(s.store.CertFile(pki.APIServer), s.store.KeyFile(pki.APIServer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert}
+	s.StartTLS()
+	s.URL = strings.Replace(s.URL, "0.0.0.0", "127.0.0.1", 1)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *testServer) authority(t *testing.T) []byte {
+	t.Helper()
+	pem, err := os.ReadFile(s.store.CertFile(pki.ServerCA))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem
+}
+
+// member is a machine with a disk of its own.
+func member(t *testing.T, dir, name, url, tokenText string) *Membership {
+	t.Helper()
+	parsed, err := token.Parse(tokenText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, err := nodePassword(filepath.Join(dir, "password"), func() string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := config.Agent{Node: config.Node{DataDir: dir}, Join: config.Join{ServerURL: url}}
+	store := pki.NewNodeStore(cfg.AgentDir(), name, []net.IP{net.IPv4(192, 0, 2, 7)})
+	return &Membership{
+		dir: cfg.AgentDir(), api: "https://127.0.0.1:6444",
+		client: &client{server: url, token: parsed, store: store, password: password},
+	}
+}
+
+// firstReason is what keeps a machine from joining.
+func firstReason(t *testing.T, m *Membership) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var reason string
+	_, err := m.Join(ctx, func(text string) { reason = text; cancel() })
+	if err == nil && reason == "" {
+		t.Fatal("it has joined; want a reason why not")
+	}
+	return reason
+}
+
+func joined(t *testing.T, m *Membership) supervisor.ClusterConfig {
+	t.Helper()
+	cluster, err := m.Join(t.Context(), func(reason string) { t.Errorf("told %q", reason) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cluster
+}
+
+func TestJoin(t *testing.T) {
+	s := newServer(t)
+	dir := t.TempDir()
+	for _, given := range []string{secret, token.Format(s.authority(t), token.Server, secret), "node:" + secret, agentSecret, token.Format(s.authority(t), token.Node, agentSecret)} {
+		m := member(t, dir, "one", s.URL, given)
+		if got := joined(t, m); got.ClusterIPRange.String() != "10.42.0.0/16" || got.FlannelBackend != "vxlan" {
+			t.Errorf("got %+v; want what the server says", got)
+		}
+		if due := m.client.store.Due(pki.RenewBefore); len(due) > 0 {
+			t.Errorf("%v are missing", due)
+		}
+		want := []string{"192.0.2.1:6443", strings.TrimPrefix(s.URL, "https://")}
+		if got := m.Servers(); !slices.Equal(got, want) {
+			t.Errorf("servers %v; want %v", got, want)
+		}
+	}
+	chain, err := cert.CertsFromFile(filepath.Join(dir, "agent", pki.Kubelet+".crt"))
+	if err != nil || chain[0].Subject.CommonName != "system:node:one" || !slices.Equal(chain[0].Subject.Organization, []string{"system:nodes"}) {
+		t.Errorf("the kubelet is %v, %v", chain[0].Subject, err)
+	}
+	serving, err := cert.CertsFromFile(filepath.Join(dir, "agent", pki.KubeletServing+".crt"))
+	if err != nil || serving[0].VerifyHostname("192.0.2.7") != nil || serving[0].VerifyHostname("one") != nil {
+		t.Errorf("the kubelet serves %v, %v; want its name and its address", serving[0].IPAddresses, err)
+	}
+	for _, file := range pki.NodeKubeconfigs(filepath.Join(dir, "agent")) {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v; want it for root only", file, info, err)
+		}
+	}
+}
+
+func TestJoinIsRefused(t *testing.T) {
+	s := newServer(t)
+	other := newServer(t)
+	joined(t, member(t, t.TempDir(), "taken", s.URL, secret))
+	closed := httptest.NewTLSServer(http.NotFoundHandler())
+	closed.Close()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	web := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	for name, test := range map[string]struct{ node, url, token, want string }{
+		"wrong secret":                   {"a", s.URL, "wrong", "the token is not that of this cluster"},
+		"secret of agents as a server's": {"a", s.URL, "server:" + agentSecret, "the token is not that of this cluster"},
+		"other cluster":                  {"a", s.URL, token.Format(other.authority(t), token.Server, secret), "the token belongs to another cluster"},
+		"bootstrap token":                {"a", s.URL, "abcdef.0123456789abcdef", "the token is not that of this cluster"},
+		"name taken":                     {"taken", s.URL, secret, "kubectl delete node taken"},
+		"no name":                        {"no_name", s.URL, secret, supervisor.HeaderName},
+		"nothing listens":                {"a", closed.URL, secret, "nothing listens at 127.0.0.1:"},
+		"unknown host":                   {"a", "https://server.invalid:6443", secret, "the name server.invalid is not known"},
+		"plain HTTP":                     {"a", strings.Replace(plain.URL, "http:", "https:", 1), secret, "does not speak TLS"},
+		"another program":                {"a", web.URL, secret, "is it a server of k3s?"},
+		"name not in the certificate":    {"a", strings.Replace(s.URL, "127.0.0.1", "127.0.0.2", 1), secret, "--tls-san=127.0.0.2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := firstReason(t, member(t, t.TempDir(), test.node, test.url, test.token)); !strings.Contains(got, test.want) {
+				t.Errorf("got %q; want %q in it", got, test.want)
+			} else if strings.Contains(got, secret) {
+				t.Errorf("got %q, which shows the secret", got)
+			}
+		})
+	}
+}
+
+func TestJoinAfterACorrection(t *testing.T) {
+	s := newServer(t)
+	s.notReady = true
+	m := member(t, t.TempDir(), "one", s.URL, secret)
+	told := 0
+	_, err := m.Join(t.Context(), func(reason string) {
+		told++
+		if !strings.Contains(reason, "the API is not ready yet") {
+			t.Errorf("told %q", reason)
+		}
+		s.notReady = false
+	})
+	if err != nil || told != 1 {
+		t.Errorf("%v after %d reasons; want it to join after one", err, told)
+	}
+}
+
+func TestJoinWhileServersAreAway(t *testing.T) {
+	s := newServer(t)
+	dir := t.TempDir()
+	joined(t, member(t, dir, "one", s.URL, secret))
+	s.Close()
+	var told string
+	cluster, err := member(t, dir, "one", s.URL, secret).Join(t.Context(), func(reason string) { told = reason })
+	if err != nil || cluster.ClusterDomain != "cluster.local" || !strings.Contains(told, "starts with what it has kept") {
+		t.Errorf("got %+v, %v, told %q; want what was kept", cluster, err, told)
+	}
+}
+
+// Whoever answers in the place of the server later must have its key.
+func TestAnImpostorIsNotAsked(t *testing.T) {
+	s := newServer(t)
+	dir := t.TempDir()
+	joined(t, member(t, dir, "one", s.URL, secret))
+	if err := os.Remove(filepath.Join(dir, "agent", pki.Kubelet+".crt")); err != nil {
+		t.Fatal(err)
+	}
+	impostor := newServer(t)
+	if got := firstReason(t, member(t, dir, "one", impostor.URL, secret)); !strings.Contains(got, "belongs to another cluster than before") {
+		t.Errorf("got %q", got)
+	}
+	if len(impostor.passwords.kept) > 0 {
+		t.Error("it was shown the password")
+	}
+}
+
+func TestEnsureRenews(t *testing.T) {
+	s := newServer(t)
+	m := member(t, t.TempDir(), "one", s.URL, secret)
+	joined(t, m)
+	if written, err := m.Ensure(); err != nil || len(written) > 0 {
+		t.Errorf("wrote %v, %v; want nothing to do", written, err)
+	}
+	if err := os.Remove(filepath.Join(m.dir, pki.KubeProxy+".crt")); err != nil {
+		t.Fatal(err)
+	}
+	if written, err := m.Ensure(); err != nil || !slices.Equal(written, []string{pki.KubeProxy}) {
+		t.Errorf("wrote %v, %v; want %s", written, err, pki.KubeProxy)
+	}
+}
+
+func TestACertificateOfANodeIsEnough(t *testing.T) {
+	s := newServer(t)
+	m := member(t, t.TempDir(), "one", s.URL, secret)
+	joined(t, m)
+	pair, err := tls.LoadX509KeyPair(filepath.Join(m.dir, pki.Kubelet+".crt"), filepath.Join(m.dir, pki.Kubelet+".key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httpClient(&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}})
+	for node, want := range map[string]int{"one": http.StatusOK, "another": http.StatusForbidden} {
+		_, der, err := m.client.store.Request()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.passwords.kept["another"] = "0123456789abcdef"
+		request, _ := http.NewRequest(http.MethodPost, s.URL+supervisor.PathPrefix+pki.Kubelet+".crt", strings.NewReader(string(der)))
+		request.Header.Set(supervisor.HeaderName, node)
+		response, err := h.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("the certificate of %s: %s; want %d", node, response.Status, want)
+		}
+	}
+}
+
+func TestManyJoinAtOnce(t *testing.T) {
+	s := newServer(t)
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			m := member(t, t.TempDir(), fmt.Sprintf("node-%d", i), s.URL, secret)
+			if _, err := m.Join(t.Context(), func(string) {}); err != nil {
+				t.Errorf("node-%d: %v", i, err)
+			}
+		})
+	}
+	all.Wait()
+	if len(s.passwords.kept) != 20 {
+		t.Errorf("%d nodes have joined; want 20", len(s.passwords.kept))
+	}
+}

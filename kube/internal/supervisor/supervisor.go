@@ -1,0 +1,271 @@
+// Package supervisor answers the machines that join, on the port of the API and in the words of k3s: what the cluster is
+// like, and signatures under their certificates.
+package supervisor
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/token"
+)
+
+// Where machines ask. The paths, headers and users are k3s's.
+const (
+	PathCACerts  = "/cacerts"
+	PathPing     = "/ping"
+	PathPrefix   = "/v1-k3s/"
+	PathConfig   = PathPrefix + "config"
+	PathServers  = PathPrefix + "apiservers"
+	PathReady    = PathPrefix + "readyz"
+	PathServerCA = PathPrefix + "server-ca.crt"
+	PathClientCA = PathPrefix + "client-ca.crt"
+
+	HeaderName     = "k3s-Node-Name"
+	HeaderPassword = "k3s-Node-Password"
+	HeaderIP       = "k3s-Node-IP"
+)
+
+// A ClusterConfig is what a node has to know of its cluster. Its JSON has the fields that k3s's agents read, too.
+type ClusterConfig struct {
+	HTTPSPort        int
+	SupervisorPort   int
+	ClusterIPRange   *net.IPNet
+	ClusterIPRanges  []*net.IPNet
+	ServiceIPRange   *net.IPNet
+	ServiceIPRanges  []*net.IPNet
+	ClusterDNS       net.IP
+	ClusterDNSs      []net.IP
+	ClusterDomain    string
+	FlannelBackend   string
+	DisableKubeProxy bool
+	// ServesDNS is whether a resolver for pods runs in the cluster. It is not one of k3s's.
+	ServesDNS          bool
+	DisableCCM         bool
+	DisableNPC         bool
+	EgressSelectorMode string
+}
+
+// Secrets are those of the tokens. They are the same if agents have none of their own.
+type Secrets struct{ Server, Agent string }
+
+// Options are what the answers are made of.
+type Options struct {
+	Store   *pki.Store
+	Secrets func() (Secrets, error)
+	Config  ClusterConfig
+	// Servers returns HOST:PORT of every server that can be asked for the API.
+	Servers func() []string
+	// Passwords returns nil until the API is ready.
+	Passwords func() PasswordKeeper
+}
+
+// A PasswordKeeper knows the password of each node.
+type PasswordKeeper interface {
+	// Check compares the password with that of the node, or keeps it if the node has none. It returns an
+	// OtherMachineError if it is a different one.
+	Check(ctx context.Context, node, password string) error
+}
+
+// How many machines are answered at the same time, as with k3s. Others are told to come again.
+const (
+	readers = 20
+	writers = 10
+	retryIn = "2" // seconds
+	maxBody = 64 << 10
+)
+
+// New answers what is asked of the supervisor, and leaves the rest to next.
+func New(o Options, next http.Handler) http.Handler {
+	s := &supervisor{Options: o, reading: make(chan struct{}, readers), writing: make(chan struct{}, writers)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+PathCACerts, s.file(pki.ServerCA))
+	mux.HandleFunc("GET "+PathPing, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "pong") })
+	mux.Handle("GET "+PathReady, s.known(s.ready))
+	mux.Handle("GET "+PathServerCA, s.known(s.file(pki.ServerCA)))
+	mux.Handle("GET "+PathClientCA, s.known(s.file(pki.ClientCA)))
+	mux.Handle("GET "+PathConfig, s.known(func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Config) }))
+	mux.Handle("GET "+PathServers, s.known(func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Servers()) }))
+	for _, name := range pki.NodeLeaves() {
+		mux.Handle("POST "+PathPrefix+name+".crt", s.known(func(w http.ResponseWriter, r *http.Request) { s.sign(w, r, name) }))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == PathCACerts, r.URL.Path == PathPing, strings.HasPrefix(r.URL.Path, PathPrefix):
+			mux.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+type supervisor struct {
+	Options
+	reading, writing chan struct{}
+}
+
+// known lets those in that have the token or a certificate of a node, and only so many at once.
+func (s *supervisor) known(h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seats := s.reading
+		if r.Method != http.MethodGet {
+			seats = s.writing
+		}
+		select {
+		case seats <- struct{}{}:
+			defer func() { <-seats }()
+		default:
+			w.Header().Set("Retry-After", retryIn)
+			http.Error(w, "many machines are joining: ask again", http.StatusTooManyRequests)
+			return
+		}
+		if err := s.authenticate(r); err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
+		}
+		h(w, r)
+	})
+}
+
+func (s *supervisor) authenticate(r *http.Request) error {
+	if s.nodeOf(r) != "" {
+		return nil
+	}
+	user, password, ok := r.BasicAuth()
+	if !ok {
+		return errors.New("neither a token nor a certificate of a node of this cluster was shown")
+	}
+	secrets, err := s.Secrets()
+	if err != nil {
+		return errors.New("the server cannot read its token")
+	}
+	isServer, isAgent := equal(password, secrets.Server), equal(password, secrets.Agent)
+	if user == token.Server && isServer || user == token.Node && (isServer || isAgent) {
+		return nil
+	}
+	return errors.New("the token is not that of this cluster")
+}
+
+// nodeOf is the name of the node whose certificate was shown; "" without one.
+func (s *supervisor) nodeOf(r *http.Request) string {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return ""
+	}
+	pem, err := os.ReadFile(s.Store.CertFile(pki.ClientCA))
+	if err != nil {
+		return ""
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	c := r.TLS.PeerCertificates[0]
+	if _, err := c.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+		return ""
+	}
+	name, isNode := strings.CutPrefix(c.Subject.CommonName, "system:node:")
+	if !isNode {
+		return ""
+	}
+	return name
+}
+
+func (s *supervisor) file(authority string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		pem, err := os.ReadFile(s.Store.CertFile(authority))
+		if err != nil {
+			http.Error(w, "the server has no authority yet: ask again", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write(pem)
+	}
+}
+
+func (s *supervisor) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.Passwords() == nil {
+		http.Error(w, "the API is not ready yet: ask again", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(w, "ok")
+}
+
+func (s *supervisor) sign(w http.ResponseWriter, r *http.Request, name string) {
+	node := r.Header.Get(HeaderName)
+	ips, err := parseIPs(r.Header.Get(HeaderIP))
+	if name == pki.Kubelet || name == pki.KubeletServing {
+		if status, err := s.mayBe(r, node); err != nil {
+			http.Error(w, err.Error(), status)
+			return
+		}
+	}
+	var der []byte
+	if err == nil {
+		der, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	}
+	var request *x509.CertificateRequest
+	if err == nil {
+		request, err = x509.ParseCertificateRequest(der)
+	}
+	if err != nil {
+		http.Error(w, fmt.Sprintf("expected a certificate request in DER and addresses in %s: %v", HeaderIP, err), http.StatusBadRequest)
+		return
+	}
+	signed, err := s.Store.Sign(name, node, ips, request)
+	if err != nil {
+		http.Error(w, fmt.Sprintf("the certificate cannot be signed: %v", err), http.StatusInternalServerError)
+		return
+	}
+	_, _ = w.Write(signed)
+}
+
+// mayBe tells whether whoever asks may call itself by the name of a node.
+func (s *supervisor) mayBe(r *http.Request, node string) (status int, err error) {
+	if problem := nameProblem(node); problem != "" {
+		return http.StatusBadRequest, fmt.Errorf("%s: %s", HeaderName, problem)
+	}
+	if s.nodeOf(r) == node {
+		return 0, nil
+	}
+	passwords := s.Passwords()
+	if passwords == nil {
+		return http.StatusServiceUnavailable, errors.New("the API is not ready yet: ask again")
+	}
+	err = passwords.Check(r.Context(), node, r.Header.Get(HeaderPassword))
+	var other *OtherMachineError
+	switch {
+	case err == nil:
+		return 0, nil
+	case errors.As(err, &other):
+		return http.StatusForbidden, err
+	default:
+		return http.StatusServiceUnavailable, err
+	}
+}
+
+func parseIPs(text string) (ips []net.IP, err error) {
+	for s := range strings.SplitSeq(text, ",") {
+		if s == "" {
+			continue
+		}
+		ip := net.ParseIP(s)
+		if ip == nil {
+			return nil, fmt.Errorf("%q is no address", s)
+		}
+		ips = append(ips, ip)
+	}
+	return ips, nil
+}
+
+func answer(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	_ = json.NewEncoder(w).Encode(value)
+}
