@@ -1,5 +1,6 @@
 import { K3osError } from "../errors.ts";
-import { findMachine, type Machine, machineNames } from "../vm/machine.ts";
+import { agentNumber } from "../vm/cluster.ts";
+import { apiMachine, findMachine, type Machine, machineNames } from "../vm/machine.ts";
 import { commandFor } from "../vm/name.ts";
 import { fetchKubeconfig } from "../vm/ready.ts";
 import type { Io } from "./io.ts";
@@ -18,15 +19,26 @@ export function requireMachine(name: string): Machine {
 export function requireRunning(name: string): Machine {
   const machine = requireMachine(name);
   if (machine.state === "running") return machine;
-  throw new K3osError("machine", `The machine "${name}" is not running (${machine.state}).`, {
-    hint: `Start it: ${commandFor("up", name)}`,
+  throw notRunning(machine);
+}
+
+function notRunning(machine: Machine): K3osError {
+  return new K3osError("machine", `The machine "${machine.name}" is not running (${machine.state}).`, {
+    hint: `Start it: ${startCommand(machine)}`,
   });
 }
 
-/** The path of a running machine's kubeconfig, which is fetched if `up` did not wait for it. */
+/** The command that starts a machine again. */
+export function startCommand({ name, record: { server } }: Pick<Machine, "name" | "record">): string {
+  return server === undefined ? commandFor("up", name) : commandFor("up", server, `--agents ${agentNumber(name)}`);
+}
+
+/** The path of the kubeconfig for a running machine's cluster, which is fetched if `up` did not wait for it. */
 export async function requireKubeconfig(machine: Machine, io: Io): Promise<string> {
-  if ((await fetchKubeconfig(machine, io.signal)) !== undefined) return machine.paths.kubeconfig;
-  throw new K3osError("machine", `Kubernetes on the machine "${machine.name}" does not run yet.`, {
-    hint: `See how far it is: ${commandFor("logs", machine.name, "-f")}`,
+  const api = apiMachine(machine);
+  if (api.state !== "running") throw notRunning(api);
+  if ((await fetchKubeconfig(api, io.signal)) !== undefined) return api.paths.kubeconfig;
+  throw new K3osError("machine", `Kubernetes on the machine "${api.name}" does not run yet.`, {
+    hint: `See how far it is: ${commandFor("logs", api.name, "-f")}`,
   });
 }

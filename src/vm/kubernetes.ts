@@ -49,6 +49,8 @@ export interface NodeStatus {
   readonly name: string;
   readonly ready: boolean;
   readonly version: string;
+  /** Of the boot that its kubelet told of last; see random(4). */
+  readonly bootId: string | undefined;
 }
 
 /** The cluster's nodes, requested with the kubeconfig's credentials. `undefined` when the API does not answer. */
@@ -83,6 +85,7 @@ function nodeStatus(node: NodeObject): NodeStatus {
     name: node.metadata.name,
     ready: isReady(node),
     version: node.status?.nodeInfo?.kubeletVersion ?? "unknown",
+    bootId: node.status?.nodeInfo?.bootID,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import { ARCHITECTURE } from "../image/architecture.ts";
 import { start } from "../process/run.ts";
+import type { Cluster } from "./cluster.ts";
 import type { OwnDisk } from "./disk.ts";
 import type { Nic } from "./nics.ts";
 import type { MachinePaths } from "./paths.ts";
@@ -33,6 +34,9 @@ export interface StartOptions {
   /** See `QemuOptions`. */
   readonly clock?: string | undefined;
   readonly watchdog?: boolean | undefined;
+  /** See `MachineRecord`. */
+  readonly cluster?: Cluster | undefined;
+  readonly server?: string | undefined;
   /** Saved for `status` and `kubectl`. */
   readonly version?: string;
   readonly k3s?: string;
@@ -88,6 +92,8 @@ async function launch(
       ports,
       ...(options.version === undefined ? {} : { version: options.version }),
       ...(options.k3s === undefined ? {} : { k3s: options.k3s }),
+      ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
+      ...(options.server === undefined ? {} : { server: options.server }),
     });
   }
   try {

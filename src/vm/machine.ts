@@ -68,6 +68,12 @@ export function findMachine(name: string, home = machinesDir()): Machine | undef
   return readRecord(paths.record) === undefined ? undefined : new Machine(name, paths);
 }
 
+/** The machine whose API is that of this machine's cluster: an agent's server, otherwise itself. */
+export function apiMachine(machine: Machine, home = machinesDir()): Machine {
+  const { server } = machine.record;
+  return (server === undefined ? undefined : findMachine(server, home)) ?? machine;
+}
+
 /** The names of all machines, sorted. */
 export function machineNames(home = machinesDir()): string[] {
   if (!existsSync(home)) return [];

@@ -12,6 +12,11 @@ export interface Nic {
   readonly model?: string;
   /** Cards on one hub reach only each other. Without a hub, the card has a network of its own with DHCP and NAT. */
   readonly hub?: number;
+  /**
+   * Cards of all machines of this host with that number are on one wire. Like `hub`, it has neither DHCP nor a way out.
+   * The number is a UDP port, which the wire takes at 230.0.0.1 on the loopback interface.
+   */
+  readonly wire?: number;
   /** That network's addresses; QEMU's default is `10.0.2.0/24`. The prefix is at least 4 bits long. */
   readonly network?: string;
   /** Additional addresses in that network that answer. */
@@ -28,11 +33,11 @@ export interface Service {
 }
 
 /**
- * The first card without a hub gets the port forwards. Its DHCP server names `bootFile`, if there is one, for a network
+ * The first card with a network of its own gets the port forwards. Its DHCP server names `bootFile`, if there is one, for a network
  * boot.
  */
 export function nicArguments(nics: readonly Nic[], forwards: readonly Forward[], bootFile?: string): string[] {
-  const reachable = nics.findIndex(({ hub }) => hub === undefined);
+  const reachable = nics.findIndex(({ hub, wire }) => hub === undefined && wire === undefined);
   return nics.flatMap((nic, index) => {
     const id = index === 0 ? "net" : `net${index}`;
     const mac = nic.mac === undefined ? "" : `,mac=${nic.mac}`;
@@ -40,6 +45,8 @@ export function nicArguments(nics: readonly Nic[], forwards: readonly Forward[],
     const first = boots ? ",bootindex=0" : "";
     const device = ["-device", `${nic.model ?? "virtio-net-pci"},netdev=${id}${mac}${first}`];
     if (nic.hub !== undefined) return ["-netdev", `hubport,id=${id},hubid=${nic.hub}`, ...device];
+    if (nic.wire !== undefined)
+      return ["-netdev", `socket,id=${id},mcast=230.0.0.1:${nic.wire},localaddr=127.0.0.1`, ...device];
     const parts = [
       `user,id=${id}`,
       ...(nic.network === undefined ? [] : [`net=${nic.network}`]),

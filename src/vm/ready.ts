@@ -42,6 +42,29 @@ export async function waitReady(machine: Machine, options: ReadyOptions): Promis
 }
 
 /**
+ * `waitReady` for an agent, which has no API of its own: until the cluster of that server, which is Ready, has the agent
+ * as a Ready node.
+ */
+export async function waitJoined(agent: Machine, server: Machine, options: ReadyOptions): Promise<void> {
+  const { signal } = options;
+  const { ports } = server.record;
+  const probes: Probes = {
+    ...machineProbes(agent, options),
+    apiAnswers: () => apiAnswers(ports.api, signal),
+    kubeconfig: () => fetchKubeconfig(server, signal),
+    async nodeReady(kubeconfig) {
+      const node = (await nodes(ports.api, kubeconfig, signal))?.find(({ name }) => name === agent.name);
+      if (node?.ready !== true) return false;
+      // The cluster takes a node for Ready for another minute after it was switched off.
+      const { stdout } = await agent.ssh("cat /proc/sys/kernel/random/boot_id", { timeoutMs: 20_000, signal });
+      return stdout.trim() === node.bootId;
+    },
+  };
+  await watchReady(probes, agent.name, options);
+  agent.update({ phase: "ready", readySeconds: (Date.now() - Date.parse(agent.record.started)) / 1000 });
+}
+
+/**
  * The machine's kubeconfig with the workstation's port. It is fetched from the node only once. `undefined` when the
  * node has none yet.
  */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { nodeHost } from "../host/node.ts";
+import type { Cluster } from "./cluster.ts";
 import { isAlive, type ProcessId } from "./process.ts";
 import type { Accel, Boot } from "./qemu.ts";
 
@@ -23,6 +24,10 @@ export interface MachineRecord {
   readonly k3s?: string;
   /** Seconds from power-on to Ready. */
   readonly readySeconds?: number;
+  /** Of a server that agents can join, and of an agent. */
+  readonly cluster?: Cluster;
+  /** Of an agent: the machine that is its server. */
+  readonly server?: string;
 }
 
 /**

@@ -1,12 +1,12 @@
 import { Command } from "commander";
 import { K3osError } from "../../errors.ts";
 import { apiAnswers, nodes } from "../../vm/kubernetes.ts";
-import type { Machine } from "../../vm/machine.ts";
+import { apiMachine, type Machine } from "../../vm/machine.ts";
 import { commandFor } from "../../vm/name.ts";
 import { fetchKubeconfig } from "../../vm/ready.ts";
 import { lastLines } from "../../vm/serial.ts";
 import { type Io, printJson, printLine } from "../io.ts";
-import { requireMachine, requireRunning } from "../machines.ts";
+import { requireMachine, requireRunning, startCommand } from "../machines.ts";
 import { examples, jsonOption, nameOption } from "../options.ts";
 import { duration } from "../progress/format.ts";
 import { ExitWith } from "../report.ts";
@@ -38,7 +38,7 @@ async function runStatus(options: StatusOptions, io: Io): Promise<void> {
   if (options.boot === true) return showBoot(requireRunning(options.name), options.json === true, io);
   const status = await describe(requireMachine(options.name), io.signal);
   if (options.json) printJson(io, status);
-  else printLine(io, table(status));
+  else printLine(io, table(status, startCommand(requireMachine(options.name))));
   if (!status.ready) throw new ExitWith(1);
 }
 
@@ -86,9 +86,11 @@ export interface Status {
 export async function describe(machine: Machine, signal: AbortSignal): Promise<Status> {
   const { record, state } = machine;
   const running = state === "running";
-  const kubeconfig = running ? await kubeconfigOf(machine, signal) : undefined;
-  const known = kubeconfig !== undefined ? await nodes(record.ports.api, kubeconfig, signal) : undefined;
-  const node = known?.find(({ name }) => name === machine.name) ?? known?.[0];
+  const api = apiMachine(machine);
+  const kubeconfig = running && api.state === "running" ? await kubeconfigOf(api, signal) : undefined;
+  const known = kubeconfig !== undefined ? await nodes(api.record.ports.api, kubeconfig, signal) : undefined;
+  // The config may give a single machine another name.
+  const node = known?.find(({ name }) => name === machine.name) ?? (record.cluster ? undefined : known?.[0]);
   return {
     name: machine.name,
     state,
@@ -102,8 +104,8 @@ export async function describe(machine: Machine, signal: AbortSignal): Promise<S
     started: record.started,
     ready_s: record.readySeconds ?? null,
     ssh_port: record.ports.ssh,
-    api_port: record.ports.api,
-    kubeconfig: kubeconfig !== undefined ? machine.paths.kubeconfig : null,
+    api_port: api.record.ports.api,
+    kubeconfig: kubeconfig !== undefined ? api.paths.kubeconfig : null,
     serial_log: machine.paths.serialLog,
   };
 }
@@ -115,7 +117,7 @@ async function kubeconfigOf(machine: Machine, signal: AbortSignal): Promise<stri
   return (await apiAnswers(machine.record.ports.api, signal)) ? fetchKubeconfig(machine, signal) : undefined;
 }
 
-function table(status: Status): string {
+function table(status: Status, start: string): string {
   const running = status.state === "running";
   const since = duration(Date.now() - Date.parse(status.started));
   const rows: [string, string][] = [
@@ -124,7 +126,7 @@ function table(status: Status): string {
     ...(running ? ([["node", status.ready ? "Ready" : "not Ready"]] as [string, string][]) : []),
     ["image", [status.version ?? "unknown", status.kubernetes ?? ""].filter(Boolean).join(", Kubernetes ")],
     ["hardware", `${status.cpus} CPUs, ${status.memory_mib} MiB, ${status.accel}`],
-    ...(running ? runningRows(status) : ([["start", commandFor("up", status.name)]] as [string, string][])),
+    ...(running ? runningRows(status) : ([["start", start]] as [string, string][])),
     ["console log", status.serial_log],
   ];
   return rows.map(([what, value]) => `${what.padEnd(12)} ${value}`).join("\n");

@@ -1,18 +1,22 @@
+import { randomBytes, randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { BuildOptions, BuiltImage } from "../../build/index.ts";
+import { load } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
 import { chooseAccel, requireKvm } from "../../vm/accel.ts";
+import { agentsOf, type Cluster, configOf, type Member, nicsOf, serverOf } from "../../vm/cluster.ts";
 import { type OwnDisk, parseDiskSize } from "../../vm/disk.ts";
 import { findMachine, type Machine, refuseRunning, startMachine } from "../../vm/machine.ts";
 import { checkHostMemory } from "../../vm/memory.ts";
 import { commandFor } from "../../vm/name.ts";
+import type { Nic } from "../../vm/nics.ts";
 import { checkPort } from "../../vm/ports.ts";
 import { type Accel, type Boot, type Firmware, lateTimer } from "../../vm/qemu.ts";
-import { waitReady } from "../../vm/ready.ts";
+import { type ReadyOptions, waitJoined, waitReady } from "../../vm/ready.ts";
 import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { asArgument, examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
@@ -31,6 +35,7 @@ interface UpOptions {
   readonly accel?: Accel;
   readonly append?: string;
   readonly dev?: boolean;
+  readonly agents: number;
   readonly sshPort?: number;
   readonly apiPort?: number;
   readonly timeout: number;
@@ -71,6 +76,9 @@ export function upCommand(io: Io): Command {
     )
     .option("--append <arguments>", "more kernel arguments, where QEMU itself starts the kernel (no --disk, no --iso)")
     .option("--dev", "lay src/node and os/rootfs over the root instead of packing it: an edit boots within seconds")
+    .addOption(
+      numberOption("--agents <count>", "machines that join it as agents, NAME-agent-1 and so on", 0, 50).default(0),
+    )
     .addOption(numberOption("--ssh-port <port>", "the local port for ssh, instead of a free one", 1, 65535))
     .addOption(
       numberOption("--api-port <port>", "the local port for the Kubernetes API, instead of a free one", 1, 65535),
@@ -83,6 +91,7 @@ export function upCommand(io: Io): Command {
     up,
     ["./k3os up", "a machine with 2 GB of memory"],
     ["./k3os up --name a --memory 1G", "another one beside it"],
+    ["./k3os up --agents 2", "a cluster of three machines; the same with 3 adds one"],
     ["./k3os up --config node.yaml", "with a configuration of your own"],
     ["./k3os up --dev --no-wait", "with the changes of your working tree, at once"],
     ['./k3os up --append "k3os.debug"', "with more kernel arguments"],
@@ -95,44 +104,128 @@ export function upCommand(io: Io): Command {
 async function runUp(options: UpOptions, io: Io): Promise<void> {
   refuseContradictions(options);
   const config = options.config === undefined ? undefined : requireConfigFile(options.config, io);
-  await refuseEarly(options);
+  const plan = planOf(options, config);
+  await refuseEarly(options, plan);
   const hadDisk = options.disk !== undefined && hasDisk(options.name);
-  const machine = await withProgress(io, options.json === true, async (progress) => {
-    const { image, boot, disk } = await prepare(options, { progress, signal: io.signal });
+  const machines = await withProgress(io, options.json === true, async (progress) => {
+    const context = { progress, signal: io.signal };
+    const image = await imageFor(options, context);
     const accel = await accelFor(options, image, progress, io);
-    const existed = findMachine(options.name) !== undefined;
-    const started = await startMachine({
-      name: options.name,
-      ...{ tools: image.tools, boot, accel, memoryMiB: options.memory, cpus: options.cpus, config },
-      disk,
-      ports: { ssh: options.sshPort, api: options.apiPort },
-      ...{ version: versionOn(options, image), k3s: image.k3s, signal: io.signal },
-    });
-    try {
-      if (options.wait) await awaitReady(started, options, progress, io);
-      return started;
-    } catch (error) {
-      await giveUp(started, existed, io);
-      throw error;
-    }
+    const start = (planned: Planned, server?: Machine) =>
+      startPlanned(planned, { options, image, accel, progress, io, server });
+    const server = plan.server.running ?? (await start(plan.server));
+    const agents = await allOf(plan.agents.map((agent) => agent.running ?? start(agent, server)));
+    return [server, ...agents] as const;
   });
-  if (options.json === true) return printJson(io, await describe(machine, io.signal));
-  tellHowToUse(machine, options, io);
+  if (options.json === true) {
+    const told = await Promise.all(machines.map((machine) => describe(machine, io.signal)));
+    return printJson(io, options.agents === 0 ? told[0] : told);
+  }
+  tellHowToUse(machines, options, io);
   if (hadDisk)
     printLine(io, `  ${"disk".padEnd(11)}as it was left; a new one: ${commandFor("down", options.name, "--purge")}`);
 }
 
+/** A machine that the command asks for. */
+interface Planned {
+  readonly name: string;
+  /** If it runs already: agents may be added to a cluster. */
+  readonly running?: Machine;
+  readonly config?: string | undefined;
+  readonly nics?: readonly Nic[];
+  readonly cluster?: Cluster;
+}
+
+interface Plan {
+  readonly server: Planned;
+  readonly agents: readonly Planned[];
+}
+
+/** One machine as it is asked for; or a cluster, whose machines differ in what makes them its members. */
+function planOf({ name, agents, config: path = "config.yaml" }: UpOptions, text: string | undefined): Plan {
+  if (agents === 0) return { server: { name, config: text }, agents: [] };
+  const existing = findMachine(name);
+  const isOn = existing?.state === "running";
+  const cluster = existing?.record.cluster;
+  if (isOn && cluster === undefined) {
+    throw new K3osError("usage", `The machine "${name}" runs, and has no wire that agents could join it on.`, {
+      hint: `Stop it first, or start the cluster under another name: ./k3os up --agents ${agents} --name NAME`,
+    });
+  }
+  const common = cluster ?? { wire: randomInt(20_000, 60_000), token: randomBytes(16).toString("hex") };
+  const own = text === undefined ? {} : load([{ name: path, kind: "userdata", text }]).config;
+  const planned = (member: Member): Planned => {
+    const found = findMachine(member.name);
+    return {
+      name: member.name,
+      ...(found?.state === "running" && { running: found }),
+      config: configOf(member, common, own),
+      nics: nicsOf(member, common),
+      cluster: common,
+    };
+  };
+  return { server: planned(serverOf(name)), agents: agentsOf(name, agents).map(planned) };
+}
+
+interface StartContext {
+  readonly options: UpOptions;
+  readonly image: BuiltImage;
+  readonly accel: Accel;
+  readonly progress: Progress;
+  readonly io: Io;
+  /** Of an agent. */
+  readonly server?: Machine | undefined;
+}
+
+/** Starts a machine and waits until it is Ready. One that does not become so is stopped. */
+async function startPlanned(planned: Planned, context: StartContext): Promise<Machine> {
+  const { options, image, accel, progress, io, server } = context;
+  const { name } = planned;
+  const existed = findMachine(name) !== undefined;
+  const machine = await startMachine({
+    ...{ name, config: planned.config, nics: planned.nics, cluster: planned.cluster, server: server?.name },
+    ...{ tools: image.tools, accel, memoryMiB: options.memory, cpus: options.cpus },
+    ...(await bootOf(name, options, image, { progress, signal: io.signal })),
+    ...(server === undefined && { ports: { ssh: options.sshPort, api: options.apiPort } }),
+    ...{ version: versionOn(name, options, image), k3s: image.k3s, signal: io.signal },
+  });
+  try {
+    if (options.wait) await awaitReady(machine, server, options, progress, io);
+    return machine;
+  } catch (error) {
+    await giveUp(machine, existed, io);
+    throw error;
+  }
+}
+
+/** Waits for all, and then throws what the first one threw that failed. */
+async function allOf<T>(work: readonly (T | Promise<T>)[]): Promise<T[]> {
+  const ends = await Promise.allSettled(work);
+  return ends.map((end) => {
+    if (end.status === "rejected") throw end.reason;
+    return end.value;
+  });
+}
+
 /** Checks before the build, which may take minutes, for errors that would occur after it. */
-async function refuseEarly(options: UpOptions): Promise<void> {
-  refuseRunning(options.name);
+async function refuseEarly(options: UpOptions, { server, agents }: Plan): Promise<void> {
+  if (agents.length === 0) refuseRunning(options.name);
   if (options.sshPort !== undefined) await checkPort(options.sshPort, "ssh");
   if (options.apiPort !== undefined) await checkPort(options.apiPort, "the Kubernetes API");
   if (options.accel === "kvm") requireKvm();
-  checkHostMemory(options.memory, readFileSync("/proc/meminfo", "utf8"));
+  const missing = [server, ...agents].filter(({ running }) => running === undefined).length;
+  checkHostMemory(options.memory * missing, readFileSync("/proc/meminfo", "utf8"));
 }
 
 /** Refuses combinations of options in which one would have no effect. */
-function refuseContradictions({ name, iso, disk, firmware, secureBoot, append, dev }: UpOptions): void {
+function refuseContradictions(options: UpOptions): void {
+  const { name, iso, disk, firmware, secureBoot, append, dev, agents, wait } = options;
+  if (agents > 0 && (iso !== undefined || !wait)) {
+    const option = iso === undefined ? "--no-wait" : "--iso";
+    throw new K3osError("usage", `--agents does not go with ${option}: agents start when their server is Ready.`, {
+      hint: `Leave ${option} away.`,
+    });
+  }
   const firmwareOption = secureBoot === true ? "--secure-boot" : "--firmware";
   if ((firmware !== undefined || secureBoot === true) && iso === undefined && disk === undefined) {
     throw new K3osError(
@@ -163,40 +256,45 @@ function hasDisk(name: string): boolean {
   return machine !== undefined && existsSync(machine.paths.disk);
 }
 
-interface Prepared {
-  readonly image: BuiltImage;
+async function imageFor(options: UpOptions, context: BuildOptions): Promise<BuiltImage> {
+  const { build, buildDevImage, buildIso } = await import("../../build/index.ts");
+  if (options.iso !== undefined) return (await buildIso(context)).image;
+  return (options.dev === true ? buildDevImage : build)(context);
+}
+
+interface Booted {
   readonly boot: Boot;
   readonly disk?: OwnDisk;
 }
 
-async function prepare(options: UpOptions, context: BuildOptions): Promise<Prepared> {
-  const { build, buildDevImage, buildDisk, buildIso } = await import("../../build/index.ts");
+/** What a machine boots, and its own disk. */
+async function bootOf(name: string, options: UpOptions, image: BuiltImage, context: BuildOptions): Promise<Booted> {
+  const { buildDisk, buildIso } = await import("../../build/index.ts");
   const firmware: Firmware = options.secureBoot === true ? "secure-boot" : (options.firmware ?? "bios");
   const own: OwnDisk | undefined =
     options.disk === undefined ? undefined : options.disk === true ? {} : { sizeMiB: options.disk };
   if (options.iso !== undefined) {
-    const { image, dir } = await buildIso(context);
+    const { dir } = await buildIso(context);
     const as = options.iso === true ? "disc" : options.iso;
-    const boot: Boot = { kind: "iso", file: join(dir, "k3os.iso"), as, firmware };
-    return { image, boot, ...(own && { disk: own }) };
+    return { boot: { kind: "iso", file: join(dir, "k3os.iso"), as, firmware }, ...(own && { disk: own }) };
   }
   if (own !== undefined) {
     const boot: Boot = { kind: "disk", firmware };
-    if (hasDisk(options.name)) return { image: await build(context), boot, disk: own };
-    const { image, dir } = await buildDisk("raw", { ...context, usualKernel: "cloud", arguments: [lateTimer] });
-    return { image, boot, disk: { ...own, from: join(dir, "k3os.raw") } };
+    if (hasDisk(name)) return { boot, disk: own };
+    const { dir } = await buildDisk("raw", { ...context, usualKernel: "cloud", arguments: [lateTimer] });
+    return { boot, disk: { ...own, from: join(dir, "k3os.raw") } };
   }
-  const image = await (options.dev === true ? buildDevImage : build)(context);
   const added = [
     ...(options.dev === true ? ["k3os.dev"] : []),
     ...(options.append === undefined ? [] : [options.append]),
   ];
-  const append = [...image.imageJson.kernel.arguments, ...added].join(" ");
-  return { image, boot: { kind: "image", dir: image.dir, append } };
+  return {
+    boot: { kind: "image", dir: image.dir, append: [...image.imageJson.kernel.arguments, ...added].join(" ") },
+  };
 }
 
 /** The version that the machine will run: the one on its disk, if it has been used before, else that of the image. */
-function versionOn({ name, disk, iso }: UpOptions, image: BuiltImage): string {
+function versionOn(name: string, { disk, iso }: UpOptions, image: BuiltImage): string {
   const before =
     disk !== undefined && iso === undefined && hasDisk(name) ? findMachine(name)?.record.version : undefined;
   return before ?? image.imageJson.version;
@@ -208,19 +306,27 @@ async function accelFor(options: UpOptions, image: BuiltImage, progress: Progres
   return (await chooseAccel({ tools: image.tools, kernel, progress, signal: io.signal })).accel;
 }
 
-function awaitReady(machine: Machine, options: UpOptions, progress: Progress, io: Io): Promise<void> {
+function awaitReady(
+  machine: Machine,
+  server: Machine | undefined,
+  options: UpOptions,
+  progress: Progress,
+  io: Io,
+): Promise<void> {
   const accel = machine.record.accel === "kvm" ? "hardware virtualisation" : "software emulation";
   const title = `Boot ${machine.name} (${accel})`;
   return asStep(
     progress,
     title,
-    (update) =>
-      waitReady(machine, {
+    (update) => {
+      const how: ReadyOptions = {
         timeoutMs: options.timeout * 1000,
         signal: io.signal,
         onStage: update,
         onRestart: (reason) => progress.step(`Start ${machine.name} anew`).done(reason),
-      }),
+      };
+      return server === undefined ? waitReady(machine, how) : waitJoined(machine, server, how);
+    },
     () => "Ready",
   );
 }
@@ -231,7 +337,7 @@ async function giveUp(machine: Machine, existed: boolean, io: Io): Promise<void>
   if (io.signal.aborted && !existed) machine.remove();
 }
 
-function tellHowToUse(machine: Machine, options: UpOptions, io: Io): void {
+function tellHowToUse([machine, ...agents]: readonly [Machine, ...Machine[]], options: UpOptions, io: Io): void {
   const { name, record, paths } = machine;
   const say = (what: string, how: string) => printLine(io, `  ${what.padEnd(11)}${how}`);
   const seconds = record.readySeconds?.toFixed(1);
@@ -242,6 +348,8 @@ function tellHowToUse(machine: Machine, options: UpOptions, io: Io): void {
       ? `The machine "${name}" is powered on.`
       : `The node "${name}" is Ready, ${seconds} s after power-on.`,
   );
+  for (const agent of agents)
+    printLine(io, `The node "${agent.name}" has joined it, ${agent.record.readySeconds?.toFixed(1)} s after power-on.`);
   printLine(io, "");
   if (options.wait) say("kubeconfig", paths.kubeconfig);
   say("kubectl", commandFor("kubectl", name, "get nodes"));

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { load } from "../config/load.ts";
+import { agentsOf, configOf, nicsOf, serverOf } from "./cluster.ts";
+import { nicArguments } from "./nics.ts";
+
+const cluster = { wire: 41_000, token: "secret" };
+
+describe("a cluster of machines", () => {
+  const [first, second] = agentsOf("k3os", 2);
+  if (first === undefined || second === undefined) throw new Error("two agents were asked for");
+
+  it("has a server, and agents that are named after it", () => {
+    expect(serverOf("k3os")).toEqual({ name: "k3os", role: "server", number: 1 });
+    expect([first, second]).toEqual([
+      { name: "k3os-agent-1", role: "agent", number: 2 },
+      { name: "k3os-agent-2", role: "agent", number: 3 },
+    ]);
+  });
+
+  it("gives each machine cards of its own, the second one on the cluster's wire", () => {
+    expect(nicArguments(nicsOf(first, cluster), [{ host: 1, guest: 22 }])).toEqual([
+      ...["-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:1-:22"],
+      ...["-device", "virtio-net-pci,netdev=net,mac=52:54:00:05:00:02"],
+      ...["-netdev", "socket,id=net1,mcast=230.0.0.1:41000,localaddr=127.0.0.1"],
+      ...["-device", "virtio-net-pci,netdev=net1,mac=52:54:00:05:01:02"],
+    ]);
+  });
+
+  it("gives each machine a config that a node takes, with what they share", () => {
+    const own = { write_files: [{ path: "/etc/x", content: "x" }], k3os: { k3s_args: ["--disable=coredns", "--v=2"] } };
+    const read = (text: string) => load([{ name: "config.yaml", kind: "userdata", text }], { strict: true });
+    const server = read(configOf(serverOf("k3os"), cluster, own));
+    const agent = read(configOf(second, cluster, own));
+    expect([server.problems, agent.problems]).toEqual([[], []]);
+    expect(server.config.k3os).toMatchObject({
+      token: "secret",
+      k3s_args: ["server", "--node-ip=10.5.0.1", "--disable=coredns", "--v=2"],
+    });
+    expect(server.config.k3os?.server_url).toBeUndefined();
+    expect(agent.config.k3os).toMatchObject({
+      token: "secret",
+      server_url: "https://10.5.0.1:6443",
+      k3s_args: ["agent", "--node-ip=10.5.0.3", "--v=2"],
+    });
+    expect(agent.config.write_files).toEqual(server.config.write_files);
+  });
+
+  it.each([
+    ["hostname", { hostname: "a" }],
+    ["k3os.network", { k3os: { network: {} } }],
+    ["k3os.token", { k3os: { token: "t" } }],
+    ["a role in k3os.k3s_args", { k3os: { k3s_args: ["server"] } }],
+  ])("refuses a shared %s", (key, own) => {
+    expect(() => configOf(first, cluster, own)).toThrow(`The config has ${key}`);
+  });
+});
