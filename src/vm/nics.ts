@@ -33,8 +33,8 @@ export interface Service {
 }
 
 /**
- * The first card with a network of its own gets the port forwards. Its DHCP server names `bootFile`, if there is one, for a network
- * boot.
+ * The first card with a network of its own gets the port forwards. Its DHCP server names `bootFile`, if there is one,
+ * for a network boot.
  */
 export function nicArguments(nics: readonly Nic[], forwards: readonly Forward[], bootFile?: string): string[] {
   const reachable = nics.findIndex(({ hub, wire }) => hub === undefined && wire === undefined);

@@ -42,8 +42,8 @@ export async function waitReady(machine: Machine, options: ReadyOptions): Promis
 }
 
 /**
- * `waitReady` for an agent, which has no API of its own: until the cluster of that server, which is Ready, has the agent
- * as a Ready node.
+ * `waitReady` for an agent, which has no API of its own: until the cluster of that server, which is Ready, has the
+ * agent as a Ready node.
  */
 export async function waitJoined(agent: Machine, server: Machine, options: ReadyOptions): Promise<void> {
   const { signal } = options;

@@ -45,7 +45,8 @@ type NetworkOptions struct {
 	AgentDir    string
 	BinDirs     []string // of CNI plugins; the usual ones if empty
 	LinkMTU     int      // of the interface to the other nodes; 0 if it is not known
-	// IsFirst is whether this is the node that the cluster begins with, whose range is known before the cluster says it.
+	// IsFirst is whether this is the node that the cluster begins with, whose range is known before the cluster says
+	// it.
 	IsFirst bool
 }
 
@@ -92,8 +93,8 @@ func (ownNetwork) Adopt(context.Context, string) error { return nil }
 type bridge struct {
 	clusterCIDR string
 	// podCIDR is the part of clusterCIDR that belongs to this node. It is assumed before the API server has said so,
-	// because a kubelet that finds no CNI configuration reports itself unready and looks again only seconds later. It is
-	// empty on a node that has just joined.
+	// because a kubelet that finds no CNI configuration reports itself unready and looks again only seconds later. It
+	// is empty on a node that has just joined.
 	podCIDR string
 	mtu     int
 	plugins Plugins

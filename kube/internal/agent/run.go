@@ -41,8 +41,8 @@ const renewEvery = 12 * time.Hour
 // retryOverlay is how long flannel waits before it tries to start again.
 const retryOverlay = 5 * time.Second
 
-// Run runs a node of a cluster whose servers are elsewhere, until ctx ends, which is no error, or a part of it cannot go
-// on. Pods keep running either way.
+// Run runs a node of a cluster whose servers are elsewhere, until ctx ends, which is no error, or a part of it cannot
+// go on. Pods keep running either way.
 func Run(ctx context.Context, cfg config.Agent) error {
 	stage.Reached(stage.ProcessStart)
 	settle := memory.Start()

@@ -59,8 +59,8 @@ func New(cfg config.Agent, nodeName string, nodeIPs []net.IP, api string) (*Memb
 func (m *Membership) Kubeconfig(name string) string { return pki.NodeKubeconfigs(m.dir)[name] }
 
 // Join returns what the cluster is like, once this machine has all that it needs to be a node of it. It tries until ctx
-// ends, and tells what keeps it from joining, each reason once in a row. A node that has joined before goes on with what
-// it has when no server answers.
+// ends, and tells what keeps it from joining, each reason once in a row. A node that has joined before goes on with
+// what it has when no server answers.
 func (m *Membership) Join(ctx context.Context, tell func(reason string)) (supervisor.ClusterConfig, error) {
 	pause, last := firstPause, ""
 	for {

@@ -55,8 +55,8 @@ func isVolatile(file string) bool {
 	}
 }
 
-// derivedPassword is the same after each boot of the same machine; "" if nothing tells it from others. Whoever knows the
-// token and the machine's identity can make it, too, so it is weaker than a random one.
+// derivedPassword is the same after each boot of the same machine; "" if nothing tells it from others. Whoever knows
+// the token and the machine's identity can make it, too, so it is weaker than a random one.
 func derivedPassword(secret, nodeName string) string {
 	identity := machineIdentity()
 	if identity == "" {

@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// Passwords keep one machine from taking the name of another one: a node's first password is kept in a Secret, under the
-// name that k3s gives it, until its Node is deleted. They are a PasswordKeeper.
+// Passwords keep one machine from taking the name of another one: a node's first password is kept in a Secret, under
+// the name that k3s gives it, until its Node is deleted. They are a PasswordKeeper.
 type Passwords struct{ client kubernetes.Interface }
 
 // NewPasswords keeps them in the API.

@@ -1,5 +1,5 @@
-// Package supervisor answers the machines that join, on the port of the API and in the words of k3s: what the cluster is
-// like, and signatures under their certificates.
+// Package supervisor answers the machines that join, on the port of the API and in the words of k3s: what the cluster
+// is like, and signatures under their certificates.
 package supervisor
 
 import (

@@ -20,8 +20,8 @@ const ROOT = "root.squashfs";
 export const recordOf = ({ json, digest }: DescribedImage): SlotRecord => slotRecord(json, digest);
 
 /**
- * Puts the root of an image onto the state partition mounted at `state`, unless it is whole there: what was fetched onto
- * that partition as it is, anything else as a copy. It has its final name only when it is whole and on the disk.
+ * Puts the root of an image onto the state partition mounted at `state`, unless it is whole there: what was fetched
+ * onto that partition as it is, anything else as a copy. It has its final name only when it is whole and on the disk.
  */
 export async function copySystem(host: Host, state: string, image: SourceImage, progress: Progress): Promise<void> {
   const { system } = recordOf(image);
