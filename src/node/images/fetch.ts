@@ -63,17 +63,21 @@ export async function fetchImage(
   const json = parseImageJson(host.readText(path), place);
   options.onDescribed?.({ json, digest });
   removeOthers(host, directory, json);
-  await options.roomFor?.(bytesToFetch(host, directory, json));
+  await options.roomFor?.(bytesToFetch(host, remote, directory, json));
   for (const [name, file] of Object.entries(json.files ?? {})) {
     await obtainPart(host, remote, directory, { name, ...file }, options);
   }
   return { json, digest, signer };
 }
 
-/** What is there is counted, too, if it is there in part only. */
-function bytesToFetch(host: Host, directory: string, { files = {} }: ImageJson): number {
+/**
+ * What is there is counted, too, if it is there in part only. A file that comes in a layer is there twice while it is
+ * taken out.
+ */
+function bytesToFetch(host: Host, remote: Remote, directory: string, { files = {} }: ImageJson): number {
   const missing = Object.entries(files).filter(([name, { size }]) => host.stat(`${directory}/${name}`)?.size !== size);
-  return missing.reduce((sum, [, { size }]) => sum + size, 0);
+  const sizes = missing.map(([, { size }]) => size);
+  return sizes.reduce((sum, size) => sum + size, remote.inLayers === true ? Math.max(0, ...sizes) : 0);
 }
 
 /**
@@ -148,11 +152,15 @@ interface NamedFile {
 
 const partial = ({ name, sha256 }: NamedFile) => `${name}.${sha256.slice(0, 8)}.part`;
 
-/** Removes what an interrupted download of another image has left. */
+/** Removes what an interrupted download of another image has left, as far as its name or its size tells. */
 function removeOthers(host: Host, directory: string, { files = {} }: ImageJson): void {
   const own = Object.entries(files).map(([name, file]) => partial({ name, ...file }));
   const kept = new Set([...IMAGE_FILES, signatureOf("image.json"), ...own]);
-  for (const name of host.list(directory)) if (!kept.has(name)) host.remove(`${directory}/${name}`);
+  for (const name of host.list(directory)) {
+    const size = files[name]?.size;
+    const isOther = !kept.has(name) || (size !== undefined && host.stat(`${directory}/${name}`)?.size !== size);
+    if (isOther) host.remove(`${directory}/${name}`);
+  }
 }
 
 async function obtainPart(

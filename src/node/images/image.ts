@@ -11,8 +11,8 @@ export interface SourceImage {
   readonly signer?: string | undefined;
   /** Bytes of the files that `image.json` lists. */
   readonly size: number;
-  /** Whether its files were fetched into a directory that only this program writes, and need not be copied. */
-  readonly fetched?: boolean;
+  /** Whether its files were fetched onto the file system of the slots, where nobody else writes them. */
+  readonly fetchedForSlots?: boolean;
 }
 
 /** What is known of an image before its files are fetched or read. */

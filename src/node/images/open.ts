@@ -39,6 +39,8 @@ export interface OpenOptions {
    * secret. A download that was interrupted goes on from what lies there.
    */
   readonly work: string;
+  /** Whether `work` is on the file system of the slots. */
+  readonly worksBesideSlots?: boolean;
   /** What the user can do about a damaged image, as a hint. */
   readonly ifDamaged: string;
   readonly progress: Progress;
@@ -79,7 +81,10 @@ async function openRemoteImage(host: Host, place: string, options: OpenOptions):
   const remote = await openRemote(host, base, registries, work);
   if (remote === undefined) throw nothingAt(place);
   const image = await fetchImage(host, remote, directory, { ...options, trust: options.trust });
-  return { directory, size: sizeOf(image.json), fetched: true, ...image };
+  return {
+    ...{ directory, size: sizeOf(image.json), ...image },
+    ...(options.worksBesideSlots === true && { fetchedForSlots: true }),
+  };
 }
 
 async function openIsoUrl(host: Host, url: string, options: OpenOptions): Promise<SourceImage> {

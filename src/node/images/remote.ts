@@ -9,6 +9,8 @@ import { openArtefact, type Registries } from "./registry.ts";
 export interface Remote {
   /** How messages call a file. */
   shown(name: string): string;
+  /** Whether files come in layers of a container image. */
+  readonly inLayers?: boolean;
   /** How to fetch a file; `undefined` if it is known that there is none of that name. */
   file(name: string): Promise<Download | undefined>;
 }
@@ -23,7 +25,7 @@ export async function openRemote(
   if (!isReference(place)) return webDirectory(place);
   const artefact = await openArtefact(host, place, registries, work);
   if (artefact === undefined) return undefined;
-  return { shown: (name) => `${name} of ${place}`, file: async (name) => artefact.file(name) };
+  return { inLayers: true, shown: (name) => `${name} of ${place}`, file: async (name) => artefact.file(name) };
 }
 
 /** A directory of a web server. A question mark and what follows it stay behind the name of each file. */

@@ -28,17 +28,28 @@ export async function copySystem(host: Host, state: string, image: SourceImage, 
   const target = `${state}${system}`;
   if (await isWhole(host, target, image)) return;
   const part = `${target}.part`;
-  // An interrupted run may have left it.
-  host.remove(part);
-  host.mkdir(part);
-  // A fetched root is never written to again, in contrast to its image.json, which the next download overwrites.
-  const isLinked = (name: string) => image.fetched === true && name === ROOT;
-  const pathsOf = (name: string) => [`${image.directory}/${name}`, `${part}/${name}`] as const;
-  for (const name of SYSTEM_FILES.filter(isLinked)) await linkOrCopy(host, ...pathsOf(name));
-  const copied = SYSTEM_FILES.filter((name) => !isLinked(name)).map(pathsOf);
-  await copyFiles(host, copied, image.size, progress);
-  await run(host, ["sync", "-f", part]);
-  await checkCopies(host, image, { [ROOT]: `${part}/${ROOT}` }, progress);
+  const fill = async (isLinked: boolean) => {
+    // An interrupted run may have left it.
+    host.remove(part);
+    host.mkdir(part);
+    // A fetched root is never written to again, in contrast to its image.json, which the next download overwrites.
+    if (isLinked) await linkOrCopy(host, `${image.directory}/${ROOT}`, `${part}/${ROOT}`);
+    const copied = SYSTEM_FILES.filter((name) => !isLinked || name !== ROOT);
+    const paths = copied.map((name) => [`${image.directory}/${name}`, `${part}/${name}`] as const);
+    if (isLinked) for (const [from, to] of paths) await run(host, ["cp", from, to]);
+    else await copyFiles(host, paths, image.size, progress);
+    await run(host, ["sync", "-f", part]);
+    await checkCopies(host, image, { [ROOT]: `${part}/${ROOT}` }, progress);
+  };
+  if (image.fetchedForSlots !== true) await fill(false);
+  else {
+    try {
+      await fill(true);
+    } catch (error) {
+      if (!(error instanceof K3osError && error.kind === "integrity")) throw error;
+      await fill(false); // what lies on the disk is damaged, and is right in memory: it is written to another place
+    }
+  }
   host.remove(target); // a damaged copy
   host.rename(part, target);
   await run(host, ["sync", "-f", `${state}${SYSTEM}`]);

@@ -63,7 +63,7 @@ describe("an image that is staged", () => {
 
   it("takes a root that was fetched as it is, and a copy of what the next download overwrites", async () => {
     const host = await installedDisk();
-    const image = { ...imageOf(host, "2.0"), fetched: true };
+    const image = { ...imageOf(host, "2.0"), fetchedForSlots: true };
     const before = host.ran.length;
     await stageImage(host, PLACES, image, FULL);
     const { system } = readSlots(host, PLACES).records.b ?? {};
@@ -72,6 +72,22 @@ describe("an image that is staged", () => {
     expect(linked).toEqual([[`${image.directory}/root.squashfs`, `${state}${system}.part/root.squashfs`]]);
     const copied = ran.filter(([program]) => program === "cp").map(([, from]) => from);
     expect(copied).toEqual(["image.json", "vmlinuz", "initrd"].map((name) => `${image.directory}/${name}`));
+    expect(contentOf(host, "b")).toEqual(["2.0-a"]);
+  });
+
+  it("writes a fetched root to another place if its own is damaged on the disk", async () => {
+    const host = await installedDisk();
+    const image = { ...imageOf(host, "2.0"), fetchedForSlots: true };
+    const before = host.ran.length;
+    // A link has the damage of what it leads to.
+    const { exec } = host;
+    host.exec = async (argv, options) => {
+      const result = await exec(argv, options);
+      if (argv[3] === "link") host.write(argv.at(-1) ?? "", "damaged");
+      return result;
+    };
+    await stageImage(host, PLACES, image, FULL);
+    expect(host.ran.slice(before)).toContainEqual(["cp", `${image.directory}/root.squashfs`, expect.any(String)]);
     expect(contentOf(host, "b")).toEqual(["2.0-a"]);
   });
 

@@ -108,7 +108,7 @@ export async function makeRoomToFetch(
 
 /** What staging writes onto the state partition. */
 function bytesToCopy(host: Host, state: string, image: SourceImage): number {
-  if (image.fetched === true || host.stat(`${state}${recordOf(image).system}`) !== undefined) return 0;
+  if (image.fetchedForSlots === true || host.stat(`${state}${recordOf(image).system}`) !== undefined) return 0;
   return SYSTEM_FILES.reduce((sum, name) => sum + (image.json.files?.[name]?.size ?? 0), 0);
 }
 

@@ -74,7 +74,10 @@ export function upgrade(host: Host, config: Config, options: UpgradeOptions, pro
     try {
       return await obtain(host, { node, slots: before, config, options, progress });
     } catch (error) {
-      if (error instanceof AlreadyHere) return finish(host, error.image, node, options);
+      if (error instanceof AlreadyHere) {
+        await removeWork(host); // of a run that was cut short after it had staged the image
+        return finish(host, error.image, node, options);
+      }
       throw error;
     } finally {
       await releaseMedium(host);
@@ -124,6 +127,7 @@ async function obtain(host: Host, { node, slots, config, options, progress }: Re
     parts: Object.values(slots.records).flatMap((record) => (record ? partsIn(host, `${STATE}${record.system}`) : [])),
     registries: config.k3os?.registries,
     work: WORK,
+    worksBesideSlots: true,
     ifDamaged: "Fetch it again, or build it anew.",
     progress,
   });
