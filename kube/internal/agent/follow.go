@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -24,17 +25,24 @@ func Watcher(client kubernetes.Interface, name string) cache.ListerWatcher {
 
 // FollowPodCIDR moves the pod network to the range that the controllers give the node, and returns then.
 func FollowPodCIDR(ctx context.Context, client kubernetes.Interface, name string, network PodNetwork) error {
-	_, err := watchtools.UntilWithSync(ctx, Watcher(client, name), &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
-		node, ok := e.Object.(*corev1.Node)
-		if !ok || node.Spec.PodCIDR == "" {
-			return false, nil
+	for {
+		_, err := watchtools.UntilWithSync(ctx, Watcher(client, name), &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
+			node, ok := e.Object.(*corev1.Node)
+			if !ok || node.Spec.PodCIDR == "" {
+				return false, nil
+			}
+			return true, network.Adopt(ctx, node.Spec.PodCIDR)
+		})
+		if err == nil || ctx.Err() != nil {
+			return nil
 		}
-		return true, network.Adopt(ctx, node.Spec.PodCIDR)
-	})
-	if err != nil && ctx.Err() == nil {
 		fmt.Fprintf(os.Stderr, "k3s: cannot move the pod network to the node's range: %v\n", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(retryOverlay):
+		}
 	}
-	return nil
 }
 
 // IsReady tells whether the kubelet has said so.

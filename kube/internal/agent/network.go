@@ -67,8 +67,8 @@ func NewNetwork(o NetworkOptions) (PodNetwork, error) {
 		plugins:  Plugins{filepath.Join(o.AgentDir, "etc", "cni", "net.d"), o.BinDirs},
 		keptFile: filepath.Join(o.AgentDir, "etc", "pod-cidr"),
 	}
-	if !o.IsFirst {
-		n.podCIDR = n.kept()
+	if kept := n.kept(); kept != "" || !o.IsFirst {
+		n.podCIDR = kept
 	}
 	return n, nil
 }
@@ -120,8 +120,13 @@ func (n *bridge) Adopt(ctx context.Context, podCIDR string) error {
 	if podCIDR == "" || podCIDR == n.podCIDR {
 		return nil
 	}
+	before := n.podCIDR
 	n.podCIDR = podCIDR
-	return errors.Join(n.Configure(), n.Connect(ctx), files.Write(n.keptFile, []byte(podCIDR+"\n"), 0o644))
+	err := errors.Join(n.Configure(), n.Connect(ctx), files.Write(n.keptFile, []byte(podCIDR+"\n"), 0o644))
+	if err != nil {
+		n.podCIDR = before
+	}
+	return err
 }
 
 // firstPodCIDR is the /24 that the controller manager gives to the first node.
@@ -141,6 +146,10 @@ func (n *bridge) confFile() string { return filepath.Join(n.plugins.ConfDir, "10
 // Configure writes the configuration; containerd notices a change by itself.
 func (n *bridge) Configure() error {
 	if n.podCIDR == "" {
+		// One that an earlier cluster has left would give addresses of others.
+		if err := os.Remove(n.confFile()); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 		return nil
 	}
 	if err := n.plugins.check("bridge", "host-local", "loopback", "portmap"); err != nil {

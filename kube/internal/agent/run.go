@@ -21,7 +21,6 @@ import (
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/join"
-	"k3os.io/kube/internal/loadbalancer"
 	"k3os.io/kube/internal/logging"
 	"k3os.io/kube/internal/machine"
 	"k3os.io/kube/internal/memory"
@@ -38,6 +37,9 @@ const JoiningFile = "/run/k3s/joining"
 // renewEvery is how often the certificates of a node that is never restarted are looked at.
 const renewEvery = 12 * time.Hour
 
+// retryRenewal is how long a renewal that failed waits.
+const retryRenewal = 5 * time.Minute
+
 // retryOverlay is how long flannel waits before it tries to start again.
 const retryOverlay = 5 * time.Second
 
@@ -46,7 +48,7 @@ const retryOverlay = 5 * time.Second
 func Run(ctx context.Context, cfg config.Agent) error {
 	stage.Reached(stage.ProcessStart)
 	settle := memory.Start()
-	host, err := machine.Check(cfg.Node, cfg.AgentDir(), true)
+	host, err := machine.Check(cfg.Node, true)
 	if err != nil {
 		return err
 	}
@@ -109,7 +111,7 @@ func newWorker(cfg config.Agent, host machine.Facts, membership *join.Membership
 	pods := cluster.ClusterIPRange.String()
 	network, err := NewNetwork(NetworkOptions{
 		ClusterCIDR: pods, Backend: cluster.FlannelBackend, AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
-		LinkMTU: LinkMTU(host.NodeIPs[0]),
+		LinkMTU: LinkMTU(host.IPv4()),
 	})
 	if err != nil {
 		return nil, err
@@ -141,7 +143,7 @@ func (w *worker) parts(balancer net.Listener, settle func()) []parts.Part {
 	ranged := parts.NewMark("")
 	all := []parts.Part{
 		{Name: "load balancer", Tier: parts.API, Run: func(ctx context.Context) error {
-			return (&loadbalancer.Balancer{Servers: w.membership.Servers}).Run(ctx, balancer)
+			return w.membership.Balancer().Run(ctx, balancer)
 		}},
 		{Name: "credentials", Tier: parts.API, Run: w.keepCredentials},
 		{Name: "node", Tier: parts.Clients, Ends: true, Run: func(ctx context.Context) error { return w.awaitReady(ctx, settle) }},
@@ -165,7 +167,7 @@ func (w *worker) parts(balancer net.Listener, settle func()) []parts.Part {
 func ConnectNodes(ctx context.Context, c Credentials, host machine.Facts, cfg config.Node, clusterCIDR, backend string) error {
 	for {
 		err := overlay.Run(ctx, overlay.Options{
-			Kubeconfig: c.Kubeconfig(pki.Kubelet), NodeName: host.NodeName, NodeIP: host.NodeIPs[0],
+			Kubeconfig: c.Kubeconfig(pki.Kubelet), NodeName: host.NodeName, NodeIP: host.IPv4(),
 			ClusterCIDR: clusterCIDR, Backend: backend, ConfigFile: overlay.ConfigFile(cfg.AgentDir()),
 		})
 		if ctx.Err() != nil {
@@ -182,19 +184,19 @@ func ConnectNodes(ctx context.Context, c Credentials, host machine.Facts, cfg co
 
 // keepCredentials renews certificates long before they expire.
 func (w *worker) keepCredentials(ctx context.Context) error {
-	tick := time.NewTicker(renewEvery)
-	defer tick.Stop()
-	for {
+	for pause := time.Duration(0); ; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
-			written, err := w.membership.Ensure()
-			if err != nil {
-				fmt.Fprintf(os.Stderr, "k3s: cannot renew the certificates %v: %v\n", written, err)
-			} else if len(written) > 0 {
-				fmt.Fprintf(os.Stderr, "k3s: renewed the certificates %v\n", written)
-			}
+		case <-time.After(pause):
+		}
+		written, err := w.membership.Ensure()
+		pause = renewEvery
+		if err != nil {
+			pause = retryRenewal
+			fmt.Fprintf(os.Stderr, "k3s: cannot renew certificates: %v\n", err)
+		} else if len(written) > 0 {
+			fmt.Fprintf(os.Stderr, "k3s: renewed the certificates %v\n", written)
 		}
 	}
 }

@@ -101,7 +101,7 @@ var unsupported = map[string]answer{
 	"secrets-encryption":                {toggle: true, reason: encryption},
 	"secrets-encryption-provider":       {reason: encryption},
 	"selinux":                           {env: "K3S_SELINUX", toggle: true, reason: "k3OS has no SELinux policy; drop the flag"},
-	"supervisor-metrics":                {toggle: true, reason: "there is no supervisor; read /metrics of the API"},
+	"supervisor-metrics":                {toggle: true, reason: "it has none of its own; read /metrics of the API"},
 	"supervisor-port":                   {reason: onePort},
 	"vpn-auth":                          {env: "K3S_VPN_AUTH", reason: tunnel},
 	"vpn-auth-file":                     {env: "K3S_VPN_AUTH_FILE", reason: tunnel},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -56,6 +57,16 @@ func ParseAgent(src Source) (Agent, []string, error) {
 	case s.Token == "":
 		err = errors.New("--token (K3S_TOKEN) is missing: an agent needs the one in " +
 			"/var/lib/rancher/k3s/server/node-token of the server")
+	}
+	switch {
+	case err != nil:
+	case s.lbServerPort < 1 || s.lbServerPort > 65535:
+		err = fmt.Errorf("--lb-server-port: expected a port between 1 and 65535, got %d", s.lbServerPort)
+	case len(s.NodeExternalIP) > 0:
+		err = errors.New("--node-external-ip: an agent of this build cannot publish it yet, because only a server may write" +
+			" it; drop the flag")
+	case s.BindAddress != "":
+		warnings = append(warnings, "--bind-address has no effect on an agent: it listens for this machine alone")
 	}
 	return Agent{s.Node, s.Join, s.lbServerPort}, warnings, err
 }
@@ -319,6 +330,12 @@ func (j *Join) complete(src Source) error {
 		return errors.New("--server: expected the address of a server such as https://server.example:6443," +
 			" with https and without a path or a user")
 	}
+	// What net/url takes for granted, in full.
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	j.ServerURL = "https://" + net.JoinHostPort(u.Hostname(), port)
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
@@ -44,6 +45,13 @@ type answerError struct {
 }
 
 func (e *answerError) Error() string { return e.text }
+
+// An awayError says that nobody answers, so there is nobody whose word counts.
+type awayError struct{ text string }
+
+func (e *awayError) Error() string { return e.text }
+
+func away(format string, args ...any) error { return &awayError{fmt.Sprintf(format, args...)} }
 
 // trust makes the client trust the cluster's authority: the one that it has kept, unless the token names another.
 func (c *client) trust(ctx context.Context) error {
@@ -140,10 +148,15 @@ func send(h *http.Client, request *http.Request) ([]byte, error) {
 		return body, nil
 	}
 	text := strings.TrimSpace(string(body))
-	if response.StatusCode == http.StatusNotFound || text == "" || strings.ContainsAny(text, "<\n{") {
+	if response.StatusCode == http.StatusNotFound || !isSentence(text) {
 		text = fmt.Sprintf("%s answers %s with %q: is it a server of k3s?", request.URL.Host, request.URL.Path, response.Status)
 	}
 	return nil, &answerError{response.StatusCode, text}
+}
+
+// isSentence tells whether a text may be shown: whoever sent it may be anybody.
+func isSentence(text string) bool {
+	return text != "" && len(text) < 500 && !strings.ContainsAny(text, "<{") && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // explain says why there is no answer, in the words of whoever has to mend it.
@@ -158,11 +171,11 @@ func explain(u *url.URL, err error) error {
 	host := u.Host
 	switch {
 	case errors.As(err, &dns):
-		return fmt.Errorf("the name %s is not known: check --server, or the name server of this machine (%s)", dns.Name, dns.Err)
+		return away("the name %s is not known: check --server, or the name server of this machine (%s)", dns.Name, dns.Err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing listens at %s: is the server running, and is the port right", host)
+		return away("nothing listens at %s: is the server running, and is the port right", host)
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return fmt.Errorf("there is no way to %s: check the network of this machine", host)
+		return away("there is no way to %s: check the network of this machine", host)
 	case errors.As(err, &unknown):
 		return fmt.Errorf("%s belongs to another cluster than before, or something between ends TLS: if the cluster was"+
 			" made anew, remove server-ca.crt in the directory agent of --data-dir", host)
@@ -170,15 +183,15 @@ func explain(u *url.URL, err error) error {
 		return fmt.Errorf("the certificate of the server is not for %s: add --tls-san=%s to the server", u.Hostname(), u.Hostname())
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return fmt.Errorf("the certificate of %s does not hold now: this machine's clock says %s, and the certificate is for %s to %s",
-			host, time.Now().UTC().Format(time.RFC3339), invalid.Cert.NotBefore.Format(time.RFC3339), invalid.Cert.NotAfter.Format(time.RFC3339))
+			host, time.Now().UTC().Format(pki.Hour), invalid.Cert.NotBefore.Format(time.RFC3339), invalid.Cert.NotAfter.Format(time.RFC3339))
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, new(tls.RecordHeaderError)):
 		return fmt.Errorf("%s does not speak TLS: is the port right", host)
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("%s does not answer: is it on, and does a firewall let the port through", host)
+		return away("%s does not answer: is it on, and does a firewall let the port through", host)
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	return fmt.Errorf("%s cannot be asked: %w", host, err)
+	return away("%s cannot be asked: %v", host, err)
 }

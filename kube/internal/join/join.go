@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/files"
+	"k3os.io/kube/internal/loadbalancer"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
 	"k3os.io/kube/internal/token"
@@ -71,8 +73,7 @@ func (m *Membership) Join(ctx context.Context, tell func(reason string)) (superv
 		if ctx.Err() != nil {
 			return cluster, ctx.Err()
 		}
-		var no *answerError
-		if !errors.As(err, &no) || no.status == http.StatusServiceUnavailable {
+		if isAway(err) {
 			if cluster, kept := m.kept(); kept {
 				tell(fmt.Sprintf("%v; this node starts with what it has kept of its cluster", err))
 				return cluster, nil
@@ -89,6 +90,16 @@ func (m *Membership) Join(ctx context.Context, tell func(reason string)) (superv
 		}
 		pause = min(2*pause, lastPause)
 	}
+}
+
+// isAway tells whether there is no server that has said no.
+func isAway(err error) bool {
+	var nobody *awayError
+	var no *answerError
+	if errors.As(err, &no) {
+		return no.status == http.StatusBadGateway || no.status == http.StatusServiceUnavailable || no.status == http.StatusGatewayTimeout
+	}
+	return errors.As(err, &nobody)
 }
 
 func (m *Membership) try(ctx context.Context) (cluster supervisor.ClusterConfig, err error) {
@@ -112,7 +123,9 @@ func (m *Membership) try(ctx context.Context) (cluster supervisor.ClusterConfig,
 	if err := m.client.store.KeepAuthorities(serverCA, clientCA); err != nil {
 		return cluster, err
 	}
-	if _, err := m.renew(ctx); err != nil {
+	// One is asked for anew at each start, so that the password is shown each time, and is kept even if the Node was
+	// deleted meanwhile.
+	if _, err := m.renew(ctx, pki.Kubelet); err != nil {
 		return cluster, err
 	}
 	if err := pki.WriteNodeKubeconfigs(m.dir, m.api); err != nil {
@@ -136,8 +149,14 @@ func (m *Membership) Ensure() (written []string, err error) {
 	return m.renew(ctx)
 }
 
-func (m *Membership) renew(ctx context.Context) (written []string, err error) {
+// renew asks for what is due, and for what is named.
+func (m *Membership) renew(ctx context.Context, always ...string) (written []string, err error) {
 	due := m.client.store.Due(pki.RenewBefore)
+	for _, name := range always {
+		if !slices.Contains(due, name) {
+			due = append(due, name)
+		}
+	}
 	var g errgroup.Group
 	for _, name := range due {
 		g.Go(func() error {
@@ -171,7 +190,8 @@ func (m *Membership) keep(name string, value any) error {
 
 // kept is what the cluster was like when it was asked last, if the certificates hold long enough to start with it.
 func (m *Membership) kept() (cluster supervisor.ClusterConfig, ok bool) {
-	if len(m.client.store.Due(leastLife)) > 0 {
+	authority, err := os.ReadFile(filepath.Join(m.dir, pki.ServerCA+".crt"))
+	if err != nil || m.client.token.CheckAuthority(authority) != nil || len(m.client.store.Due(leastLife)) > 0 {
 		return cluster, false
 	}
 	b, err := os.ReadFile(filepath.Join(m.dir, "etc", clusterFile))
@@ -179,6 +199,11 @@ func (m *Membership) kept() (cluster supervisor.ClusterConfig, ok bool) {
 		return cluster, false
 	}
 	return cluster, true
+}
+
+// Balancer hands on to the servers of the cluster, first to the one of --server.
+func (m *Membership) Balancer() *loadbalancer.Balancer {
+	return &loadbalancer.Balancer{Servers: m.Servers, Current: strings.TrimPrefix(m.client.server, "https://")}
 }
 
 // Servers are HOST:PORT of the servers that were told of last; the one of --server is the last of them.

@@ -189,6 +189,8 @@ func TestJoinIsRefused(t *testing.T) {
 		"secret of agents as a server's": {"a", s.URL, "server:" + agentSecret, "the token is not that of this cluster"},
 		"other cluster":                  {"a", s.URL, token.Format(other.authority(t), token.Server, secret), "the token belongs to another cluster"},
 		"bootstrap token":                {"a", s.URL, "abcdef.0123456789abcdef", "the token is not that of this cluster"},
+		"name of the server":             {"server", s.URL, secret, "server is the server's own"},
+		"name of the API":                {"kubernetes.default.svc", s.URL, secret, "kubernetes.default.svc is the server's own"},
 		"name taken":                     {"taken", s.URL, secret, "kubectl delete node taken"},
 		"no name":                        {"no_name", s.URL, secret, supervisor.HeaderName},
 		"nothing listens":                {"a", closed.URL, secret, "nothing listens at 127.0.0.1:"},
@@ -268,7 +270,8 @@ func TestEnsureRenews(t *testing.T) {
 	}
 }
 
-func TestACertificateOfANodeIsEnough(t *testing.T) {
+// A machine that was replaced still has a certificate.
+func TestACertificateWithoutThePasswordIsNotEnough(t *testing.T) {
 	s := newServer(t)
 	m := member(t, t.TempDir(), "one", s.URL, secret)
 	joined(t, m)
@@ -277,22 +280,66 @@ func TestACertificateOfANodeIsEnough(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := httpClient(&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}})
-	for node, want := range map[string]int{"one": http.StatusOK, "another": http.StatusForbidden} {
+	for password, want := range map[string]int{m.client.password: http.StatusOK, "0123456789abcdef": http.StatusForbidden} {
 		_, der, err := m.client.store.Request()
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.passwords.kept["another"] = "0123456789abcdef"
 		request, _ := http.NewRequest(http.MethodPost, s.URL+supervisor.PathPrefix+pki.Kubelet+".crt", strings.NewReader(string(der)))
-		request.Header.Set(supervisor.HeaderName, node)
+		request.Header.Set(supervisor.HeaderName, "one")
+		request.Header.Set(supervisor.HeaderPassword, password)
 		response, err := h.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
 		response.Body.Close()
 		if response.StatusCode != want {
-			t.Errorf("the certificate of %s: %s; want %d", node, response.Status, want)
+			t.Errorf("with the password %q: %s; want %d", password, response.Status, want)
 		}
+	}
+}
+
+func TestTheServersOwnAddressesAreRefused(t *testing.T) {
+	s := newServer(t)
+	for _, ip := range []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 43, 0, 1), net.IPv6loopback} {
+		m := member(t, t.TempDir(), "one", s.URL, secret)
+		m.client.store.Names.NodeIPs = []net.IP{ip}
+		if got := firstReason(t, m); !strings.Contains(got, ip.String()+" is the server's own") {
+			t.Errorf("%s: %q; want it refused", ip, got)
+		}
+	}
+	if len(s.passwords.kept) > 0 {
+		t.Error("the password of a refused node was kept")
+	}
+}
+
+func TestAPairOfHalvesIsReplaced(t *testing.T) {
+	s := newServer(t)
+	m := member(t, t.TempDir(), "one", s.URL, secret)
+	joined(t, m)
+	other := member(t, t.TempDir(), "two", s.URL, secret)
+	joined(t, other)
+	key, err := os.ReadFile(filepath.Join(other.dir, pki.KubeletServing+".key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(m.dir, pki.KubeletServing+".key"), key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if written, err := m.Ensure(); err != nil || !slices.Equal(written, []string{pki.KubeletServing}) {
+		t.Errorf("wrote %v, %v; want %s", written, err, pki.KubeletServing)
+	}
+}
+
+// What was kept of one cluster is not what a machine starts with in another one.
+func TestAnotherClusterIsNotThatOfBefore(t *testing.T) {
+	s, other := newServer(t), newServer(t)
+	dir := t.TempDir()
+	joined(t, member(t, dir, "one", s.URL, secret))
+	other.Close()
+	m := member(t, dir, "one", other.URL, token.Format(other.authority(t), token.Server, secret))
+	if got := firstReason(t, m); !strings.Contains(got, "nothing listens at") || strings.Contains(got, "has kept") {
+		t.Errorf("got %q; want it to wait for the other cluster", got)
 	}
 }
 

@@ -18,10 +18,11 @@ const dialTimeout = 5 * time.Second
 type Balancer struct {
 	// Servers returns HOST:PORT of each, in the order of preference. Names are looked up for each connection.
 	Servers func() []string
+	// Current is the one that answered last.
+	Current string
 
-	mu      sync.Mutex
-	current string // the one that answered last
-	said    string
+	mu   sync.Mutex
+	said string
 }
 
 // Run hands on what connects to listener until ctx ends.
@@ -36,7 +37,13 @@ func (b *Balancer) Run(ctx context.Context, listener net.Listener) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("cannot listen for this machine's own connections to the API: %w", err)
+			// Such as too many open files, for now.
+			fmt.Fprintf(os.Stderr, "k3s: cannot take a connection to the API: %v\n", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+			continue
 		}
 		open.Go(func() { b.handOn(ctx, from) })
 	}
@@ -66,7 +73,7 @@ func (b *Balancer) handOn(ctx context.Context, from net.Conn) {
 // dial connects to the server that answered last, or to the first one that does.
 func (b *Balancer) dial(ctx context.Context) (conn net.Conn, err error) {
 	b.mu.Lock()
-	current := b.current
+	current := b.Current
 	b.mu.Unlock()
 	servers := b.Servers()
 	if current != "" {
@@ -76,7 +83,7 @@ func (b *Balancer) dial(ctx context.Context) (conn net.Conn, err error) {
 	for _, server := range servers {
 		if conn, err = dialer.DialContext(ctx, "tcp", server); err == nil {
 			b.mu.Lock()
-			b.current, b.said = server, ""
+			b.Current, b.said = server, ""
 			b.mu.Unlock()
 			return conn, nil
 		}

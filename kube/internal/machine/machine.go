@@ -24,8 +24,18 @@ type Facts struct {
 	lock *os.File // held until the process ends
 }
 
-// Check looks at a machine that is to keep its state below dir. isNode is whether it runs pods.
-func Check(cfg config.Node, dir string, isNode bool) (f Facts, err error) {
+// IPv4 is the first such address of the node; nil if it has none.
+func (f Facts) IPv4() net.IP {
+	for _, ip := range f.NodeIPs {
+		if ip.To4() != nil {
+			return ip
+		}
+	}
+	return nil
+}
+
+// Check looks at a machine. isNode is whether it runs pods.
+func Check(cfg config.Node, isNode bool) (f Facts, err error) {
 	if os.Geteuid() != 0 {
 		return f, errors.New("k3s needs root: run it with sudo")
 	}
@@ -34,7 +44,7 @@ func Check(cfg config.Node, dir string, isNode bool) (f Facts, err error) {
 			return f, err
 		}
 	}
-	if f.lock, err = lock(dir); err != nil {
+	if f.lock, err = lock(cfg.DataDir); err != nil {
 		return f, err
 	}
 	if f.NodeName = strings.ToLower(cfg.NodeName); f.NodeName == "" {

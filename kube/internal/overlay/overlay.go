@@ -4,6 +4,7 @@ package overlay
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -28,7 +29,7 @@ const VXLANHeader = 50
 type Options struct {
 	Kubeconfig  string
 	NodeName    string
-	NodeIP      net.IP
+	NodeIP      net.IP // IPv4, or nil if there is none
 	ClusterCIDR string
 	Backend     string // vxlan or host-gw
 	ConfigFile  string // to be written, as flannel reads it
@@ -36,6 +37,12 @@ type Options struct {
 
 // Run connects this node with the others until ctx ends. Its Node must have a range of addresses already.
 func Run(ctx context.Context, o Options) error {
+	// What the library starts goes on otherwise, whatever becomes of the rest.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if o.NodeIP == nil {
+		return errors.New("flannel needs an IPv4 address of this machine: give one with --node-ip, or bring your own CNI")
+	}
 	iface, err := InterfaceOf(o.NodeIP)
 	if err != nil {
 		return err
@@ -67,6 +74,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	network.Run(ctx)
 	running.Wait()
+	if ctx.Err() == nil {
+		return errors.New("flannel ended without saying why")
+	}
 	return nil
 }
 

@@ -95,8 +95,8 @@ func (s *NodeStore) Due(atLeast time.Duration) (names []string) {
 }
 
 func (s *NodeStore) holds(l leaf, atLeast time.Duration) bool {
-	c, _, err := pkiutil.TryLoadCertAndKeyFromDisk(s.Dir, l.name)
-	if err != nil {
+	c, k, err := pkiutil.TryLoadCertAndKeyFromDisk(s.Dir, l.name)
+	if err != nil || !isPair(c, k) {
 		return false
 	}
 	ca, err := pkiutil.TryLoadCertFromDisk(s.Dir, l.ca)
@@ -133,16 +133,19 @@ func (s *NodeStore) Keep(name string, key crypto.Signer, signed []byte) error {
 	if err != nil {
 		return err
 	}
-	if public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(chain[0].PublicKey) {
+	if !isPair(chain[0], key) {
 		return errors.New("the server has signed another key")
 	}
 	if !fits(chain[0], l, ca, s.now(), 0) {
 		return fmt.Errorf("the server has signed another certificate, or one that does not hold now: it is for %q, from %s to %s,"+
 			" and this machine's clock says %s", chain[0].Subject.CommonName, chain[0].NotBefore.Format(time.RFC3339),
-			chain[0].NotAfter.Format(time.RFC3339), s.now().UTC().Format(time.RFC3339))
+			chain[0].NotAfter.Format(time.RFC3339), s.now().UTC().Format(Hour))
 	}
 	return write(filepath.Join(s.Dir, name+".crt"), filepath.Join(s.Dir, name+".key"), chain[0], key)
 }
+
+// Hour is precise enough for a clock that is wrong, and lets a message stay the same for a while.
+const Hour = "2006-01-02 15:00Z"
 
 // KeepAuthorities writes the authorities of the cluster, in PEM.
 func (s *NodeStore) KeepAuthorities(serverCA, clientCA []byte) error {

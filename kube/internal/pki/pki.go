@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -76,6 +77,28 @@ type Names struct {
 	Domain    string
 }
 
+func (n Names) api() cert.AltNames {
+	return cert.AltNames{
+		DNSNames: append([]string{"kubernetes", "kubernetes.default", "kubernetes.default.svc",
+			"kubernetes.default.svc." + n.Domain, "localhost", n.NodeName}, n.APINames...),
+		IPs: append(append([]net.IP{n.ClusterIP, net.IPv4(127, 0, 0, 1), net.IPv6loopback}, n.NodeIPs...), n.APIIPs...),
+	}
+}
+
+// OwnOf is the first of these that the API is reached by, and that so is no other node's; "" if there is none.
+func (n Names) OwnOf(nodeName string, ips []net.IP) string {
+	api := n.api()
+	if slices.ContainsFunc(api.DNSNames, func(own string) bool { return strings.EqualFold(own, nodeName) }) {
+		return nodeName
+	}
+	for _, ip := range ips {
+		if ip.IsLoopback() || ip.IsUnspecified() || slices.ContainsFunc(api.IPs, ip.Equal) {
+			return ip.String()
+		}
+	}
+	return ""
+}
+
 type leaf struct {
 	name, ca     string
 	agent        bool // belongs to the node, not to the server
@@ -95,12 +118,9 @@ func (s *Store) leaves() []leaf { return leavesOf(s.Names) }
 func leavesOf(n Names) []leaf {
 	const masters = "system:masters"
 	client, server := x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth
-	api := cert.AltNames{
-		DNSNames: append([]string{"kubernetes", "kubernetes.default", "kubernetes.default.svc",
-			"kubernetes.default.svc." + n.Domain, "localhost", n.NodeName}, n.APINames...),
-		IPs: append(append([]net.IP{n.ClusterIP, net.IPv4(127, 0, 0, 1), net.IPv6loopback}, n.NodeIPs...), n.APIIPs...),
-	}
-	node := cert.AltNames{DNSNames: []string{n.NodeName, "localhost"}, IPs: append([]net.IP{net.IPv4(127, 0, 0, 1)}, n.NodeIPs...)}
+	api := n.api()
+	// Nothing that the API is reached by: one authority signs both, and every node has such a certificate.
+	node := cert.AltNames{DNSNames: []string{n.NodeName}, IPs: n.NodeIPs}
 	return []leaf{
 		{APIServer, ServerCA, false, "kube-apiserver", nil, server, api},
 		{APIToKubelet, ClientCA, false, "system:apiserver", []string{masters}, client, cert.AltNames{}},
@@ -197,7 +217,7 @@ func (s *Store) authority(name string) (*authority, error) {
 
 func (s *Store) leaf(l leaf, ca *authority) (fresh bool, err error) {
 	dir := s.dir(l)
-	if c, _, err := pkiutil.TryLoadCertAndKeyFromDisk(dir, l.name); err == nil && s.good(c, l, ca) {
+	if c, k, err := pkiutil.TryLoadCertAndKeyFromDisk(dir, l.name); err == nil && isPair(c, k) && s.good(c, l, ca) {
 		return false, nil
 	}
 	k, err := pkiutil.GeneratePrivateKey(keys)
@@ -209,6 +229,12 @@ func (s *Store) leaf(l leaf, ca *authority) (fresh bool, err error) {
 		return false, err
 	}
 	return true, write(filepath.Join(dir, l.name+".crt"), filepath.Join(dir, l.name+".key"), c, k)
+}
+
+// isPair tells whether the certificate is for the key. After a power cut, one of them may be of before.
+func isPair(c *x509.Certificate, k crypto.Signer) bool {
+	public, ok := k.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(c.PublicKey)
 }
 
 func (s *Store) sign(l leaf, ca *authority, key crypto.Signer) (*x509.Certificate, error) {

@@ -83,6 +83,7 @@ func (p *controlPlane) parts() []parts.Part {
 		{Name: "kube-apiserver", Tier: parts.API, After: after(s.optionsRead),
 			Run: func(ctx context.Context) error { return serveAPI(ctx, p.options.api, p.supervise) }},
 		{Name: "API", Tier: parts.Clients, Ends: true, After: after(s.optionsRead), Run: p.awaitAPI},
+		{Name: "node passwords", Tier: parts.Clients, After: after(s.apiReady), Run: p.sweepPasswords},
 		{Name: "nodes", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.followNodes},
 		{Name: "manifests", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.deploy},
 	}
@@ -170,12 +171,12 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 		return err
 	}
 	p.client = client
-	p.passwords.Store(supervisor.NewPasswords(client))
 	err = wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		b, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
 		return err == nil && string(b) == "ok", nil
 	})
 	if err == nil {
+		p.passwords.Store(supervisor.NewPasswords(client))
 		p.start.apiReady.Reach()
 	}
 	return err

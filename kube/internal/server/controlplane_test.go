@@ -14,7 +14,7 @@ import (
 func TestPartsOfAControlPlane(t *testing.T) {
 	always := map[string]parts.Tier{
 		"datastore": parts.Datastore, "credentials": parts.API, "options": parts.API, "kube-apiserver": parts.API,
-		"API": parts.Clients, "nodes": parts.Clients, "manifests": parts.Clients,
+		"API": parts.Clients, "nodes": parts.Clients, "node passwords": parts.Clients, "manifests": parts.Clients,
 	}
 	for _, tt := range []struct {
 		name string

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -80,6 +81,26 @@ func (p *controlPlane) followNodes(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// How often names without a Node are looked for, and how long a machine may take from its first request to its Node.
+const (
+	sweepEvery = time.Hour
+	joinsFor   = 10 * time.Minute
+)
+
+// sweepPasswords forgets what followNodes has missed.
+func (p *controlPlane) sweepPasswords(ctx context.Context) error {
+	for pause := joinsFor; ; pause = sweepEvery {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		if err := p.passwords.Load().Sweep(ctx, joinsFor); err != nil && ctx.Err() == nil {
+			fmt.Fprintf(os.Stderr, "k3s: cannot look for passwords without a node: %v\n", err)
+		}
+	}
 }
 
 // connectNodes connects the pods of this node with those of others. It comes with the second node: until then there is

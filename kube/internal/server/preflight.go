@@ -19,7 +19,7 @@ type hostFacts struct {
 
 // preflight finds out what can go wrong and says it in one sentence, with the way out.
 func preflight(ctx context.Context, cfg config.Server) (h hostFacts, err error) {
-	if h.Facts, err = machine.Check(cfg.Node, cfg.ServerDir(), !cfg.DisableAgent); err != nil {
+	if h.Facts, err = machine.Check(cfg.Node, !cfg.DisableAgent); err != nil {
 		return h, err
 	}
 	h.advertise = h.NodeIPs[0]

@@ -31,7 +31,7 @@ func Run(ctx context.Context, cfg config.Server) error {
 	}
 	network, err := agent.NewNetwork(agent.NetworkOptions{
 		ClusterCIDR: cfg.ClusterCIDR[0], Backend: cfg.FlannelBackend, AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
-		LinkMTU: agent.LinkMTU(host.NodeIPs[0]), IsFirst: true,
+		LinkMTU: agent.LinkMTU(host.IPv4()), IsFirst: true,
 	})
 	if err != nil {
 		return err

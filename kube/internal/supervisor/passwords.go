@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -76,6 +77,29 @@ func (p *Passwords) Forget(ctx context.Context, node string) error {
 		return nil
 	}
 	return err
+}
+
+// Sweep forgets the passwords of names that have no Node, unless they are younger than youngest: such a node may be about
+// to register. So a machine that gave up in the middle of joining keeps nobody from its name.
+func (p *Passwords) Sweep(ctx context.Context, youngest time.Duration) error {
+	secrets, err := p.client.CoreV1().Secrets(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, s := range secrets.Items {
+		node, isPassword := strings.CutSuffix(s.Name, passwordSuffix)
+		if !isPassword || time.Since(s.CreationTimestamp.Time) < youngest {
+			continue
+		}
+		_, err := p.client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			err = p.Forget(ctx, node)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A password has 128 random bits, so one round of a hash is enough: $2:SALT:SHA-256 of both.

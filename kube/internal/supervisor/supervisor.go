@@ -12,8 +12,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
+
+	"k8s.io/apiserver/pkg/authentication/user"
 
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/token"
@@ -140,7 +143,7 @@ func (s *supervisor) authenticate(r *http.Request) error {
 	if s.nodeOf(r) != "" {
 		return nil
 	}
-	user, password, ok := r.BasicAuth()
+	name, password, ok := r.BasicAuth()
 	if !ok {
 		return errors.New("neither a token nor a certificate of a node of this cluster was shown")
 	}
@@ -149,7 +152,7 @@ func (s *supervisor) authenticate(r *http.Request) error {
 		return errors.New("the server cannot read its token")
 	}
 	isServer, isAgent := equal(password, secrets.Server), equal(password, secrets.Agent)
-	if user == token.Server && isServer || user == token.Node && (isServer || isAgent) {
+	if name == token.Server && isServer || name == token.Node && (isServer || isAgent) {
 		return nil
 	}
 	return errors.New("the token is not that of this cluster")
@@ -171,7 +174,7 @@ func (s *supervisor) nodeOf(r *http.Request) string {
 		return ""
 	}
 	name, isNode := strings.CutPrefix(c.Subject.CommonName, "system:node:")
-	if !isNode {
+	if !isNode || !slices.Contains(c.Subject.Organization, user.NodesGroup) {
 		return ""
 	}
 	return name
@@ -198,41 +201,51 @@ func (s *supervisor) ready(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *supervisor) sign(w http.ResponseWriter, r *http.Request, name string) {
+	request, ips, err := readRequest(w, r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	node := r.Header.Get(HeaderName)
-	ips, err := parseIPs(r.Header.Get(HeaderIP))
 	if name == pki.Kubelet || name == pki.KubeletServing {
-		if status, err := s.mayBe(r, node); err != nil {
+		if status, err := s.mayBe(r, node, ips); err != nil {
+			fmt.Fprintf(os.Stderr, "k3s: %s of node %q is not signed for %s: %v\n", name, node, r.RemoteAddr, err)
 			http.Error(w, err.Error(), status)
 			return
 		}
-	}
-	var der []byte
-	if err == nil {
-		der, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	}
-	var request *x509.CertificateRequest
-	if err == nil {
-		request, err = x509.ParseCertificateRequest(der)
-	}
-	if err != nil {
-		http.Error(w, fmt.Sprintf("expected a certificate request in DER and addresses in %s: %v", HeaderIP, err), http.StatusBadRequest)
-		return
 	}
 	signed, err := s.Store.Sign(name, node, ips, request)
 	if err != nil {
 		http.Error(w, fmt.Sprintf("the certificate cannot be signed: %v", err), http.StatusInternalServerError)
 		return
 	}
+	fmt.Fprintf(os.Stderr, "k3s: signed %s of node %q for %s\n", name, node, r.RemoteAddr)
 	_, _ = w.Write(signed)
 }
 
-// mayBe tells whether whoever asks may call itself by the name of a node.
-func (s *supervisor) mayBe(r *http.Request, node string) (status int, err error) {
+func readRequest(w http.ResponseWriter, r *http.Request) (request *x509.CertificateRequest, ips []net.IP, err error) {
+	if ips, err = parseIPs(r.Header.Get(HeaderIP)); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", HeaderIP, err)
+	}
+	der, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err == nil {
+		request, err = x509.ParseCertificateRequest(der)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("expected a certificate request in DER: %w", err)
+	}
+	return request, ips, nil
+}
+
+// mayBe tells whether whoever asks may call itself by the name of a node, at these addresses. A certificate of that node
+// is not enough: a machine that was replaced still has one.
+func (s *supervisor) mayBe(r *http.Request, node string, ips []net.IP) (status int, err error) {
 	if problem := nameProblem(node); problem != "" {
 		return http.StatusBadRequest, fmt.Errorf("%s: %s", HeaderName, problem)
 	}
-	if s.nodeOf(r) == node {
-		return 0, nil
+	if what := s.Store.Names.OwnOf(node, ips); what != "" {
+		return http.StatusForbidden, fmt.Errorf("%s is the server's own: give this machine another name (hostname) or"+
+			" address (--node-ip)", what)
 	}
 	passwords := s.Passwords()
 	if passwords == nil {
@@ -246,7 +259,7 @@ func (s *supervisor) mayBe(r *http.Request, node string) (status int, err error)
 	case errors.As(err, &other):
 		return http.StatusForbidden, err
 	default:
-		return http.StatusServiceUnavailable, err
+		return http.StatusServiceUnavailable, fmt.Errorf("the API does not keep the node's password: %w", err)
 	}
 }
 
