@@ -27,20 +27,26 @@ describe("a cluster of machines", () => {
   });
 
   it("gives each machine a config that a node takes, with what they share", () => {
-    const own = { write_files: [{ path: "/etc/x", content: "x" }], k3os: { k3s_args: ["--disable=coredns", "--v=2"] } };
+    const labels = { zone: "a" };
+    const own = {
+      write_files: [{ path: "/etc/x", content: "x" }],
+      k3os: { labels, k3s_args: ["--disable", "coredns"] },
+    };
     const read = (text: string) => load([{ name: "config.yaml", kind: "userdata", text }], { strict: true });
     const server = read(configOf(serverOf("k3os"), cluster, own));
     const agent = read(configOf(second, cluster, own));
     expect([server.problems, agent.problems]).toEqual([[], []]);
     expect(server.config.k3os).toMatchObject({
       token: "secret",
-      k3s_args: ["server", "--node-ip=10.5.0.1", "--disable=coredns", "--v=2"],
+      labels,
+      k3s_args: ["server", "--node-ip=10.5.0.1", "--disable", "coredns"],
     });
     expect(server.config.k3os?.server_url).toBeUndefined();
     expect(agent.config.k3os).toMatchObject({
       token: "secret",
       server_url: "https://10.5.0.1:6443",
-      k3s_args: ["agent", "--node-ip=10.5.0.3", "--v=2"],
+      labels,
+      k3s_args: ["agent", "--node-ip=10.5.0.3"],
     });
     expect(agent.config.write_files).toEqual(server.config.write_files);
   });
@@ -49,7 +55,9 @@ describe("a cluster of machines", () => {
     ["hostname", { hostname: "a" }],
     ["k3os.network", { k3os: { network: {} } }],
     ["k3os.token", { k3os: { token: "t" } }],
-    ["a role in k3os.k3s_args", { k3os: { k3s_args: ["server"] } }],
+    ["server in k3os.k3s_args", { k3os: { k3s_args: ["server"] } }],
+    ["--token in k3os.k3s_args", { k3os: { k3s_args: ["--token=x"] } }],
+    ["server in k3os.k3s_args", { k3os: { k3s_args: ["server --disable=coredns"] } }],
   ])("refuses a shared %s", (key, own) => {
     expect(() => configOf(first, cluster, own)).toThrow(`The config has ${key}`);
   });

@@ -47,20 +47,22 @@ function macsOf(number: number): readonly [string, string] {
 }
 
 /**
- * The text of a member's config.yaml: `own`, which all of them share, and what makes it a member. Throws `usage` if
- * `own` has a key that cannot be shared.
+ * The text of a member's config.yaml: `own`, which all of them share, and what makes it a member. `k3os.k3s_args` are
+ * the server's alone. Throws `usage` if `own` has what cannot be shared.
  */
 export function configOf({ role, number }: Member, { token }: Cluster, own: Config = {}): string {
   refuseUnshared(own);
   const [outside, inside] = macsOf(number);
   const { k3s_args = [], ...k3os } = own.k3os ?? {};
+  // An agent refuses most of a server's flags. What nodes share has keys of its own.
+  const flags = role === "server" ? k3s_args : [];
   return toYaml({
     ...own,
     k3os: {
       ...k3os,
       token,
       ...(role === "agent" && { server_url: `https://${addressOf(1)}:6443` }),
-      k3s_args: [role, `--node-ip=${addressOf(number)}`, ...(role === "server" ? k3s_args : k3s_args.filter(isOfNode))],
+      k3s_args: [role, `--node-ip=${addressOf(number)}`, ...flags],
       network: {
         ethernets: {
           outside: { match: { macaddress: outside }, dhcp4: true },
@@ -78,16 +80,18 @@ function refuseUnshared({ hostname, k3os = {} }: Config): void {
     (network !== undefined && "k3os.network") ||
     (server_url !== undefined && "k3os.server_url") ||
     (token !== undefined && "k3os.token") ||
-    (k3s_args.some((arg) => arg === "server" || arg === "agent") && "a role in k3os.k3s_args");
+    refusedArgument(k3s_args);
   if (!found) return;
   throw new K3osError("usage", `The config has ${found}, and with --agents all machines share one config.`, {
     hint: "Take it out: each machine gets its own from the command.",
   });
 }
 
-/** Whether an argument of k3s is one that agents know, too. */
-function isOfNode(arg: string): boolean {
-  return /^--?(node-(label|taint|external-ip)|kubelet-arg|kube-proxy-arg|resolv-conf|snapshotter|pause-image|debug|v)\b/.test(
-    arg,
-  );
+/** The first argument that is one machine's own, without its value, which may be a secret. */
+function refusedArgument(args: readonly string[]): string | false {
+  const name = args.map((arg) => OF_ONE.exec(arg)?.[1]).find((found) => found !== undefined);
+  return name !== undefined && `${name} in k3os.k3s_args`;
 }
+
+/** What the command says itself in k3s's arguments. */
+const OF_ONE = /^(server|agent|--?(?:token|token-file|t|server|s|node-name|node-ip|i))(?=[=\s]|$)/;

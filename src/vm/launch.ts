@@ -11,7 +11,7 @@ import { checkPort, freePort } from "./ports.ts";
 import { identify, signalProcess } from "./process.ts";
 import { type Accel, type Boot, type Disk, qemuArguments } from "./qemu.ts";
 import { connectQmp } from "./qmp.ts";
-import { type MachineRecord, writeRecord } from "./record.ts";
+import { type MachineRecord, readRecord, writeRecord } from "./record.ts";
 import { lastLines } from "./serial.ts";
 import { poll } from "./wait.ts";
 
@@ -66,6 +66,7 @@ async function launch(
   ports: MachineRecord["ports"],
 ): Promise<string | undefined> {
   options.signal?.throwIfAborted();
+  const before = readRecord(paths.record);
   for (const file of [paths.serialLog, paths.qmpSocket, paths.serialSocket]) rmSync(file, { force: true });
   const qemu = options.tools.command(qemuCommand(options, paths, ports));
   const log = openSync(paths.qemuLog, "w", 0o600);
@@ -108,7 +109,8 @@ async function launch(
     throw error;
   }
   if (id !== undefined) signalProcess(id, "SIGKILL");
-  rmSync(paths.record, { force: true });
+  if (before === undefined) rmSync(paths.record, { force: true });
+  else writeRecord(paths.record, before); // it knows the machine's cluster
   return lastLines(readFileSync(paths.qemuLog, "utf8"), 3) || "it said nothing";
 }
 

@@ -34,13 +34,14 @@ export function hostMemory(meminfo: string): { readonly totalMiB: number; readon
   return { totalMiB: field("MemTotal"), availableMiB: field("MemAvailable") };
 }
 
-/** Throws, before anything is started, if the host has too little memory for the machine. */
-export function checkHostMemory(wantedMiB: number, meminfo: string): void {
+/** Throws, before anything is started, if the host has too little memory for so many machines. */
+export function checkHostMemory(eachMiB: number, meminfo: string, machines = 1): void {
+  const wantedMiB = eachMiB * machines;
   const host = hostMemory(meminfo);
   if (wantedMiB <= host.availableMiB || host.totalMiB === 0) return;
   throw new K3osError(
     "host",
-    `The machine is to have ${wantedMiB} MiB of memory, but this host has only ${host.availableMiB} MiB free (of ${host.totalMiB}).`,
+    `${machines === 1 ? "The machine is" : `The ${machines} machines are`} to have ${wantedMiB} MiB of memory, but this host has only ${host.availableMiB} MiB free (of ${host.totalMiB}).`,
     { hint: "Ask for less with --memory, or stop another machine: ./k3os list" },
   );
 }

@@ -1,7 +1,7 @@
 import { K3osError } from "../errors.ts";
 import { nodeHost } from "../host/node.ts";
 import { isCrashLoop } from "../kubernetes/service.ts";
-import { apiAnswers, nodes, rewriteKubeconfig, takesPods } from "./kubernetes.ts";
+import { apiAnswers, type NodeStatus, nodes, rewriteKubeconfig, takesPods } from "./kubernetes.ts";
 import type { Machine } from "./machine.ts";
 import { commandFor } from "./name.ts";
 import { lastLines } from "./serial.ts";
@@ -38,7 +38,13 @@ export interface Probes {
  */
 export async function waitReady(machine: Machine, options: ReadyOptions): Promise<void> {
   await watchReady(machineProbes(machine, options), machine.name, options);
-  machine.update({ phase: "ready", readySeconds: (Date.now() - Date.parse(machine.record.started)) / 1000 });
+  noteReady(machine);
+}
+
+/** The first time after it was powered on. */
+function noteReady(machine: Machine): void {
+  const { phase, started } = machine.record;
+  if (phase !== "ready") machine.update({ phase: "ready", readySeconds: (Date.now() - Date.parse(started)) / 1000 });
 }
 
 /**
@@ -48,20 +54,38 @@ export async function waitReady(machine: Machine, options: ReadyOptions): Promis
 export async function waitJoined(agent: Machine, server: Machine, options: ReadyOptions): Promise<void> {
   const { signal } = options;
   const { ports } = server.record;
+  const own = machineProbes(agent, options);
+  const answers = async () => (await bootIdOf(agent, signal)) !== undefined;
   const probes: Probes = {
-    ...machineProbes(agent, options),
-    apiAnswers: () => apiAnswers(ports.api, signal),
+    ...own,
+    // The agent's own stages come first: its server answers from the beginning.
+    apiAnswers: async () => (await answers()) && apiAnswers(ports.api, signal),
     kubeconfig: () => fetchKubeconfig(server, signal),
-    async nodeReady(kubeconfig) {
-      const node = (await nodes(ports.api, kubeconfig, signal))?.find(({ name }) => name === agent.name);
-      if (node?.ready !== true) return false;
-      // The cluster takes a node for Ready for another minute after it was switched off.
-      const { stdout } = await agent.ssh("cat /proc/sys/kernel/random/boot_id", { timeoutMs: 20_000, signal });
-      return stdout.trim() === node.bootId;
+    nodeReady: async (kubeconfig) => {
+      if (server.state !== "running")
+        throw new K3osError("machine", `The server "${server.name}" ended before "${agent.name}" had joined it.`);
+      const found = await nodes(ports.api, kubeconfig, signal);
+      return isReadyNow(
+        found?.find(({ name }) => name === agent.name),
+        agent,
+        signal,
+      );
     },
   };
   await watchReady(probes, agent.name, options);
-  agent.update({ phase: "ready", readySeconds: (Date.now() - Date.parse(agent.record.started)) / 1000 });
+  noteReady(agent);
+}
+
+/** The boot that runs; `undefined` as long as nobody answers. */
+async function bootIdOf(machine: Machine, signal?: AbortSignal): Promise<string | undefined> {
+  const file = "/proc/sys/kernel/random/boot_id";
+  const { status, stdout } = await machine.ssh(`cat ${file}`, { timeoutMs: 20_000, signal });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+/** The cluster takes a node for Ready for another minute after it was switched off. */
+async function isReadyNow(node: NodeStatus | undefined, machine: Machine, signal?: AbortSignal): Promise<boolean> {
+  return node?.ready === true && (await bootIdOf(machine, signal)) === node.bootId;
 }
 
 /**
@@ -171,8 +195,10 @@ function machineProbes(machine: Machine, { signal, onRestart }: ReadyOptions): P
     apiAnswers: () => apiAnswers(ports.api, signal),
     kubeconfig: () => fetchKubeconfig(machine, signal),
     async nodeReady(kubeconfig) {
-      const found = await nodes(ports.api, kubeconfig, signal);
-      return found?.some((node) => node.ready) === true && takesPods(ports.api, kubeconfig, signal);
+      const found = (await nodes(ports.api, kubeconfig, signal)) ?? [];
+      // The config may give a single machine another name.
+      const node = found.find(({ name }) => name === machine.name) ?? (found.length === 1 ? found[0] : undefined);
+      return (await isReadyNow(node, machine, signal)) && takesPods(ports.api, kubeconfig, signal);
     },
     k3sFailure: async () => {
       const { stdout } = await machine.ssh(failuresOfK3s, { timeoutMs: 20_000, signal });

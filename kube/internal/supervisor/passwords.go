@@ -79,8 +79,8 @@ func (p *Passwords) Forget(ctx context.Context, node string) error {
 	return err
 }
 
-// Sweep forgets the passwords of names that have no Node, unless they are younger than youngest: such a node may be about
-// to register. So a machine that gave up in the middle of joining keeps nobody from its name.
+// Sweep forgets the passwords of names that have no Node, unless they are younger than youngest: such a node may be
+// about to register. So a machine that gave up in the middle of joining keeps nobody from its name.
 func (p *Passwords) Sweep(ctx context.Context, youngest time.Duration) error {
 	secrets, err := p.client.CoreV1().Secrets(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{})
 	if err != nil {

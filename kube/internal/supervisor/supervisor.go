@@ -237,8 +237,8 @@ func readRequest(w http.ResponseWriter, r *http.Request) (request *x509.Certific
 	return request, ips, nil
 }
 
-// mayBe tells whether whoever asks may call itself by the name of a node, at these addresses. A certificate of that node
-// is not enough: a machine that was replaced still has one.
+// mayBe tells whether whoever asks may call itself by the name of a node, at these addresses. A certificate of that
+// node is not enough: a machine that was replaced still has one.
 func (s *supervisor) mayBe(r *http.Request, node string, ips []net.IP) (status int, err error) {
 	if problem := nameProblem(node); problem != "" {
 		return http.StatusBadRequest, fmt.Errorf("%s: %s", HeaderName, problem)

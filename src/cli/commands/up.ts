@@ -1,19 +1,15 @@
-import { randomBytes, randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { BuildOptions, BuiltImage } from "../../build/index.ts";
-import { load } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
 import { chooseAccel, requireKvm } from "../../vm/accel.ts";
-import { agentsOf, type Cluster, configOf, type Member, nicsOf, serverOf } from "../../vm/cluster.ts";
 import { type OwnDisk, parseDiskSize } from "../../vm/disk.ts";
 import { findMachine, type Machine, refuseRunning, startMachine } from "../../vm/machine.ts";
 import { checkHostMemory } from "../../vm/memory.ts";
 import { commandFor } from "../../vm/name.ts";
-import type { Nic } from "../../vm/nics.ts";
 import { checkPort } from "../../vm/ports.ts";
 import { type Accel, type Boot, type Firmware, lateTimer } from "../../vm/qemu.ts";
 import { type ReadyOptions, waitJoined, waitReady } from "../../vm/ready.ts";
@@ -21,6 +17,7 @@ import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { asArgument, examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
 import { asStep, withProgress } from "../progress/index.ts";
+import { type Plan, type Planned, planOf } from "../up-plan.ts";
 import { describe } from "./status.ts";
 
 interface UpOptions {
@@ -103,19 +100,16 @@ export function upCommand(io: Io): Command {
 
 async function runUp(options: UpOptions, io: Io): Promise<void> {
   refuseContradictions(options);
-  const config = options.config === undefined ? undefined : requireConfigFile(options.config, io);
-  const plan = planOf(options, config);
+  const { config: path } = options;
+  const config = path === undefined ? undefined : { path, text: requireConfigFile(path, io) };
+  const plan = planOf({ name: options.name, agents: options.agents, config });
   await refuseEarly(options, plan);
-  const hadDisk = options.disk !== undefined && hasDisk(options.name);
+  const hadDisk = plan.server.running === undefined && options.disk !== undefined && hasDisk(options.name);
   const machines = await withProgress(io, options.json === true, async (progress) => {
     const context = { progress, signal: io.signal };
     const image = await imageFor(options, context);
     const accel = await accelFor(options, image, progress, io);
-    const start = (planned: Planned, server?: Machine) =>
-      startPlanned(planned, { options, image, accel, progress, io, server });
-    const server = plan.server.running ?? (await start(plan.server));
-    const agents = await allOf(plan.agents.map((agent) => agent.running ?? start(agent, server)));
-    return [server, ...agents] as const;
+    return startAll(plan, { options, image, accel, progress, io });
   });
   if (options.json === true) {
     const told = await Promise.all(machines.map((machine) => describe(machine, io.signal)));
@@ -126,45 +120,31 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
     printLine(io, `  ${"disk".padEnd(11)}as it was left; a new one: ${commandFor("down", options.name, "--purge")}`);
 }
 
-/** A machine that the command asks for. */
-interface Planned {
-  readonly name: string;
-  /** If it runs already: agents may be added to a cluster. */
-  readonly running?: Machine;
-  readonly config?: string | undefined;
-  readonly nics?: readonly Nic[];
-  readonly cluster?: Cluster;
-}
-
-interface Plan {
-  readonly server: Planned;
-  readonly agents: readonly Planned[];
-}
-
-/** One machine as it is asked for; or a cluster, whose machines differ in what makes them its members. */
-function planOf({ name, agents, config: path = "config.yaml" }: UpOptions, text: string | undefined): Plan {
-  if (agents === 0) return { server: { name, config: text }, agents: [] };
-  const existing = findMachine(name);
-  const isOn = existing?.state === "running";
-  const cluster = existing?.record.cluster;
-  if (isOn && cluster === undefined) {
-    throw new K3osError("usage", `The machine "${name}" runs, and has no wire that agents could join it on.`, {
-      hint: `Stop it first, or start the cluster under another name: ./k3os up --agents ${agents} --name NAME`,
-    });
-  }
-  const common = cluster ?? { wire: randomInt(20_000, 60_000), token: randomBytes(16).toString("hex") };
-  const own = text === undefined ? {} : load([{ name: path, kind: "userdata", text }]).config;
-  const planned = (member: Member): Planned => {
-    const found = findMachine(member.name);
-    return {
-      name: member.name,
-      ...(found?.state === "running" && { running: found }),
-      config: configOf(member, common, own),
-      nics: nicsOf(member, common),
-      cluster: common,
-    };
+/** Starts what does not run, the server first, and waits until all are Ready. */
+async function startAll(plan: Plan, context: StartContext): Promise<readonly [Machine, ...Machine[]]> {
+  const { options, progress, io } = context;
+  const { running } = plan.server;
+  const serverExisted = findMachine(plan.server.name) !== undefined;
+  if (running !== undefined) await awaitReady(running, undefined, options, progress, io);
+  const server = running ?? (await startPlanned(plan.server, context));
+  // One without a disk has made its authority anew, and agents of before do not trust it.
+  const isAnew = running === undefined && options.disk === undefined;
+  const startAgent = async (agent: Planned): Promise<Machine> => {
+    if (agent.running !== undefined && !isAnew) {
+      await awaitReady(agent.running, server, options, progress, io);
+      return agent.running;
+    }
+    await agent.running?.stop({ graceMs: 0 });
+    return startPlanned(agent, { ...context, server });
   };
-  return { server: planned(serverOf(name)), agents: agentsOf(name, agents).map(planned) };
+  const ends = await Promise.allSettled(plan.agents.map(startAgent));
+  const failed = ends.find((end) => end.status === "rejected");
+  if (failed === undefined) return [server, ...ends.flatMap((end) => (end.status === "fulfilled" ? end.value : []))];
+  if (io.signal.aborted && running === undefined) await giveUp(server, serverExisted, io);
+  const error: unknown = failed.reason;
+  if (io.signal.aborted || !(error instanceof K3osError)) throw error;
+  const hint = [error.hint, `The other machines of the cluster run on: ./k3os list`].filter(Boolean).join("\n");
+  throw new K3osError(error.kind, error.message, { hint });
 }
 
 interface StartContext {
@@ -198,28 +178,21 @@ async function startPlanned(planned: Planned, context: StartContext): Promise<Ma
   }
 }
 
-/** Waits for all, and then throws what the first one threw that failed. */
-async function allOf<T>(work: readonly (T | Promise<T>)[]): Promise<T[]> {
-  const ends = await Promise.allSettled(work);
-  return ends.map((end) => {
-    if (end.status === "rejected") throw end.reason;
-    return end.value;
-  });
-}
-
 /** Checks before the build, which may take minutes, for errors that would occur after it. */
 async function refuseEarly(options: UpOptions, { server, agents }: Plan): Promise<void> {
   if (agents.length === 0) refuseRunning(options.name);
-  if (options.sshPort !== undefined) await checkPort(options.sshPort, "ssh");
-  if (options.apiPort !== undefined) await checkPort(options.apiPort, "the Kubernetes API");
+  if (options.sshPort !== undefined && server.running === undefined) await checkPort(options.sshPort, "ssh");
+  if (options.apiPort !== undefined && server.running === undefined)
+    await checkPort(options.apiPort, "the Kubernetes API");
   if (options.accel === "kvm") requireKvm();
-  const missing = [server, ...agents].filter(({ running }) => running === undefined).length;
-  checkHostMemory(options.memory * missing, readFileSync("/proc/meminfo", "utf8"));
+  const missing = [server, ...agents].filter(({ running }) => running === undefined);
+  for (const { name } of missing) refuseUnusedDisk(name, options);
+  checkHostMemory(options.memory, readFileSync("/proc/meminfo", "utf8"), missing.length);
 }
 
 /** Refuses combinations of options in which one would have no effect. */
 function refuseContradictions(options: UpOptions): void {
-  const { name, iso, disk, firmware, secureBoot, append, dev, agents, wait } = options;
+  const { iso, disk, firmware, secureBoot, append, dev, agents, wait } = options;
   if (agents > 0 && (iso !== undefined || !wait)) {
     const option = iso === undefined ? "--no-wait" : "--iso";
     throw new K3osError("usage", `--agents does not go with ${option}: agents start when their server is Ready.`, {
@@ -244,11 +217,13 @@ function refuseContradictions(options: UpOptions): void {
       hint: "Leave --disk and --iso away, or change the kernel's arguments in the boot menu: ./k3os console",
     });
   }
-  if (disk === undefined && iso === undefined && hasDisk(name)) {
-    throw new K3osError("usage", `The machine "${name}" has a disk, which it would not boot from.`, {
-      hint: `Add --disk to go on with it, or begin anew: ${commandFor("down", name, "--purge")}`,
-    });
-  }
+}
+
+function refuseUnusedDisk(name: string, { disk, iso }: UpOptions): void {
+  if (disk !== undefined || iso !== undefined || !hasDisk(name)) return;
+  throw new K3osError("usage", `The machine "${name}" has a disk, which it would not boot from.`, {
+    hint: `Add --disk to go on with it, or begin anew: ${commandFor("down", name, "--purge")}`,
+  });
 }
 
 function hasDisk(name: string): boolean {
@@ -356,4 +331,5 @@ function tellHowToUse([machine, ...agents]: readonly [Machine, ...Machine[]], op
   say("shell", commandFor("ssh", name));
   say("log", commandFor("logs", name, "-f"));
   say("stop", commandFor("down", name));
+  for (const agent of agents) say("", commandFor("down", agent.name));
 }

@@ -19,11 +19,17 @@ afterAll(() => registry.close());
 const target = { ...emptyDisk(node.directory, "target"), bootIndex: 1 };
 const other = emptyDisk(node.directory, "other", 8192);
 
+/** The trial of this node lasts until this file is there. */
+const DECIDED = "/var/lib/decided";
+
 const config = `hostname: ${node.name}
 k3os:
   token: t0p-secret
   labels: { zone: a }
-  upgrade: { unsigned: true, stable_for: 30s }
+  upgrade:
+    unsigned: true
+    stable_for: 1s
+    checks: [{ name: decided, command: test -e ${DECIDED} }]
   registries: { mirrors: { registry.test: { endpoint: ["http://10.0.2.2:${registry.name.split(":")[1]}"] } } }
   install: { silent: true, device: "serial=target", power_off: true }
 `;
@@ -79,6 +85,12 @@ describe("an upgrade of the installed node by a job of the cluster", { timeout: 
       volumes: [{ name: "data", hostPath: { path: "/opt/data", type: "DirectoryOrCreate" } }],
     },
   };
+  /** What the pods of the job say that run. */
+  const waiting = async () => {
+    const running = ["--field-selector=status.phase=Running", "-o", "name"];
+    const pods = await node.kubectl("get", "pods", "-l", "upgrade.cattle.io/plan=k3os-latest", ...running);
+    return pods.trim() === "" ? "" : node.kubectl("logs", ...pods.trim().split("\n").slice(-1));
+  };
   const write = (name: string) => node.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
   const log = () => node.node("cat /opt/data/log");
   const written = async () => (await node.kubectl("get", "configmaps", "-o", "name")).split("\n");
@@ -92,6 +104,9 @@ describe("an upgrade of the installed node by a job of the cluster", { timeout: 
     await eventually(async () => expect(await log()).toBe("started\n"));
     const bootId = await node.bootId();
     await node.apply(upgradeJob(next.reference, node.name));
+    await node.bootAfter(bootId, 400);
+    await eventually(async () => expect(await waiting()).toContain("waiting: this boot is a trial of"), 300);
+    await node.node(`sudo touch ${DECIDED}`);
     await decided(node, bootId, { digest: next.digest, result: "committed", seconds: 800 });
     expect(await node.node("cat /usr/share/next")).toBe("next");
     await write("after");

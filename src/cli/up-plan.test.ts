@@ -1,0 +1,89 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { machinesDir } from "../vm/paths.ts";
+import { identify } from "../vm/process.ts";
+import { type MachineRecord, writeRecord } from "../vm/record.ts";
+import { planOf } from "./up-plan.ts";
+
+let state: string;
+
+beforeEach(() => {
+  state = mkdtempSync(join(tmpdir(), "k3os-plan-"));
+  vi.stubEnv("XDG_STATE_HOME", state);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(state, { recursive: true });
+});
+
+const cluster = { wire: 41_000, token: "secret" };
+
+/** Notes a machine; one that runs is this process. */
+function machine(name: string, more: Partial<MachineRecord> & { readonly runs?: boolean } = {}): void {
+  const { runs = false, ...record } = more;
+  const own = identify(process.pid);
+  if (own === undefined) throw new Error("this process cannot be told from others");
+  mkdirSync(join(machinesDir(), name), { recursive: true });
+  writeRecord(join(machinesDir(), name, "machine.json"), {
+    ...{ format: 1, name, phase: runs ? "ready" : "stopped", process: runs ? own : { ...own, pid: 999_999_999 } },
+    ...{ started: new Date().toISOString(), boot: { kind: "disk", firmware: "bios" }, toolsRoot: "/", accel: "tcg" },
+    ...{ memoryMiB: 1024, cpus: 1, ports: { ssh: 1, api: 2 }, ...record },
+  });
+}
+
+const names = (plan: ReturnType<typeof planOf>) => [plan.server, ...plan.agents].map(({ name }) => name);
+
+describe("what ./k3os up starts", () => {
+  it("is one machine with the config as it is, if nobody asks for agents", () => {
+    const config = { text: "hostname: a\n", path: "config.yaml" };
+    expect(planOf({ name: "k3os", agents: 0, config })).toEqual({
+      server: { name: "k3os", config: "hostname: a\n" },
+      agents: [],
+    });
+  });
+
+  it("is a server and its agents, which share a wire and a token", () => {
+    const plan = planOf({ name: "k3os", agents: 2 });
+    expect(names(plan)).toEqual(["k3os", "k3os-agent-1", "k3os-agent-2"]);
+    const { server, agents } = plan;
+    expect(new Set([server, ...agents].map((one) => JSON.stringify(one.cluster))).size).toBe(1);
+    for (const one of [server, ...agents]) expect(one.config).toContain(server.cluster?.token);
+  });
+
+  it("leaves what runs, and gives further agents the cluster's wire and token", () => {
+    machine("k3os", { runs: true, cluster });
+    machine("k3os-agent-1", { runs: true, cluster, server: "k3os" });
+    const { server, agents } = planOf({ name: "k3os", agents: 2 });
+    expect([server, ...agents].map(({ running }) => running !== undefined)).toEqual([true, true, false]);
+    expect(agents[1]).toMatchObject({
+      cluster,
+      nics: expect.arrayContaining([expect.objectContaining({ wire: 41_000 })]),
+    });
+  });
+
+  it("is the server of its cluster again, also without agents", () => {
+    machine("k3os", { cluster });
+    const plan = planOf({ name: "k3os", agents: 0 });
+    expect(names(plan)).toEqual(["k3os"]);
+    expect(plan.server).toMatchObject({ cluster, config: expect.stringContaining("--node-ip=10.5.0.1") });
+  });
+
+  it("is refused where a name is something else", () => {
+    machine("single", { runs: true });
+    expect(() => planOf({ name: "single", agents: 1 })).toThrow("has no wire");
+    machine("b-agent-1", {});
+    expect(() => planOf({ name: "b", agents: 1 })).toThrow('There is a machine "b-agent-1" already');
+    machine("c-agent-2", { cluster, server: "c" });
+    for (const agents of [0, 1]) {
+      expect(() => planOf({ name: "c-agent-2", agents })).toThrow(
+        expect.objectContaining({
+          message: expect.stringContaining('an agent of "c"'),
+          hint: expect.stringContaining("--agents 2"),
+        }),
+      );
+    }
+  });
+});
