@@ -62,7 +62,7 @@ async function showBoot(machine: Machine, json: boolean, io: Io): Promise<void> 
   else for (const line of drawTimeline(phases, Math.min(io.stdout.columns ?? 100, 120))) printLine(io, line);
 }
 
-/** What `status --json` and `up --json` print. Keys are only ever added. */
+/** What `status --json` and `up --json` print; with agents, `up` prints a list. Keys are only ever added. */
 export interface Status {
   readonly name: string;
   readonly state: "running" | "stopped" | "failed" | "crashed";
