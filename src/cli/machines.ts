@@ -1,5 +1,5 @@
 import { K3osError } from "../errors.ts";
-import { agentNumber } from "../vm/cluster.ts";
+import { optionFor } from "../vm/cluster.ts";
 import { apiMachine, findMachine, type Machine, machineNames } from "../vm/machine.ts";
 import { commandFor } from "../vm/name.ts";
 import { fetchKubeconfig } from "../vm/ready.ts";
@@ -30,7 +30,7 @@ function notRunning(machine: Machine): K3osError {
 
 /** The command that starts a machine again. */
 export function startCommand({ name, record: { server } }: Pick<Machine, "name" | "record">): string {
-  return server === undefined ? commandFor("up", name) : commandFor("up", server, `--agents ${agentNumber(name)}`);
+  return server === undefined ? commandFor("up", name) : commandFor("up", server, optionFor(name));
 }
 
 /** The path of the kubeconfig for a running machine's cluster, which is fetched if `up` did not wait for it. */

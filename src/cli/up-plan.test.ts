@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { machinesDir } from "../vm/paths.ts";
 import { identify } from "../vm/process.ts";
 import { type MachineRecord, writeRecord } from "../vm/record.ts";
-import { planOf } from "./up-plan.ts";
+import { machinesIn, type Plan, planOf } from "./up-plan.ts";
 
 let state: string;
 
@@ -19,7 +19,7 @@ afterEach(() => {
   rmSync(state, { recursive: true });
 });
 
-const cluster = { wire: 41_000, token: "secret" };
+const cluster = { wire: 41_000, token: "secret", servers: 1 };
 
 /** Notes a machine; one that runs is this process. */
 function machine(name: string, more: Partial<MachineRecord> & { readonly runs?: boolean } = {}): void {
@@ -34,13 +34,14 @@ function machine(name: string, more: Partial<MachineRecord> & { readonly runs?: 
   });
 }
 
-const names = (plan: ReturnType<typeof planOf>) => [plan.server, ...plan.agents].map(({ name }) => name);
+const names = (plan: Plan) => machinesIn(plan).map(({ name }) => name);
 
 describe("what ./k3os up starts", () => {
   it("is one machine with the config as it is, if nobody asks for agents", () => {
     const config = { text: "hostname: a\n", path: "config.yaml" };
     expect(planOf({ name: "k3os", agents: 0, config })).toEqual({
       server: { name: "k3os", config: "hostname: a\n" },
+      otherServers: [],
       agents: [],
     });
   });
@@ -71,6 +72,29 @@ describe("what ./k3os up starts", () => {
     expect(plan.server).toMatchObject({ cluster, config: expect.stringContaining("--node-ip=10.5.0.1") });
   });
 
+  it("is several servers, which join the first, or one that has stayed", () => {
+    const args = ({ config = "" }: { readonly config?: string | undefined }) =>
+      /--(cluster-init|server=\S+)/.exec(config)?.[0];
+    const plan = planOf({ name: "k3os", servers: 3, agents: 1 });
+    expect(names(plan)).toEqual(["k3os", "k3os-server-2", "k3os-server-3", "k3os-agent-1"]);
+    expect([plan.server, ...plan.otherServers].map(args)).toEqual([
+      "--cluster-init",
+      "--server=https://10.5.0.1:6443",
+      "--server=https://10.5.0.1:6443",
+    ]);
+    const several = { ...cluster, servers: 3 };
+    machine("k3os", { cluster: several });
+    machine("k3os-server-2", { runs: true, cluster: several, server: "k3os" });
+    const again = planOf({ name: "k3os", agents: 0 });
+    expect(names(again)).toEqual(["k3os", "k3os-server-2", "k3os-server-3"]);
+    expect([again.server, ...again.otherServers].map(args)).toEqual(Array(3).fill("--server=https://10.5.0.2:6443"));
+  });
+
+  it("is no second server of a cluster that stores in SQLite", () => {
+    machine("k3os", { runs: true, cluster });
+    expect(() => planOf({ name: "k3os", servers: 3, agents: 0 })).toThrow("has one server");
+  });
+
   it("is refused where a name is something else", () => {
     machine("single", { runs: true });
     expect(() => planOf({ name: "single", agents: 1 })).toThrow("has no wire");
@@ -80,7 +104,7 @@ describe("what ./k3os up starts", () => {
     for (const agents of [0, 1]) {
       expect(() => planOf({ name: "c-agent-2", agents })).toThrow(
         expect.objectContaining({
-          message: expect.stringContaining('an agent of "c"'),
+          message: expect.stringContaining('belongs to the cluster "c"'),
           hint: expect.stringContaining("--agents 2"),
         }),
       );

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { load } from "../config/index.ts";
 import { K3osError } from "../errors.ts";
-import { agentsOf, type Cluster, configOf, type Member, nicsOf, serverOf } from "../vm/cluster.ts";
+import { agentsOf, type Cluster, configOf, type Member, nicsOf, serversOf } from "../vm/cluster.ts";
 import { findMachine, type Machine } from "../vm/machine.ts";
 import { commandFor } from "../vm/name.ts";
 import type { Nic } from "../vm/nics.ts";
@@ -18,12 +18,22 @@ export interface Planned {
 }
 
 export interface Plan {
+  /** The first server, or the only machine. */
   readonly server: Planned;
+  readonly otherServers: readonly Planned[];
   readonly agents: readonly Planned[];
 }
 
+export const machinesIn = ({ server, otherServers, agents }: Plan): readonly Planned[] => [
+  server,
+  ...otherServers,
+  ...agents,
+];
+
 export interface Asked {
   readonly name: string;
+  /** As many as before, or one, if not given. */
+  readonly servers?: number | undefined;
   readonly agents: number;
   /** The text of config.yaml, and what messages call it. */
   readonly config?: { readonly text: string; readonly path: string } | undefined;
@@ -33,38 +43,53 @@ export interface Asked {
  * One machine as it is asked for; or a cluster, whose machines differ in what makes them its members. A machine that
  * was a cluster's server stays one. Throws `usage` where names are taken by something else.
  */
-export function planOf({ name, agents, config }: Asked): Plan {
+export function planOf({ name, servers, agents, config }: Asked): Plan {
   const existing = findMachine(name);
   if (existing?.record.server !== undefined) {
-    throw new K3osError("usage", `The machine "${name}" is an agent of "${existing.record.server}".`, {
+    throw new K3osError("usage", `The machine "${name}" belongs to the cluster "${existing.record.server}".`, {
       hint: `Start it with its cluster: ${startCommand(existing)}`,
     });
   }
-  const cluster = existing?.record.cluster;
-  if (agents === 0 && cluster === undefined) return { server: { name, config: config?.text }, agents: [] };
-  if (existing?.state === "running" && cluster === undefined) {
-    throw new K3osError("usage", `The machine "${name}" runs, and has no wire that agents could join it on.`, {
-      hint: `Stop it first, or start the cluster under another name: ./k3os up --agents ${agents} --name NAME`,
+  const before = existing?.record.cluster;
+  const count = servers ?? before?.servers ?? 1;
+  if (count === 1 && agents === 0 && before === undefined)
+    return { server: { name, config: config?.text }, otherServers: [], agents: [] };
+  const isOn = existing?.state === "running";
+  if (isOn && before === undefined) {
+    throw new K3osError("usage", `The machine "${name}" runs, and has no wire that others could join it on.`, {
+      hint: "Stop it first, or start the cluster under another --name.",
     });
   }
-  const common = cluster ?? { wire: randomInt(20_000, 60_000), token: randomBytes(16).toString("hex") };
+  if (before?.servers === 1 && count > 1) {
+    throw new K3osError("usage", `The cluster "${name}" has one server, which stores in SQLite.`, {
+      hint: `Begin anew: ${commandFor("down", name, "--purge")}, or start another cluster under another --name.`,
+    });
+  }
+  const common = before ?? { wire: randomInt(20_000, 60_000), token: randomBytes(16).toString("hex"), servers: count };
   const own = config === undefined ? {} : load([{ name: config.path, kind: "userdata", text: config.text }]).config;
-  const planned = (member: Member): Planned => {
+  const [first, ...others] = serversOf(name, count);
+  // A server that comes back without a disk joins one that has stayed.
+  const stayed = others.find((other) => findMachine(other.name)?.state === "running")?.number;
+  const planned = (member: Member, via?: number): Planned => {
     const found = findMachine(member.name);
-    if (member.role === "agent" && found !== undefined && found.record.server !== name) throw takenName(member.name);
+    if (member !== first && found !== undefined && found.record.server !== name) throw takenName(member.name);
     return {
       name: member.name,
       ...(found?.state === "running" && { running: found }),
-      config: configOf(member, common, own),
+      config: configOf(member, common, own, via),
       nics: nicsOf(member, common),
       cluster: common,
     };
   };
-  return { server: planned(serverOf(name)), agents: agentsOf(name, agents).map(planned) };
+  return {
+    server: planned(first, isOn ? undefined : stayed),
+    otherServers: others.map((other) => planned(other, isOn || stayed === undefined ? 1 : stayed)),
+    agents: agentsOf(name, agents).map((agent) => planned(agent)),
+  };
 }
 
 function takenName(name: string): K3osError {
-  return new K3osError("usage", `There is a machine "${name}" already, which is no agent of this cluster.`, {
+  return new K3osError("usage", `There is a machine "${name}" already, which is none of this cluster.`, {
     hint: `Remove it: ${commandFor("down", name, "--purge")}. Or start the cluster under another --name.`,
   });
 }

@@ -4,6 +4,7 @@ import { type Tools, toolsIn } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import { type Output, type OutputOptions, outputOf } from "../process/run.ts";
 import { type Claim, claim } from "./claim.ts";
+import { serversOf } from "./cluster.ts";
 import { ensureDisk } from "./disk.ts";
 import { kubectlCommand } from "./kubectl.ts";
 import { powerOn, type StartOptions } from "./launch.ts";
@@ -68,10 +69,13 @@ export function findMachine(name: string, home = machinesDir()): Machine | undef
   return readRecord(paths.record) === undefined ? undefined : new Machine(name, paths);
 }
 
-/** The machine whose API is that of this machine's cluster: an agent's server, otherwise itself. */
+/** The machine whose API is that of this machine's cluster: a server that runs, the own one first; otherwise itself. */
 export function apiMachine(machine: Machine, home = machinesDir()): Machine {
-  const { server } = machine.record;
-  return (server === undefined ? undefined : findMachine(server, home)) ?? machine;
+  const { server, cluster } = machine.record;
+  const isServer = server === undefined || machine.name.startsWith(`${server}-server-`);
+  if (cluster === undefined || (isServer && machine.state === "running")) return machine;
+  const names = serversOf(server ?? machine.name, cluster.servers).map(({ name }) => name);
+  return names.flatMap((name) => findMachine(name, home) ?? []).find(({ state }) => state === "running") ?? machine;
 }
 
 /** The names of all machines, sorted. */

@@ -24,9 +24,9 @@ export interface MachineRecord {
   readonly k3s?: string;
   /** Seconds from power-on to Ready. */
   readonly readySeconds?: number;
-  /** Of a server that agents can join, and of an agent. */
+  /** Of a cluster's machines. */
   readonly cluster?: Cluster;
-  /** Of an agent: the machine that is its server. */
+  /** Of all of them but the first server: its name. */
   readonly server?: string;
 }
 

@@ -37,6 +37,9 @@ const JoiningFile = "/run/k3s/joining"
 // renewEvery is how often the certificates of a node that is never restarted are looked at.
 const renewEvery = 12 * time.Hour
 
+// refreshEvery is how often a node asks which servers there are.
+const refreshEvery = time.Minute
+
 // retryRenewal is how long a renewal that failed waits.
 const retryRenewal = 5 * time.Minute
 
@@ -62,7 +65,7 @@ func Run(ctx context.Context, cfg config.Agent) error {
 	if err != nil {
 		return err
 	}
-	cluster, err := membership.Join(ctx, tellJoining)
+	cluster, err := membership.Join(ctx, TellJoining)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -79,8 +82,8 @@ func Run(ctx context.Context, cfg config.Agent) error {
 	return parts.Run(ctx, append(w.node.Parts(), w.parts(balancer, settle)...), logging.Stopping)
 }
 
-// tellJoining tells the log, whoever looks at the machine's console, and `k3os status`.
-func tellJoining(reason string) {
+// TellJoining tells the log, whoever looks at the machine's console, and `k3os status`.
+func TellJoining(reason string) {
 	line := "k3s: not joined yet: " + reason + "\n"
 	fmt.Fprint(os.Stderr, line)
 	if err := errors.Join(writeConsole(line), files.Write(JoiningFile, []byte(reason+"\n"), 0o644)); err != nil {
@@ -146,6 +149,7 @@ func (w *worker) parts(balancer net.Listener, settle func()) []parts.Part {
 			return w.membership.Balancer().Run(ctx, balancer)
 		}},
 		{Name: "credentials", Tier: parts.API, Run: w.keepCredentials},
+		{Name: "servers", Tier: parts.Clients, Run: w.followServers},
 		{Name: "node", Tier: parts.Clients, Ends: true, Run: func(ctx context.Context) error { return w.awaitReady(ctx, settle) }},
 		{Name: "pod range", Tier: parts.Clients, Ends: true, Run: func(ctx context.Context) error {
 			err := FollowPodCIDR(ctx, w.client, w.host.NodeName, w.node.Network)
@@ -197,6 +201,25 @@ func (w *worker) keepCredentials(ctx context.Context) error {
 			fmt.Fprintf(os.Stderr, "k3s: cannot renew certificates: %v\n", err)
 		} else if len(written) > 0 {
 			fmt.Fprintf(os.Stderr, "k3s: renewed the certificates %v\n", written)
+		}
+	}
+}
+
+// followServers keeps the list of servers for the load balancer, and for the next start.
+func (w *worker) followServers(ctx context.Context) error {
+	last := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(refreshEvery):
+		}
+		err := w.membership.Refresh(ctx)
+		if err != nil && err.Error() != last && ctx.Err() == nil {
+			fmt.Fprintf(os.Stderr, "k3s: cannot ask which servers there are: %v\n", err)
+		}
+		if last = ""; err != nil {
+			last = err.Error()
 		}
 	}
 }

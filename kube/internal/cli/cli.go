@@ -53,7 +53,7 @@ var unsupported = map[string]string{
 	"certificate":     "a running server renews its certificates, which lie in server/tls; openssl x509 shows them",
 	"check-config":    "a server checks its machine when it starts, and says what is missing",
 	"completion":      "`k3s kubectl completion SHELL` completes kubectl, `k3s COMMAND --help` lists flags",
-	"etcd-snapshot":   "this build stores in SQLite: stop k3s and copy server/db",
+	"etcd-snapshot":   "this build takes no snapshots yet: stop k3s and copy server/db",
 	"secrets-encrypt": "use --kube-apiserver-arg=encryption-provider-config=FILE",
 }
 

@@ -26,7 +26,9 @@ var withoutEffect = map[string]answer{
 }
 
 const (
-	noEtcd     = "this build stores in SQLite; drop the flag, and back up server/db while k3s is stopped"
+	noSnapshot = "this build takes no snapshots of etcd yet; copy server/db while k3s is stopped"
+	noExternal = "this build stores in SQLite or in etcd of its own; drop the flag"
+	fixedEtcd  = "etcd's settings are fixed in this build; drop the flag"
 	noS3       = "this build uploads no snapshots; back up server/db while k3s is stopped"
 	noCloud    = "this build has no cloud controller; run your provider's in a pod"
 	onePort    = "the API is the only listener; use --https-listen-port and --bind-address"
@@ -42,21 +44,20 @@ var unsupported = map[string]answer{
 	"alsologtostderr":                   {toggle: true, reason: "the log goes to one place: standard error, or the file of --log"},
 	"apiserver-bind-address":            {reason: onePort},
 	"apiserver-port":                    {reason: onePort},
-	"cluster-init":                      {env: "K3S_CLUSTER_INIT", toggle: true, reason: noEtcd},
-	"cluster-reset":                     {env: "K3S_CLUSTER_RESET", toggle: true, reason: noEtcd},
-	"cluster-reset-restore-path":        {reason: "this build stores in SQLite; put a copy of server/db back while k3s is stopped"},
+	"cluster-reset":                     {env: "K3S_CLUSTER_RESET", toggle: true, reason: noSnapshot},
+	"cluster-reset-restore-path":        {reason: "this build takes no snapshots of etcd yet; put a copy of server/db back while k3s is stopped"},
 	"cluster-secret":                    {reason: "it is called --token since k3s 1.26"},
-	"datastore-cafile":                  {env: "K3S_DATASTORE_CAFILE", reason: noEtcd},
-	"datastore-certfile":                {env: "K3S_DATASTORE_CERTFILE", reason: noEtcd},
-	"datastore-keyfile":                 {env: "K3S_DATASTORE_KEYFILE", reason: noEtcd},
+	"datastore-cafile":                  {env: "K3S_DATASTORE_CAFILE", reason: noExternal},
+	"datastore-certfile":                {env: "K3S_DATASTORE_CERTFILE", reason: noExternal},
+	"datastore-keyfile":                 {env: "K3S_DATASTORE_KEYFILE", reason: noExternal},
 	"disable-apiserver":                 {toggle: true, reason: "every server of this build runs the API; drop the flag"},
-	"disable-etcd":                      {toggle: true, reason: "this build has no etcd; drop the flag"},
+	"disable-etcd":                      {toggle: true, reason: "every server that joins others is a member of etcd; drop the flag"},
 	"docker":                            {toggle: true, reason: "containerd is the only runtime; drop the flag"},
 	"embedded-registry":                 {toggle: true, reason: "nodes share no images; use a mirror in registries.yaml"},
 	"enable-pprof":                      {toggle: true, reason: "use --kube-apiserver-arg=profiling=true"},
-	"etcd-arg":                          {reason: noEtcd},
-	"etcd-disable-snapshots":            {toggle: true, reason: noEtcd},
-	"etcd-expose-metrics":               {toggle: true, reason: noEtcd},
+	"etcd-arg":                          {reason: fixedEtcd},
+	"etcd-disable-snapshots":            {toggle: true, reason: noSnapshot},
+	"etcd-expose-metrics":               {toggle: true, reason: fixedEtcd},
 	"etcd-s3":                           {toggle: true, reason: noS3},
 	"etcd-s3-access-key":                {reason: noS3},
 	"etcd-s3-bucket":                    {reason: noS3},
@@ -73,13 +74,13 @@ var unsupported = map[string]answer{
 	"etcd-s3-session-token":             {reason: noS3},
 	"etcd-s3-skip-ssl-verify":           {toggle: true, reason: noS3},
 	"etcd-s3-timeout":                   {reason: noS3},
-	"etcd-snapshot-compress":            {toggle: true, reason: noEtcd},
-	"etcd-snapshot-dir":                 {reason: noEtcd},
-	"etcd-snapshot-name":                {reason: noEtcd},
-	"etcd-snapshot-reconcile-interval":  {reason: noEtcd},
-	"etcd-snapshot-restrictions":        {reason: noEtcd},
-	"etcd-snapshot-retention":           {reason: noEtcd},
-	"etcd-snapshot-schedule-cron":       {reason: noEtcd},
+	"etcd-snapshot-compress":            {toggle: true, reason: noSnapshot},
+	"etcd-snapshot-dir":                 {reason: noSnapshot},
+	"etcd-snapshot-name":                {reason: noSnapshot},
+	"etcd-snapshot-reconcile-interval":  {reason: noSnapshot},
+	"etcd-snapshot-restrictions":        {reason: noSnapshot},
+	"etcd-snapshot-retention":           {reason: noSnapshot},
+	"etcd-snapshot-schedule-cron":       {reason: noSnapshot},
 	"flannel-cni-conf":                  {reason: "use --flannel-backend=none and write /etc/cni/net.d"},
 	"flannel-conf":                      {reason: ownCNI},
 	"flannel-external-ip":               {toggle: true, reason: ownCNI},

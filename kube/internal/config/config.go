@@ -16,7 +16,12 @@ type Server struct {
 	ControlPlane
 	Join
 	lbServerPort int // of an agent
+
+	given map[string]bool // flags, by whatever way
 }
+
+// Given tells whether the user has set a flag, on the command line, in a file or in the environment.
+func (s Server) Given(flag string) bool { return s.given[flag] }
 
 // Agent is the checked configuration of `k3s agent`: a node of a cluster whose control plane is elsewhere.
 type Agent struct {
@@ -71,6 +76,7 @@ type ControlPlane struct {
 	WriteKubeconfigGroup string
 
 	DatastoreEndpoint  string
+	ClusterInit        bool
 	FlannelBackend     string
 	egressSelectorMode string
 

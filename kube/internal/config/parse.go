@@ -36,9 +36,15 @@ func System(args []string) Source { return Source{args, os.Getenv, os.DirFS("/")
 // that has it. Warnings are for the user's eyes and never stop the start.
 func Parse(src Source) (Server, []string, error) {
 	s, warnings, err := parse(RoleServer, src)
-	if err == nil && s.ServerURL != "" {
-		err = errors.New("--server (K3S_URL) asks a server to join others, which this build does not support yet:" +
-			" leave it out, or join as `k3s agent`")
+	switch {
+	case err != nil:
+	case s.ServerURL != "" && s.Token == "":
+		err = errors.New("--token (K3S_TOKEN) is missing: a server that joins others needs the one in " +
+			"/var/lib/rancher/k3s/server/token of one of them")
+	case s.DatastoreEndpoint != "" && (s.ServerURL != "" || s.ClusterInit):
+		err = errors.New("--datastore-endpoint and etcd (--cluster-init, --server) exclude each other: give one")
+	case s.ServerURL != "" && s.ClusterInit:
+		err = errors.New("--cluster-init begins a cluster and --server joins one: give one of them")
 	}
 	if err == nil {
 		err = s.ControlPlane.check()
@@ -118,6 +124,8 @@ func parse(role Role, src Source) (Server, []string, error) {
 	if role == RoleServer && s.egressSelectorMode != "disabled" {
 		warnings = append(warnings, "--egress-selector-mode has no effect: the API reaches nodes directly, as with disabled")
 	}
+	s.given = map[string]bool{}
+	f.VisitAll(func(flag *pflag.Flag) { s.given[flag.Name] = flag.Changed })
 	s.takeVerbosity()
 	if err := s.Join.complete(src); err != nil {
 		return s, warnings, err
@@ -423,7 +431,7 @@ func (c *ControlPlane) check() error {
 		return fmt.Errorf("--flannel-backend %s is not supported by this build: use vxlan, host-gw or none", c.FlannelBackend)
 	}
 	if e := c.DatastoreEndpoint; e != "" && e != "sqlite" && !strings.HasPrefix(e, "sqlite://") {
-		return fmt.Errorf("--datastore-endpoint %s: this build stores in SQLite only; leave the flag out", scheme(e))
+		return fmt.Errorf("--datastore-endpoint %s: this build stores in SQLite, or in etcd with --cluster-init; leave the flag out", scheme(e))
 	}
 	if !c.tlsSANSecurity {
 		return errors.New("--tls-san-security=false: a certificate of this build does not take on names by itself;" +

@@ -79,6 +79,14 @@ func (s SQLite) Open(ctx context.Context) (Endpoint, error) {
 	return Endpoint{URL: scheme + "://" + socket}, nil
 }
 
+// Exists tells whether there is a database in Dir.
+func (s SQLite) Exists() bool {
+	_, err := os.Stat(s.file())
+	return err == nil
+}
+
+func (s SQLite) file() string { return filepath.Join(s.Dir, "state.db") }
+
 func (s SQLite) backend(ctx context.Context, dir string) (server.Backend, error) {
 	name, ours := s.dataSource(dir)
 	config := &drivers.Config{

@@ -38,6 +38,7 @@ const (
 type Membership struct {
 	dir    string // agent
 	api    string // URL of the API as this node reaches it
+	seed   string // URL of --server
 	client *client
 	mu     sync.Mutex
 }
@@ -54,7 +55,7 @@ func New(cfg config.Agent, nodeName string, nodeIPs []net.IP, api string) (*Memb
 	}
 	store := pki.NewNodeStore(cfg.AgentDir(), nodeName, nodeIPs)
 	server := strings.TrimSuffix(cfg.ServerURL, "/")
-	return &Membership{dir: cfg.AgentDir(), api: api, client: &client{server: server, token: t, store: store, password: password}}, nil
+	return &Membership{dir: cfg.AgentDir(), api: api, seed: server, client: &client{server: server, token: t, store: store, password: password}}, nil
 }
 
 // Kubeconfig is the file for a component, which is named by its certificate.
@@ -105,6 +106,31 @@ func isAway(err error) bool {
 func (m *Membership) try(ctx context.Context) (cluster supervisor.ClusterConfig, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	// The one of --server may be gone for good, and others be there.
+	urls := []string{m.seed}
+	for _, server := range m.Servers() {
+		if u := "https://" + server; !slices.Contains(urls, u) {
+			urls = append(urls, u)
+		}
+	}
+	for i, u := range urls {
+		m.client.server = u
+		other, otherErr := m.ask(ctx)
+		if i == 0 {
+			cluster, err = other, otherErr
+		} else if otherErr == nil {
+			cluster, err = other, nil
+		}
+		if err == nil || !isAway(err) {
+			break
+		}
+	}
+	m.client.server = m.seed
+	return cluster, err
+}
+
+// ask joins by the server of the client.
+func (m *Membership) ask(ctx context.Context) (cluster supervisor.ClusterConfig, err error) {
 	if err := m.client.trust(ctx); err != nil {
 		return cluster, err
 	}
@@ -143,10 +169,26 @@ func (m *Membership) Ensure() (written []string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	m.client.server = m.api // whichever server answers
 	if err := m.client.trust(ctx); err != nil {
 		return nil, err
 	}
 	return m.renew(ctx)
+}
+
+// Refresh asks which servers there are now.
+func (m *Membership) Refresh(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.client.server = m.api
+	if err := m.client.trust(ctx); err != nil {
+		return err
+	}
+	var servers []string
+	if err := m.client.getJSON(ctx, supervisor.PathServers, &servers); err != nil {
+		return err
+	}
+	return m.keep(serversFile, servers)
 }
 
 // renew asks for what is due, and for what is named.
@@ -203,7 +245,7 @@ func (m *Membership) kept() (cluster supervisor.ClusterConfig, ok bool) {
 
 // Balancer hands on to the servers of the cluster, first to the one of --server.
 func (m *Membership) Balancer() *loadbalancer.Balancer {
-	return &loadbalancer.Balancer{Servers: m.Servers, Current: strings.TrimPrefix(m.client.server, "https://")}
+	return &loadbalancer.Balancer{Servers: m.Servers, Current: strings.TrimPrefix(m.seed, "https://")}
 }
 
 // Servers are HOST:PORT of the servers that were told of last; the one of --server is the last of them.
@@ -211,5 +253,5 @@ func (m *Membership) Servers() (servers []string) {
 	if b, err := os.ReadFile(filepath.Join(m.dir, "etc", serversFile)); err == nil {
 		_ = json.Unmarshal(b, &servers) // one that is damaged says nothing
 	}
-	return append(servers, strings.TrimPrefix(m.client.server, "https://"))
+	return append(servers, strings.TrimPrefix(m.seed, "https://"))
 }

@@ -3,6 +3,7 @@ package join
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -29,6 +30,22 @@ type testServer struct {
 	store     *pki.Store
 	passwords passwords
 	notReady  bool
+	members   members
+}
+
+// members takes everybody.
+type members struct{ added []string }
+
+func (m *members) AddMember(_ context.Context, name, peerURL string) (string, error) {
+	m.added = append(m.added, name+"="+peerURL)
+	return strings.Join(m.added, ","), nil
+}
+
+func (m *members) PromoteMember(_ context.Context, name string) error {
+	if len(m.added) < 2 {
+		return errors.New("it has not caught up")
+	}
+	return nil
 }
 
 type passwords struct {
@@ -48,7 +65,10 @@ func (p *passwords) Check(_ context.Context, node, password string) error {
 
 const secret, agentSecret = "s3cret", "ag3nts"
 
-func newServer(t *testing.T) *testServer {
+func newServer(t *testing.T) *testServer { return newServerWith(t, false) }
+
+// newServerWith is one with etcd or without.
+func newServerWith(t *testing.T, etcd bool) *testServer {
 	t.Helper()
 	dir := t.TempDir()
 	loopback := net.IPv4(127, 0, 0, 1)
@@ -58,8 +78,13 @@ func newServer(t *testing.T) *testServer {
 		}),
 		passwords: passwords{kept: map[string]string{}},
 	}
+	s.store.Etcd = etcd
 	if _, err := s.store.Ensure(); err != nil {
 		t.Fatal(err)
+	}
+	var keeper supervisor.MemberKeeper
+	if etcd {
+		keeper = &s.members
 	}
 	_, pods, err := net.ParseCIDR("10.42.0.0/16")
 	if err != nil {
@@ -67,9 +92,10 @@ func newServer(t *testing.T) *testServer {
 	}
 	handler := supervisor.New(supervisor.Options{
 		Store:   s.store,
+		Members: keeper,
 		Secrets: func() (supervisor.Secrets, error) { return supervisor.Secrets{Server: secret, Agent: agentSecret}, nil },
 		Config:  supervisor.ClusterConfig{ClusterIPRange: pods, ClusterDomain: "cluster.local", FlannelBackend: "vxlan"},
-		Servers: func() []string { return []string{"192.0.2.1:6443"} },
+		Servers: func(context.Context) []string { return []string{"192.0.2.1:6443"} },
 		Passwords: func() supervisor.PasswordKeeper {
 			if s.notReady {
 				return nil
@@ -116,7 +142,7 @@ func member(t *testing.T, dir, name, url, tokenText string) *Membership {
 	cfg := config.Agent{Node: config.Node{DataDir: dir}, Join: config.Join{ServerURL: url}}
 	store := pki.NewNodeStore(cfg.AgentDir(), name, []net.IP{net.IPv4(192, 0, 2, 7)})
 	return &Membership{
-		dir: cfg.AgentDir(), api: "https://127.0.0.1:6444",
+		dir: cfg.AgentDir(), api: url, seed: url,
 		client: &client{server: url, token: parsed, store: store, password: password},
 	}
 }
@@ -340,6 +366,88 @@ func TestAnotherClusterIsNotThatOfBefore(t *testing.T) {
 	m := member(t, dir, "one", other.URL, token.Format(other.authority(t), token.Server, secret))
 	if got := firstReason(t, m); !strings.Contains(got, "nothing listens at") || strings.Contains(got, "has kept") {
 		t.Errorf("got %q; want it to wait for the other cluster", got)
+	}
+}
+
+// peer is a machine that is to be another server.
+func peer(t *testing.T, url, tokenText string) *Peer {
+	t.Helper()
+	dir := t.TempDir()
+	cfg := config.Server{Node: config.Node{DataDir: dir}, Join: config.Join{ServerURL: url, Token: tokenText}}
+	p, err := NewPeer(cfg, "two", []net.IP{net.IPv4(192, 0, 2, 8)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestAServerJoins(t *testing.T) {
+	s := newServerWith(t, true)
+	p := peer(t, s.URL, secret)
+	shared, cluster, err := p.Bootstrap(t.Context(), func(reason string) { t.Errorf("told %q", reason) })
+	if err != nil || cluster.ClusterDomain != "cluster.local" {
+		t.Fatalf("got %+v, %v", cluster, err)
+	}
+	store := pki.New(filepath.Join(t.TempDir(), "tls"), filepath.Join(t.TempDir(), "agent"), pki.Names{NodeName: "two", Domain: "cluster.local"})
+	store.Etcd = true
+	for range 2 { // also if it was interrupted
+		if err := store.KeepBootstrap(shared); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own, err := os.ReadFile(store.CertFile(pki.ServerCA))
+	if err != nil || string(own) != string(s.authority(t)) {
+		t.Errorf("%v; want the same authority", err)
+	}
+	if info, err := os.Stat(store.KeyFile(pki.ServerCA)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v; want the key for root only", info, err)
+	}
+	other := newServerWith(t, true)
+	strange, _, err := peer(t, other.URL, secret).Bootstrap(t.Context(), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.KeepBootstrap(strange); err == nil || !strings.Contains(err.Error(), "belongs to another cluster") {
+		t.Errorf("the keys of another cluster: %v; want them refused", err)
+	}
+
+	if err := p.PromoteMember(t.Context(), "two"); err == nil || !strings.Contains(err.Error(), "it has not caught up") {
+		t.Errorf("promoted: %v", err)
+	}
+	for range 2 {
+		if got, err := p.AddMember(t.Context(), "two", "https://192.0.2.8:2380"); err != nil || !strings.HasPrefix(got, "two=https://192.0.2.8:2380") {
+			t.Errorf("added: %q, %v", got, err)
+		}
+	}
+	if err := p.PromoteMember(t.Context(), "two"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAServerIsRefused(t *testing.T) {
+	with, without := newServerWith(t, true), newServerWith(t, false)
+	for name, test := range map[string]struct{ url, token, want string }{
+		"with SQLite":              {without.URL, secret, "restart that with --cluster-init"},
+		"with the token of agents": {with.URL, agentSecret, "the token is not that of this cluster"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		var reason string
+		if _, _, err := peer(t, test.url, test.token).Bootstrap(ctx, func(text string) { reason = text; cancel() }); err == nil {
+			t.Errorf("%s: it has joined", name)
+		}
+		if !strings.Contains(reason, test.want) {
+			t.Errorf("%s: %q; want %q in it", name, reason, test.want)
+		}
+	}
+	if _, err := NewPeer(config.Server{Join: config.Join{ServerURL: with.URL, Token: "node:" + secret}}, "two", nil); err == nil {
+		t.Error("a token of agents was taken")
+	}
+	// An agent's own way in leads to no key.
+	m := member(t, t.TempDir(), "one", with.URL, agentSecret)
+	joined(t, m)
+	if _, err := m.client.get(t.Context(), supervisor.PathBootstrap); err == nil {
+		t.Error("an agent got the keys of the cluster")
 	}
 }
 

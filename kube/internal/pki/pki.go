@@ -40,8 +40,11 @@ const (
 	ServerCA        = "server-ca"
 	ClientCA        = "client-ca"
 	RequestHeaderCA = "request-header-ca"
+	// EtcdPeerCA is that of etcd's members.
+	EtcdPeerCA = "etcd/peer-ca"
 )
 
+// authorities are those of a cluster of one server.
 var authorities = []string{ServerCA, ClientCA, RequestHeaderCA}
 
 // Leaf certificates, named by their files.
@@ -57,6 +60,7 @@ const (
 	Kubelet           = "client-kubelet"
 	KubeletServing    = "serving-kubelet"
 	ServiceAccountKey = "service.key"
+	EtcdPeer          = "etcd/peer-server-client"
 )
 
 // A Store is the directories that hold a server's certificates.
@@ -64,7 +68,9 @@ type Store struct {
 	Server string // server/tls
 	Agent  string // agent
 	Names  Names
-	now    func() time.Time
+	// Etcd is whether this server is a member of etcd, which takes an authority more.
+	Etcd bool
+	now  func() time.Time
 }
 
 // Names are what the certificates are about.
@@ -104,20 +110,39 @@ type leaf struct {
 	agent        bool // belongs to the node, not to the server
 	commonName   string
 	organization []string
-	usage        x509.ExtKeyUsage
+	usages       []x509.ExtKeyUsage
 	alt          cert.AltNames
 }
 
 // New returns the store without touching the disk.
 func New(serverTLS, agentDir string, names Names) *Store {
-	return &Store{serverTLS, agentDir, names, time.Now}
+	return &Store{Server: serverTLS, Agent: agentDir, Names: names, now: time.Now}
 }
 
-func (s *Store) leaves() []leaf { return leavesOf(s.Names) }
+func (s *Store) leaves() []leaf {
+	all := leavesOf(s.Names)
+	if s.Etcd {
+		both := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+		all = append(all, leaf{EtcdPeer, EtcdPeerCA, false, "etcd-peer", nil, both, peerNames(s.Names)})
+	}
+	return all
+}
+
+func (s *Store) authorities() []string {
+	if s.Etcd {
+		return append(slices.Clone(authorities), EtcdPeerCA)
+	}
+	return authorities
+}
+
+// peerNames are those of a member of etcd.
+func peerNames(n Names) cert.AltNames {
+	return cert.AltNames{DNSNames: []string{n.NodeName, "localhost"}, IPs: append([]net.IP{net.IPv4(127, 0, 0, 1)}, n.NodeIPs...)}
+}
 
 func leavesOf(n Names) []leaf {
 	const masters = "system:masters"
-	client, server := x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth
+	client, server := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	api := n.api()
 	// Nothing that the API is reached by: one authority signs both, and every node has such a certificate.
 	node := cert.AltNames{DNSNames: []string{n.NodeName}, IPs: n.NodeIPs}
@@ -138,15 +163,16 @@ func leavesOf(n Names) []leaf {
 // Ensure makes what is missing and renews what expires within RenewBefore, no longer matches Names, or was signed by
 // another authority. It reports the names of the leaves that it wrote. It is safe to call at any time.
 func (s *Store) Ensure() (written []string, err error) {
-	for _, d := range []string{s.Server, s.Agent} {
+	for _, d := range []string{s.Server, filepath.Join(s.Server, "etcd"), s.Agent} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("cannot create the certificates' directory: %w", err)
 		}
 	}
 	// At once, since most of the time goes into syncing small files, and a file system syncs many in one step.
-	cas := make([]*authority, len(authorities))
+	names := s.authorities()
+	cas := make([]*authority, len(names))
 	var g errgroup.Group
-	for i, name := range authorities {
+	for i, name := range names {
 		g.Go(func() (err error) {
 			if cas[i], err = s.authority(name); err != nil {
 				return fmt.Errorf("certificate authority %s: %w", name, err)
@@ -166,7 +192,7 @@ func (s *Store) Ensure() (written []string, err error) {
 	leaves := s.leaves()
 	fresh := make([]bool, len(leaves))
 	for i, l := range leaves {
-		ca := cas[slices.Index(authorities, l.ca)]
+		ca := cas[slices.Index(names, l.ca)]
 		g.Go(func() (err error) {
 			if fresh[i], err = s.leaf(l, ca); err != nil {
 				return fmt.Errorf("certificate %s: %w", l.name, err)
@@ -203,7 +229,7 @@ func (s *Store) authority(name string) (*authority, error) {
 	}
 	c, k, err = pkiutil.NewCertificateAuthority(&pkiutil.CertConfig{
 		Config: cert.Config{
-			CommonName: fmt.Sprintf("k3s-%s@%d", name, s.now().Unix()),
+			CommonName: fmt.Sprintf("k3s-%s@%d", strings.ReplaceAll(name, "/", "-"), s.now().Unix()),
 			NotBefore:  s.now().Add(-backdate),
 		},
 		NotAfter:            s.now().Add(caLife),
@@ -243,7 +269,7 @@ func (s *Store) sign(l leaf, ca *authority, key crypto.Signer) (*x509.Certificat
 			CommonName:   l.commonName,
 			Organization: l.organization,
 			AltNames:     l.alt,
-			Usages:       []x509.ExtKeyUsage{l.usage},
+			Usages:       l.usages,
 			NotBefore:    s.now().Add(-backdate),
 		},
 		NotAfter:            s.now().Add(leafLife),

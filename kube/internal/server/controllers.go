@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	"k8s.io/component-base/configz"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	controlleroptions "k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
@@ -65,6 +66,7 @@ func controllerOptions(cfg config.Server, store *pki.Store) (*controlleroptions.
 }
 
 func runControllers(ctx context.Context, o *controlleroptions.KubeControllerManagerOptions) error {
+	defer configz.Delete(controllers.ConfigzName) // or they cannot run again
 	c, err := o.Config(ctx, controllers.KnownControllers(), controllers.ControllersDisabledByDefault(), controllers.ControllerAliases())
 	if err != nil {
 		return err
@@ -95,6 +97,7 @@ func schedulerOptions(cfg config.Server, store *pki.Store) (*scheduleroptions.Op
 }
 
 func runScheduler(ctx context.Context, o *scheduleroptions.Options) error {
+	defer configz.Delete("componentconfig") // likewise; the scheduler has no constant for it
 	completed, sched, err := scheduler.Setup(ctx, o)
 	if err != nil {
 		return err

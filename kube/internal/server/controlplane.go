@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +20,8 @@ import (
 	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/datastore"
+	"k3os.io/kube/internal/etcd"
+	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/parts"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/stage"
@@ -37,6 +41,7 @@ type controlPlane struct {
 	store       *pki.Store
 	credentials agent.Credentials
 	datastore   Datastore
+	members     *etcd.Member // the datastore, if it is one of several servers; otherwise nil
 	network     agent.PodNetwork
 	settle      func() // ends what the process does differently while it starts
 	start       start
@@ -76,7 +81,7 @@ const nodePatience = 10 * time.Second
 func (p *controlPlane) parts() []parts.Part {
 	s := p.start
 	all := []parts.Part{
-		{Name: "datastore", Tier: parts.Datastore, Run: p.openDatastore},
+		{Name: "datastore", Tier: parts.Datastore, After: p.beforeDatastore(), Run: p.openDatastore},
 		{Name: "credentials", Tier: parts.API, Run: p.keepCredentials},
 		{Name: "options", Tier: parts.API, Ends: true, After: after(s.datastoreOpen, s.credentialsThere),
 			Run: p.readOptions},
@@ -94,7 +99,7 @@ func (p *controlPlane) parts() []parts.Part {
 		all = append(all,
 			parts.Part{Name: "node", Tier: parts.Clients, Ends: true, After: after(s.apiReady), Run: p.followNode},
 			parts.Part{Name: "patience", Tier: parts.Clients, Ends: true, After: after(s.apiReady), Run: p.awaitNode},
-			parts.Part{Name: "pod range", Tier: parts.Clients, Ends: true, After: after(s.nodeReady),
+			parts.Part{Name: "pod range", Tier: parts.Clients, Ends: true, After: after(p.rangeIsKnown()),
 				Run: p.followPodCIDR},
 			parts.Part{Name: "overlay", Tier: parts.Clients, Ends: true,
 				After: after(s.nodeReady, s.notAlone), Run: p.connectNodes},
@@ -104,13 +109,26 @@ func (p *controlPlane) parts() []parts.Part {
 	}
 	if !p.cfg.DisableControllerManager {
 		all = append(all, parts.Part{Name: "kube-controller-manager", Tier: parts.Clients, After: after(s.nodeAwaited),
-			Run: func(ctx context.Context) error { return runControllers(ctx, p.options.controllers) }})
+			Run: p.elected("kube-controller-manager", func(ctx context.Context) error {
+				return runControllers(ctx, p.options.controllers)
+			})})
 	}
 	if !p.cfg.DisableScheduler {
 		all = append(all, parts.Part{Name: "kube-scheduler", Tier: parts.Clients, After: after(s.nodeAwaited),
-			Run: func(ctx context.Context) error { return runScheduler(ctx, p.options.scheduler) }})
+			Run: p.elected("kube-scheduler", func(ctx context.Context) error {
+				return runScheduler(ctx, p.options.scheduler)
+			})})
 	}
 	return all
+}
+
+// rangeIsKnown is when the range of the node's pods is asked for. The first server assumes one, and does not disturb its
+// start; one that has joined is not Ready without it.
+func (p *controlPlane) rangeIsKnown() *parts.Mark {
+	if p.cfg.ServerURL != "" {
+		return p.start.apiReady
+	}
+	return p.start.nodeReady
 }
 
 func after(marks ...*parts.Mark) (reached []<-chan struct{}) {
@@ -120,11 +138,22 @@ func after(marks ...*parts.Mark) (reached []<-chan struct{}) {
 	return reached
 }
 
+// beforeDatastore is what it waits for: a member of etcd needs its certificate.
+func (p *controlPlane) beforeDatastore() []<-chan struct{} {
+	if p.members == nil {
+		return nil
+	}
+	return after(p.start.credentialsThere)
+}
+
 func (p *controlPlane) openDatastore(ctx context.Context) (err error) {
 	if p.endpoint, err = p.datastore.Open(ctx); err != nil {
 		return err
 	}
 	p.start.datastoreOpen.Reach()
+	if p.members != nil {
+		return p.members.Wait(ctx)
+	}
 	<-ctx.Done()
 	return nil
 }
@@ -175,11 +204,27 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 		b, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
 		return err == nil && string(b) == "ok", nil
 	})
-	if err == nil {
-		p.passwords.Store(supervisor.NewPasswords(client))
-		p.start.apiReady.Reach()
+	if err != nil {
+		return err
 	}
-	return err
+	passwords := supervisor.NewPasswords(client)
+	if p.members != nil {
+		// So that no other machine takes the name at one of the other servers.
+		secrets, err := p.joinSecrets()
+		if err == nil {
+			err = join.RegisterName(ctx, passwords, p.host.NodeName, secrets.Server)
+		}
+		var other *supervisor.OtherMachineError
+		if errors.As(err, &other) {
+			return err
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "k3s: cannot keep the password of this node: %v\n", err)
+		}
+	}
+	p.passwords.Store(passwords)
+	p.start.apiReady.Reach()
+	return nil
 }
 
 // awaitNode lets the controllers go.

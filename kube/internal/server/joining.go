@@ -1,12 +1,15 @@
 package server
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -19,11 +22,16 @@ import (
 
 // supervise answers machines that join.
 func (p *controlPlane) supervise(next http.Handler) http.Handler {
+	var members supervisor.MemberKeeper
+	if p.members != nil {
+		members = p.members
+	}
 	return supervisor.New(supervisor.Options{
+		Members:   members,
 		Store:     p.store,
 		Secrets:   p.joinSecrets,
 		Config:    p.clusterConfig(),
-		Servers:   func() []string { return []string{p.address()} },
+		Servers:   p.servers,
 		Passwords: p.passwordKeeper,
 	}, next)
 }
@@ -57,6 +65,33 @@ func (p *controlPlane) joinSecrets() (secrets supervisor.Secrets, err error) {
 // address is where other machines reach the API of this one.
 func (p *controlPlane) address() string {
 	return net.JoinHostPort(p.host.advertise.String(), strconv.Itoa(p.cfg.HTTPSListenPort))
+}
+
+// servers are the addresses of all servers that serve the API, this one first.
+func (p *controlPlane) servers(ctx context.Context) []string {
+	all := []string{p.address()}
+	if p.members == nil || p.passwords.Load() == nil {
+		return all
+	}
+	slices, err := p.client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{
+		LabelSelector: discoveryv1.LabelServiceName + "=kubernetes",
+	})
+	if err != nil {
+		return all
+	}
+	for _, slice := range slices.Items {
+		for _, endpoint := range slice.Endpoints {
+			for _, address := range endpoint.Addresses {
+				for _, port := range slice.Ports {
+					one := net.JoinHostPort(address, fmt.Sprint(*port.Port))
+					if one != all[0] {
+						all = append(all, one)
+					}
+				}
+			}
+		}
+	}
+	return all
 }
 
 // clusterConfig is of checked values, which parse.

@@ -20,9 +20,13 @@ import (
 	"k3os.io/kube/internal/config"
 )
 
-// Labels that a kubelet may not give itself.
-var serverLabels = map[string]string{
-	"node-role.kubernetes.io/control-plane": "true",
+// serverLabels are those that a kubelet may not give itself.
+func (p *controlPlane) serverLabels() map[string]string {
+	labels := map[string]string{"node-role.kubernetes.io/control-plane": "true"}
+	if p.members != nil {
+		labels["node-role.kubernetes.io/etcd"] = "true"
+	}
+	return labels
 }
 
 // followNode waits for this machine's node, labels it as a server and reports when it is ready.
@@ -36,7 +40,7 @@ func (p *controlPlane) followNode(ctx context.Context) error {
 			return false, nil
 		}
 		if !labelled {
-			if err := labelServer(ctx, p.client, node); err != nil {
+			if err := labelServer(ctx, p.client, node, p.serverLabels()); err != nil {
 				fmt.Fprintf(os.Stderr, "k3s: cannot label the node: %v\n", err)
 			} else {
 				labelled = true
@@ -69,6 +73,9 @@ func (p *controlPlane) followNodes(ctx context.Context) error {
 		switch {
 		case !ok:
 		case e.Type == watch.Deleted:
+			if p.members != nil && node.Name != p.host.NodeName {
+				p.removeMembers(ctx, node.Name)
+			}
 			if err := p.passwords.Load().Forget(ctx, node.Name); err != nil {
 				fmt.Fprintf(os.Stderr, "k3s: cannot forget the password of node %s: %v\n", node.Name, err)
 			}
@@ -81,6 +88,22 @@ func (p *controlPlane) followNodes(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// removeMembers takes the members out of etcd that a node has at this moment: later ones are those of another machine,
+// or of this one with an empty disk.
+func (p *controlPlane) removeMembers(ctx context.Context, nodeName string) {
+	ids, err := p.members.MembersOf(ctx, nodeName)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "k3s: cannot tell which member of etcd was on node %s: %v\n", nodeName, err)
+	}
+	for _, id := range ids {
+		go func() {
+			if err := p.members.RemoveMember(ctx, id); err != nil && ctx.Err() == nil {
+				fmt.Fprintf(os.Stderr, "k3s: node %s: %v\n", nodeName, err)
+			}
+		}()
+	}
 }
 
 // How often names without a Node are looked for, and how long a machine may take from its first request to its Node.
@@ -112,9 +135,9 @@ func (p *controlPlane) connectNodes(ctx context.Context) error {
 	return agent.ConnectNodes(ctx, p.credentials, p.host.Facts, p.cfg.Node, p.cfg.ClusterCIDR[0], p.cfg.FlannelBackend)
 }
 
-func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.Node) error {
+func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.Node, labels map[string]string) error {
 	missing := map[string]string{}
-	for k, v := range serverLabels {
+	for k, v := range labels {
 		if node.Labels[k] != v {
 			missing[k] = v
 		}

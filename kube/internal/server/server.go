@@ -25,13 +25,24 @@ func Run(ctx context.Context, cfg config.Server) error {
 		return err
 	}
 	_ = os.Remove(agent.JoiningFile) // of an agent that this machine was before
+	others, err := askOthers(ctx, &cfg, host)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	store, err := newStore(cfg, host)
+	if err != nil {
+		return err
+	}
+	members, err := memberOf(cfg, host, store, others)
 	if err != nil {
 		return err
 	}
 	network, err := agent.NewNetwork(agent.NetworkOptions{
 		ClusterCIDR: cfg.ClusterCIDR[0], Backend: cfg.FlannelBackend, AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
-		LinkMTU: agent.LinkMTU(host.IPv4()), IsFirst: true,
+		LinkMTU: agent.LinkMTU(host.IPv4()), IsFirst: cfg.ServerURL == "",
 	})
 	if err != nil {
 		return err
@@ -40,9 +51,13 @@ func Run(ctx context.Context, cfg config.Server) error {
 		cfg: cfg, host: host, store: store,
 		credentials: ownCredentials{cfg, store},
 		datastore:   datastore.SQLite{Dir: cfg.ServerDir("db"), Name: cfg.DatastoreEndpoint},
+		members:     members,
 		network:     network,
 		settle:      settle,
 		start:       newStart(),
+	}
+	if members != nil {
+		plane.datastore = members
 	}
 	all := plane.parts()
 	if !cfg.DisableAgent {

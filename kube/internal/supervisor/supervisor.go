@@ -32,6 +32,11 @@ const (
 	PathReady    = PathPrefix + "readyz"
 	PathServerCA = PathPrefix + "server-ca.crt"
 	PathClientCA = PathPrefix + "client-ca.crt"
+	// What only servers ask.
+	PathBootstrap = PathPrefix + "server-bootstrap"
+	pathDatastore = "/db/"
+	PathMembers   = pathDatastore + "members"
+	PathPromote   = pathDatastore + "promote"
 
 	HeaderName     = "k3s-Node-Name"
 	HeaderPassword = "k3s-Node-Password"
@@ -67,10 +72,21 @@ type Options struct {
 	Secrets func() (Secrets, error)
 	Config  ClusterConfig
 	// Servers returns HOST:PORT of every server that can be asked for the API.
-	Servers func() []string
+	Servers func(context.Context) []string
+	// Members is the datastore of several servers; nil if it is not one.
+	Members MemberKeeper
 	// Passwords returns nil until the API is ready.
 	Passwords func() PasswordKeeper
 }
+
+// A MemberKeeper is a member of the datastore that is asked for others.
+type MemberKeeper interface {
+	AddMember(ctx context.Context, name, peerURL string) (initialCluster string, err error)
+	PromoteMember(ctx context.Context, name string) error
+}
+
+// A NewMember is the body of a request about a member of the datastore.
+type NewMember struct{ Name, PeerURL string }
 
 // A PasswordKeeper knows the password of each node.
 type PasswordKeeper interface {
@@ -97,13 +113,23 @@ func New(o Options, next http.Handler) http.Handler {
 	mux.Handle("GET "+PathServerCA, s.known(s.file(pki.ServerCA)))
 	mux.Handle("GET "+PathClientCA, s.known(s.file(pki.ClientCA)))
 	mux.Handle("GET "+PathConfig, s.known(func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Config) }))
-	mux.Handle("GET "+PathServers, s.known(func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Servers()) }))
+	mux.Handle("GET "+PathServers, s.known(func(w http.ResponseWriter, r *http.Request) { answer(w, s.Servers(r.Context())) }))
+	if o.Members != nil {
+		mux.Handle("GET "+PathBootstrap, s.servers(s.bootstrap))
+		mux.Handle("POST "+PathMembers, s.servers(s.addMember))
+		mux.Handle("POST "+PathPromote, s.servers(s.promoteMember))
+	} else {
+		mux.Handle(PathBootstrap, s.servers(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "the cluster has one server, which stores in SQLite: restart that with --cluster-init", http.StatusConflict)
+		}))
+	}
 	for _, name := range pki.NodeLeaves() {
 		mux.Handle("POST "+PathPrefix+name+".crt", s.known(func(w http.ResponseWriter, r *http.Request) { s.sign(w, r, name) }))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.URL.Path == PathCACerts, r.URL.Path == PathPing, strings.HasPrefix(r.URL.Path, PathPrefix):
+		case r.URL.Path == PathCACerts, r.URL.Path == PathPing,
+			strings.HasPrefix(r.URL.Path, PathPrefix), strings.HasPrefix(r.URL.Path, pathDatastore):
 			mux.ServeHTTP(w, r)
 		default:
 			next.ServeHTTP(w, r)
@@ -137,6 +163,54 @@ func (s *supervisor) known(h http.HandlerFunc) http.Handler {
 		}
 		h(w, r)
 	})
+}
+
+// servers lets those in that have the token of servers.
+func (s *supervisor) servers(h http.HandlerFunc) http.Handler {
+	return s.known(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		if secrets, err := s.Secrets(); err != nil || user != token.Server || !equal(password, secrets.Server) {
+			http.Error(w, "the token is one of agents: a server joins with that in server/token", http.StatusForbidden)
+			return
+		}
+		h(w, r)
+	})
+}
+
+func (s *supervisor) bootstrap(w http.ResponseWriter, _ *http.Request) {
+	b, err := s.Store.Bootstrap()
+	if err != nil {
+		http.Error(w, "the server cannot read its authorities: ask again", http.StatusServiceUnavailable)
+		return
+	}
+	answer(w, b)
+}
+
+func (s *supervisor) addMember(w http.ResponseWriter, r *http.Request) {
+	var m NewMember
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&m); err != nil {
+		http.Error(w, "expected a member in JSON", http.StatusBadRequest)
+		return
+	}
+	cluster, err := s.Members.AddMember(r.Context(), m.Name, m.PeerURL)
+	if err != nil {
+		http.Error(w, fmt.Sprintf("etcd takes no member now: %v", err), http.StatusServiceUnavailable)
+		return
+	}
+	answer(w, cluster)
+}
+
+func (s *supervisor) promoteMember(w http.ResponseWriter, r *http.Request) {
+	var m NewMember
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&m); err != nil {
+		http.Error(w, "expected a member in JSON", http.StatusBadRequest)
+		return
+	}
+	if err := s.Members.PromoteMember(r.Context(), m.Name); err != nil {
+		http.Error(w, fmt.Sprintf("etcd does not give the member a vote yet: %v", err), http.StatusServiceUnavailable)
+		return
+	}
+	answer(w, "ok")
 }
 
 func (s *supervisor) authenticate(r *http.Request) error {

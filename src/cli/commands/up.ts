@@ -6,6 +6,7 @@ import type { BuildOptions, BuiltImage } from "../../build/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
 import { chooseAccel, requireKvm } from "../../vm/accel.ts";
+import { MOST_SERVERS } from "../../vm/cluster.ts";
 import { type OwnDisk, parseDiskSize } from "../../vm/disk.ts";
 import { findMachine, type Machine, refuseRunning, startMachine } from "../../vm/machine.ts";
 import { checkHostMemory } from "../../vm/memory.ts";
@@ -17,7 +18,7 @@ import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { asArgument, examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
 import { asStep, withProgress } from "../progress/index.ts";
-import { type Plan, type Planned, planOf } from "../up-plan.ts";
+import { machinesIn, type Plan, type Planned, planOf } from "../up-plan.ts";
 import { describe } from "./status.ts";
 
 interface UpOptions {
@@ -32,6 +33,7 @@ interface UpOptions {
   readonly accel?: Accel;
   readonly append?: string;
   readonly dev?: boolean;
+  readonly servers?: number;
   readonly agents: number;
   readonly sshPort?: number;
   readonly apiPort?: number;
@@ -74,6 +76,9 @@ export function upCommand(io: Io): Command {
     .option("--append <arguments>", "more kernel arguments, where QEMU itself starts the kernel (no --disk, no --iso)")
     .option("--dev", "lay src/node and os/rootfs over the root instead of packing it: an edit boots within seconds")
     .addOption(
+      numberOption("--servers <count>", "servers of one cluster with etcd, NAME-server-2 and so on", 1, MOST_SERVERS),
+    )
+    .addOption(
       numberOption("--agents <count>", "machines that join it as agents, NAME-agent-1 and so on", 0, 50).default(0),
     )
     .addOption(numberOption("--ssh-port <port>", "the local port for ssh, instead of a free one", 1, 65535))
@@ -89,6 +94,7 @@ export function upCommand(io: Io): Command {
     ["./k3os up", "a machine with 2 GB of memory"],
     ["./k3os up --name a --memory 1G", "another one beside it"],
     ["./k3os up --agents 2", "a cluster of three machines; the same with 3 adds one"],
+    ["./k3os up --servers 3 --agents 2", "one that loses a server and goes on"],
     ["./k3os up --config node.yaml", "with a configuration of your own"],
     ["./k3os up --dev --no-wait", "with the changes of your working tree, at once"],
     ['./k3os up --append "k3os.debug"', "with more kernel arguments"],
@@ -102,7 +108,7 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
   refuseContradictions(options);
   const { config: path } = options;
   const config = path === undefined ? undefined : { path, text: requireConfigFile(path, io) };
-  const plan = planOf({ name: options.name, agents: options.agents, config });
+  const plan = planOf({ name: options.name, servers: options.servers, agents: options.agents, config });
   await refuseEarly(options, plan);
   const hadDisk = plan.server.running === undefined && options.disk !== undefined && hasDisk(options.name);
   const machines = await withProgress(io, options.json === true, async (progress) => {
@@ -113,39 +119,52 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
   });
   if (options.json === true) {
     const told = await Promise.all(machines.map((machine) => describe(machine, io.signal)));
-    return printJson(io, options.agents === 0 ? told[0] : told);
+    return printJson(io, machinesIn(plan).length === 1 ? told[0] : told);
   }
   tellHowToUse(machines, options, io);
   if (hadDisk)
     printLine(io, `  ${"disk".padEnd(11)}as it was left; a new one: ${commandFor("down", options.name, "--purge")}`);
 }
 
-/** Starts what does not run, the server first, and waits until all are Ready. */
+/**
+ * Starts what does not run, the first server before the others and these before agents, and waits until all are Ready.
+ */
 async function startAll(plan: Plan, context: StartContext): Promise<readonly [Machine, ...Machine[]]> {
   const { options, progress, io } = context;
   const { running } = plan.server;
   const serverExisted = findMachine(plan.server.name) !== undefined;
-  if (running !== undefined) await awaitReady(running, undefined, options, progress, io);
-  const server = running ?? (await startPlanned(plan.server, context));
-  // One without a disk has made its authority anew, and agents of before do not trust it.
-  const isAnew = running === undefined && options.disk === undefined;
-  const startAgent = async (agent: Planned): Promise<Machine> => {
-    if (agent.running !== undefined && !isAnew) {
-      await awaitReady(agent.running, server, options, progress, io);
-      return agent.running;
+  // Servers that were members before have a majority only together.
+  const isTogether = plan.otherServers.some((other) => other.running === undefined && hasDisk(other.name));
+  const server = running ?? (await powerOn(plan.server, context));
+  const ready = awaitOrGiveUp(server, undefined, serverExisted, context);
+  if (!isTogether) await ready;
+  // One without a disk that joins nobody has made its authority anew, and machines of before do not trust it.
+  const stayed = plan.otherServers.some((other) => other.running !== undefined);
+  const isAnew = running === undefined && options.disk === undefined && !stayed;
+  const join = async (member: Planned): Promise<Machine> => {
+    if (member.running !== undefined && !isAnew) {
+      await awaitReady(member.running, server, options, progress, io);
+      return member.running;
     }
-    await agent.running?.stop({ graceMs: 0 });
-    return startPlanned(agent, { ...context, server });
+    const existed = findMachine(member.name) !== undefined;
+    await member.running?.stop({ graceMs: 0 });
+    const started = await powerOn(member, { ...context, server });
+    await awaitOrGiveUp(started, server, existed, context);
+    return started;
   };
-  const ends = await Promise.allSettled(plan.agents.map(startAgent));
-  const failed = ends.find((end) => end.status === "rejected");
-  if (failed === undefined) return [server, ...ends.flatMap((end) => (end.status === "fulfilled" ? end.value : []))];
+  const [first, ...servers] = await Promise.allSettled([ready, ...plan.otherServers.map(join)]);
+  const agents = [first, ...servers].some(isRejected) ? [] : await Promise.allSettled(plan.agents.map(join));
+  const failed = [first, ...servers, ...agents].find(isRejected);
+  if (failed === undefined)
+    return [server, ...[...servers, ...agents].flatMap((end) => (end.status === "fulfilled" ? end.value : []))];
   if (io.signal.aborted && running === undefined) await giveUp(server, serverExisted, io);
   const error: unknown = failed.reason;
-  if (io.signal.aborted || !(error instanceof K3osError)) throw error;
+  if (io.signal.aborted || !(error instanceof K3osError) || machinesIn(plan).length === 1) throw error;
   const hint = [error.hint, `The other machines of the cluster run on: ./k3os list`].filter(Boolean).join("\n");
   throw new K3osError(error.kind, error.message, { hint });
 }
+
+const isRejected = (end: PromiseSettledResult<unknown>): end is PromiseRejectedResult => end.status === "rejected";
 
 interface StartContext {
   readonly options: UpOptions;
@@ -153,25 +172,32 @@ interface StartContext {
   readonly accel: Accel;
   readonly progress: Progress;
   readonly io: Io;
-  /** Of an agent. */
+  /** The first server, which another machine joins. */
   readonly server?: Machine | undefined;
 }
 
-/** Starts a machine and waits until it is Ready. One that does not become so is stopped. */
-async function startPlanned(planned: Planned, context: StartContext): Promise<Machine> {
+async function powerOn(planned: Planned, context: StartContext): Promise<Machine> {
   const { options, image, accel, progress, io, server } = context;
   const { name } = planned;
-  const existed = findMachine(name) !== undefined;
-  const machine = await startMachine({
+  return startMachine({
     ...{ name, config: planned.config, nics: planned.nics, cluster: planned.cluster, server: server?.name },
     ...{ tools: image.tools, accel, memoryMiB: options.memory, cpus: options.cpus },
     ...(await bootOf(name, options, image, { progress, signal: io.signal })),
     ...(server === undefined && { ports: { ssh: options.sshPort, api: options.apiPort } }),
     ...{ version: versionOn(name, options, image), k3s: image.k3s, signal: io.signal },
   });
+}
+
+/** A machine that does not become Ready is stopped. */
+async function awaitOrGiveUp(
+  machine: Machine,
+  server: Machine | undefined,
+  existed: boolean,
+  { options, progress, io }: StartContext,
+): Promise<void> {
+  if (!options.wait) return;
   try {
-    if (options.wait) await awaitReady(machine, server, options, progress, io);
-    return machine;
+    await awaitReady(machine, server, options, progress, io);
   } catch (error) {
     await giveUp(machine, existed, io);
     throw error;
@@ -179,23 +205,24 @@ async function startPlanned(planned: Planned, context: StartContext): Promise<Ma
 }
 
 /** Checks before the build, which may take minutes, for errors that would occur after it. */
-async function refuseEarly(options: UpOptions, { server, agents }: Plan): Promise<void> {
-  if (agents.length === 0) refuseRunning(options.name);
+async function refuseEarly(options: UpOptions, plan: Plan): Promise<void> {
+  const { server } = plan;
+  if (machinesIn(plan).length === 1) refuseRunning(options.name);
   if (options.sshPort !== undefined && server.running === undefined) await checkPort(options.sshPort, "ssh");
   if (options.apiPort !== undefined && server.running === undefined)
     await checkPort(options.apiPort, "the Kubernetes API");
   if (options.accel === "kvm") requireKvm();
-  const missing = [server, ...agents].filter(({ running }) => running === undefined);
+  const missing = machinesIn(plan).filter(({ running }) => running === undefined);
   for (const { name } of missing) refuseUnusedDisk(name, options);
   checkHostMemory(options.memory, readFileSync("/proc/meminfo", "utf8"), missing.length);
 }
 
 /** Refuses combinations of options in which one would have no effect. */
 function refuseContradictions(options: UpOptions): void {
-  const { iso, disk, firmware, secureBoot, append, dev, agents, wait } = options;
-  if (agents > 0 && (iso !== undefined || !wait)) {
+  const { iso, disk, firmware, secureBoot, append, dev, servers = 1, agents, wait } = options;
+  if (agents + servers > 1 && (iso !== undefined || !wait)) {
     const option = iso === undefined ? "--no-wait" : "--iso";
-    throw new K3osError("usage", `--agents does not go with ${option}: agents start when their server is Ready.`, {
+    throw new K3osError("usage", `A cluster does not go with ${option}: others start when the first server is Ready.`, {
       hint: `Leave ${option} away.`,
     });
   }

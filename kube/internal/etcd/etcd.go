@@ -1,0 +1,372 @@
+// Package etcd keeps the cluster's objects on several servers: this machine as one member of etcd, in this process.
+package etcd
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"go.etcd.io/etcd/client/pkg/v3/logutil"
+	"go.etcd.io/etcd/client/pkg/v3/transport"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.uber.org/zap"
+
+	"k3os.io/kube/internal/datastore"
+	"k3os.io/kube/internal/files"
+)
+
+// PeerPort is where members talk to each other.
+const PeerPort = 2380
+
+const (
+	// A node without a disk keeps the log in memory, and etcd makes two segments ahead.
+	segmentBytes = 16 << 20
+	quotaBytes   = 2 << 30
+	// Small machines stand still for a moment now and then. These are k3s's numbers.
+	heartbeatMs = 500
+	electionMs  = 5000
+	maxLearners = 3
+	// Objects that SQLite has taken are taken here, too.
+	maxRequest = 2 << 20
+)
+
+// pace is how fast members notice each other; tests have less time.
+var pace = struct {
+	heartbeatMs, electionMs uint
+	retryEvery              time.Duration
+}{heartbeatMs, electionMs, 2 * time.Second}
+
+// How long the other members are given.
+const (
+	startPatience   = 10 * time.Minute
+	requestPatience = 10 * time.Second
+)
+
+// A Member is this machine's part of the datastore.
+type Member struct {
+	Dir      string // server/db/etcd
+	NodeName string
+	NodeIP   net.IP
+	PeerCert string
+	PeerKey  string
+	PeerCA   string
+	// Joining asks a server of the cluster to take this member; nil where the cluster begins.
+	Joining Joining
+
+	client *clientv3.Client
+	server *embed.Etcd
+	level  zap.AtomicLevel // of etcd's log
+}
+
+// Joining is what a new member asks of the others.
+type Joining interface {
+	// AddMember makes the member a learner, and returns the members as etcd's --initial-cluster has them. It does
+	// nothing if it is a member already.
+	AddMember(ctx context.Context, name, peerURL string) (initialCluster string, err error)
+	// PromoteMember gives it a vote. It fails as long as the member has not caught up.
+	PromoteMember(ctx context.Context, name string) error
+}
+
+// Exists tells whether there is a member in dir.
+func Exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "member", "wal"))
+	return err == nil
+}
+
+// Open starts the member and returns when it serves, with a vote.
+func (m *Member) Open(ctx context.Context) (datastore.Endpoint, error) {
+	name, err := m.name()
+	if err != nil {
+		return datastore.Endpoint{}, err
+	}
+	cfg, err := m.config(name)
+	if err != nil {
+		return datastore.Endpoint{}, err
+	}
+	isNew := !Exists(m.Dir)
+	if err := os.Remove(m.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return datastore.Endpoint{}, err
+	}
+	if isNew && m.Joining != nil {
+		cfg.ClusterState = embed.ClusterStateFlagExisting
+		err = m.join(ctx, cfg)
+	} else if m.server, err = embed.StartEtcd(cfg); err != nil {
+		err = fmt.Errorf("etcd cannot start on %s: %w", m.Dir, err)
+	}
+	if err != nil {
+		return datastore.Endpoint{}, err
+	}
+	if m.client, err = clientv3.New(clientv3.Config{Endpoints: []string{m.url()}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()}); err != nil {
+		return datastore.Endpoint{}, err
+	}
+	if err := m.await(ctx, name); err != nil {
+		m.close()
+		return datastore.Endpoint{}, err
+	}
+	return datastore.Endpoint{URL: m.url()}, nil
+}
+
+// Wait stops the member when ctx ends, which is no error. It returns sooner if the member cannot go on.
+func (m *Member) Wait(ctx context.Context) error {
+	defer m.close()
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-m.server.Err():
+		return err
+	case <-m.server.Server.StopNotify():
+		return m.removed()
+	}
+}
+
+// errRemoved is one that no time mends.
+var errRemoved = errors.New("this server was removed from its cluster")
+
+func (m *Member) removed() error {
+	return fmt.Errorf("%w: move %s away, and it joins anew", errRemoved, m.Dir)
+}
+
+// close hands leadership over first.
+func (m *Member) close() {
+	m.level.SetLevel(zap.FatalLevel) // everything that ends is an error to it
+	_ = m.client.Close()
+	m.server.Close()
+}
+
+// Name is the member's, which no other one has.
+func (m *Member) Name() string { return m.server.Config().Name }
+
+func (m *Member) socket() string { return filepath.Join(m.Dir, "client.sock") }
+func (m *Member) url() string    { return "unix://" + m.socket() }
+
+// name is this member's for ever, so that a node that comes back with an empty disk is a new one.
+func (m *Member) name() (string, error) {
+	file := filepath.Join(m.Dir, "name")
+	if b, err := os.ReadFile(file); err == nil && len(b) > 0 {
+		return strings.TrimSpace(string(b)), nil
+	}
+	random := make([]byte, 4)
+	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
+	name := m.NodeName + "-" + hex.EncodeToString(random)
+	if err := os.MkdirAll(m.Dir, 0o700); err != nil {
+		return "", err
+	}
+	return name, files.Write(file, []byte(name+"\n"), 0o600)
+}
+
+func (m *Member) config(name string) (*embed.Config, error) {
+	wal.SegmentSizeBytes = segmentBytes
+	peers := url.URL{Scheme: "https", Host: net.JoinHostPort(m.NodeIP.String(), fmt.Sprint(PeerPort))}
+	clients := url.URL{Scheme: "unix", Path: m.socket()}
+	c := embed.NewConfig()
+	c.Name, c.Dir = name, m.Dir
+	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{peers}, []url.URL{peers}
+	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{clients}, []url.URL{clients}
+	c.InitialCluster = name + "=" + peers.String()
+	c.PeerTLSInfo = transport.TLSInfo{CertFile: m.PeerCert, KeyFile: m.PeerKey, TrustedCAFile: m.PeerCA, ClientCertAuth: true}
+	c.TickMs, c.ElectionMs = pace.heartbeatMs, pace.electionMs
+	c.QuotaBackendBytes = quotaBytes
+	c.MaxLearners = maxLearners
+	c.MaxRequestBytes = maxRequest
+	c.EnableGRPCGateway = false
+	m.level = zap.NewAtomicLevelAt(zap.ErrorLevel)
+	log := logutil.DefaultZapLoggerConfig
+	log.Level = m.level
+	logger, err := log.Build()
+	if err != nil {
+		return nil, err
+	}
+	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(logger)
+	return c, nil
+}
+
+// join starts a new member once the others have taken it. When another one was taken in between, the list that it
+// starts with is not that of the others, and it asks again.
+func (m *Member) join(ctx context.Context, cfg *embed.Config) error {
+	return eventually(ctx, startPatience, "the others do not take this server as a member of etcd", func() (err error) {
+		if cfg.InitialCluster, err = m.Joining.AddMember(ctx, cfg.Name, cfg.AdvertisePeerUrls[0].String()); err != nil {
+			return err
+		}
+		m.level.SetLevel(zap.FatalLevel) // what fails here is told by the error
+		defer m.level.SetLevel(zap.ErrorLevel)
+		m.server, err = embed.StartEtcd(cfg)
+		return err
+	})
+}
+
+// await returns when the member answers and has a vote.
+func (m *Member) await(ctx context.Context, name string) error {
+	return eventually(ctx, startPatience, "etcd has no majority, or this member has not caught up", func() error {
+		select {
+		case err := <-m.server.Err():
+			return err
+		case <-m.server.Server.StopNotify():
+			return m.removed()
+		default:
+		}
+		ctx, cancel := context.WithTimeout(ctx, requestPatience)
+		defer cancel()
+		status, err := m.client.Status(ctx, m.url())
+		if err != nil {
+			return err
+		}
+		if status.IsLearner {
+			if m.Joining == nil {
+				return errors.New("this member has no vote, and does not know whom to ask")
+			}
+			if err := m.Joining.PromoteMember(ctx, name); err != nil {
+				return err
+			}
+		}
+		_, err = m.client.Get(ctx, "/")
+		return err
+	})
+}
+
+// eventually tries until it works, and tells why it does not, each reason once in a row.
+func eventually(ctx context.Context, patience time.Duration, what string, try func() error) error {
+	end, last := time.Now().Add(patience), ""
+	for {
+		err := try()
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errRemoved):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case time.Now().After(end):
+			return fmt.Errorf("%s: %w", what, err)
+		case err.Error() != last:
+			last = err.Error()
+			fmt.Fprintf(os.Stderr, "k3s: %s yet: %v\n", what, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pace.retryEvery):
+		}
+	}
+}
+
+// AddMember is Joining's, as the member that is asked does it.
+func (m *Member) AddMember(ctx context.Context, name, peerURL string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	known, err := m.client.MemberList(ctx)
+	if err != nil {
+		return "", err
+	}
+	members := known.Members
+	isThere := false
+	for _, one := range members {
+		if len(one.PeerURLs) == 0 || one.PeerURLs[0] != peerURL {
+			continue
+		}
+		// A member that has not started yet has no name.
+		if one.Name == name || one.Name == "" {
+			isThere = true
+			continue
+		}
+		// The machine at this address has lost its disk: it is a new member now.
+		if nodeOf(one.Name) != nodeOf(name) {
+			return "", fmt.Errorf("%s is the address of %s, which is a member: correct --node-ip, or delete the node of that"+
+				" machine first", peerURL, nodeOf(one.Name))
+		}
+		if _, err := m.client.MemberRemove(ctx, one.ID); err != nil {
+			return "", err
+		}
+	}
+	if !isThere {
+		added, err := m.client.MemberAddAsLearner(ctx, []string{peerURL})
+		if err != nil {
+			return "", err
+		}
+		members = added.Members
+	} else if known, err = m.client.MemberList(ctx); err == nil {
+		members = known.Members
+	}
+	var cluster []string
+	for _, one := range members {
+		for _, u := range one.PeerURLs {
+			n := one.Name
+			if u == peerURL {
+				n = name
+			}
+			if n == "" {
+				n = fmt.Sprintf("%x", one.ID) // it has not started yet: etcd compares addresses only
+			}
+			cluster = append(cluster, n+"="+u)
+		}
+	}
+	return strings.Join(cluster, ","), nil
+}
+
+// PromoteMember is Joining's, likewise.
+func (m *Member) PromoteMember(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	known, err := m.client.MemberList(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range known.Members {
+		if one.Name != name {
+			continue
+		}
+		if !one.IsLearner {
+			return nil
+		}
+		_, err := m.client.MemberPromote(ctx, one.ID)
+		return err
+	}
+	return fmt.Errorf("etcd has no member %s", name)
+}
+
+// MembersOf are the members of a node: one, or none.
+func (m *Member) MembersOf(ctx context.Context, nodeName string) (ids []uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	known, err := m.client.MemberList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range known.Members {
+		if nodeOf(one.Name) == nodeName {
+			ids = append(ids, one.ID)
+		}
+	}
+	return ids, nil
+}
+
+// RemoveMember takes a member away. It does nothing if there is none of that ID. While the others have not seen enough
+// of each other, or would lose their majority, it tries again for a minute.
+func (m *Member) RemoveMember(ctx context.Context, id uint64) error {
+	return eventually(ctx, time.Minute, "a member cannot be taken out of etcd", func() error {
+		ctx, cancel := context.WithTimeout(ctx, requestPatience)
+		defer cancel()
+		if _, err := m.client.MemberRemove(ctx, id); err != nil && !errors.Is(err, rpctypes.ErrMemberNotFound) {
+			return err
+		}
+		return nil
+	})
+}
+
+// nodeOf is the node of a member's name.
+func nodeOf(member string) string {
+	if i := strings.LastIndex(member, "-"); i >= 0 {
+		return member[:i]
+	}
+	return member
+}

@@ -1,0 +1,102 @@
+package join
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/supervisor"
+	"k3os.io/kube/internal/token"
+)
+
+// A Peer is a server of the cluster, as another server that joins asks it.
+type Peer struct{ client *client }
+
+// NewPeer returns the server of --server.
+func NewPeer(cfg config.Server, nodeName string, nodeIPs []net.IP) (*Peer, error) {
+	t, err := token.Parse(cfg.Token)
+	if err != nil {
+		return nil, err
+	}
+	if t.User == token.Node {
+		return nil, fmt.Errorf("--token: it is one of agents: a server joins with the one in server/token of %s", cfg.ServerURL)
+	}
+	t.User = token.Server
+	store := pki.NewNodeStore(cfg.AgentDir(), nodeName, nodeIPs)
+	return &Peer{&client{server: strings.TrimSuffix(cfg.ServerURL, "/"), token: t, store: store}}, nil
+}
+
+// Bootstrap returns what all servers have in common, and what the cluster is like. It tries until ctx ends, and tells
+// what keeps it from joining, each reason once in a row.
+func (p *Peer) Bootstrap(ctx context.Context, tell func(string)) (b pki.Bootstrap, c supervisor.ClusterConfig, err error) {
+	pause, last := firstPause, ""
+	for {
+		if err = p.client.trust(ctx); err == nil {
+			err = p.client.getJSON(ctx, supervisor.PathConfig, &c)
+		}
+		if err == nil {
+			err = p.client.getJSON(ctx, supervisor.PathBootstrap, &b)
+		}
+		if err == nil || ctx.Err() != nil {
+			return b, c, err
+		}
+		if err.Error() != last {
+			last = err.Error()
+			tell(last)
+		}
+		select {
+		case <-ctx.Done():
+			return b, c, ctx.Err()
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// RegisterName keeps the name of a server for this machine.
+func RegisterName(ctx context.Context, passwords supervisor.PasswordKeeper, nodeName, secret string) error {
+	password, err := nodePassword(PasswordFile, func() string { return derivedPassword(secret, nodeName) })
+	if err != nil {
+		return err
+	}
+	return passwords.Check(ctx, nodeName, password)
+}
+
+// AddMember makes a member of the datastore, see etcd.Joining.
+func (p *Peer) AddMember(ctx context.Context, name, peerURL string) (cluster string, err error) {
+	b, err := p.post(ctx, supervisor.PathMembers, supervisor.NewMember{Name: name, PeerURL: peerURL})
+	if err != nil {
+		return "", err
+	}
+	return cluster, json.Unmarshal(b, &cluster)
+}
+
+// PromoteMember gives it a vote.
+func (p *Peer) PromoteMember(ctx context.Context, name string) error {
+	_, err := p.post(ctx, supervisor.PathPromote, supervisor.NewMember{Name: name})
+	return err
+}
+
+func (p *Peer) post(ctx context.Context, path string, body any) ([]byte, error) {
+	if p.client.http == nil {
+		if err := p.client.trust(ctx); err != nil {
+			return nil, err
+		}
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.client.server+path, bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	return p.client.ask(request)
+}

@@ -1,0 +1,87 @@
+package pki
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k3os.io/kube/internal/files"
+)
+
+// A Bootstrap is what all servers of a cluster have in common, in k3s's form: all keys of its authorities. Whoever has
+// it has the cluster.
+type Bootstrap map[string]BootstrapFile
+
+// A BootstrapFile is the content of one file.
+type BootstrapFile struct {
+	Timestamp time.Time
+	Content   []byte
+}
+
+// bootstrapFiles are the names of k3s, and the files in server/tls.
+var bootstrapFiles = map[string]string{
+	"ServerCA":           ServerCA + ".crt",
+	"ServerCAKey":        ServerCA + ".key",
+	"ClientCA":           ClientCA + ".crt",
+	"ClientCAKey":        ClientCA + ".key",
+	"RequestHeaderCA":    RequestHeaderCA + ".crt",
+	"RequestHeaderCAKey": RequestHeaderCA + ".key",
+	"ETCDPeerCA":         EtcdPeerCA + ".crt",
+	"ETCDPeerCAKey":      EtcdPeerCA + ".key",
+	"ServiceKey":         ServiceAccountKey,
+}
+
+// Bootstrap reads what another server needs.
+func (s *Store) Bootstrap() (Bootstrap, error) {
+	b := Bootstrap{}
+	for name, file := range bootstrapFiles {
+		path := filepath.Join(s.Server, file)
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		b[name] = BootstrapFile{info.ModTime().UTC(), content}
+	}
+	return b, nil
+}
+
+// KeepBootstrap writes what another server has given. It fails if a file is there with another content: then this
+// machine is a server of another cluster.
+func (s *Store) KeepBootstrap(b Bootstrap) error {
+	for name, file := range bootstrapFiles {
+		given, ok := b[name]
+		if !ok || len(given.Content) == 0 {
+			return fmt.Errorf("the server does not give its %s: is it one with etcd (--cluster-init)", name)
+		}
+		path := filepath.Join(s.Server, file)
+		have, err := os.ReadFile(path)
+		if err == nil && string(have) != string(given.Content) {
+			return fmt.Errorf("%s belongs to another cluster: this machine was a server of its own; move %s away to join",
+				path, filepath.Dir(filepath.Dir(s.Server)))
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	for _, d := range []string{s.Server, filepath.Join(s.Server, "etcd")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	for name, file := range bootstrapFiles {
+		mode := os.FileMode(0o600)
+		if filepath.Ext(file) == ".crt" {
+			mode = 0o644
+		}
+		if err := files.Write(filepath.Join(s.Server, file), b[name].Content, mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}

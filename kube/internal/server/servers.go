@@ -1,0 +1,208 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"k3os.io/kube/internal/agent"
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/datastore"
+	"k3os.io/kube/internal/etcd"
+	"k3os.io/kube/internal/files"
+	"k3os.io/kube/internal/join"
+	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/supervisor"
+)
+
+// others are the servers of the cluster that this one joins, or belongs to.
+type others struct {
+	peer   *join.Peer
+	shared pki.Bootstrap // nil if this machine has it already
+	// cluster is what the cluster is like.
+	cluster supervisor.ClusterConfig
+}
+
+// clusterFile is what the cluster was like when this server joined it, below server.
+const clusterFile = "cluster.json"
+
+// askOthers gets what all servers have in common, if this one is told to join them and has not yet. cfg takes over what
+// the user has left open. It returns nil for a server that begins a cluster.
+func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others, error) {
+	if cfg.ServerURL == "" {
+		return nil, nil
+	}
+	peer, err := join.NewPeer(*cfg, host.NodeName, host.NodeIPs)
+	if err != nil {
+		return nil, err
+	}
+	o := &others{peer: peer}
+	if b, err := os.ReadFile(cfg.ServerDir(clusterFile)); err == nil && etcd.Exists(etcdDir(*cfg)) {
+		if err := json.Unmarshal(b, &o.cluster); err != nil {
+			return nil, fmt.Errorf("%s is damaged: %w", cfg.ServerDir(clusterFile), err)
+		}
+		return o, adopt(cfg, o.cluster)
+	}
+	if o.shared, o.cluster, err = peer.Bootstrap(ctx, agent.TellJoining); err != nil {
+		return nil, err
+	}
+	_ = os.Remove(agent.JoiningFile)
+	return o, adopt(cfg, o.cluster)
+}
+
+func etcdDir(cfg config.Server) string { return cfg.ServerDir("db", "etcd") }
+
+// memberOf is this machine's member of etcd; nil if the server stores by itself.
+func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*etcd.Member, error) {
+	dir := etcdDir(cfg)
+	if !cfg.ClusterInit && o == nil && !etcd.Exists(dir) {
+		return nil, nil
+	}
+	if (datastore.SQLite{Dir: cfg.ServerDir("db")}).Exists() {
+		return nil, fmt.Errorf("%s has objects in SQLite, which this build does not move to etcd yet: drop --cluster-init or"+
+			" --server, or begin with an empty --data-dir", cfg.ServerDir("db"))
+	}
+	ip := host.IPv4()
+	if ip == nil {
+		ip = host.NodeIPs[0]
+	}
+	store.Etcd = true
+	member := &etcd.Member{
+		Dir: dir, NodeName: host.NodeName, NodeIP: ip,
+		PeerCert: store.CertFile(pki.EtcdPeer), PeerKey: store.KeyFile(pki.EtcdPeer), PeerCA: store.CertFile(pki.EtcdPeerCA),
+	}
+	if o == nil {
+		return member, nil
+	}
+	member.Joining = o.peer
+	if o.shared == nil {
+		return member, nil
+	}
+	if err := store.KeepBootstrap(o.shared); err != nil {
+		return nil, err
+	}
+	// Only now: it says that this machine has what the servers have in common.
+	b, err := json.Marshal(o.cluster)
+	if err != nil {
+		return nil, err
+	}
+	return member, files.Write(cfg.ServerDir(clusterFile), append(b, '\n'), 0o600)
+}
+
+// adopt makes the values that all servers must have in common those of the cluster. One that the user has set to
+// something else is an error.
+func adopt(cfg *config.Server, cluster supervisor.ClusterConfig) error {
+	c := &cfg.ControlPlane
+	for _, one := range []struct {
+		flag        string
+		own         *[]string
+		ofTheOthers []string
+	}{
+		{"cluster-cidr", &c.ClusterCIDR, texts(cluster.ClusterIPRanges)},
+		{"service-cidr", &c.ServiceCIDR, texts(cluster.ServiceIPRanges)},
+	} {
+		if err := adoptOne(cfg, one.flag, strings.Join(*one.own, ","), strings.Join(one.ofTheOthers, ",")); err != nil {
+			return err
+		}
+		*one.own = one.ofTheOthers
+	}
+	dns := cluster.ClusterDNS.String()
+	if err := adoptOne(cfg, "cluster-dns", strings.Join(c.ClusterDNS, ","), dns); err != nil {
+		return err
+	}
+	if own, err := c.DNSAddress(); err != nil || own.String() != dns {
+		c.ClusterDNS = []string{dns}
+	}
+	for _, one := range []struct {
+		flag        string
+		own         *string
+		ofTheOthers string
+	}{
+		{"cluster-domain", &c.ClusterDomain, cluster.ClusterDomain},
+		{"flannel-backend", &c.FlannelBackend, cluster.FlannelBackend},
+	} {
+		if err := adoptOne(cfg, one.flag, *one.own, one.ofTheOthers); err != nil {
+			return err
+		}
+		*one.own = one.ofTheOthers
+	}
+	return nil
+}
+
+func adoptOne(cfg *config.Server, flag, own, ofTheOthers string) error {
+	if cfg.Given(flag) && own != ofTheOthers {
+		return fmt.Errorf("--%s is %s here and %s on the servers of the cluster: set it to that, or leave it out", flag, own, ofTheOthers)
+	}
+	return nil
+}
+
+func texts[T fmt.Stringer](values []T) (all []string) {
+	for _, v := range values {
+		all = append(all, v.String())
+	}
+	return all
+}
+
+// How long a part that only one server runs is another's, as k3s has it.
+const (
+	leaseDuration = 40 * time.Second
+	renewDeadline = 30 * time.Second
+	retryPeriod   = 5 * time.Second
+)
+
+// elected runs a part on one of several servers at a time. Upstream's own election ends the process when it is lost,
+// and etcd with it; this one ends the part, and begins anew.
+func (p *controlPlane) elected(name string, run func(context.Context) error) func(context.Context) error {
+	if p.members == nil {
+		return run
+	}
+	return func(ctx context.Context) error {
+		lock := &resourcelock.LeaseLock{
+			LeaseMeta:  metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: name},
+			Client:     p.client.CoordinationV1(),
+			LockConfig: resourcelock.ResourceLockConfig{Identity: p.members.Name()},
+		}
+		for {
+			turn, end := context.WithCancel(ctx)
+			ended := make(chan error, 1)
+			elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+				Lock: lock, Name: name, ReleaseOnCancel: true,
+				LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
+				Callbacks: leaderelection.LeaderCallbacks{
+					OnStartedLeading: func(ctx context.Context) {
+						err := run(ctx)
+						if ctx.Err() != nil {
+							err = nil // it was told to end
+						}
+						ended <- err
+						end()
+					},
+					OnStoppedLeading: func() {},
+				},
+			})
+			if err != nil {
+				end()
+				return err
+			}
+			elector.Run(turn)
+			if ctx.Err() != nil {
+				end()
+				return nil
+			}
+			// It led, since only the end of ctx ends the wait for that. The part must be over before it begins anew.
+			err = <-ended
+			end()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, "k3s: another server may run the %s now\n", name)
+		}
+	}
+}

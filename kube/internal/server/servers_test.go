@@ -1,0 +1,72 @@
+package server
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/supervisor"
+)
+
+func network(t *testing.T, cidr string) *net.IPNet {
+	t.Helper()
+	_, n, err := net.ParseCIDR(cidr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func parse(t *testing.T, args ...string) config.Server {
+	t.Helper()
+	cfg, _, err := config.Parse(config.Source{
+		Args: append([]string{"--server=https://a:6443", "--token=x"}, args...), Getenv: func(string) string { return "" },
+		Files: fstest.MapFS{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestAdopt(t *testing.T) {
+	cluster := supervisor.ClusterConfig{
+		ClusterIPRanges: []*net.IPNet{network(t, "10.52.0.0/16")}, ServiceIPRanges: []*net.IPNet{network(t, "10.53.0.0/16")},
+		ClusterDNS: net.IPv4(10, 53, 0, 10), ClusterDomain: "home", FlannelBackend: "host-gw",
+	}
+	cfg := parse(t)
+	if err := adopt(&cfg, cluster); err != nil {
+		t.Fatal(err)
+	}
+	dns, err := cfg.DNSAddress()
+	if err != nil || cfg.ClusterCIDR[0] != "10.52.0.0/16" || cfg.ServiceCIDR[0] != "10.53.0.0/16" ||
+		cfg.ClusterDomain != "home" || cfg.FlannelBackend != "host-gw" || dns.String() != "10.53.0.10" {
+		t.Errorf("%+v, %v; want what the cluster has", cfg.ControlPlane, err)
+	}
+	if len(cfg.ClusterDNS) > 0 {
+		t.Errorf("cluster DNS %v; want it to follow from the service range", cfg.ClusterDNS)
+	}
+
+	cluster.ClusterDNS = net.IPv4(10, 53, 0, 99)
+	cfg = parse(t)
+	if err := adopt(&cfg, cluster); err != nil || len(cfg.ClusterDNS) != 1 || cfg.ClusterDNS[0] != "10.53.0.99" {
+		t.Errorf("cluster DNS %v, %v; want that of the others", cfg.ClusterDNS, err)
+	}
+
+	cfg = parse(t, "--cluster-cidr=10.52.0.0/16", "--flannel-backend=host-gw")
+	if err := adopt(&cfg, cluster); err != nil {
+		t.Errorf("%v; want what is the same to be taken", err)
+	}
+	for _, arg := range []string{
+		"--cluster-cidr=10.62.0.0/16", "--service-cidr=10.63.0.0/16", "--cluster-dns=10.53.0.11",
+		"--cluster-domain=other", "--flannel-backend=vxlan",
+	} {
+		cfg := parse(t, arg)
+		flag, value, _ := strings.Cut(arg, "=")
+		if err := adopt(&cfg, cluster); err == nil || !strings.Contains(err.Error(), flag+" is "+value+" here and ") {
+			t.Errorf("%s: %v; want an error with both values", arg, err)
+		}
+	}
+}
