@@ -122,8 +122,8 @@ func (p *controlPlane) parts() []parts.Part {
 	return all
 }
 
-// rangeIsKnown is when the range of the node's pods is asked for. The first server assumes one, and does not disturb its
-// start; one that has joined is not Ready without it.
+// rangeIsKnown is when the range of the node's pods is asked for. The first server assumes one, and does not disturb
+// its start; one that has joined is not Ready without it.
 func (p *controlPlane) rangeIsKnown() *parts.Mark {
 	if p.cfg.ServerURL != "" {
 		return p.start.apiReady
