@@ -136,7 +136,10 @@ async function startAll(plan: Plan, context: StartContext): Promise<readonly [Ma
   // Servers that were members before have a majority only together.
   const isTogether = plan.otherServers.some((other) => other.running === undefined && hasDisk(other.name));
   const server = running ?? (await powerOn(plan.server, context));
-  const ready = awaitOrGiveUp(server, undefined, serverExisted, context);
+  const ready =
+    running === undefined
+      ? awaitOrGiveUp(server, undefined, serverExisted, context)
+      : awaitReady(running, undefined, options, progress, io);
   if (!isTogether) await ready;
   // One without a disk that joins nobody has made its authority anew, and machines of before do not trust it.
   const stayed = plan.otherServers.some((other) => other.running !== undefined);
