@@ -64,21 +64,32 @@ func (m *Membership) Kubeconfig(name string) string { return pki.NodeKubeconfigs
 // Join returns what the cluster is like, once this machine has all that it needs to be a node of it. It tries until ctx
 // ends, and tells what keeps it from joining, each reason once in a row. A node that has joined before goes on with
 // what it has when no server answers.
-func (m *Membership) Join(ctx context.Context, tell func(reason string)) (supervisor.ClusterConfig, error) {
+func (m *Membership) Join(ctx context.Context, tell func(reason string)) (cluster supervisor.ClusterConfig, err error) {
+	err = untilJoined(ctx, tell, func() (err error) {
+		if cluster, err = m.try(ctx); err == nil || !isAway(err) || ctx.Err() != nil {
+			return err
+		}
+		keptCluster, isKept := m.kept()
+		if !isKept {
+			return err
+		}
+		tell(fmt.Sprintf("%v; this node starts with what it has kept of its cluster", err))
+		cluster = keptCluster
+		return nil
+	})
+	return cluster, err
+}
+
+// untilJoined tries until it works or ctx ends, and tells what is in the way, each reason once in a row.
+func untilJoined(ctx context.Context, tell func(reason string), try func() error) error {
 	pause, last := firstPause, ""
 	for {
-		cluster, err := m.try(ctx)
+		err := try()
 		if err == nil {
-			return cluster, nil
+			return nil
 		}
 		if ctx.Err() != nil {
-			return cluster, ctx.Err()
-		}
-		if isAway(err) {
-			if cluster, kept := m.kept(); kept {
-				tell(fmt.Sprintf("%v; this node starts with what it has kept of its cluster", err))
-				return cluster, nil
-			}
+			return ctx.Err()
 		}
 		if err.Error() != last {
 			last = err.Error()
@@ -86,8 +97,8 @@ func (m *Membership) Join(ctx context.Context, tell func(reason string)) (superv
 		}
 		select {
 		case <-ctx.Done():
-			return cluster, ctx.Err()
-		case <-time.After(pause + rand.N(pause/2)): // not all nodes of a cluster at the same time
+			return ctx.Err()
+		case <-time.After(pause + rand.N(pause/2)): // not all machines of a cluster at the same time
 		}
 		pause = min(2*pause, lastPause)
 	}

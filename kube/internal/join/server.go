@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/pki"
@@ -36,28 +35,16 @@ func NewPeer(cfg config.Server, nodeName string, nodeIPs []net.IP) (*Peer, error
 // Bootstrap returns what all servers have in common, and what the cluster is like. It tries until ctx ends, and tells
 // what keeps it from joining, each reason once in a row.
 func (p *Peer) Bootstrap(ctx context.Context, tell func(string)) (b pki.Bootstrap, c supervisor.ClusterConfig, err error) {
-	pause, last := firstPause, ""
-	for {
-		if err = p.client.trust(ctx); err == nil {
-			err = p.client.getJSON(ctx, supervisor.PathConfig, &c)
+	err = untilJoined(ctx, tell, func() error {
+		if err := p.client.trust(ctx); err != nil {
+			return err
 		}
-		if err == nil {
-			err = p.client.getJSON(ctx, supervisor.PathBootstrap, &b)
+		if err := p.client.getJSON(ctx, supervisor.PathConfig, &c); err != nil {
+			return err
 		}
-		if err == nil || ctx.Err() != nil {
-			return b, c, err
-		}
-		if err.Error() != last {
-			last = err.Error()
-			tell(last)
-		}
-		select {
-		case <-ctx.Done():
-			return b, c, ctx.Err()
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, lastPause)
-	}
+		return p.client.getJSON(ctx, supervisor.PathBootstrap, &b)
+	})
+	return b, c, err
 }
 
 // RegisterName keeps the name of a server for this machine.

@@ -17,12 +17,6 @@ import (
 	"k3os.io/kube/internal/files"
 )
 
-// IsNodeLeaf tells whether a node has a certificate of that name.
-func IsNodeLeaf(name string) bool {
-	_, err := nodeLeaf(name, Names{})
-	return err == nil
-}
-
 func nodeLeaf(name string, node Names) (leaf, error) {
 	for _, l := range leavesOf(node) {
 		if l.agent && l.name == name {

@@ -186,35 +186,35 @@ func (s *supervisor) bootstrap(w http.ResponseWriter, _ *http.Request) {
 	answer(w, b)
 }
 
-func (s *supervisor) addMember(w http.ResponseWriter, r *http.Request) {
+// aboutMember answers a request about a member of the datastore. Where ask fails, the machine asks again.
+func aboutMember(w http.ResponseWriter, r *http.Request, refused string, ask func(NewMember) (string, error)) {
 	var m NewMember
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&m); err != nil {
 		http.Error(w, "expected a member in JSON", http.StatusBadRequest)
 		return
 	}
-	cluster, err := s.Members.AddMember(r.Context(), m.Name, m.PeerURL)
+	said, err := ask(m)
 	if err != nil {
-		http.Error(w, fmt.Sprintf("etcd takes no member now: %v", err), http.StatusServiceUnavailable)
+		http.Error(w, fmt.Sprintf("%s: %v", refused, err), http.StatusServiceUnavailable)
 		return
 	}
-	answer(w, cluster)
+	answer(w, said)
+}
+
+func (s *supervisor) addMember(w http.ResponseWriter, r *http.Request) {
+	aboutMember(w, r, "etcd takes no member now", func(m NewMember) (string, error) {
+		return s.Members.AddMember(r.Context(), m.Name, m.PeerURL)
+	})
 }
 
 func (s *supervisor) promoteMember(w http.ResponseWriter, r *http.Request) {
-	var m NewMember
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&m); err != nil {
-		http.Error(w, "expected a member in JSON", http.StatusBadRequest)
-		return
-	}
-	if err := s.Members.PromoteMember(r.Context(), m.Name); err != nil {
-		http.Error(w, fmt.Sprintf("etcd does not give the member a vote yet: %v", err), http.StatusServiceUnavailable)
-		return
-	}
-	answer(w, "ok")
+	aboutMember(w, r, "etcd does not give the member a vote yet", func(m NewMember) (string, error) {
+		return "ok", s.Members.PromoteMember(r.Context(), m.Name)
+	})
 }
 
 func (s *supervisor) authenticate(r *http.Request) error {
-	if s.nodeOf(r) != "" {
+	if s.isNode(r) {
 		return nil
 	}
 	name, password, ok := r.BasicAuth()
@@ -232,26 +232,21 @@ func (s *supervisor) authenticate(r *http.Request) error {
 	return errors.New("the token is not that of this cluster")
 }
 
-// nodeOf is the name of the node whose certificate was shown; "" without one.
-func (s *supervisor) nodeOf(r *http.Request) string {
+// isNode tells whether a certificate of a node of this cluster was shown.
+func (s *supervisor) isNode(r *http.Request) bool {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
-		return ""
+		return false
 	}
 	pem, err := os.ReadFile(s.Store.CertFile(pki.ClientCA))
 	if err != nil {
-		return ""
+		return false
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
 	c := r.TLS.PeerCertificates[0]
-	if _, err := c.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
-		return ""
-	}
-	name, isNode := strings.CutPrefix(c.Subject.CommonName, "system:node:")
-	if !isNode || !slices.Contains(c.Subject.Organization, user.NodesGroup) {
-		return ""
-	}
-	return name
+	_, err = c.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	return err == nil && strings.HasPrefix(c.Subject.CommonName, "system:node:") &&
+		slices.Contains(c.Subject.Organization, user.NodesGroup)
 }
 
 func (s *supervisor) file(authority string) http.HandlerFunc {
