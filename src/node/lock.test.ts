@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { memoryHost } from "../host/memory.ts";
 import { withLock } from "./lock.ts";
 
-const machine = (holder?: string) => {
+/** `before` is called with the path of each lock that is about to be taken. */
+const machine = (holder?: string, before: (path: string) => void = () => {}) => {
   const stat = (pid: string, start: number) => ({
     [`/proc/${pid}/stat`]: `${pid} (q js) S ${"0 ".repeat(18)}${start} 0\n`,
   });
@@ -10,6 +11,7 @@ const machine = (holder?: string) => {
     files: { ...stat("100", 555), ...stat("200", 777), "/run/k3os/mode": "live\n" },
     programs: {
       ln([, , target = "", path = ""]) {
+        before(path);
         if (host.stat(path)) return { status: 1 };
         host.symlink(target, path);
         return {};
@@ -29,13 +31,25 @@ describe("withLock", () => {
     expect(host.stat("/run/k3os/installer.lock")).toBeUndefined();
   });
 
-  it("leaves alone what another process has taken meanwhile", async () => {
-    const host = machine();
-    await withLock(host, "installer", async () => {
+  it("leaves the lock to another process that took it over meanwhile", async () => {
+    const host = machine("300@1", (path) => {
+      if (!path.endsWith(".after-300@1")) return;
       host.remove("/run/k3os/installer.lock");
       host.symlink("200@777", "/run/k3os/installer.lock");
     });
+    await expect(withLock(host, "installer", async () => {})).rejects.toThrow("another installer has just begun");
     expect(host.readLink("/run/k3os/installer.lock")).toBe("200@777");
+    expect(host.list("/run/k3os")).toEqual(["installer.lock", "mode"]);
+  });
+
+  it("waits for nobody who ended while he took a lock over", async () => {
+    const host = machine("300@1");
+    host.symlink("301@1", "/run/k3os/installer.lock.after-300@1");
+    expect(await withLock(host, "installer", async () => "done")).toBe("done");
+    expect(host.list("/run/k3os")).toEqual(["mode"]);
+    host.symlink("300@1", "/run/k3os/installer.lock");
+    host.symlink("200@777", "/run/k3os/installer.lock.after-300@1");
+    await expect(withLock(host, "installer", async () => {})).rejects.toThrow("(process 200)");
   });
 
   it("refuses while another process holds it", async () => {

@@ -14,23 +14,37 @@ const pathOf = (lock: Lock) => `${RUN}/${lock}.lock`;
 /** Does `work` while it holds the lock. Throws `LockHeld` if another process holds it, unless that has ended. */
 export async function withLock<T>(host: Host, lock: Lock, work: () => Promise<T>): Promise<T> {
   const path = pathOf(lock);
-  const me = identity(host, host.readLink("/proc/self"));
-  if (!(await take(host, path, `${me}`))) {
-    const holder = host.stat(path) === undefined ? "" : host.readLink(path);
-    const pid = holder.split("@")[0] ?? "";
-    if (holder !== "" && identity(host, pid) === holder) {
-      throw new LockHeld("busy", `another ${lock} is at work (process ${pid})`, { hint: "Wait until it is done." });
-    }
-    host.remove(path);
-    if (!(await take(host, path, `${me}`))) throw new LockHeld("busy", `another ${lock} has just begun`);
-  }
+  await acquire(host, lock, path, `${identity(host, host.readLink("/proc/self"))}`);
   try {
     return await work();
   } finally {
-    // Two that find the lock of one that has ended at the same moment may both take it. The first leaves the second's.
-    if (host.stat(path) !== undefined && host.readLink(path) === me) host.remove(path);
+    host.remove(path);
   }
 }
+
+/**
+ * Two processes may find the lock of one that has ended at the same moment. So only who holds a second lock, the right
+ * to follow that one, removes its lock. The second lock is itself one that its holder may leave.
+ */
+async function acquire(host: Host, lock: Lock, path: string, me: string): Promise<void> {
+  if (await take(host, path, me)) return;
+  const holder = holderOf(host, path);
+  const pid = holder.split("@")[0] ?? "";
+  if (holder !== "" && identity(host, pid) === holder) {
+    throw new LockHeld("busy", `another ${lock} is at work (process ${pid})`, { hint: "Wait until it is done." });
+  }
+  const right = `${path}.after-${holder}`;
+  await acquire(host, lock, right, me);
+  try {
+    if (holderOf(host, path) === holder) host.remove(path);
+    if (!(await take(host, path, me))) throw new LockHeld("busy", `another ${lock} has just begun`);
+  } finally {
+    host.remove(right);
+  }
+}
+
+/** Who holds the lock; empty if nobody does. */
+const holderOf = (host: Host, path: string) => (host.stat(path) === undefined ? "" : host.readLink(path));
 
 /** ln(1) fails if the link exists, so checking and taking the lock are one step. */
 async function take(host: Host, path: string, me: string): Promise<boolean> {
