@@ -39,9 +39,14 @@ func commands() []command {
 		{name: "crictl", short: "Ask the container runtime, as the kubelet does", run: runCrictl, alias: true},
 		{name: "ctr", short: "containerd's own command line", run: runCtr, alias: true},
 		{name: "token", short: "Print the join token", run: runToken},
+		{name: "completion", short: "Print a script that completes k3s in bash, zsh or fish", run: runCompletion},
+		{name: completeCommand, run: runComplete, hidden: true},
 		{name: "containerd", run: runContainerd, alias: true, hidden: true},
 	}
 	for _, c := range components.All {
+		if c.Main == nil {
+			continue
+		}
 		run := func(args []string) error { return c.Main(args[1:]) }
 		known = append(known, command{name: c.Name, run: run, hidden: true})
 	}
@@ -51,8 +56,7 @@ func commands() []command {
 // unsupported are k3s's commands that this build does not have, each with what to do instead.
 var unsupported = map[string]string{
 	"certificate":     "a running server renews its certificates, which lie in server/tls; openssl x509 shows them",
-	"check-config":    "a server checks its machine when it starts, and says what is missing",
-	"completion":      "`k3s kubectl completion SHELL` completes kubectl, `k3s COMMAND --help` lists flags",
+	"check-config":    "`sudo k3os status` says what keeps a node from being Ready; k3s checks its machine at each start",
 	"etcd-snapshot":   "this build takes no snapshots yet: stop k3s and copy server/db",
 	"secrets-encrypt": "use --kube-apiserver-arg=encryption-provider-config=FILE",
 }

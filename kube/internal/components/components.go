@@ -1,23 +1,26 @@
-// Package components lists what the cluster is packaged with: pods that run this very binary.
+// Package components lists what the cluster is packaged with: pods that run this very binary, and objects that go with
+// what it serves itself.
 package components
 
 import (
 	"k3os.io/kube/internal/components/coredns"
 	"k3os.io/kube/internal/components/coredns/serve"
 	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/metrics"
 	"k3os.io/kube/internal/stage"
 )
 
-// A Component is one manifest, and the program that its pod runs.
+// A Component is one manifest, and the program that its pod runs if it has one.
 type Component struct {
-	// Name is that of the manifest's file, for --disable, of the binary's hidden command, and of the Deployment in
-	// kube-system.
+	// Name is that for --disable, and, with a pod, of the binary's hidden command and of the Deployment in kube-system.
 	Name string
+	// File is that of the manifest, without its suffix. "" is Name.
+	File string
 	// Wanted is whether a server with this configuration has a use for the component, which --disable overrules.
 	Wanted func(config.Server) bool
 	// Manifest renders its objects.
 	Manifest func(config.Server) ([]byte, error)
-	// Main runs the program with its arguments, without its name.
+	// Main runs the program with its arguments, without its name. It is nil if there is no pod.
 	Main func(args []string) error
 	// Available is the stage that a start has come to when the Deployment is available for the first time.
 	Available stage.Stage
@@ -31,6 +34,12 @@ var All = []Component{
 		Manifest:  corednsManifest,
 		Main:      serve.Main,
 		Available: stage.CoreDNSReady,
+	},
+	{
+		Name:     metrics.Name,
+		File:     "metrics-server-role", // the other name may be that of somebody's own metrics-server
+		Wanted:   func(config.Server) bool { return true },
+		Manifest: func(config.Server) ([]byte, error) { return metrics.Manifest, nil },
 	},
 }
 

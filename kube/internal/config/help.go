@@ -51,6 +51,18 @@ func WriteHelp(w io.Writer, role Role) {
 	}
 }
 
+// FlagNames are the flags of a role that the help has, with their dashes, in the order of the alphabet.
+func FlagNames(role Role) (names []string) {
+	f := newFlagSet(role, &Server{}, new(string))
+	f.SortFlags = true
+	f.VisitAll(func(x *pflag.Flag) {
+		if f.family[x.Name] != famHidden {
+			names = append(names, "--"+x.Name)
+		}
+	})
+	return names
+}
+
 func helpLine(x *pflag.Flag, env string) string {
 	value, usage := pflag.UnquoteUsage(x)
 	left := "      --" + x.Name

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/pflag"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/tools/cache"
+	aggregator "k8s.io/kube-aggregator/pkg/apiserver"
+	"k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 	rbacrest "k8s.io/kubernetes/pkg/registry/rbac/rest"
@@ -18,6 +20,7 @@ import (
 
 	"k3os.io/kube/internal/componentargs"
 	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/metrics"
 	"k3os.io/kube/internal/pki"
 )
 
@@ -69,8 +72,17 @@ func apiServerOptions(cfg config.Server, host hostFacts, store *pki.Store, etcd 
 	return o, nil
 }
 
-// serveAPI runs the API server until ctx ends. joining answers machines that join, and leaves the rest to its argument.
-func serveAPI(ctx context.Context, o *options.ServerRunOptions, joining func(http.Handler) http.Handler) error {
+// An addition is what this build's API server has that upstream's has not.
+type addition struct {
+	// joining answers machines that join, and leaves the rest to its argument.
+	joining func(http.Handler) http.Handler
+	// metrics is whether metrics.k8s.io is served. It is registered when settled is closed.
+	metrics bool
+	settled <-chan struct{}
+}
+
+// serveAPI runs the API server until ctx ends.
+func serveAPI(ctx context.Context, o *options.ServerRunOptions, more addition) error {
 	completed, err := o.Complete(ctx)
 	if err != nil {
 		return err
@@ -100,7 +112,7 @@ func serveAPI(ctx context.Context, o *options.ServerRunOptions, joining func(htt
 	outermost := &cfg.Aggregator.GenericConfig.Config
 	build := outermost.BuildHandlerChainFunc
 	outermost.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		return joining(build(api, c))
+		return more.joining(build(api, c))
 	}
 	done, err := cfg.Complete()
 	if err != nil {
@@ -114,6 +126,9 @@ func serveAPI(ctx context.Context, o *options.ServerRunOptions, joining func(htt
 		disabled.Delete(name)
 		chain.GenericAPIServer.AddPostStartHookOrDie(name, hook)
 	}
+	if err := more.addMetrics(ctx, chain, cfg, o); err != nil {
+		return fmt.Errorf("metrics.k8s.io: %w", err)
+	}
 	if err := installOpenAPI(chain.GenericAPIServer.NextDelegate(), builtIn.OpenAPIConfig, builtIn.OpenAPIV3Config, time.Now()); err != nil {
 		return err
 	}
@@ -124,4 +139,34 @@ func serveAPI(ctx context.Context, o *options.ServerRunOptions, joining func(htt
 	// Every type's schema, which nothing needs from here on. Whoever builds a document makes them anew.
 	builtIn.OpenAPIV3Config.Definitions = nil
 	return prepared.Run(ctx)
+}
+
+// addMetrics serves metrics.k8s.io among the built-in groups. The aggregator looks for an APIService of it.
+func (a addition) addMetrics(ctx context.Context, chain *aggregator.APIAggregator, cfg *app.Config, o *options.ServerRunOptions) error {
+	if a.metrics {
+		builtIn, ok := chain.GenericAPIServer.NextDelegate().(*genericapiserver.GenericAPIServer)
+		if !ok {
+			return errNotComposed
+		}
+		if err := metrics.Install(ctx, builtIn, cfg.KubeAPIs.ControlPlane.VersionedInformers, o.KubeletConfig); err != nil {
+			return err
+		}
+	}
+	client, err := clientset.NewForConfig(chain.GenericAPIServer.LoopbackClientConfig)
+	if err != nil {
+		return err
+	}
+	services := chain.APIRegistrationInformers.Apiregistration().V1().APIServices()
+	registration, err := metrics.NewRegistration(services, client, a.metrics)
+	if err != nil {
+		return err
+	}
+	go func() {
+		select {
+		case <-a.settled:
+			registration.Run(ctx)
+		case <-ctx.Done():
+		}
+	}()
+	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"k3os.io/kube/internal/datastore"
 	"k3os.io/kube/internal/etcd"
 	"k3os.io/kube/internal/join"
+	"k3os.io/kube/internal/metrics"
 	"k3os.io/kube/internal/parts"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/stage"
@@ -86,7 +87,11 @@ func (p *controlPlane) parts() []parts.Part {
 		{Name: "options", Tier: parts.API, Ends: true, After: after(s.datastoreOpen, s.credentialsThere),
 			Run: p.readOptions},
 		{Name: "kube-apiserver", Tier: parts.API, After: after(s.optionsRead),
-			Run: func(ctx context.Context) error { return serveAPI(ctx, p.options.api, p.supervise) }},
+			Run: func(ctx context.Context) error {
+				return serveAPI(ctx, p.options.api, addition{
+					joining: p.supervise, metrics: !p.cfg.Disabled(metrics.Name), settled: s.nodeAwaited.Reached(),
+				})
+			}},
 		{Name: "API", Tier: parts.Clients, Ends: true, After: after(s.optionsRead), Run: p.awaitAPI},
 		{Name: "node passwords", Tier: parts.Clients, After: after(s.apiReady), Run: p.sweepPasswords},
 		{Name: "nodes", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.followNodes},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (p *controlPlane) deploy(ctx context.Context) error {
 // writeManifest brings the file of a component up to date. One that is disabled has none, so what it made is deleted; a
 // server that has no use for the component leaves the file to the others of the cluster.
 func writeManifest(dir string, c components.Component, cfg config.Server) error {
-	file := filepath.Join(dir, c.Name+".yaml")
+	file := filepath.Join(dir, cmp.Or(c.File, c.Name)+".yaml")
 	if cfg.Disabled(c.Name) {
 		if err := os.Remove(file); !errors.Is(err, os.ErrNotExist) {
 			return err
@@ -58,7 +59,7 @@ func writeManifest(dir string, c components.Component, cfg config.Server) error 
 // followComponents reports when each component is available for the first time.
 func (p *controlPlane) followComponents(ctx context.Context) error {
 	for _, c := range components.All {
-		if p.cfg.Disabled(c.Name) || !c.Wanted(p.cfg) {
+		if c.Main == nil || p.cfg.Disabled(c.Name) || !c.Wanted(p.cfg) {
 			continue
 		}
 		watcher := cache.NewListWatchFromClient(p.client.AppsV1().RESTClient(), "deployments", metav1.NamespaceSystem,

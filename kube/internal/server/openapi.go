@@ -22,6 +22,8 @@ import (
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
+var errNotComposed = errors.New("the API server is not composed as expected")
+
 // installOpenAPI makes target, the server of Kubernetes' own API, describe that API when somebody asks, and only the
 // part that he asks for. Upstream describes everything before it serves, which is a quarter of a start, and keeps all
 // of it, although few nodes are ever asked. It goes with SkipOpenAPIInstallation, and must come before the aggregator,
@@ -33,7 +35,7 @@ import (
 func installOpenAPI(target genericapiserver.DelegationTarget, v2 *common.Config, v3 *common.OpenAPIV3Config, start time.Time) error {
 	s, ok := target.(*genericapiserver.GenericAPIServer)
 	if !ok {
-		return errors.New("the API server is not composed as expected")
+		return errNotComposed
 	}
 	services := s.Handler.GoRestfulContainer.RegisteredWebServices()
 	mux := s.Handler.NonGoRestfulMux

@@ -99,6 +99,14 @@ describe("a live node", () => {
     expect(status.capacity.pods).toBe("42");
   });
 
+  it("says what nodes and pods use", async () => {
+    await eventually(async () => {
+      const nodes = await node.kubectl("top", "node", name);
+      expect(nodes).toMatch(new RegExp(`^${name} +\\d+m +\\d+% +\\d+Mi +\\d+%`, "m"));
+      expect(await node.kubectl("top", "pods", "-A")).toMatch(/^kube-system +coredns-\S+ +\d+m +\d+Mi/m);
+    });
+  });
+
   const applied = [
     ["boot_cmd", "cat /run/boot-cmd", "boot\n"],
     ["run_cmd, with the network up", "grep -c '^default via' /run/run-cmd", "1\n"],
