@@ -13,7 +13,7 @@ import (
 // another one does not disturb the start of the node.
 func (n *Node) enforcePolicies(ctx context.Context) error {
 	o := networkpolicy.Options{
-		Kubeconfig: n.Credentials.Kubeconfig(pki.K3sController), NodeName: n.Name,
+		Kubeconfig: n.Credentials.Kubeconfig(pki.K3sController), NodeName: n.Name, Bridge: podBridge,
 		NoteFile: n.Config.AgentDir("etc", "network-policies"),
 	}
 	if !n.EnforcesPolicies {

@@ -23,9 +23,10 @@ const settle = 50 * time.Millisecond
 
 // An enforcer keeps the node's rules those that follow from the API.
 type enforcer struct {
-	node    string
+	options Options
 	client  kubernetes.Interface
 	connect func() (knftables.Interface, error)
+	retry   time.Duration // after what did not work
 
 	nft     knftables.Interface // when it is connected
 	written string              // the last transaction that worked
@@ -33,8 +34,8 @@ type enforcer struct {
 	changed chan struct{}
 }
 
-func newEnforcer(node string, client kubernetes.Interface, connect func() (knftables.Interface, error)) *enforcer {
-	return &enforcer{node: node, client: client, connect: connect, changed: make(chan struct{}, 1)}
+func newEnforcer(o Options, client kubernetes.Interface, connect func() (knftables.Interface, error)) *enforcer {
+	return &enforcer{options: o, client: client, connect: connect, retry: retry, changed: make(chan struct{}, 1)}
 }
 
 // run returns when there has been no policy for that long, and then has removed all rules; or when ctx ends.
@@ -70,7 +71,7 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 				due = true
 			}
 		}
-		c := cluster{node: e.node, namespaces: map[string]labels.Set{}}
+		c := cluster{node: e.options.NodeName, bridge: e.options.Bridge, namespaces: map[string]labels.Set{}}
 		// The lists are of memory, and do not fail.
 		c.policies, _ = policies.Lister().List(labels.Everything())
 		c.pods, _ = pods.Lister().List(labels.Everything())
@@ -80,7 +81,7 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 		}
 		if err := e.apply(ctx, c); err != nil {
 			e.tell(err)
-			timer.Reset(retry)
+			timer.Reset(e.retry)
 			continue
 		}
 		e.told = ""

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/fields"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
@@ -27,11 +27,12 @@ import (
 type Options struct {
 	Kubeconfig string
 	NodeName   string
+	Bridge     string // that the node's pods are at
 	// NoteFile is there as long as the node may have rules, also while k3s or the machine is off.
 	NoteFile string
 }
 
-// Retry is the pause after what did not work.
+// retry is the pause after what did not work.
 const retry = 5 * time.Second
 
 // linger is how long the node goes on watching pods after the last policy is gone. Tools delete policies and make them
@@ -59,7 +60,7 @@ func Run(ctx context.Context, o Options) error {
 	for ctx.Err() == nil {
 		if err = awaitFirst(ctx, client, o.removeNoted); err == nil {
 			if err = files.Write(o.NoteFile, nil, 0o600); err == nil {
-				newEnforcer(o.NodeName, client, connect).run(ctx, linger)
+				newEnforcer(o, client, connect).run(ctx, linger)
 			}
 		}
 		if err != nil && ctx.Err() == nil {
@@ -79,11 +80,11 @@ func pause(ctx context.Context, d time.Duration) {
 
 // awaitFirst returns when there is a policy. It calls none if there is none at first.
 func awaitFirst(ctx context.Context, client kubernetes.Interface, none func(context.Context) error) error {
-	all := cache.NewListWatchFromClient(client.NetworkingV1().RESTClient(), "networkpolicies", "", fields.Everything())
-	return awaitOne(ctx, all, none)
-}
-
-func awaitOne(ctx context.Context, all cache.ListerWatcher, none func(context.Context) error) error {
+	policies := client.NetworkingV1().NetworkPolicies(metav1.NamespaceAll)
+	all := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return policies.List(ctx, o) },
+		WatchFuncWithContext: policies.Watch,
+	}, client)
 	_, err := watchtools.UntilWithSync(ctx, all, &networkingv1.NetworkPolicy{}, func(store cache.Store) (bool, error) {
 		if len(store.ListKeys()) > 0 {
 			return true, nil
@@ -96,7 +97,7 @@ func awaitOne(ctx context.Context, all cache.ListerWatcher, none func(context.Co
 // Remove takes away the rules that the node may have.
 func (o Options) Remove(ctx context.Context) error {
 	if err := o.removeNoted(ctx); err != nil {
-		return fmt.Errorf("cannot remove the rules of NetworkPolicies (`nft delete table ip %s` does): %w", Table, err)
+		return fmt.Errorf("cannot remove the rules of NetworkPolicies (`nft delete table inet %s` does): %w", Table, err)
 	}
 	return nil
 }
@@ -118,7 +119,7 @@ func connect() (knftables.Interface, error) {
 	if _, err := exec.LookPath("nft"); err != nil {
 		return nil, errors.New("the machine has no nft: install nftables, or set --disable-network-policy")
 	}
-	nft, err := knftables.New(knftables.IPv4Family, Table)
+	nft, err := knftables.New(knftables.InetFamily, Table)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use nftables: %w", err)
 	}

@@ -16,12 +16,13 @@ import (
 	"sigs.k8s.io/knftables"
 )
 
-// Table is nftables' table of the rules, of the family ip.
+// Table is nftables' table of the rules, of the family inet.
 const Table = "k3os-policies"
 
 // A cluster is what the rules follow from.
 type cluster struct {
 	node       string // whose pods they are about
+	bridge     string // that its pods are at
 	policies   []*networkingv1.NetworkPolicy
 	pods       []*corev1.Pod
 	namespaces map[string]labels.Set
@@ -40,6 +41,12 @@ type direction struct {
 var directions = []direction{
 	{"egress", networkingv1.PolicyTypeEgress, "ip saddr", "ip daddr", knftables.FilterPriority},
 	{"ingress", networkingv1.PolicyTypeIngress, "ip daddr", "ip saddr", knftables.FilterPriority + "+1"},
+}
+
+// betweenPods are the packets by which pods at one bridge would reach each other beside the addresses that policies are
+// about: each network card of Linux has a link-local one.
+func (c cluster) betweenPods() string {
+	return fmt.Sprintf("meta nfproto ipv6 iifname %q oifname %q", c.bridge, c.bridge)
 }
 
 // A ruleset is being written into a transaction.
@@ -68,6 +75,9 @@ func (c cluster) write(tx *knftables.Transaction) {
 			tx.Add(&knftables.Rule{Chain: d.name, Rule: rule})
 		}
 		r.isolate(d, local)
+	}
+	if len(r.self) > 0 {
+		tx.Add(&knftables.Rule{Chain: directions[0].name, Rule: c.betweenPods() + " drop"})
 	}
 }
 

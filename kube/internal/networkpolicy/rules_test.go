@@ -58,7 +58,7 @@ func withPort(name string, number int32, protocol corev1.Protocol) func(*corev1.
 }
 
 func clusterOf(policies []*networkingv1.NetworkPolicy, pods ...*corev1.Pod) cluster {
-	return cluster{"here", policies, pods, map[string]labels.Set{
+	return cluster{"here", "cni0", policies, pods, map[string]labels.Set{
 		"default": {"team": "a"}, "other": {"team": "b"}, "third": {},
 	}}
 }
@@ -66,7 +66,7 @@ func clusterOf(policies []*networkingv1.NetworkPolicy, pods ...*corev1.Pod) clus
 // rules are the chains of the policies as nft lists them: what decides about a packet, in order, set by set.
 func rules(t *testing.T, c cluster) (of func(chain string) []string, elements func(set string) []string) {
 	t.Helper()
-	nft := knftables.NewFake(knftables.IPv4Family, Table)
+	nft := knftables.NewFake(knftables.InetFamily, Table)
 	tx := nft.NewTransaction()
 	c.write(tx)
 	if err := nft.Run(context.Background(), tx); err != nil {
