@@ -21,6 +21,9 @@ import (
 // settle is how long changes are gathered. Each new set of rules takes a process.
 const settle = 50 * time.Millisecond
 
+// renew is how often the rules are written though nothing has changed: somebody else may have flushed them.
+const renew = 5 * time.Minute
+
 // An enforcer keeps the node's rules those that follow from the API.
 type enforcer struct {
 	options Options
@@ -30,6 +33,7 @@ type enforcer struct {
 
 	nft     knftables.Interface // when it is connected
 	written string              // the last transaction that worked
+	at      time.Time           // when it did
 	told    string              // the last failure
 	changed chan struct{}
 }
@@ -71,6 +75,9 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 				due = true
 			}
 		}
+		if ctx.Err() != nil { // perhaps before the lists were complete
+			return
+		}
 		c := cluster{node: e.options.NodeName, bridge: e.options.Bridge, namespaces: map[string]labels.Set{}}
 		// The lists are of memory, and do not fail.
 		c.policies, _ = policies.Lister().List(labels.Everything())
@@ -88,6 +95,7 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 		switch {
 		case len(c.policies) > 0:
 			empty = time.Time{}
+			timer.Reset(renew)
 		case empty.IsZero():
 			empty = time.Now()
 			timer.Reset(linger)
@@ -99,7 +107,7 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 	}
 }
 
-// apply makes the kernel's rules those of c, if they are others.
+// apply makes the kernel's rules those of c, if they are others, or were written long ago.
 func (e *enforcer) apply(ctx context.Context, c cluster) (err error) {
 	if e.nft == nil {
 		if e.nft, err = e.connect(); err != nil {
@@ -113,13 +121,13 @@ func (e *enforcer) apply(ctx context.Context, c cluster) (err error) {
 		remove(tx)
 	}
 	text := tx.String()
-	if text == e.written {
+	if text == e.written && time.Since(e.at) < renew {
 		return nil
 	}
 	if err := e.nft.Run(ctx, tx); err != nil {
 		return err
 	}
-	e.written = text
+	e.written, e.at = text, time.Now()
 	return nil
 }
 

@@ -174,3 +174,15 @@ func TestTrimKeepsWhatRulesFollowFrom(t *testing.T) {
 		t.Error("a pod with other labels is the same")
 	}
 }
+
+func TestAStopBeforeTheListsAreCompleteRemovesNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // what is due and the end of ctx come in any order
+		k := &kernel{Fake: knftables.NewFake(knftables.InetFamily, Table)}
+		newEnforcer(Options{NodeName: "here"}, fake.NewClientset(), func() (knftables.Interface, error) { return k, nil }).run(ctx, 0)
+		if got := k.runs.Load(); got > 0 {
+			t.Fatalf("%d transactions; want none", got)
+		}
+	}
+}

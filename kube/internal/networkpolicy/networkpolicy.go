@@ -47,7 +47,24 @@ func (o Options) Noted() bool {
 
 // Run enforces policies until ctx ends, and leaves the rules in the kernel then. Until there is a policy, it costs a
 // watch that nothing happens in. What keeps it from enforcing them is told, each reason once in a row, and tried again.
-func Run(ctx context.Context, o Options) error {
+func Run(ctx context.Context, o Options) {
+	last := ""
+	for ctx.Err() == nil {
+		err := o.enforceOnce(ctx)
+		if err == nil || ctx.Err() != nil {
+			last = ""
+			continue
+		}
+		if err.Error() != last {
+			last = err.Error()
+			fmt.Fprintf(os.Stderr, "k3s: NetworkPolicies are not enforced: %v\n", err)
+		}
+		pause(ctx, retry)
+	}
+}
+
+// enforceOnce begins with the first policy, and ends after the last one.
+func (o Options) enforceOnce(ctx context.Context) error {
 	config, err := clientcmd.BuildConfigFromFlags("", o.Kubeconfig)
 	if err != nil {
 		return err
@@ -57,17 +74,13 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	for ctx.Err() == nil {
-		if err = awaitFirst(ctx, client, o.removeNoted); err == nil {
-			if err = files.Write(o.NoteFile, nil, 0o600); err == nil {
-				newEnforcer(o, client, connect).run(ctx, linger)
-			}
-		}
-		if err != nil && ctx.Err() == nil {
-			fmt.Fprintf(os.Stderr, "k3s: NetworkPolicies are not enforced: %v\n", err)
-			pause(ctx, retry)
-		}
+	if err := awaitFirst(ctx, client, o.removeNoted); err != nil {
+		return err
 	}
+	if err := files.Write(o.NoteFile, nil, 0o600); err != nil {
+		return err
+	}
+	newEnforcer(o, client, connect).run(ctx, linger)
 	return nil
 }
 
