@@ -31,9 +31,13 @@ type Node struct {
 	ClusterDomain string
 	ServesDNS     bool // a resolver for pods runs in the cluster
 	KubeProxy     bool
+	// EnforcesPolicies is whether NetworkPolicies are enforced here.
+	EnforcesPolicies bool
 
 	// APIReady is closed when the API answers; kubelet and kube-proxy wait for it.
 	APIReady <-chan struct{}
+	// Settled is closed when the node is Ready, or was waited for long enough.
+	Settled <-chan struct{}
 }
 
 // Credentials are where a machine gets what its components identify themselves with.
@@ -61,6 +65,7 @@ func (n *Node) Parts() []parts.Part {
 		// A pod that starts before its image is loaded would ask a registry for it.
 		{Name: "kubelet", Tier: parts.Clients, After: []<-chan struct{}{imagesLoaded.Reached(), n.APIReady},
 			Run: n.runKubelet},
+		{Name: "network policies", Tier: parts.Clients, Ends: true, After: []<-chan struct{}{n.APIReady}, Run: n.enforcePolicies},
 	}
 	if n.KubeProxy {
 		all = append(all, parts.Part{Name: "kube-proxy", Tier: parts.Clients, After: []<-chan struct{}{n.APIReady},

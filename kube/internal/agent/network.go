@@ -38,6 +38,9 @@ type Plugins struct {
 // Where CNI plugins are on Debian, on most other systems, and where k3s's users put theirs.
 var defaultBinDirs = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni", "/var/lib/rancher/k3s/data/cni"}
 
+// podBridge is the interface that the pods of a node are at.
+const podBridge = "cni0"
+
 // NetworkOptions are what the network of a node depends on.
 type NetworkOptions struct {
 	ClusterCIDR string // of all pods
@@ -162,7 +165,7 @@ func (n *bridge) Configure() error {
 		"plugins": []object{
 			{
 				"type":             "bridge",
-				"bridge":           "cni0",
+				"bridge":           podBridge,
 				"isDefaultGateway": true,
 				"hairpinMode":      true,
 				"forceAddress":     true,

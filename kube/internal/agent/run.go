@@ -108,6 +108,7 @@ type worker struct {
 	cluster    supervisor.ClusterConfig
 	node       *Node
 	client     kubernetes.Interface // as the kubelet
+	ready      *parts.Mark
 }
 
 func newWorker(cfg config.Agent, host machine.Facts, membership *join.Membership, cluster supervisor.ClusterConfig) (*worker, error) {
@@ -124,14 +125,15 @@ func newWorker(cfg config.Agent, host machine.Facts, membership *join.Membership
 		return nil, err
 	}
 	dns, _ := netip.AddrFromSlice(cluster.ClusterDNS)
+	ready := parts.NewMark(stage.NodeReady)
 	joined := make(chan struct{})
 	close(joined)
 	return &worker{cfg, host, membership, cluster, &Node{
 		Config: cfg.Node, Name: host.NodeName, IPs: host.NodeIPs,
 		Network: network, ClusterCIDR: pods, Credentials: membership,
 		ClusterDNS: dns.Unmap(), ClusterDomain: cluster.ClusterDomain, ServesDNS: cluster.ServesDNS,
-		KubeProxy: !cluster.DisableKubeProxy, APIReady: joined,
-	}, client}, nil
+		KubeProxy: !cluster.DisableKubeProxy, EnforcesPolicies: !cluster.DisableNPC, APIReady: joined, Settled: ready.Reached(),
+	}, client, ready}, nil
 }
 
 func clientOf(kubeconfig string) (kubernetes.Interface, error) {
@@ -232,7 +234,7 @@ func (w *worker) awaitReady(ctx context.Context, settle func()) error {
 		return ok && e.Type != watch.Deleted && IsReady(node), nil
 	})
 	if err == nil {
-		stage.Reached(stage.NodeReady)
+		w.ready.Reach()
 	}
 	return nil
 }

@@ -17,7 +17,6 @@ var withoutEffect = map[string]answer{
 	"disable-apiserver-lb":       {toggle: true, reason: "an agent reaches the API by its load balancer, a server reaches its own"},
 	"disable-cloud-controller":   {toggle: true, reason: "there is no cloud controller"},
 	"disable-helm-controller":    {toggle: true, reason: "there is no Helm controller"},
-	"disable-network-policy":     {toggle: true, reason: "there is no network policy controller"},
 	"helm-job-image":             {reason: "there is no Helm controller"},
 	"disable-selinux":            {toggle: true, reason: "SELinux is off"},
 	"prefer-bundled-bin":         {toggle: true, reason: "the image's own programs are the only ones"},

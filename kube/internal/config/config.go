@@ -83,6 +83,7 @@ type ControlPlane struct {
 	Disable                  []string
 	DisableAgent             bool
 	DisableKubeProxy         bool
+	DisableNetworkPolicy     bool
 	DisableScheduler         bool
 	DisableControllerManager bool
 

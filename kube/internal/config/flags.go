@@ -104,6 +104,7 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 
 	f.list(RoleServer, famComponents, &s.Disable, "disable", "", "do not deploy packaged component `NAME`, and delete it: coredns, metrics-server, or any file in server/manifests; k3s's servicelb, traefik, local-storage and runtimes are not there to begin with")
 	f.boolean(RoleServer, famComponents, &s.DisableKubeProxy, "disable-kube-proxy", "", "run no kube-proxy")
+	f.boolean(RoleServer, famComponents, &s.DisableNetworkPolicy, "disable-network-policy", "", "do not enforce NetworkPolicies: another CNI does, or nobody")
 	f.boolean(RoleServer, famComponents, &s.DisableScheduler, "disable-scheduler", "", "run no scheduler")
 	f.boolean(RoleServer, famComponents, &s.DisableControllerManager, "disable-controller-manager", "", "run no controller-manager")
 	f.boolean(RoleServer, famHidden, &s.DisableAgent, "disable-agent", "", "run the control plane only")

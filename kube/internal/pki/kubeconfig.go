@@ -28,8 +28,9 @@ func (s *Store) Kubeconfigs() map[string]string {
 // NodeKubeconfigs are the kubeconfigs of what runs on every node, by the certificate that each stands for.
 func NodeKubeconfigs(agentDir string) map[string]string {
 	return map[string]string{
-		Kubelet:   filepath.Join(agentDir, "kubelet.kubeconfig"),
-		KubeProxy: filepath.Join(agentDir, "kubeproxy.kubeconfig"),
+		Kubelet:       filepath.Join(agentDir, "kubelet.kubeconfig"),
+		KubeProxy:     filepath.Join(agentDir, "kubeproxy.kubeconfig"),
+		K3sController: filepath.Join(agentDir, "k3scontroller.kubeconfig"),
 	}
 }
 

@@ -57,11 +57,15 @@ const (
 	Scheduler         = "client-scheduler"
 	Supervisor        = "client-supervisor"
 	KubeProxy         = "client-kube-proxy"
+	K3sController     = "client-k3s-controller"
 	Kubelet           = "client-kubelet"
 	KubeletServing    = "serving-kubelet"
 	ServiceAccountKey = "service.key"
 	EtcdPeer          = "etcd/peer-server-client"
 )
+
+// ControllerUser is whom K3sController names: what a node does besides kubelet and kube-proxy.
+const ControllerUser = "system:k3s-controller"
 
 // A Store is the directories that hold a server's certificates.
 type Store struct {
@@ -155,6 +159,7 @@ func leavesOf(n Names) []leaf {
 		{Scheduler, ClientCA, false, "system:kube-scheduler", nil, client, cert.AltNames{}},
 		{Supervisor, ClientCA, false, "system:k3s-supervisor", []string{masters}, client, cert.AltNames{}},
 		{KubeProxy, ClientCA, true, "system:kube-proxy", nil, client, cert.AltNames{}},
+		{K3sController, ClientCA, true, ControllerUser, nil, client, cert.AltNames{}},
 		{Kubelet, ClientCA, true, "system:node:" + n.NodeName, []string{"system:nodes"}, client, cert.AltNames{}},
 		{KubeletServing, ServerCA, true, "system:node:" + n.NodeName, []string{"system:nodes"}, server, node},
 	}

@@ -95,9 +95,10 @@ func rbacJobs(ctx context.Context, client kubernetes.Interface) (jobs []func() e
 			binding(reconciliation.ClusterRoleBindingAdapter{ClusterRoleBinding: &bs[i]}, clusterBindingClient)
 		}
 	}
-	networkRole, networkBinding := networkRBAC()
-	role(reconciliation.ClusterRoleRuleOwner{ClusterRole: &networkRole}, clusterRoleClient)
-	binding(reconciliation.ClusterRoleBindingAdapter{ClusterRoleBinding: &networkBinding}, clusterBindingClient)
+	for _, own := range []grant{networkGrant(), policyGrant()} {
+		role(reconciliation.ClusterRoleRuleOwner{ClusterRole: &own.role}, clusterRoleClient)
+		binding(reconciliation.ClusterRoleBindingAdapter{ClusterRoleBinding: &own.binding}, clusterBindingClient)
+	}
 	for _, rs := range bootstrappolicy.NamespaceRoles() {
 		for i := range rs {
 			role(reconciliation.RoleRuleOwner{Role: &rs[i]}, roleClient)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -107,7 +108,7 @@ func (p *controlPlane) clusterConfig() supervisor.ClusterConfig {
 		ClusterDNS: dns, ClusterDNSs: []net.IP{dns}, ClusterDomain: cfg.ClusterDomain,
 		FlannelBackend: cfg.FlannelBackend, DisableKubeProxy: cfg.DisableKubeProxy,
 		ServesDNS:  len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
-		DisableCCM: true, DisableNPC: true, EgressSelectorMode: "disabled",
+		DisableCCM: true, DisableNPC: cfg.DisableNetworkPolicy, EgressSelectorMode: "disabled",
 	}
 }
 
@@ -119,19 +120,35 @@ func networks(cidrs []string) (all []*net.IPNet) {
 	return all
 }
 
-// nodesRole lets every node see the others, to which its pod network leads. Where its own pods are, it writes into its
-// own Node, as it may in any case.
-const nodesRole = "k3os:pod-network"
+// A grant is a role, and who has it.
+type grant struct {
+	role    rbacv1.ClusterRole
+	binding rbacv1.ClusterRoleBinding
+}
 
-func networkRBAC() (rbacv1.ClusterRole, rbacv1.ClusterRoleBinding) {
-	meta := metav1.ObjectMeta{Name: nodesRole}
-	role := rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}},
-	}}
-	binding := rbacv1.ClusterRoleBinding{
-		ObjectMeta: meta,
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: nodesRole},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: user.NodesGroup}},
+func newGrant(name, kind, subject string, rules ...rbacv1.PolicyRule) grant {
+	meta := metav1.ObjectMeta{Name: name}
+	return grant{
+		rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules},
+		rbacv1.ClusterRoleBinding{
+			ObjectMeta: meta,
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: kind, Name: subject}},
+		},
 	}
-	return role, binding
+}
+
+// networkGrant lets every node see the others, to which its pod network leads. Where its own pods are, it writes into
+// its own Node, as it may in any case.
+func networkGrant() grant {
+	return newGrant("k3os:pod-network", rbacv1.GroupKind, user.NodesGroup,
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}})
+}
+
+// policyGrant lets nodes see what NetworkPolicies are about: a kubelet sees its own pods alone.
+func policyGrant() grant {
+	see := []string{"list", "watch"}
+	return newGrant(pki.ControllerUser, rbacv1.UserKind, pki.ControllerUser,
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces", "pods"}, Verbs: see},
+		rbacv1.PolicyRule{APIGroups: []string{networkingv1.GroupName}, Resources: []string{"networkpolicies"}, Verbs: see})
 }

@@ -89,6 +89,9 @@ func newNode(p *controlPlane) (*agent.Node, error) {
 		ServesDNS:     len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
 		KubeProxy:     !cfg.DisableKubeProxy,
 		APIReady:      p.start.apiReady.Reached(),
+		Settled:       p.start.nodeAwaited.Reached(),
+
+		EnforcesPolicies: !cfg.DisableNetworkPolicy,
 	}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -133,6 +134,11 @@ func adopt(cfg *config.Server, cluster supervisor.ClusterConfig) error {
 		}
 		*one.own = one.ofTheOthers
 	}
+	own, others := strconv.FormatBool(c.DisableNetworkPolicy), strconv.FormatBool(cluster.DisableNPC)
+	if err := adoptOne(cfg, "disable-network-policy", own, others); err != nil {
+		return err
+	}
+	c.DisableNetworkPolicy = cluster.DisableNPC
 	return nil
 }
 

@@ -34,7 +34,7 @@ func parse(t *testing.T, args ...string) config.Server {
 func TestAdopt(t *testing.T) {
 	cluster := supervisor.ClusterConfig{
 		ClusterIPRanges: []*net.IPNet{network(t, "10.52.0.0/16")}, ServiceIPRanges: []*net.IPNet{network(t, "10.53.0.0/16")},
-		ClusterDNS: net.IPv4(10, 53, 0, 10), ClusterDomain: "home", FlannelBackend: "host-gw",
+		ClusterDNS: net.IPv4(10, 53, 0, 10), ClusterDomain: "home", FlannelBackend: "host-gw", DisableNPC: true,
 	}
 	cfg := parse(t)
 	if err := adopt(&cfg, cluster); err != nil {
@@ -42,7 +42,7 @@ func TestAdopt(t *testing.T) {
 	}
 	dns, err := cfg.DNSAddress()
 	if err != nil || cfg.ClusterCIDR[0] != "10.52.0.0/16" || cfg.ServiceCIDR[0] != "10.53.0.0/16" ||
-		cfg.ClusterDomain != "home" || cfg.FlannelBackend != "host-gw" || dns.String() != "10.53.0.10" {
+		cfg.ClusterDomain != "home" || cfg.FlannelBackend != "host-gw" || !cfg.DisableNetworkPolicy || dns.String() != "10.53.0.10" {
 		t.Errorf("%+v, %v; want what the cluster has", cfg.ControlPlane, err)
 	}
 	if len(cfg.ClusterDNS) > 0 {
@@ -61,7 +61,7 @@ func TestAdopt(t *testing.T) {
 	}
 	for _, arg := range []string{
 		"--cluster-cidr=10.62.0.0/16", "--service-cidr=10.63.0.0/16", "--cluster-dns=10.53.0.11",
-		"--cluster-domain=other", "--flannel-backend=vxlan",
+		"--cluster-domain=other", "--flannel-backend=vxlan", "--disable-network-policy=false",
 	} {
 		cfg := parse(t, arg)
 		flag, value, _ := strings.Cut(arg, "=")

@@ -64,7 +64,21 @@ function web(name: string, node: TestMachine) {
 }
 
 const addressOf = (pod: string) => server.kubectl("get", "pod", pod, "-o", "jsonpath={.status.podIP}");
-const fetched = (pod: string, url: string) => server.kubectl("exec", pod, "--", "wget", "-qO-", "-T", "10", url);
+const fetched = (pod: string, url: string, patience = 10) =>
+  server.kubectl("exec", pod, "--", "wget", "-qO-", "-T", `${patience}`, url);
+const refused = (pod: string, url: string) => expect(fetched(pod, url, 3)).rejects.toThrow("download timed out");
+const isolated = (node: TestMachine) => node.node("sudo nft list map inet k3os-policies ingress");
+/** Nobody reaches the web servers but pods with a label, at port 80. */
+const policy = {
+  apiVersion: "networking.k8s.io/v1",
+  kind: "NetworkPolicy",
+  metadata: { name: "web" },
+  spec: {
+    podSelector: { matchLabels: { app: "web" } },
+    policyTypes: ["Ingress"],
+    ingress: [{ from: [{ podSelector: { matchLabels: { web: "allowed" } } }], ports: [{ port: 80 }] }],
+  },
+};
 
 /** Both keep what they have on disks. */
 let serverMachine: Start;
@@ -140,12 +154,35 @@ describe("a node that joins", { timeout: 400_000 }, () => {
     expect(await agent.node(`curl -sS -m 10 http://${await addressOf("on-server")}`)).toBe("on-server\n");
   });
 
+  it("enforces NetworkPolicies, between pods of one node and of two", async () => {
+    for (const node of [server, agent]) expect(await node.node("sudo nft list tables")).not.toContain("k3os-policies");
+    await server.apply(web("beside", agent));
+    await server.kubectl("wait", "--for=condition=Ready", "pod/beside", "--timeout=200s");
+    const [onServer, onAgent] = [`http://${await addressOf("on-server")}`, `http://${await addressOf("on-agent")}`];
+    await eventually(async () => expect(await fetched("beside", onAgent)).toBe("on-agent\n"), 60);
+
+    await server.apply(policy);
+    await eventually(() => refused("beside", onAgent), 60);
+    await refused("on-server", onAgent);
+    await eventually(() => refused("on-agent", onServer), 60);
+    await refused("on-agent", "http://web.default.svc.cluster.local");
+    expect(await agent.node(`curl -sS -m 10 ${onAgent}`)).toBe("on-agent\n"); // a node reaches its own pods
+
+    await server.kubectl("label", "pod", "beside", "on-server", "web=allowed");
+    await eventually(async () => {
+      expect(await fetched("beside", onAgent)).toBe("on-agent\n");
+      expect(await fetched("on-server", onAgent)).toBe("on-agent\n");
+    }, 60);
+    await refused("on-agent", onServer);
+  });
+
   it("keeps its pods while its server is away, starts without it, and is Ready again when that is back", async () => {
     const pod = `http://${await addressOf("on-agent")}`;
     await server.cut();
     await agent.node("sudo rc-service k3s restart");
     await eventually(async () => expect(await agent.node("curl -sS http://127.0.0.1:10248/healthz")).toBe("ok"), 200);
     expect(await agent.node(`curl -sS -m 10 ${pod}`)).toBe("on-agent\n");
+    expect(await isolated(agent)).toContain(new URL(pod).hostname);
     expect(await agent.node("sudo k3os status || true")).toContain("the API does not answer");
     await server.startReady(serverMachine);
     // The datastore has the agent as Ready from before.
@@ -155,5 +192,16 @@ describe("a node that joins", { timeout: 400_000 }, () => {
     await eventually(async () => expect(await renewed()).not.toBe(before), 200);
     expect(await ready(agent.name)).toBe("True b");
     expect(await server.kubectl("exec", "on-agent", "--", "cat", "/www/index.html")).toBe("on-agent\n");
+  });
+
+  it("forgets NetworkPolicies with the last one", async () => {
+    const onServer = async () => `http://${await addressOf("on-server")}`;
+    await eventually(async () => expect(await isolated(server)).toContain(await addressOf("on-server")), 120);
+    await refused("on-agent", await onServer());
+    await server.kubectl("delete", "networkpolicy", "web");
+    await eventually(async () => expect(await fetched("on-agent", await onServer())).toBe("on-server\n"), 60);
+    for (const node of [server, agent]) {
+      await eventually(async () => expect(await node.node("sudo nft list tables")).not.toContain("k3os-policies"), 60);
+    }
   });
 });
