@@ -18,8 +18,12 @@ import (
 	"sigs.k8s.io/knftables"
 )
 
-// settle is how long changes are gathered. Each new set of rules takes a process.
-const settle = 50 * time.Millisecond
+// settle is how long changes are gathered. Each new set of rules takes a process, and in a large cluster some time: the
+// pause between two of them is breather times as long as the last one took.
+const (
+	settle   = 50 * time.Millisecond
+	breather = 4
+)
 
 // renew is how often the rules are written though nothing has changed: somebody else may have flushed them.
 const renew = 5 * time.Minute
@@ -60,7 +64,7 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 	factory.WaitForCacheSync(ctx.Done())
 	timer := time.NewTimer(0) // of the next look
 	defer timer.Stop()
-	var empty time.Time // since when there is no policy
+	var empty, rested time.Time // since when there is no policy; when the next look may be
 	for gathering := false; ; gathering = false {
 		for due := false; !due; {
 			select {
@@ -69,7 +73,7 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 			case <-e.changed:
 				if !gathering {
 					gathering = true
-					timer.Reset(settle)
+					timer.Reset(max(settle, time.Until(rested)))
 				}
 			case <-timer.C:
 				due = true
@@ -78,6 +82,7 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 		if ctx.Err() != nil { // perhaps before the lists were complete
 			return
 		}
+		began := time.Now()
 		c := cluster{node: e.options.NodeName, bridge: e.options.Bridge, namespaces: map[string]labels.Set{}}
 		// The lists are of memory, and do not fail.
 		c.policies, _ = policies.Lister().List(labels.Everything())
@@ -86,7 +91,9 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 		for _, n := range all {
 			c.namespaces[n.Name] = n.Labels
 		}
-		if err := e.apply(ctx, c); err != nil {
+		err := e.apply(ctx, c)
+		rested = time.Now().Add(breather * time.Since(began))
+		if err != nil {
 			e.tell(err)
 			timer.Reset(e.retry)
 			continue

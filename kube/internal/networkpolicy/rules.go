@@ -53,6 +53,7 @@ func (c cluster) betweenPods() string {
 type ruleset struct {
 	cluster
 	tx   *knftables.Transaction
+	ips  map[*corev1.Pod][]string
 	sets map[string]bool
 	self map[string]bool // addresses of isolated pods
 }
@@ -62,7 +63,10 @@ type ruleset struct {
 func (c cluster) write(tx *knftables.Transaction) {
 	remove(tx)
 	tx.Add(&knftables.Table{Comment: knftables.PtrTo("NetworkPolicies")})
-	r := &ruleset{c, tx, map[string]bool{}, map[string]bool{}}
+	r := &ruleset{c, tx, map[*corev1.Pod][]string{}, map[string]bool{}, map[string]bool{}}
+	for _, pod := range r.pods {
+		r.ips[pod] = addresses(pod)
+	}
 	slices.SortFunc(r.policies, byName)
 	slices.SortFunc(r.pods, byName)
 	local := r.localPods()
@@ -97,7 +101,7 @@ func (r *ruleset) localPods() map[string]*corev1.Pod {
 		if pod.Spec.NodeName != r.node {
 			continue
 		}
-		for _, ip := range addresses(pod) {
+		for _, ip := range r.ips[pod] {
 			// Two have one address while the end of the former is not told yet.
 			if other := local[ip]; other == nil || other.CreationTimestamp.Before(&pod.CreationTimestamp) {
 				local[ip] = pod
@@ -213,7 +217,7 @@ func (r *ruleset) peerMatches(d direction, namespace string, peers []networkingv
 		isPeer := r.peerSelector(peer, namespace)
 		for _, pod := range r.pods {
 			if isPeer(pod) {
-				for _, ip := range addresses(pod) {
+				for _, ip := range r.ips[pod] {
 					pods[ip] = true
 				}
 			}
@@ -293,7 +297,7 @@ func (r *ruleset) portMatches(ports []networkingv1.NetworkPolicyPort, receivers 
 		case port.Port == nil:
 			all = append(all, "meta l4proto "+l4)
 		case port.Port.StrVal != "":
-			if named := namedPorts(receivers, protocol, port.Port.StrVal); len(named) > 0 {
+			if named := r.namedPorts(receivers, protocol, port.Port.StrVal); len(named) > 0 {
 				all = append(all, "ip daddr . "+l4+" dport @"+r.set("ipv4_addr . inet_service", named))
 			}
 		case port.EndPort != nil:
@@ -306,7 +310,7 @@ func (r *ruleset) portMatches(ports []networkingv1.NetworkPolicyPort, receivers 
 }
 
 // namedPorts are the addresses and numbers of the ports with that name.
-func namedPorts(pods []*corev1.Pod, protocol corev1.Protocol, name string) []string {
+func (r *ruleset) namedPorts(pods []*corev1.Pod, protocol corev1.Protocol, name string) []string {
 	found := map[string]bool{}
 	for _, pod := range pods {
 		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
@@ -314,7 +318,7 @@ func namedPorts(pods []*corev1.Pod, protocol corev1.Protocol, name string) []str
 				if port.Name != name || cmp.Or(port.Protocol, corev1.ProtocolTCP) != protocol {
 					continue
 				}
-				for _, ip := range addresses(pod) {
+				for _, ip := range r.ips[pod] {
 					found[fmt.Sprintf("%s . %d", ip, port.ContainerPort)] = true
 				}
 			}
