@@ -14,7 +14,9 @@ import (
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/images"
+	"k3os.io/kube/internal/localpath"
 	"k3os.io/kube/internal/parts"
+	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/stage"
 )
 
@@ -34,6 +36,8 @@ type Node struct {
 
 	// APIReady is closed when the API answers; kubelet and kube-proxy wait for it.
 	APIReady <-chan struct{}
+	// Settled is closed when the node is Ready, or was waited for long enough: what is not urgent waits for it.
+	Settled <-chan struct{}
 }
 
 // Credentials are where a machine gets what its components identify themselves with.
@@ -61,6 +65,10 @@ func (n *Node) Parts() []parts.Part {
 		// A pod that starts before its image is loaded would ask a registry for it.
 		{Name: "kubelet", Tier: parts.Clients, After: []<-chan struct{}{imagesLoaded.Reached(), n.APIReady},
 			Run: n.runKubelet},
+		{Name: "local volumes", Tier: parts.Clients, After: []<-chan struct{}{n.APIReady, n.Settled},
+			Run: func(ctx context.Context) error {
+				return localpath.Serve(ctx, n.Credentials.Kubeconfig(pki.Kubelet), n.Name)
+			}},
 	}
 	if n.KubeProxy {
 		all = append(all, parts.Part{Name: "kube-proxy", Tier: parts.Clients, After: []<-chan struct{}{n.APIReady},

@@ -108,6 +108,7 @@ type worker struct {
 	cluster    supervisor.ClusterConfig
 	node       *Node
 	client     kubernetes.Interface // as the kubelet
+	settled    *parts.Mark
 }
 
 func newWorker(cfg config.Agent, host machine.Facts, membership *join.Membership, cluster supervisor.ClusterConfig) (*worker, error) {
@@ -126,12 +127,13 @@ func newWorker(cfg config.Agent, host machine.Facts, membership *join.Membership
 	dns, _ := netip.AddrFromSlice(cluster.ClusterDNS)
 	joined := make(chan struct{})
 	close(joined)
+	settled := parts.NewMark("")
 	return &worker{cfg, host, membership, cluster, &Node{
 		Config: cfg.Node, Name: host.NodeName, IPs: host.NodeIPs,
 		Network: network, ClusterCIDR: pods, Credentials: membership,
 		ClusterDNS: dns.Unmap(), ClusterDomain: cluster.ClusterDomain, ServesDNS: cluster.ServesDNS,
-		KubeProxy: !cluster.DisableKubeProxy, APIReady: joined,
-	}, client}, nil
+		KubeProxy: !cluster.DisableKubeProxy, APIReady: joined, Settled: settled.Reached(),
+	}, client, settled}, nil
 }
 
 func clientOf(kubeconfig string) (kubernetes.Interface, error) {
@@ -227,6 +229,7 @@ func (w *worker) followServers(ctx context.Context) error {
 // awaitReady reports when the node is Ready for the first time.
 func (w *worker) awaitReady(ctx context.Context, settle func()) error {
 	defer settle()
+	defer w.settled.Reach()
 	_, err := watchtools.UntilWithSync(ctx, Watcher(w.client, w.host.NodeName), &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
 		node, ok := e.Object.(*corev1.Node)
 		return ok && e.Type != watch.Deleted && IsReady(node), nil

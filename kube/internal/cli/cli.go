@@ -42,6 +42,9 @@ func commands() []command {
 		{name: "containerd", run: runContainerd, alias: true, hidden: true},
 	}
 	for _, c := range components.All {
+		if c.Main == nil {
+			continue
+		}
 		run := func(args []string) error { return c.Main(args[1:]) }
 		known = append(known, command{name: c.Name, run: run, hidden: true})
 	}

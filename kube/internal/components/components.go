@@ -1,23 +1,24 @@
-// Package components lists what the cluster is packaged with: pods that run this very binary.
+// Package components lists what the cluster is packaged with: objects, and pods that run this very binary.
 package components
 
 import (
 	"k3os.io/kube/internal/components/coredns"
 	"k3os.io/kube/internal/components/coredns/serve"
 	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/localpath"
 	"k3os.io/kube/internal/stage"
 )
 
-// A Component is one manifest, and the program that its pod runs.
+// A Component is one manifest, and the program that its pod runs, if it has one.
 type Component struct {
-	// Name is that of the manifest's file, for --disable, of the binary's hidden command, and of the Deployment in
-	// kube-system.
+	// Name is that of the manifest's file, for --disable, and, of one with a pod, of the binary's hidden command and of
+	// the Deployment in kube-system.
 	Name string
 	// Wanted is whether a server with this configuration has a use for the component, which --disable overrules.
 	Wanted func(config.Server) bool
 	// Manifest renders its objects.
 	Manifest func(config.Server) ([]byte, error)
-	// Main runs the program with its arguments, without its name.
+	// Main runs the program with its arguments, without its name; nil if there is no pod.
 	Main func(args []string) error
 	// Available is the stage that a start has come to when the Deployment is available for the first time.
 	Available stage.Stage
@@ -32,7 +33,14 @@ var All = []Component{
 		Main:      serve.Main,
 		Available: stage.CoreDNSReady,
 	},
+	{
+		Name:     localpath.Name,
+		Wanted:   always,
+		Manifest: func(config.Server) ([]byte, error) { return localpath.Manifest, nil },
+	},
 }
+
+func always(config.Server) bool { return true }
 
 func corednsManifest(cfg config.Server) ([]byte, error) {
 	dns, err := cfg.DNSAddress()

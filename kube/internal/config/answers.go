@@ -13,7 +13,6 @@ type answer struct {
 // not have. They are accepted with a warning, so that a configuration written for k3s keeps working.
 var withoutEffect = map[string]answer{
 	"airgap-extra-registry":      {reason: "imported images are found under the names that they have"},
-	"default-local-storage-path": {reason: "there is no local-path provisioner"},
 	"disable-apiserver-lb":       {toggle: true, reason: "an agent reaches the API by its load balancer, a server reaches its own"},
 	"disable-cloud-controller":   {toggle: true, reason: "there is no cloud controller"},
 	"disable-helm-controller":    {toggle: true, reason: "there is no Helm controller"},

@@ -81,6 +81,7 @@ type ControlPlane struct {
 	egressSelectorMode string
 
 	Disable                  []string
+	LocalStoragePath         string
 	DisableAgent             bool
 	DisableKubeProxy         bool
 	DisableScheduler         bool

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +48,9 @@ func Parse(src Source) (Server, []string, error) {
 		err = errors.New("--cluster-init begins a cluster and --server joins one: give one of them")
 	}
 	if err == nil {
+		if s.LocalStoragePath == "" {
+			s.LocalStoragePath = filepath.Join(s.DataDir, "storage")
+		}
 		err = s.ControlPlane.check()
 	}
 	return s, warnings, err
@@ -421,6 +425,9 @@ func (c *ControlPlane) check() error {
 	}
 	if err := checkAddresses("advertise-address", nonEmpty(c.AdvertiseAddress)); err != nil {
 		return err
+	}
+	if p := c.LocalStoragePath; !filepath.IsAbs(p) || filepath.Clean(p) != p || p == "/" {
+		return fmt.Errorf("--default-local-storage-path: expected an absolute path such as /mnt/volumes, got %q", p)
 	}
 	if c.HTTPSListenPort < 1 || c.HTTPSListenPort > 65535 {
 		return fmt.Errorf("--https-listen-port: expected a port between 1 and 65535, got %d", c.HTTPSListenPort)

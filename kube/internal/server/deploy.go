@@ -58,7 +58,7 @@ func writeManifest(dir string, c components.Component, cfg config.Server) error 
 // followComponents reports when each component is available for the first time.
 func (p *controlPlane) followComponents(ctx context.Context) error {
 	for _, c := range components.All {
-		if p.cfg.Disabled(c.Name) || !c.Wanted(p.cfg) {
+		if c.Main == nil || p.cfg.Disabled(c.Name) || !c.Wanted(p.cfg) {
 			continue
 		}
 		watcher := cache.NewListWatchFromClient(p.client.AppsV1().RESTClient(), "deployments", metav1.NamespaceSystem,

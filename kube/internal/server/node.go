@@ -9,9 +9,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
@@ -65,29 +65,46 @@ func (p *controlPlane) followPodCIDR(ctx context.Context) error {
 	return agent.FollowPodCIDR(ctx, p.client, p.host.NodeName, p.network)
 }
 
+// newNodeInformer watches all Nodes for whoever asks. Its objects are no Nodes to be written back: what only takes memory
+// is left out.
+func newNodeInformer(client kubernetes.Interface) cache.SharedIndexInformer {
+	informer := coreinformers.NewNodeInformer(client, 0, cache.Indexers{})
+	// It fails only for an informer that runs.
+	_ = informer.SetTransform(func(o any) (any, error) {
+		if node, ok := o.(*corev1.Node); ok {
+			node.ManagedFields, node.Status.Images = nil, nil
+		}
+		return o, nil
+	})
+	return informer
+}
+
 // followNodes forgets the passwords of Nodes that are deleted, and reports the first one that is another machine's.
 func (p *controlPlane) followNodes(ctx context.Context) error {
-	all := cache.NewListWatchFromClient(p.client.CoreV1().RESTClient(), "nodes", "", fields.Everything())
-	_, err := watchtools.UntilWithSync(ctx, all, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
-		node, ok := e.Object.(*corev1.Node)
-		switch {
-		case !ok:
-		case e.Type == watch.Deleted:
-			if p.members != nil && node.Name != p.host.NodeName {
-				p.removeMembers(ctx, node.Name)
+	_, err := p.nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) {
+			if node, ok := o.(*corev1.Node); ok && node.Name != p.host.NodeName {
+				p.start.notAlone.Reach()
 			}
-			if err := p.passwords.Load().Forget(ctx, node.Name); err != nil {
-				fmt.Fprintf(os.Stderr, "k3s: cannot forget the password of node %s: %v\n", node.Name, err)
+		},
+		DeleteFunc: func(o any) {
+			name, err := cache.DeletionHandlingMetaNamespaceKeyFunc(o)
+			if err != nil {
+				return // it is of something else
 			}
-		case node.Name != p.host.NodeName:
-			p.start.notAlone.Reach()
-		}
-		return false, nil
+			if p.members != nil && name != p.host.NodeName {
+				p.removeMembers(ctx, name)
+			}
+			if err := p.passwords.Load().Forget(ctx, name); err != nil {
+				fmt.Fprintf(os.Stderr, "k3s: cannot forget the password of node %s: %v\n", name, err)
+			}
+		},
 	})
-	if ctx.Err() != nil {
-		return nil
+	if err != nil {
+		return err
 	}
-	return err
+	p.nodes.RunWithContext(ctx)
+	return nil
 }
 
 // removeMembers takes the members out of etcd that a node has at this moment: later ones are those of another machine,

@@ -89,6 +89,7 @@ func newNode(p *controlPlane) (*agent.Node, error) {
 		ServesDNS:     len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
 		KubeProxy:     !cfg.DisableKubeProxy,
 		APIReady:      p.start.apiReady.Reached(),
+		Settled:       p.start.nodeAwaited.Reached(),
 	}, nil
 }
 
