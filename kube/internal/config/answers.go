@@ -12,16 +12,16 @@ type answer struct {
 // withoutEffect are flags of k3s that ask for what this build does anyway, or that set up or switch off what it does
 // not have. They are accepted with a warning, so that a configuration written for k3s keeps working.
 var withoutEffect = map[string]answer{
-	"airgap-extra-registry":      {reason: "imported images are found under the names that they have"},
-	"disable-apiserver-lb":       {toggle: true, reason: "an agent reaches the API by its load balancer, a server reaches its own"},
-	"disable-cloud-controller":   {toggle: true, reason: "there is no cloud controller"},
-	"disable-helm-controller":    {toggle: true, reason: "there is no Helm controller"},
-	"disable-network-policy":     {toggle: true, reason: "there is no network policy controller"},
-	"helm-job-image":             {reason: "there is no Helm controller"},
-	"disable-selinux":            {toggle: true, reason: "SELinux is off"},
-	"prefer-bundled-bin":         {toggle: true, reason: "the image's own programs are the only ones"},
-	"servicelb-namespace":        {reason: "there is no ServiceLB"},
-	"system-default-registry":    {env: "K3S_SYSTEM_DEFAULT_REGISTRY", reason: "packaged components are part of the image"},
+	"airgap-extra-registry":    {reason: "imported images are found under the names that they have"},
+	"disable-apiserver-lb":     {toggle: true, reason: "an agent reaches the API by its load balancer, a server reaches its own"},
+	"disable-cloud-controller": {toggle: true, reason: "there is no cloud controller"},
+	"disable-helm-controller":  {toggle: true, reason: "there is no Helm controller"},
+	"disable-network-policy":   {toggle: true, reason: "there is no network policy controller"},
+	"helm-job-image":           {reason: "there is no Helm controller"},
+	"disable-selinux":          {toggle: true, reason: "SELinux is off"},
+	"prefer-bundled-bin":       {toggle: true, reason: "the image's own programs are the only ones"},
+	"servicelb-namespace":      {reason: "ServiceLB has no pods"},
+	"system-default-registry":  {env: "K3S_SYSTEM_DEFAULT_REGISTRY", reason: "packaged components are part of the image"},
 }
 
 const (

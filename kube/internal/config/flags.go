@@ -102,7 +102,7 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(both, famRuntime, &s.DefaultRuntime, "default-runtime", "", "", "", "`NAME` of containerd's default runtime (crun or runc)")
 	f.list(both, famRuntime, &s.CNIBinDirs, "cni-bin-dir", "", "`DIRS` to search for CNI plugins (k3OS's own flag)")
 
-	f.list(RoleServer, famComponents, &s.Disable, "disable", "", "do not deploy packaged component `NAME`, and delete it: coredns, local-storage, or any file in server/manifests; k3s's servicelb, traefik, metrics-server and runtimes are not there to begin with")
+	f.list(RoleServer, famComponents, &s.Disable, "disable", "", "do not deploy packaged component `NAME`, and delete it: coredns, local-storage, servicelb, or any file in server/manifests; k3s's traefik, metrics-server and runtimes are not there to begin with")
 	f.str(RoleServer, famComponents, &s.LocalStoragePath, "default-local-storage-path", "", "", "", "`DIR` of nodes for volumes of local storage (default storage in data-dir)")
 	f.boolean(RoleServer, famComponents, &s.DisableKubeProxy, "disable-kube-proxy", "", "run no kube-proxy")
 	f.boolean(RoleServer, famComponents, &s.DisableScheduler, "disable-scheduler", "", "run no scheduler")

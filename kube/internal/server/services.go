@@ -8,6 +8,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"k3os.io/kube/internal/localpath"
+	"k3os.io/kube/internal/servicelb"
 )
 
 // controllersName is that of the part, and of the election. Without upstream's controllers it is another election, so
@@ -42,6 +43,11 @@ func (p *controlPlane) runOwnControllers(ctx context.Context) {
 	var running sync.WaitGroup
 	if !p.cfg.Disabled(localpath.Name) {
 		running.Go(func() { localpath.Run(ctx, p.client, nodes, p.cfg.LocalStoragePath) })
+	}
+	if p.cfg.Disabled(servicelb.Name) {
+		running.Go(func() { servicelb.Withdraw(ctx, p.client) })
+	} else {
+		running.Go(func() { servicelb.Run(ctx, p.client, p.nodes, servicelb.Reserved(p.cfg.HTTPSListenPort)) })
 	}
 	running.Wait()
 }
