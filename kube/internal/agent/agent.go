@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"k3os.io/kube/internal/addresses"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/images"
@@ -70,6 +71,13 @@ func (n *Node) Parts() []parts.Part {
 				return localpath.Serve(ctx, n.Credentials.Kubeconfig(pki.Kubelet), n.Name)
 			}},
 	}
+	// A node that publishes addresses has none until it has told them; another one may have to take back what it told.
+	told := n.Settled
+	if addresses.Published(n.Config) {
+		told = n.APIReady
+	}
+	all = append(all, parts.Part{Name: "addresses", Tier: parts.Clients, Ends: true, After: []<-chan struct{}{told},
+		Run: n.tellAddresses})
 	if n.KubeProxy {
 		all = append(all, parts.Part{Name: "kube-proxy", Tier: parts.Clients, After: []<-chan struct{}{n.APIReady},
 			Run: n.runKubeProxy})
@@ -84,6 +92,14 @@ func (n *Node) Parts() []parts.Part {
 		parts.Part{Name: "images", Tier: parts.Clients,
 			Run: func(ctx context.Context) error { return n.loadImages(ctx, runtime().Snapshotter, imagesLoaded) }},
 	)
+}
+
+func (n *Node) tellAddresses(ctx context.Context) error {
+	client, err := clientOf(n.Credentials.Kubeconfig(pki.Kubelet))
+	if err != nil {
+		return err
+	}
+	return addresses.Tell(ctx, client, n.Config, n.Name, n.IPs)
 }
 
 func runContainerd(ctx context.Context, o containerd.Options) error {

@@ -2,6 +2,9 @@
 package components
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
 	"k3os.io/kube/internal/components/coredns"
 	"k3os.io/kube/internal/components/coredns/serve"
 	"k3os.io/kube/internal/config"
@@ -38,6 +41,35 @@ var All = []Component{
 		Wanted:   always,
 		Manifest: func(config.Server) ([]byte, error) { return localpath.Manifest, nil },
 	},
+	{Name: "runtimes", Wanted: always, Manifest: func(config.Server) ([]byte, error) { return runtimes, nil }},
+	{Name: "cluster-dns", Wanted: always, Manifest: clusterDNS},
+}
+
+// runtimes are the handlers that the node's containerd has besides its default.
+var runtimes = []byte(`apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata:
+  name: crun
+handler: crun
+---
+apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata:
+  name: runc
+handler: runc
+`)
+
+// clusterDNS tells what pods resolve names with, where k3s tells it.
+func clusterDNS(cfg config.Server) ([]byte, error) {
+	dns, err := cfg.DNSAddress()
+	if err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": map[string]string{"name": "cluster-dns", "namespace": metav1.NamespaceSystem},
+		"data":     map[string]string{"clusterDNS": dns.String(), "clusterDomain": cfg.ClusterDomain},
+	})
 }
 
 func always(config.Server) bool { return true }

@@ -93,8 +93,6 @@ var unsupported = map[string]answer{
 	"kube-cloud-controller-arg":         {reason: noCloud},
 	"kube-cloud-controller-manager-arg": {reason: noCloud},
 	"no-flannel":                        {toggle: true, reason: "use --flannel-backend=none"},
-	"node-external-dns":                 {reason: "the node publishes addresses only; use --node-external-ip"},
-	"node-internal-dns":                 {reason: "the node publishes addresses only; use --node-ip"},
 	"nonroot-devices":                   {toggle: true, reason: "give the pod the device's group by securityContext.supplementalGroups"},
 	"protect-kernel-defaults":           {toggle: true, reason: "use --kubelet-arg=protect-kernel-defaults=true"},
 	"rootless":                          {toggle: true, reason: "the node is the machine, and k3s runs as root; drop the flag"},
@@ -105,7 +103,6 @@ var unsupported = map[string]answer{
 	"supervisor-port":                   {reason: onePort},
 	"vpn-auth":                          {env: "K3S_VPN_AUTH", reason: tunnel},
 	"vpn-auth-file":                     {env: "K3S_VPN_AUTH_FILE", reason: tunnel},
-	"with-node-id":                      {toggle: true, reason: "use --node-name"},
 }
 
 // renamed are old names of flags; the new ones are used, with a warning.

@@ -38,13 +38,16 @@ type Node struct {
 	VModule string
 	LogFile string // "" is standard error
 
-	NodeName       string
-	NodeIP         []string
-	NodeExternalIP []string
-	NodeLabels     []string
-	NodeTaints     []string
-	ResolvConf     string
-	BindAddress    string
+	NodeName        string
+	NodeIP          []string
+	NodeExternalIP  []string
+	NodeInternalDNS []string
+	NodeExternalDNS []string
+	WithNodeID      bool
+	NodeLabels      []string
+	NodeTaints      []string
+	ResolvConf      string
+	BindAddress     string
 
 	PauseImage                     string
 	PrivateRegistry                string

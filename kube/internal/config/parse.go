@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"k3os.io/kube/internal/token"
 )
@@ -72,9 +73,6 @@ func ParseAgent(src Source) (Agent, []string, error) {
 	case err != nil:
 	case s.lbServerPort < 1 || s.lbServerPort > 65535:
 		err = fmt.Errorf("--lb-server-port: expected a port between 1 and 65535, got %d", s.lbServerPort)
-	case len(s.NodeExternalIP) > 0:
-		err = errors.New("--node-external-ip: an agent of this build cannot publish it yet, because only a server may write" +
-			" it; drop the flag")
 	case s.BindAddress != "":
 		warnings = append(warnings, "--bind-address has no effect on an agent: it listens for this machine alone")
 	}
@@ -381,6 +379,13 @@ func (n *Node) check() error {
 	}
 	if err := checkAddresses("node-external-ip", n.NodeExternalIP); err != nil {
 		return err
+	}
+	for flag, names := range map[string][]string{"node-internal-dns": n.NodeInternalDNS, "node-external-dns": n.NodeExternalDNS} {
+		for _, name := range names {
+			if len(validation.IsDNS1123Subdomain(name)) > 0 {
+				return fmt.Errorf("--%s: expected a DNS name, got %q", flag, name)
+			}
+		}
 	}
 	if err := checkAddresses("bind-address", nonEmpty(n.BindAddress)); err != nil {
 		return err

@@ -17,7 +17,6 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"k3os.io/kube/internal/agent"
-	"k3os.io/kube/internal/config"
 )
 
 // serverLabels are those that a kubelet may not give itself.
@@ -44,11 +43,6 @@ func (p *controlPlane) followNode(ctx context.Context) error {
 				fmt.Fprintf(os.Stderr, "k3s: cannot label the node: %v\n", err)
 			} else {
 				labelled = true
-			}
-		}
-		if len(p.cfg.NodeExternalIP) > 0 {
-			if err := setAddresses(ctx, p.client, node, p.cfg, p.host); err != nil {
-				fmt.Fprintf(os.Stderr, "k3s: cannot set the node's addresses: %v\n", err)
 			}
 		}
 		return labelled && agent.IsReady(node), nil
@@ -167,41 +161,5 @@ func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.
 		return err
 	}
 	_, err = client.CoreV1().Nodes().Patch(ctx, node.Name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return err
-}
-
-// setAddresses does what a cloud's controller would: it fills in the external address, and removes the taint that the
-// kubelet set until somebody does.
-func setAddresses(ctx context.Context, client kubernetes.Interface, node *corev1.Node, cfg config.Server, host hostFacts) error {
-	const uninitialised = "node.cloudprovider.kubernetes.io/uninitialized"
-	var want []corev1.NodeAddress
-	for _, ip := range host.NodeIPs {
-		want = append(want, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
-	}
-	for _, ip := range cfg.NodeExternalIP {
-		want = append(want, corev1.NodeAddress{Type: corev1.NodeExternalIP, Address: ip})
-	}
-	want = append(want, corev1.NodeAddress{Type: corev1.NodeHostName, Address: host.NodeName})
-	if fmt.Sprint(node.Status.Addresses) != fmt.Sprint(want) {
-		n := node.DeepCopy()
-		n.Status.Addresses = want
-		updated, err := client.CoreV1().Nodes().UpdateStatus(ctx, n, metav1.UpdateOptions{})
-		if err != nil {
-			return err
-		}
-		node = updated
-	}
-	var taints []corev1.Taint
-	for _, t := range node.Spec.Taints {
-		if t.Key != uninitialised {
-			taints = append(taints, t)
-		}
-	}
-	if len(taints) == len(node.Spec.Taints) {
-		return nil
-	}
-	n := node.DeepCopy()
-	n.Spec.Taints = taints
-	_, err := client.CoreV1().Nodes().Update(ctx, n, metav1.UpdateOptions{})
 	return err
 }

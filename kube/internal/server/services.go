@@ -7,6 +7,7 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 
+	"k3os.io/kube/internal/addresses"
 	"k3os.io/kube/internal/localpath"
 	"k3os.io/kube/internal/servicelb"
 )
@@ -41,6 +42,7 @@ func (p *controlPlane) runOwnControllers(ctx context.Context) {
 	}
 	nodes := corelisters.NewNodeLister(p.nodes.GetIndexer())
 	var running sync.WaitGroup
+	running.Go(func() { addresses.Run(ctx, p.client, p.nodes) })
 	if !p.cfg.Disabled(localpath.Name) {
 		running.Go(func() { localpath.Run(ctx, p.client, nodes, p.cfg.LocalStoragePath) })
 	}

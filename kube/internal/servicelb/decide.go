@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"k3os.io/kube/internal/addresses"
 )
 
 // Name is what --disable calls it.
@@ -102,7 +104,7 @@ func Decide(s State) (all []Decision) {
 			}
 		}
 		if d.Reason == "" {
-			if d.Addresses = addresses(nodes, one.Spec.IPFamilies); len(d.Addresses) == 0 {
+			if d.Addresses = addressesOf(nodes, one.Spec.IPFamilies); len(d.Addresses) == 0 {
 				d.Reason = "no node has an address of its IP family"
 			}
 		}
@@ -199,18 +201,23 @@ func free(s *corev1.Service, candidates []*corev1.Node, taken map[string]map[Por
 	return nil, why
 }
 
-// addresses are the external ones, if any node has one, or else the internal ones.
-func addresses(nodes []*corev1.Node, families []corev1.IPFamily) (all []string) {
-	for _, kind := range []corev1.NodeAddressType{corev1.NodeExternalIP, corev1.NodeInternalIP} {
-		for _, n := range nodes {
-			for _, a := range n.Status.Addresses {
-				if a.Type == kind && isOf(families, a.Address) {
-					all = append(all, a.Address)
-				}
+// addressesOf are the external ones, if any node has one, or else the internal ones. What is sent to an external address
+// that is translated on its way arrives at the internal one, so that comes after it.
+func addressesOf(nodes []*corev1.Node, families []corev1.IPFamily) []string {
+	external := ofKind(corev1.NodeExternalIP, nodes, families)
+	if len(external) == 0 {
+		return ofKind(corev1.NodeInternalIP, nodes, families)
+	}
+	translated := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool { return n.Annotations[addresses.BehindNAT] == "" })
+	return append(external, ofKind(corev1.NodeInternalIP, translated, families)...)
+}
+
+func ofKind(kind corev1.NodeAddressType, nodes []*corev1.Node, families []corev1.IPFamily) (all []string) {
+	for _, n := range nodes {
+		for _, a := range n.Status.Addresses {
+			if a.Type == kind && isOf(families, a.Address) {
+				all = append(all, a.Address)
 			}
-		}
-		if len(all) > 0 {
-			break
 		}
 	}
 	slices.Sort(all)

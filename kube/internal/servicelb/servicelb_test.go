@@ -16,6 +16,8 @@ import (
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
+
+	"k3os.io/kube/internal/addresses"
 )
 
 func node(name string, labels map[string]string, addresses ...string) *corev1.Node {
@@ -70,6 +72,8 @@ func TestDecide(t *testing.T) {
 	front := node("f", map[string]string{enableLabel: "true", poolLabel: "front"}, "InternalIP=10.0.0.6")
 	back := node("g", map[string]string{enableLabel: "true", poolLabel: "back"}, "InternalIP=10.0.0.7")
 	off := node("h", map[string]string{enableLabel: "false"}, "InternalIP=10.0.0.8")
+	translated := node("i", nil, "InternalIP=10.0.0.9", "ExternalIP=192.0.2.9")
+	translated.Annotations = map[string]string{addresses.BehindNAT: "true"}
 	class := "example.com/other"
 
 	for _, tt := range []struct {
@@ -80,6 +84,8 @@ func TestDecide(t *testing.T) {
 	}{
 		{"all nodes", []*corev1.Node{b, a}, []*corev1.Service{service("s", 80)}, "s: 10.0.0.1 10.0.0.2"},
 		{"external addresses if there are any", []*corev1.Node{a, outside}, []*corev1.Service{service("s", 80)}, "s: 192.0.2.3"},
+		{"where external addresses arrive", []*corev1.Node{a, outside, translated}, []*corev1.Service{service("s", 80)},
+			"s: 192.0.2.3 192.0.2.9 10.0.0.9"},
 		{"no node that is away, or excluded", []*corev1.Node{a, away, excluded}, []*corev1.Service{service("s", 80)}, "s: 10.0.0.1"},
 		{"no node", []*corev1.Node{away}, []*corev1.Service{service("s", 80)}, "s: there is no node for it"},
 		{"another family", []*corev1.Node{a}, []*corev1.Service{service("s", 80, func(s *corev1.Service) {
