@@ -74,7 +74,8 @@ func (k *keeper) follow(ctx context.Context) error {
 			return resource.Watch(ctx, o)
 		},
 	}
-	_, err := watchtools.UntilWithSync(ctx, watcher, &metav1.PartialObjectMetadata{}, nil, func(e watch.Event) (bool, error) {
+	semantics := cache.ToListWatcherWithWatchListSemantics(watcher, k.client)
+	_, err := watchtools.UntilWithSync(ctx, semantics, &metav1.PartialObjectMetadata{}, nil, func(e watch.Event) (bool, error) {
 		if node, ok := e.Object.(*metav1.PartialObjectMetadata); ok && e.Type != watch.Deleted {
 			k.look(ctx, node.Annotations)
 		}

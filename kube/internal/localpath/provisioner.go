@@ -171,26 +171,30 @@ func whereIs(pv *corev1.PersistentVolume) (node, path string, err error) {
 	return node, path, nil
 }
 
-// ask waits until the node has done what is asked. Its error is that of the API if the node does not exist.
+// ask waits until the node has done what is asked. Its error is that of the API if the node does not exist. The order of
+// a node that is away waits without a worker.
 func (p *provisioner) ask(ctx context.Context, node, volume string, asked order) error {
-	if err := p.annotate(ctx, node, volume, asked.String()); err != nil {
+	got, ready, err := p.look(node, volume)
+	if err != nil && !apierrors.IsNotFound(err) { // the API has the last word on that
 		return err
 	}
-	var got order
-	err := wait.PollUntilContextTimeout(ctx, lookEvery, p.patience, true, func(context.Context) (bool, error) {
-		n, err := p.nodes.Get(node)
-		if err != nil {
-			return false, err
+	if !got.answers(asked) || got.answer == failed {
+		if err := p.annotate(ctx, node, volume, asked.String()); err != nil {
+			return err
 		}
-		var ok bool
-		got, ok = parseOrder(n.Annotations[annotations+volume])
-		return ok && got.answers(asked), nil
-	})
-	switch {
-	case wait.Interrupted(err) && ctx.Err() == nil:
-		return fmt.Errorf("node %s does not answer: the directory waits until its k3s runs", node)
-	case err != nil:
-		return err
+		if !ready {
+			return fmt.Errorf("node %s is away: the directory waits until it is back", node)
+		}
+		err := wait.PollUntilContextTimeout(ctx, lookEvery, p.patience, true, func(context.Context) (bool, error) {
+			got, _, err = p.look(node, volume)
+			return got.answers(asked), err
+		})
+		if wait.Interrupted(err) && ctx.Err() == nil {
+			return fmt.Errorf("node %s does not answer: the directory waits until its k3s runs", node)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if err := p.annotate(ctx, node, volume, nil); err != nil {
 		return err
@@ -199,6 +203,19 @@ func (p *provisioner) ask(ctx context.Context, node, volume string, asked order)
 		return fmt.Errorf("node %s cannot %s the directory: %s", node, asked.verb, got.reason)
 	}
 	return nil
+}
+
+// look returns what the node was asked for last, or has answered, and whether it is Ready.
+func (p *provisioner) look(node, volume string) (o order, ready bool, err error) {
+	n, err := p.nodes.Get(node)
+	if err != nil {
+		return o, false, err
+	}
+	for _, c := range n.Status.Conditions {
+		ready = ready || c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	}
+	o, _ = parseOrder(n.Annotations[annotations+volume])
+	return o, ready, nil
 }
 
 func (p *provisioner) annotate(ctx context.Context, node, volume string, value any) error {

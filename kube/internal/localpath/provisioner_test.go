@@ -30,7 +30,7 @@ func cluster(t *testing.T) (kubernetes.Interface, corelisters.NodeLister) {
 	t.Helper()
 	client := fake.NewClientset(&corev1.Node{ObjectMeta: metav1.ObjectMeta{
 		Name: "n1", Labels: map[string]string{corev1.LabelHostname: "n1.example"},
-	}})
+	}, Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}}})
 	factory := informers.NewSharedInformerFactory(client, 0)
 	lister := factory.Core().V1().Nodes().Lister()
 	factory.Start(t.Context().Done())
@@ -191,6 +191,18 @@ func TestAVolumeOutlivesANodeThatIsAwayAndNotOneThatIsGone(t *testing.T) {
 	node, err := client.CoreV1().Nodes().Get(t.Context(), "n1", metav1.GetOptions{})
 	if want := "remove /s/" + pv + "_ns_claim"; err != nil || node.Annotations[annotations+pv] != want {
 		t.Errorf("%v, %v; want %s to wait for the node", node.Annotations, err, want)
+	}
+	node.Status.Conditions[0].Status = corev1.ConditionUnknown
+	if _, err := client.CoreV1().Nodes().UpdateStatus(t.Context(), node, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	p.patience = time.Hour
+	await(t, "what the server knows of the node", func(context.Context) (bool, error) {
+		_, ready, err := p.look("n1", pv)
+		return !ready, err
+	})
+	if err := p.Delete(t.Context(), volume); err == nil || !strings.Contains(err.Error(), "node n1 is away") {
+		t.Errorf("Delete = %v; want that the node is away", err)
 	}
 	volume.Annotations[selectedNode] = "n2"
 	if err := p.Delete(t.Context(), volume); err != nil {
