@@ -102,6 +102,7 @@ var unsupported = map[string]answer{
 	"supervisor-metrics":                {toggle: true, reason: "it has none of its own; read /metrics of the API"},
 	"supervisor-port":                   {reason: onePort},
 	"vpn-auth":                          {env: "K3S_VPN_AUTH", reason: tunnel},
+	"with-node-id":                      {toggle: true, reason: "the system knows its node by the name of the host: give each machine a hostname of its own"},
 	"vpn-auth-file":                     {env: "K3S_VPN_AUTH_FILE", reason: tunnel},
 }
 

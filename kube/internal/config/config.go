@@ -43,7 +43,6 @@ type Node struct {
 	NodeExternalIP  []string
 	NodeInternalDNS []string
 	NodeExternalDNS []string
-	WithNodeID      bool
 	NodeLabels      []string
 	NodeTaints      []string
 	ResolvConf      string

@@ -92,7 +92,6 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.list(both, famNode, &s.NodeExternalIP, "node-external-ip", "", "external `ADDRESS` of the node")
 	f.list(both, famNode, &s.NodeInternalDNS, "node-internal-dns", "", "internal DNS `NAME` of the node")
 	f.list(both, famNode, &s.NodeExternalDNS, "node-external-dns", "", "external DNS `NAME` of the node")
-	f.boolean(both, famNode, &s.WithNodeID, "with-node-id", "", "append the machine's id to the node's name")
 	f.list(both, famNode, &s.NodeLabels, "node-label", "", "`KEY=VALUE` label of the node")
 	f.list(both, famNode, &s.NodeTaints, "node-taint", "", "`KEY=VALUE:EFFECT` taint that the node registers with")
 	f.str(both, famNode, &s.ResolvConf, "resolv-conf", "", "K3S_RESOLV_CONF", "", "resolver `FILE` for pods (default the host's)")

@@ -3,22 +3,17 @@
 package machine
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 
 	"k3os.io/kube/internal/config"
-	"k3os.io/kube/internal/files"
 )
 
 // Facts are what is true of a machine that may start.
@@ -59,39 +54,9 @@ func Check(cfg config.Node, isNode bool) (f Facts, err error) {
 		}
 		f.NodeName = strings.ToLower(name)
 	}
-	if cfg.WithNodeID {
-		id, err := nodeID(IDFile)
-		if err != nil {
-			return f, err
-		}
-		f.NodeName += "-" + id
-	}
 	f.NodeIPs, err = nodeIPs(cfg.NodeIP)
 	return f, err
 }
-
-// IDFile has the machine's id, for --with-node-id; its place is k3s's.
-const IDFile = "/etc/rancher/node/id"
-
-// nodeID is the machine's own, eight hexadecimal digits, made the first time.
-func nodeID(file string) (string, error) {
-	b, err := os.ReadFile(file)
-	if err == nil {
-		if id := strings.TrimSpace(string(b)); nodeIDs.MatchString(id) {
-			return id, nil
-		}
-		return "", fmt.Errorf("%s: expected eight hexadecimal digits, got %q: remove it, or drop --with-node-id", file, b)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	raw := make([]byte, 4)
-	_, _ = rand.Read(raw) // it never fails
-	id := hex.EncodeToString(raw)
-	return id, files.Write(file, []byte(id+"\n"), 0o600)
-}
-
-var nodeIDs = regexp.MustCompile(`^[0-9a-f]{8}$`)
 
 func cgroup2() error {
 	var fs unix.Statfs_t
