@@ -1,5 +1,6 @@
-// Package addresses publishes addresses and names of nodes that a kubelet does not know. A node may not write them into
-// its own Node for good, so it says them in annotations, k3s's own, and a server does what a cloud's controller would.
+// Package addresses publishes addresses and names of nodes that a kubelet does not know. A node may not write them
+// into its own Node for good, so it says them in annotations, k3s's own, and a server does what a cloud's
+// controller would.
 package addresses
 
 import (
@@ -21,8 +22,8 @@ import (
 	"k3os.io/kube/internal/config"
 )
 
-// BehindNAT is the annotation of a node that has an external address on none of its interfaces, so what is sent to that
-// arrives at an internal one.
+// BehindNAT is the annotation of a node that has an external address on none of its interfaces, so what is sent to
+// that arrives at an internal one.
 const BehindNAT = "k3os.io/behind-nat"
 
 // kinds are k3s's annotations, in the order of the addresses that they become.

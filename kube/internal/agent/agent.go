@@ -71,7 +71,8 @@ func (n *Node) Parts() []parts.Part {
 				return localpath.Serve(ctx, n.Credentials.Kubeconfig(pki.Kubelet), n.Name)
 			}},
 	}
-	// A node that publishes addresses has none until it has told them; another one may have to take back what it told.
+	// A node that publishes addresses has none until it has told them; another one may have to take back what it
+	// told.
 	told := n.Settled
 	if addresses.Published(n.Config) {
 		told = n.APIReady

@@ -14,8 +14,8 @@ import (
 
 // A Component is one manifest, and the program that its pod runs, if it has one.
 type Component struct {
-	// Name is that of the manifest's file, for --disable, and, of one with a pod, of the binary's hidden command and of
-	// the Deployment in kube-system.
+	// Name is that of the manifest's file, for --disable, and, of one with a pod, of the binary's hidden command
+	// and of the Deployment in kube-system.
 	Name string
 	// Wanted is whether a server with this configuration has a use for the component, which --disable overrules.
 	Wanted func(config.Server) bool

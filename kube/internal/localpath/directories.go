@@ -12,8 +12,8 @@ import (
 	"k3os.io/kube/internal/files"
 )
 
-// makeDirectory makes a volume's directory, for every user, in one that is root's alone. One that exists stays as it
-// is, with what is in it.
+// makeDirectory makes a volume's directory, for every user, in one that is root's alone. One that exists stays as
+// it is, with what is in it.
 func makeDirectory(volume, path string) error {
 	if err := checkPath(volume, path); err != nil {
 		return err
@@ -35,8 +35,8 @@ func makeDirectory(volume, path string) error {
 	return errors.Join(os.Chmod(path, 0o777), files.SyncDir(parent))
 }
 
-// removeDirectory removes a volume's directory and all that is in it. One that is not there is no error. It follows no
-// link, and leaves everything alone if another file system is mounted below.
+// removeDirectory removes a volume's directory and all that is in it. One that is not there is no error. It follows
+// no link, and leaves everything alone if another file system is mounted below.
 func removeDirectory(volume, path string) error {
 	if err := checkPath(volume, path); err != nil {
 		return err

@@ -27,8 +27,8 @@ const retryAnswer = 3 * time.Second
 
 var nodes = corev1.SchemeGroupVersion.WithResource("nodes")
 
-// Serve does what the cluster asks this node for, with the node's own credential, until ctx ends. What keeps it from
-// doing so is told, and tried again.
+// Serve does what the cluster asks this node for, with the node's own credential, until ctx ends. What keeps it
+// from doing so is told, and tried again.
 func Serve(ctx context.Context, kubeconfig, nodeName string) error {
 	cfg, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {

@@ -1,9 +1,9 @@
 // Package localpath is k3s's local storage: volumes that are directories of a node.
 //
-// A server makes the PersistentVolumes, and a node makes and removes the directories. The server asks by an annotation
-// of the Node, one for each volume, and the node answers in its place: each may write that, and it waits there for a
-// node that is away. A node removes a directory only if it is asked for this one, so neither an API that errs nor the
-// API of another cluster can cost data.
+// A server makes the PersistentVolumes, and a node makes and removes the directories. The server asks by an
+// annotation of the Node, one for each volume, and the node answers in its place: each may write that, and it waits
+// there for a node that is away. A node removes a directory only if it is asked for this one, so neither an API
+// that errs nor the API of another cluster can cost data.
 package localpath
 
 import (
@@ -72,8 +72,8 @@ func directory(root, volume, namespace, claim string) string {
 
 var volumeName = regexp.MustCompile(`^pvc-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// checkPath refuses every path that cannot be the directory of this volume. The name of a volume has the claim's UID,
-// so a directory of that name belongs to this cluster.
+// checkPath refuses every path that cannot be the directory of this volume. The name of a volume has the claim's
+// UID, so a directory of that name belongs to this cluster.
 func checkPath(volume, path string) error {
 	switch {
 	case !volumeName.MatchString(volume):

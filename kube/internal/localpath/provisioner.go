@@ -141,8 +141,8 @@ func volume(o controller.ProvisionOptions, path string) *corev1.PersistentVolume
 	return pv
 }
 
-// Delete has the node remove the directory. The volume stays, and says why by an Event, until the node has done so, or
-// is no node of the cluster any more.
+// Delete has the node remove the directory. The volume stays, and says why by an Event, until the node has done so,
+// or is no node of the cluster any more.
 func (p *provisioner) Delete(ctx context.Context, pv *corev1.PersistentVolume) error {
 	node, path, err := whereIs(pv)
 	if err != nil {
@@ -171,8 +171,8 @@ func whereIs(pv *corev1.PersistentVolume) (node, path string, err error) {
 	return node, path, nil
 }
 
-// ask waits until the node has done what is asked. Its error is that of the API if the node does not exist. The order of
-// a node that is away waits without a worker.
+// ask waits until the node has done what is asked. Its error is that of the API if the node does not exist. The
+// order of a node that is away waits without a worker.
 func (p *provisioner) ask(ctx context.Context, node, volume string, asked order) error {
 	got, ready, err := p.look(node, volume)
 	if err != nil && !apierrors.IsNotFound(err) { // the API has the last word on that

@@ -59,8 +59,8 @@ func (p *controlPlane) followPodCIDR(ctx context.Context) error {
 	return agent.FollowPodCIDR(ctx, p.client, p.host.NodeName, p.network)
 }
 
-// newNodeInformer watches all Nodes for whoever asks. Its objects are no Nodes to be written back: what only takes memory
-// is left out.
+// newNodeInformer watches all Nodes for whoever asks. Its objects are no Nodes to be written back: what only takes
+// memory is left out.
 func newNodeInformer(client kubernetes.Interface) cache.SharedIndexInformer {
 	informer := coreinformers.NewNodeInformer(client, 0, cache.Indexers{})
 	// It fails only for an informer that runs.

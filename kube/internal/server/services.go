@@ -12,8 +12,8 @@ import (
 	"k3os.io/kube/internal/servicelb"
 )
 
-// controllersName is that of the part, and of the election. Without upstream's controllers it is another election, so
-// that this server does not keep them from running elsewhere.
+// controllersName is that of the part, and of the election. Without upstream's controllers it is another election,
+// so that this server does not keep them from running elsewhere.
 func (p *controlPlane) controllersName() string {
 	if p.cfg.DisableControllerManager {
 		return "k3s-controllers"

@@ -197,8 +197,8 @@ func writeStatus(ctx context.Context, client kubernetes.Interface, s *corev1.Ser
 	return err
 }
 
-// Withdraw takes back the addresses that Run has written, and returns when none are left: kube-proxy goes by them as long
-// as they are there. It returns before that only if ctx ends.
+// Withdraw takes back the addresses that Run has written, and returns when none are left: kube-proxy goes by them
+// as long as they are there. It returns before that only if ctx ends.
 func Withdraw(ctx context.Context, client kubernetes.Interface) {
 	for {
 		err := withdraw(ctx, client)

@@ -1,5 +1,5 @@
-// Package servicelb gives services of type LoadBalancer the addresses of nodes, as k3s's ServiceLB does, without a pod:
-// kube-proxy leads what arrives at an address in a service's status to its pods.
+// Package servicelb gives services of type LoadBalancer the addresses of nodes, as k3s's ServiceLB does, without a
+// pod: kube-proxy leads what arrives at an address in a service's status to its pods.
 package servicelb
 
 import (
@@ -16,8 +16,8 @@ import (
 // Name is what --disable calls it.
 const Name = "servicelb"
 
-// Labels of nodes and services, k3s's own. If any node has enableLabel, only those that say true are used; poolLabel
-// then chooses among them.
+// Labels of nodes and services, k3s's own. If any node has enableLabel, only those that say true are used;
+// poolLabel then chooses among them.
 const (
 	enableLabel = "svccontroller.k3s.cattle.io/enablelb"
 	poolLabel   = "svccontroller.k3s.cattle.io/lbpool"
@@ -201,8 +201,8 @@ func free(s *corev1.Service, candidates []*corev1.Node, taken map[string]map[Por
 	return nil, why
 }
 
-// addressesOf are the external ones, if any node has one, or else the internal ones. What is sent to an external address
-// that is translated on its way arrives at the internal one, so that comes after it.
+// addressesOf are the external ones, if any node has one, or else the internal ones. What is sent to an external
+// address that is translated on its way arrives at the internal one, so that comes after it.
 func addressesOf(nodes []*corev1.Node, families []corev1.IPFamily) []string {
 	external := ofKind(corev1.NodeExternalIP, nodes, families)
 	if len(external) == 0 {
