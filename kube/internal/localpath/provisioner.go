@@ -14,8 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/sig-storage-lib-external-provisioner/v11/controller"
 )
@@ -45,18 +47,63 @@ type provisioner struct {
 	patience time.Duration
 }
 
-// Run provisions volumes below root until ctx ends. nodes is up to date.
+// Run provisions volumes below root until ctx ends. nodes is up to date. As long as there is neither a claim nor a volume,
+// a watch of claims is all that it costs.
 func Run(ctx context.Context, client kubernetes.Interface, nodes corelisters.NodeLister, root string) {
+	claims := coreinformers.NewPersistentVolumeClaimInformer(client, "", 0, cache.Indexers{})
+	// It outlives the controller: the library ends the process if the informer has ended when it begins.
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	go claims.RunWithContext(running)
+	if !awaitUse(ctx, client, claims) {
+		return
+	}
 	p := &provisioner{client, nodes, root, patience}
 	controller.NewProvisionController(ctx, client, Provisioner, p,
 		controller.LeaderElection(false),
 		controller.ResyncPeriod(0),
+		controller.ClaimsInformer(claims),
 		controller.NodesLister(nodes),
 		controller.RateLimiter(workqueue.NewItemExponentialFailureRateLimiter(firstRetry, lastRetry)),
 		// For ever: a node may be away for days.
 		controller.FailedProvisionThreshold(0),
 		controller.FailedDeleteThreshold(0),
 	).Run(ctx)
+}
+
+// awaitUse returns when the cluster has a claim or a volume; false if ctx ends before.
+func awaitUse(ctx context.Context, client kubernetes.Interface, claims cache.SharedIndexInformer) bool {
+	first := make(chan struct{}, 1)
+	// It fails only for an informer that has ended.
+	handler, _ := claims.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: func(any) {
+		select {
+		case first <- struct{}{}:
+		default:
+		}
+	}})
+	defer func() { _ = claims.RemoveEventHandler(handler) }()
+	for told := ""; ; {
+		// A volume may be left of a claim that was deleted while no server was looking.
+		volumes, err := client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{Limit: 1})
+		if err == nil && len(volumes.Items) > 0 {
+			return true
+		}
+		var again <-chan time.Time
+		if err != nil {
+			again = time.After(firstRetry)
+			if err.Error() != told && ctx.Err() == nil {
+				told = err.Error()
+				fmt.Fprintf(os.Stderr, "k3s: cannot look for volumes: %v\n", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-first:
+			return true
+		case <-again:
+		}
+	}
 }
 
 // Provision has the node make the directory. An error becomes an Event of the claim.
