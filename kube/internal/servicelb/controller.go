@@ -33,7 +33,8 @@ const retryAfter = 3 * time.Second
 type controller struct {
 	client   kubernetes.Interface
 	nodes    corelisters.NodeLister
-	services cache.SharedIndexInformer
+	balanced cache.SharedIndexInformer // services of type LoadBalancer
+	services cache.SharedIndexInformer // all of them, for their node ports; nil as long as none is of this type
 	slices   cache.SharedIndexInformer // nil as long as no service needs it
 	reserved map[Port]string
 	recorder record.EventRecorder
@@ -47,9 +48,11 @@ func Run(ctx context.Context, client kubernetes.Interface, nodes cache.SharedInd
 	defer events.Shutdown()
 	events.StartRecordingToSink(&corev1client.EventSinkImpl{Interface: client.CoreV1().Events("")})
 	c := &controller{
-		client:   client,
-		nodes:    corelisters.NewNodeLister(nodes.GetIndexer()),
-		services: coreinformers.NewServiceInformer(client, "", 0, cache.Indexers{}),
+		client: client,
+		nodes:  corelisters.NewNodeLister(nodes.GetIndexer()),
+		balanced: coreinformers.NewFilteredServiceInformer(client, "", 0, cache.Indexers{}, func(o *metav1.ListOptions) {
+			o.FieldSelector = "spec.type=" + string(corev1.ServiceTypeLoadBalancer)
+		}),
 		reserved: reserved,
 		recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: manager}),
 		changed:  make(chan struct{}, 1),
@@ -61,7 +64,7 @@ func Run(ctx context.Context, client kubernetes.Interface, nodes cache.SharedInd
 		return
 	}
 	defer func() { _ = nodes.RemoveEventHandler(atNodes) }() // it fails only for a handler of another informer
-	if !c.start(ctx, c.services) {
+	if !c.start(ctx, c.balanced) {
 		return
 	}
 	for {
@@ -106,12 +109,19 @@ func (c *controller) handler() cache.ResourceEventHandler {
 
 // sync brings every status in line. It returns whether all of them are.
 func (c *controller) sync(ctx context.Context) bool {
-	services, err := corelisters.NewServiceLister(c.services.GetIndexer()).List(labels.Everything())
-	if err != nil || !slices.ContainsFunc(services, Ours) {
-		return err == nil
+	if !slices.ContainsFunc(servicesOf(c.balanced), Ours) {
+		return true
 	}
+	if c.services == nil {
+		c.services = coreinformers.NewServiceInformer(c.client, "", 0, cache.Indexers{})
+		if !c.start(ctx, c.services) {
+			return false
+		}
+	}
+	services := servicesOf(c.services)
 	if c.slices == nil && slices.ContainsFunc(services, func(s *corev1.Service) bool { return Ours(s) && Local(s) }) {
-		c.slices = discoveryinformers.NewEndpointSliceInformer(c.client, "", 0, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+		c.slices = discoveryinformers.NewEndpointSliceInformer(c.client, "", 0,
+			cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
 		if !c.start(ctx, c.slices) {
 			return false
 		}
@@ -133,6 +143,15 @@ func (c *controller) sync(ctx context.Context) bool {
 	}
 	c.told = told
 	return ok
+}
+
+func servicesOf(informer cache.SharedIndexInformer) (all []*corev1.Service) {
+	for _, o := range informer.GetIndexer().List() {
+		if s, ok := o.(*corev1.Service); ok {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // endpoints are the nodes with a pod that is ready for a service.
