@@ -11,10 +11,13 @@ import (
 	"path/filepath"
 	"sync"
 
+	"k3os.io/kube/internal/addresses"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/images"
+	"k3os.io/kube/internal/localpath"
 	"k3os.io/kube/internal/parts"
+	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/stage"
 )
 
@@ -36,7 +39,7 @@ type Node struct {
 
 	// APIReady is closed when the API answers; kubelet and kube-proxy wait for it.
 	APIReady <-chan struct{}
-	// Settled is closed when the node is Ready, or was waited for long enough.
+	// Settled is closed when the node is Ready, or was waited for long enough: what is not urgent waits for it.
 	Settled <-chan struct{}
 }
 
@@ -66,7 +69,19 @@ func (n *Node) Parts() []parts.Part {
 		{Name: "kubelet", Tier: parts.Clients, After: []<-chan struct{}{imagesLoaded.Reached(), n.APIReady},
 			Run: n.runKubelet},
 		{Name: "network policies", Tier: parts.Clients, Ends: true, After: []<-chan struct{}{n.APIReady}, Run: n.enforcePolicies},
+		{Name: "local volumes", Tier: parts.Clients, After: []<-chan struct{}{n.APIReady, n.Settled},
+			Run: func(ctx context.Context) error {
+				return localpath.Serve(ctx, n.Credentials.Kubeconfig(pki.Kubelet), n.Name)
+			}},
 	}
+	// A node that publishes addresses has none until it has told them; another one may have to take back what it
+	// told.
+	told := n.Settled
+	if addresses.Published(n.Config) {
+		told = n.APIReady
+	}
+	all = append(all, parts.Part{Name: "addresses", Tier: parts.Clients, Ends: true, After: []<-chan struct{}{told},
+		Run: n.tellAddresses})
 	if n.KubeProxy {
 		all = append(all, parts.Part{Name: "kube-proxy", Tier: parts.Clients, After: []<-chan struct{}{n.APIReady},
 			Run: n.runKubeProxy})
@@ -81,6 +96,14 @@ func (n *Node) Parts() []parts.Part {
 		parts.Part{Name: "images", Tier: parts.Clients,
 			Run: func(ctx context.Context) error { return n.loadImages(ctx, runtime().Snapshotter, imagesLoaded) }},
 	)
+}
+
+func (n *Node) tellAddresses(ctx context.Context) error {
+	client, err := clientOf(n.Credentials.Kubeconfig(pki.Kubelet))
+	if err != nil {
+		return err
+	}
+	return addresses.Tell(ctx, client, n.Config, n.Name, n.IPs)
 }
 
 func runContainerd(ctx context.Context, o containerd.Options) error {

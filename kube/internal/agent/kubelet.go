@@ -11,6 +11,7 @@ import (
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 	"sigs.k8s.io/yaml"
 
+	"k3os.io/kube/internal/addresses"
 	"k3os.io/kube/internal/componentargs"
 	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/pki"
@@ -37,7 +38,7 @@ func (n *Node) runKubelet(ctx context.Context) error {
 	if len(n.Config.NodeLabels) == 0 {
 		defaults = append(defaults[:4], defaults[5:]...)
 	}
-	if len(n.Config.NodeExternalIP) > 0 {
+	if addresses.Published(n.Config) {
 		defaults = append(defaults, [2]string{"cloud-provider", "external"})
 	}
 	cmd := kubelet.NewKubeletCommand(ctx)

@@ -12,16 +12,15 @@ type answer struct {
 // withoutEffect are flags of k3s that ask for what this build does anyway, or that set up or switch off what it does
 // not have. They are accepted with a warning, so that a configuration written for k3s keeps working.
 var withoutEffect = map[string]answer{
-	"airgap-extra-registry":      {reason: "imported images are found under the names that they have"},
-	"default-local-storage-path": {reason: "there is no local-path provisioner"},
-	"disable-apiserver-lb":       {toggle: true, reason: "an agent reaches the API by its load balancer, a server reaches its own"},
-	"disable-cloud-controller":   {toggle: true, reason: "there is no cloud controller"},
-	"disable-helm-controller":    {toggle: true, reason: "there is no Helm controller"},
-	"helm-job-image":             {reason: "there is no Helm controller"},
-	"disable-selinux":            {toggle: true, reason: "SELinux is off"},
-	"prefer-bundled-bin":         {toggle: true, reason: "the image's own programs are the only ones"},
-	"servicelb-namespace":        {reason: "there is no ServiceLB"},
-	"system-default-registry":    {env: "K3S_SYSTEM_DEFAULT_REGISTRY", reason: "packaged components are part of the image"},
+	"airgap-extra-registry":    {reason: "imported images are found under the names that they have"},
+	"disable-apiserver-lb":     {toggle: true, reason: "an agent reaches the API by its load balancer, a server reaches its own"},
+	"disable-cloud-controller": {toggle: true, reason: "there is no cloud controller"},
+	"disable-helm-controller":  {toggle: true, reason: "there is no Helm controller"},
+	"helm-job-image":           {reason: "there is no Helm controller"},
+	"disable-selinux":          {toggle: true, reason: "SELinux is off"},
+	"prefer-bundled-bin":       {toggle: true, reason: "the image's own programs are the only ones"},
+	"servicelb-namespace":      {reason: "ServiceLB has no pods"},
+	"system-default-registry":  {env: "K3S_SYSTEM_DEFAULT_REGISTRY", reason: "packaged components are part of the image"},
 }
 
 const (
@@ -93,8 +92,6 @@ var unsupported = map[string]answer{
 	"kube-cloud-controller-arg":         {reason: noCloud},
 	"kube-cloud-controller-manager-arg": {reason: noCloud},
 	"no-flannel":                        {toggle: true, reason: "use --flannel-backend=none"},
-	"node-external-dns":                 {reason: "the node publishes addresses only; use --node-external-ip"},
-	"node-internal-dns":                 {reason: "the node publishes addresses only; use --node-ip"},
 	"nonroot-devices":                   {toggle: true, reason: "give the pod the device's group by securityContext.supplementalGroups"},
 	"protect-kernel-defaults":           {toggle: true, reason: "use --kubelet-arg=protect-kernel-defaults=true"},
 	"rootless":                          {toggle: true, reason: "the node is the machine, and k3s runs as root; drop the flag"},
@@ -104,8 +101,8 @@ var unsupported = map[string]answer{
 	"supervisor-metrics":                {toggle: true, reason: "it has none of its own; read /metrics of the API"},
 	"supervisor-port":                   {reason: onePort},
 	"vpn-auth":                          {env: "K3S_VPN_AUTH", reason: tunnel},
+	"with-node-id":                      {toggle: true, reason: "the system knows its node by the name of the host: give each machine a hostname of its own"},
 	"vpn-auth-file":                     {env: "K3S_VPN_AUTH_FILE", reason: tunnel},
-	"with-node-id":                      {toggle: true, reason: "use --node-name"},
 }
 
 // renamed are old names of flags; the new ones are used, with a warning.

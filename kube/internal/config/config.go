@@ -38,13 +38,15 @@ type Node struct {
 	VModule string
 	LogFile string // "" is standard error
 
-	NodeName       string
-	NodeIP         []string
-	NodeExternalIP []string
-	NodeLabels     []string
-	NodeTaints     []string
-	ResolvConf     string
-	BindAddress    string
+	NodeName        string
+	NodeIP          []string
+	NodeExternalIP  []string
+	NodeInternalDNS []string
+	NodeExternalDNS []string
+	NodeLabels      []string
+	NodeTaints      []string
+	ResolvConf      string
+	BindAddress     string
 
 	PauseImage                     string
 	PrivateRegistry                string
@@ -81,6 +83,7 @@ type ControlPlane struct {
 	egressSelectorMode string
 
 	Disable                  []string
+	LocalStoragePath         string
 	DisableAgent             bool
 	DisableKubeProxy         bool
 	DisableNetworkPolicy     bool

@@ -90,6 +90,8 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(both, famNode, &s.NodeName, "node-name", "", "K3S_NODE_NAME", "", "`NAME` of the node (default the host's)")
 	f.list(both, famNode, &s.NodeIP, "node-ip", "i", "`ADDRESS` of the node (default that of the default route)")
 	f.list(both, famNode, &s.NodeExternalIP, "node-external-ip", "", "external `ADDRESS` of the node")
+	f.list(both, famNode, &s.NodeInternalDNS, "node-internal-dns", "", "internal DNS `NAME` of the node")
+	f.list(both, famNode, &s.NodeExternalDNS, "node-external-dns", "", "external DNS `NAME` of the node")
 	f.list(both, famNode, &s.NodeLabels, "node-label", "", "`KEY=VALUE` label of the node")
 	f.list(both, famNode, &s.NodeTaints, "node-taint", "", "`KEY=VALUE:EFFECT` taint that the node registers with")
 	f.str(both, famNode, &s.ResolvConf, "resolv-conf", "", "K3S_RESOLV_CONF", "", "resolver `FILE` for pods (default the host's)")
@@ -102,7 +104,8 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(both, famRuntime, &s.DefaultRuntime, "default-runtime", "", "", "", "`NAME` of containerd's default runtime (crun or runc)")
 	f.list(both, famRuntime, &s.CNIBinDirs, "cni-bin-dir", "", "`DIRS` to search for CNI plugins (k3OS's own flag)")
 
-	f.list(RoleServer, famComponents, &s.Disable, "disable", "", "do not deploy packaged component `NAME`, and delete it: coredns, metrics-server, or any file in server/manifests; k3s's servicelb, traefik, local-storage and runtimes are not there to begin with")
+	f.list(RoleServer, famComponents, &s.Disable, "disable", "", "do not deploy packaged component `NAME`, and delete it: coredns, local-storage, metrics-server, runtimes, servicelb, or any file in server/manifests; k3s's traefik is not there to begin with")
+	f.str(RoleServer, famComponents, &s.LocalStoragePath, "default-local-storage-path", "", "", "", "`DIR` of nodes for volumes of local storage (default storage in data-dir)")
 	f.boolean(RoleServer, famComponents, &s.DisableKubeProxy, "disable-kube-proxy", "", "run no kube-proxy")
 	f.boolean(RoleServer, famComponents, &s.DisableNetworkPolicy, "disable-network-policy", "", "do not enforce NetworkPolicies: another CNI does, or nobody")
 	f.boolean(RoleServer, famComponents, &s.DisableScheduler, "disable-scheduler", "", "run no scheduler")

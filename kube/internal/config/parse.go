@@ -9,11 +9,13 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"k3os.io/kube/internal/token"
 )
@@ -47,6 +49,9 @@ func Parse(src Source) (Server, []string, error) {
 		err = errors.New("--cluster-init begins a cluster and --server joins one: give one of them")
 	}
 	if err == nil {
+		if s.LocalStoragePath == "" {
+			s.LocalStoragePath = filepath.Join(s.DataDir, "storage")
+		}
 		err = s.ControlPlane.check()
 	}
 	return s, warnings, err
@@ -68,9 +73,6 @@ func ParseAgent(src Source) (Agent, []string, error) {
 	case err != nil:
 	case s.lbServerPort < 1 || s.lbServerPort > 65535:
 		err = fmt.Errorf("--lb-server-port: expected a port between 1 and 65535, got %d", s.lbServerPort)
-	case len(s.NodeExternalIP) > 0:
-		err = errors.New("--node-external-ip: an agent of this build cannot publish it yet, because only a server may write" +
-			" it; drop the flag")
 	case s.BindAddress != "":
 		warnings = append(warnings, "--bind-address has no effect on an agent: it listens for this machine alone")
 	}
@@ -378,6 +380,13 @@ func (n *Node) check() error {
 	if err := checkAddresses("node-external-ip", n.NodeExternalIP); err != nil {
 		return err
 	}
+	for flag, names := range map[string][]string{"node-internal-dns": n.NodeInternalDNS, "node-external-dns": n.NodeExternalDNS} {
+		for _, name := range names {
+			if len(validation.IsDNS1123Subdomain(name)) > 0 {
+				return fmt.Errorf("--%s: expected a DNS name, got %q", flag, name)
+			}
+		}
+	}
 	if err := checkAddresses("bind-address", nonEmpty(n.BindAddress)); err != nil {
 		return err
 	}
@@ -421,6 +430,9 @@ func (c *ControlPlane) check() error {
 	}
 	if err := checkAddresses("advertise-address", nonEmpty(c.AdvertiseAddress)); err != nil {
 		return err
+	}
+	if p := c.LocalStoragePath; !filepath.IsAbs(p) || filepath.Clean(p) != p || p == "/" {
+		return fmt.Errorf("--default-local-storage-path: expected an absolute path such as /mnt/volumes, got %q", p)
 	}
 	if c.HTTPSListenPort < 1 || c.HTTPSListenPort > 65535 {
 		return fmt.Errorf("--https-listen-port: expected a port between 1 and 65535, got %d", c.HTTPSListenPort)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 	basecompatibility "k8s.io/component-base/compatibility"
 	apioptions "k8s.io/kubernetes/cmd/kube-apiserver/app/options"
@@ -52,6 +53,7 @@ type controlPlane struct {
 	options      componentOptions   // when they are read
 	clientConfig *rest.Config       // when the API is ready
 	client       kubernetes.Interface
+	nodes        cache.SharedIndexInformer // all Nodes; it runs once the node is awaited
 	passwords    atomic.Pointer[supervisor.Passwords]
 }
 
@@ -112,12 +114,9 @@ func (p *controlPlane) parts() []parts.Part {
 				Run: p.followComponents},
 		)
 	}
-	if !p.cfg.DisableControllerManager {
-		all = append(all, parts.Part{Name: "kube-controller-manager", Tier: parts.Clients, After: after(s.nodeAwaited),
-			Run: p.elected("kube-controller-manager", func(ctx context.Context) error {
-				return runControllers(ctx, p.options.controllers)
-			})})
-	}
+	// One election for both: each costs a write every few seconds.
+	all = append(all, parts.Part{Name: p.controllersName(), Tier: parts.Clients, After: after(s.nodeAwaited),
+		Run: p.elected(p.controllersName(), p.runAllControllers)})
 	if !p.cfg.DisableScheduler {
 		all = append(all, parts.Part{Name: "kube-scheduler", Tier: parts.Clients, After: after(s.nodeAwaited),
 			Run: p.elected("kube-scheduler", func(ctx context.Context) error {
@@ -205,6 +204,7 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 		return err
 	}
 	p.client = client
+	p.nodes = newNodeInformer(client)
 	err = wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		b, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
 		return err == nil && string(b) == "ok", nil

@@ -28,7 +28,7 @@ func TestPartsOfAControlPlane(t *testing.T) {
 		{"no scheduler", config.ControlPlane{DisableScheduler: true, DisableAgent: true},
 			[]string{"no node", "kube-controller-manager"}},
 		{"no controllers", config.ControlPlane{DisableControllerManager: true, DisableAgent: true},
-			[]string{"no node", "kube-scheduler"}},
+			[]string{"no node", "k3s-controllers", "kube-scheduler"}},
 	} {
 		want := maps.Clone(always)
 		for _, name := range tt.more {

@@ -9,15 +9,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"k3os.io/kube/internal/agent"
-	"k3os.io/kube/internal/config"
 )
 
 // serverLabels are those that a kubelet may not give itself.
@@ -46,11 +45,6 @@ func (p *controlPlane) followNode(ctx context.Context) error {
 				labelled = true
 			}
 		}
-		if len(p.cfg.NodeExternalIP) > 0 {
-			if err := setAddresses(ctx, p.client, node, p.cfg, p.host); err != nil {
-				fmt.Fprintf(os.Stderr, "k3s: cannot set the node's addresses: %v\n", err)
-			}
-		}
 		return labelled && agent.IsReady(node), nil
 	})
 	if err != nil {
@@ -65,29 +59,46 @@ func (p *controlPlane) followPodCIDR(ctx context.Context) error {
 	return agent.FollowPodCIDR(ctx, p.client, p.host.NodeName, p.network)
 }
 
+// newNodeInformer watches all Nodes for whoever asks. Its objects are no Nodes to be written back: what only takes
+// memory is left out.
+func newNodeInformer(client kubernetes.Interface) cache.SharedIndexInformer {
+	informer := coreinformers.NewNodeInformer(client, 0, cache.Indexers{})
+	// It fails only for an informer that runs.
+	_ = informer.SetTransform(func(o any) (any, error) {
+		if node, ok := o.(*corev1.Node); ok {
+			node.ManagedFields, node.Status.Images = nil, nil
+		}
+		return o, nil
+	})
+	return informer
+}
+
 // followNodes forgets the passwords of Nodes that are deleted, and reports the first one that is another machine's.
 func (p *controlPlane) followNodes(ctx context.Context) error {
-	all := cache.NewListWatchFromClient(p.client.CoreV1().RESTClient(), "nodes", "", fields.Everything())
-	_, err := watchtools.UntilWithSync(ctx, all, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
-		node, ok := e.Object.(*corev1.Node)
-		switch {
-		case !ok:
-		case e.Type == watch.Deleted:
-			if p.members != nil && node.Name != p.host.NodeName {
-				p.removeMembers(ctx, node.Name)
+	_, err := p.nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) {
+			if node, ok := o.(*corev1.Node); ok && node.Name != p.host.NodeName {
+				p.start.notAlone.Reach()
 			}
-			if err := p.passwords.Load().Forget(ctx, node.Name); err != nil {
-				fmt.Fprintf(os.Stderr, "k3s: cannot forget the password of node %s: %v\n", node.Name, err)
+		},
+		DeleteFunc: func(o any) {
+			name, err := cache.DeletionHandlingMetaNamespaceKeyFunc(o)
+			if err != nil {
+				return // it is of something else
 			}
-		case node.Name != p.host.NodeName:
-			p.start.notAlone.Reach()
-		}
-		return false, nil
+			if p.members != nil && name != p.host.NodeName {
+				p.removeMembers(ctx, name)
+			}
+			if err := p.passwords.Load().Forget(ctx, name); err != nil {
+				fmt.Fprintf(os.Stderr, "k3s: cannot forget the password of node %s: %v\n", name, err)
+			}
+		},
 	})
-	if ctx.Err() != nil {
-		return nil
+	if err != nil {
+		return err
 	}
-	return err
+	p.nodes.RunWithContext(ctx)
+	return nil
 }
 
 // removeMembers takes the members out of etcd that a node has at this moment: later ones are those of another machine,
@@ -150,41 +161,5 @@ func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.
 		return err
 	}
 	_, err = client.CoreV1().Nodes().Patch(ctx, node.Name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return err
-}
-
-// setAddresses does what a cloud's controller would: it fills in the external address, and removes the taint that the
-// kubelet set until somebody does.
-func setAddresses(ctx context.Context, client kubernetes.Interface, node *corev1.Node, cfg config.Server, host hostFacts) error {
-	const uninitialised = "node.cloudprovider.kubernetes.io/uninitialized"
-	var want []corev1.NodeAddress
-	for _, ip := range host.NodeIPs {
-		want = append(want, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
-	}
-	for _, ip := range cfg.NodeExternalIP {
-		want = append(want, corev1.NodeAddress{Type: corev1.NodeExternalIP, Address: ip})
-	}
-	want = append(want, corev1.NodeAddress{Type: corev1.NodeHostName, Address: host.NodeName})
-	if fmt.Sprint(node.Status.Addresses) != fmt.Sprint(want) {
-		n := node.DeepCopy()
-		n.Status.Addresses = want
-		updated, err := client.CoreV1().Nodes().UpdateStatus(ctx, n, metav1.UpdateOptions{})
-		if err != nil {
-			return err
-		}
-		node = updated
-	}
-	var taints []corev1.Taint
-	for _, t := range node.Spec.Taints {
-		if t.Key != uninitialised {
-			taints = append(taints, t)
-		}
-	}
-	if len(taints) == len(node.Spec.Taints) {
-		return nil
-	}
-	n := node.DeepCopy()
-	n.Spec.Taints = taints
-	_, err := client.CoreV1().Nodes().Update(ctx, n, metav1.UpdateOptions{})
 	return err
 }

@@ -33,7 +33,7 @@ const agentConfig = (token: string) => `k3os:
   server_url: https://${address.server}:6443
   token: ${token}
   labels: { zone: b }
-  k3s_args: [agent, --node-ip=${address.agent}]
+  k3s_args: [agent, --node-ip=${address.agent}, --node-external-ip=${address.agent}]
   network:
 ${second.network}`;
 
@@ -174,6 +174,80 @@ describe("a node that joins", { timeout: 400_000 }, () => {
       expect(await fetched("on-server", onAgent)).toBe("on-agent\n");
     }, 60);
     await refused("on-agent", onServer);
+  });
+
+  it("publishes the external address of its flags", async () => {
+    const kinds = "{range .status.addresses[*]}{.type}={.address} {end}{.spec.taints}";
+    expect(await server.kubectl("get", "node", agent.name, "-o", `jsonpath=${kinds}`)).toBe(
+      `InternalIP=${address.agent} ExternalIP=${address.agent} Hostname=${agent.name} `,
+    );
+  });
+
+  it("has its own volumes of local storage", async () => {
+    const claim = {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "kept" },
+      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } },
+    };
+    const pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "keeper" },
+      spec: {
+        nodeSelector: { "kubernetes.io/hostname": agent.name },
+        restartPolicy: "Never",
+        containers: [
+          {
+            name: "one",
+            image: testImage,
+            imagePullPolicy: "Never",
+            command: ["sh", "-c", "echo kept >/kept/file"],
+            volumeMounts: [{ name: "kept", mountPath: "/kept" }],
+          },
+        ],
+        volumes: [{ name: "kept", persistentVolumeClaim: { claimName: "kept" } }],
+      },
+    };
+    await server.apply({ apiVersion: "v1", kind: "List", items: [claim, pod] });
+    await server.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/keeper", "--timeout=200s");
+    const storage = "/var/lib/rancher/k3s/storage";
+    expect(await agent.node(`sudo sh -c 'cat ${storage}/pvc-*_default_kept/file'`)).toBe("kept\n");
+    await server.kubectl("delete", "pod/keeper", "pvc/kept");
+    await eventually(async () => expect(await agent.node(`sudo ls -A ${storage}`)).toBe(""), 60);
+  });
+
+  it("reaches services of type LoadBalancer at nodes with a pod, which sees who asks", async () => {
+    const script = "printf '#!/bin/sh\\necho; echo $REMOTE_ADDR\\n' >/www/cgi-bin/who; chmod +x /www/cgi-bin/who";
+    const command = ["sh", "-c", `mkdir -p /www/cgi-bin; ${script}; exec httpd -f -h /www`];
+    const pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "who", labels: { app: "who" } },
+      spec: {
+        nodeName: server.name,
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: "web", image: testImage, imagePullPolicy: "Never", command }],
+      },
+    };
+    const service = {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "who" },
+      spec: {
+        type: "LoadBalancer",
+        externalTrafficPolicy: "Local",
+        selector: { app: "who" },
+        ports: [{ port: 8080, targetPort: 80 }],
+      },
+    };
+    await server.apply({ apiVersion: "v1", kind: "List", items: [pod, service] });
+    await eventually(async () => {
+      const status = "jsonpath={.status.loadBalancer.ingress[*].ip}";
+      expect(await server.kubectl("get", "service", "who", "-o", status)).toBe(address.server);
+      const answer = await agent.node(`curl -sS -m 10 http://${address.server}:8080/cgi-bin/who`);
+      expect(answer).toContain(address.agent);
+    }, 120);
   });
 
   it("keeps its pods while its server is away, starts without it, and is Ready again when that is back", async () => {

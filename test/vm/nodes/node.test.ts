@@ -325,6 +325,82 @@ describe("a pod on a live node", () => {
     expect(await node.node("sudo findmnt -no SOURCE -T /var/lib/rancher/k3s/server/db")).toBe("/dev/vdc\n");
   });
 
+  it("keeps what it writes into a volume of local storage, until the claim is deleted", async () => {
+    const claim = {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "kept" },
+      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } },
+    };
+    const keeper = (name: string, command: string) => ({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name },
+      spec: {
+        restartPolicy: "Never",
+        securityContext: { runAsUser: 1000 },
+        containers: [
+          {
+            name: "one",
+            image: testImage,
+            imagePullPolicy: "Never",
+            command: ["/bin/sh", "-c", command],
+            volumeMounts: [{ name: "kept", mountPath: "/kept" }],
+          },
+        ],
+        volumes: [{ name: "kept", persistentVolumeClaim: { claimName: "kept" } }],
+      },
+    });
+    const succeeded = "--for=jsonpath={.status.phase}=Succeeded";
+    await node.apply({ apiVersion: "v1", kind: "List", items: [claim, keeper("puts", "echo kept >/kept/file")] });
+    await node.kubectl("wait", succeeded, "pod/puts", "--timeout=200s");
+    await node.kubectl("delete", "pod", "puts");
+    await node.apply(keeper("gets", "cat /kept/file"));
+    await node.kubectl("wait", succeeded, "pod/gets", "--timeout=200s");
+    expect(await node.kubectl("logs", "gets")).toBe("kept\n");
+    const storage = "/var/lib/rancher/k3s/storage";
+    expect(await node.node(`sudo sh -c 'stat -c "%a %n" ${storage} ${storage}/*'`)).toMatch(
+      new RegExp(`^700 ${storage}\n777 ${storage}/pvc-[0-9a-f-]{36}_default_kept\n$`),
+    );
+    await node.kubectl("delete", "pod/gets", "pvc/kept");
+    await eventually(async () => {
+      expect(await node.node(`sudo ls -A ${storage}`)).toBe("");
+      expect(await node.kubectl("get", "pv", "-o", "name")).toBe("");
+    }, 60);
+  });
+
+  it("answers at the node's address by a service of type LoadBalancer, whose port is free", async () => {
+    const service = (name: string, port: number) => ({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name },
+      spec: { type: "LoadBalancer", selector: { app: "web" }, ports: [{ port, targetPort: 80 }] },
+    });
+    await node.apply({ apiVersion: "v1", kind: "List", items: [service("outside", 8080), service("not-ssh", 22)] });
+    const ip = (await node.kubectl("get", "node", name, "-o", "jsonpath={.status.addresses[0].address}")).trim();
+    const addressOf = async (of: string) =>
+      await node.kubectl("get", "service", of, "-o", "jsonpath={.status.loadBalancer.ingress[*].ip}");
+    await eventually(async () => {
+      expect(await addressOf("outside")).toBe(ip);
+      expect(await node.node(`curl -sS -m 5 http://${ip}:8080`)).toBe("served\n");
+    }, 60);
+    await eventually(async () => {
+      const events = await node.kubectl(
+        "get",
+        "events",
+        "--field-selector=involvedObject.name=not-ssh",
+        "-o",
+        "jsonpath={.items[*].message}",
+      );
+      expect(events).toContain("port 22/TCP of nodes is for ssh");
+    }, 60);
+    expect(await addressOf("not-ssh")).toBe("");
+    await node.kubectl("delete", "service", "outside", "not-ssh");
+    await eventually(async () => {
+      expect(await node.node(`curl -sS -m 2 -o /dev/null http://${ip}:8080 || echo refused`)).toContain("refused");
+    }, 60);
+  });
+
   it("shows its log, and runs commands", async () => {
     expect(await node.kubectl("logs", "web")).toBe("started\n");
     expect(await node.kubectl("exec", "web", "--", "cat", "/www/index.html")).toBe("served\n");

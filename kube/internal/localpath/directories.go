@@ -1,0 +1,95 @@
+package localpath
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"k3os.io/kube/internal/files"
+)
+
+// makeDirectory makes a volume's directory, for every user, in one that is root's alone. One that exists stays as
+// it is, with what is in it.
+func makeDirectory(volume, path string) error {
+	if err := checkPath(volume, path); err != nil {
+		return err
+	}
+	parent := filepath.Dir(path)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return err
+	}
+	if err := os.Chmod(parent, 0o700); err != nil {
+		return err
+	}
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return isDirectory(path)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Chmod(path, 0o777), files.SyncDir(parent))
+}
+
+// removeDirectory removes a volume's directory and all that is in it. One that is not there is no error. It follows
+// no link, and leaves everything alone if another file system is mounted below.
+func removeDirectory(volume, path string) error {
+	if err := checkPath(volume, path); err != nil {
+		return err
+	}
+	err := isDirectory(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	mounts, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	defer mounts.Close()
+	lines := bufio.NewScanner(mounts)
+	for lines.Scan() {
+		if at := mountPoint(lines.Text()); at == real || strings.HasPrefix(at, real+"/") {
+			return fmt.Errorf("%s is mounted there: unmount it first", at)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	return files.SyncDir(filepath.Dir(path))
+}
+
+func isDirectory(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a directory: expected one, or nothing", path)
+	}
+	return nil
+}
+
+var octal = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+
+// mountPoint is that of a line of mountinfo; "" if it has none.
+func mountPoint(line string) string {
+	fields := strings.Fields(line)
+	if len(fields) < 5 {
+		return ""
+	}
+	return octal.Replace(fields[4])
+}
