@@ -332,11 +332,12 @@ describe("a pod on a live node", () => {
       metadata: { name: "kept" },
       spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } },
     };
-    const keeper = (name: string, command: string) => ({
+    const keeper = (name: string, runtimeClassName: string, command: string) => ({
       apiVersion: "v1",
       kind: "Pod",
       metadata: { name },
       spec: {
+        runtimeClassName,
         restartPolicy: "Never",
         securityContext: { runAsUser: 1000 },
         containers: [
@@ -352,10 +353,14 @@ describe("a pod on a live node", () => {
       },
     });
     const succeeded = "--for=jsonpath={.status.phase}=Succeeded";
-    await node.apply({ apiVersion: "v1", kind: "List", items: [claim, keeper("puts", "echo kept >/kept/file")] });
+    await node.apply({
+      apiVersion: "v1",
+      kind: "List",
+      items: [claim, keeper("puts", "runc", "echo kept >/kept/file")],
+    });
     await node.kubectl("wait", succeeded, "pod/puts", "--timeout=200s");
     await node.kubectl("delete", "pod", "puts");
-    await node.apply(keeper("gets", "cat /kept/file"));
+    await node.apply(keeper("gets", "crun", "cat /kept/file"));
     await node.kubectl("wait", succeeded, "pod/gets", "--timeout=200s");
     expect(await node.kubectl("logs", "gets")).toBe("kept\n");
     const storage = "/var/lib/rancher/k3s/storage";
