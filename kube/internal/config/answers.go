@@ -27,7 +27,6 @@ var withoutEffect = map[string]answer{
 
 const (
 	noSnapshot = "this build takes no snapshots of etcd yet; copy server/db while k3s is stopped"
-	noExternal = "this build stores in SQLite or in etcd of its own; drop the flag"
 	fixedEtcd  = "etcd's settings are fixed in this build; drop the flag"
 	noS3       = "this build uploads no snapshots; back up server/db while k3s is stopped"
 	noCloud    = "this build has no cloud controller; run your provider's in a pod"
@@ -47,9 +46,6 @@ var unsupported = map[string]answer{
 	"cluster-reset":                     {env: "K3S_CLUSTER_RESET", toggle: true, reason: noSnapshot},
 	"cluster-reset-restore-path":        {reason: "this build takes no snapshots of etcd yet; put a copy of server/db back while k3s is stopped"},
 	"cluster-secret":                    {reason: "it is called --token since k3s 1.26"},
-	"datastore-cafile":                  {env: "K3S_DATASTORE_CAFILE", reason: noExternal},
-	"datastore-certfile":                {env: "K3S_DATASTORE_CERTFILE", reason: noExternal},
-	"datastore-keyfile":                 {env: "K3S_DATASTORE_KEYFILE", reason: noExternal},
 	"disable-apiserver":                 {toggle: true, reason: "every server of this build runs the API; drop the flag"},
 	"disable-etcd":                      {toggle: true, reason: "every server that joins others is a member of etcd; drop the flag"},
 	"docker":                            {toggle: true, reason: "containerd is the only runtime; drop the flag"},

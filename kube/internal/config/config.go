@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Server is the checked configuration of `k3s server`: the control plane and, unless DisableAgent, the node beside it.
@@ -76,6 +77,9 @@ type ControlPlane struct {
 	WriteKubeconfigGroup string
 
 	DatastoreEndpoint  string
+	DatastoreCAFile    string
+	DatastoreCertFile  string
+	DatastoreKeyFile   string
 	ClusterInit        bool
 	FlannelBackend     string
 	egressSelectorMode string
@@ -133,6 +137,15 @@ func (c ControlPlane) serviceAddress(n int) (netip.Addr, error) {
 		a = a.Next()
 	}
 	return a, nil
+}
+
+// externalDatastores are the schemes of databases that lie elsewhere, and that servers may share.
+var externalDatastores = []string{"postgres", "postgresql", "mysql"}
+
+// HasExternalDatastore tells whether the objects lie in a database of the user's.
+func (c ControlPlane) HasExternalDatastore() bool {
+	s, _, found := strings.Cut(c.DatastoreEndpoint, "://")
+	return found && slices.Contains(externalDatastores, s)
 }
 
 // Disabled reports whether --disable names the packaged component or manifest.

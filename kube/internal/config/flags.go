@@ -69,7 +69,10 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(RoleServer, famConfig, &s.WriteKubeconfigMode, "write-kubeconfig-mode", "", "K3S_KUBECONFIG_MODE", "", "`MODE` of that file, such as 644 (default 600)")
 	f.str(RoleServer, famConfig, &s.WriteKubeconfigGroup, "write-kubeconfig-group", "", "K3S_KUBECONFIG_GROUP", "", "`GROUP` of that file, by name or number")
 	f.boolean(RoleServer, famConfig, &s.ClusterInit, "cluster-init", "K3S_CLUSTER_INIT", "store in etcd, so that other servers can join")
-	f.str(RoleServer, famConfig, &s.DatastoreEndpoint, "datastore-endpoint", "", "K3S_DATASTORE_ENDPOINT", "", "`sqlite`; etcd comes with --cluster-init or --server")
+	f.str(RoleServer, famConfig, &s.DatastoreEndpoint, "datastore-endpoint", "", "K3S_DATASTORE_ENDPOINT", "", "`URL` of a database: postgres://…, mysql://…, or sqlite; etcd comes with --cluster-init or --server")
+	f.str(RoleServer, famConfig, &s.DatastoreCAFile, "datastore-cafile", "", "K3S_DATASTORE_CAFILE", "", "`FILE` with the authority of that database's certificate")
+	f.str(RoleServer, famConfig, &s.DatastoreCertFile, "datastore-certfile", "", "K3S_DATASTORE_CERTFILE", "", "`FILE` with the certificate that it is shown")
+	f.str(RoleServer, famConfig, &s.DatastoreKeyFile, "datastore-keyfile", "", "K3S_DATASTORE_KEYFILE", "", "`FILE` with the key of that")
 
 	f.str(both, famListener, &s.BindAddress, "bind-address", "", "", "", "`ADDRESS` to listen on (default all)")
 	f.num(both, famListener, &s.lbServerPort, "lb-server-port", "", "K3S_LB_SERVER_PORT", 6444, "`PORT` of this machine's own connections to the servers (an agent only)")

@@ -41,10 +41,14 @@ func Parse(src Source) (Server, []string, error) {
 	case s.ServerURL != "" && s.Token == "":
 		err = errors.New("--token (K3S_TOKEN) is missing: a server that joins others needs the one in " +
 			"/var/lib/rancher/k3s/server/token of one of them")
-	case s.DatastoreEndpoint != "" && (s.ServerURL != "" || s.ClusterInit):
+	case s.DatastoreEndpoint != "" && (s.ClusterInit || s.ServerURL != "" && !s.HasExternalDatastore()):
 		err = errors.New("--datastore-endpoint and etcd (--cluster-init, --server) exclude each other: give one")
 	case s.ServerURL != "" && s.ClusterInit:
 		err = errors.New("--cluster-init begins a cluster and --server joins one: give one of them")
+	}
+	if s.HasExternalDatastore() && s.ServerURL != "" {
+		warnings = append(warnings, "--server has no effect: servers find their cluster in the database of --datastore-endpoint")
+		s.ServerURL = ""
 	}
 	if err == nil {
 		err = s.ControlPlane.check()
@@ -430,8 +434,19 @@ func (c *ControlPlane) check() error {
 	default:
 		return fmt.Errorf("--flannel-backend %s is not supported by this build: use vxlan, host-gw or none", c.FlannelBackend)
 	}
-	if e := c.DatastoreEndpoint; e != "" && e != "sqlite" && !strings.HasPrefix(e, "sqlite://") {
-		return fmt.Errorf("--datastore-endpoint %s: this build stores in SQLite, or in etcd with --cluster-init; leave the flag out", scheme(e))
+	if e := c.DatastoreEndpoint; e != "" && e != "sqlite" && !strings.HasPrefix(e, "sqlite://") && !c.HasExternalDatastore() {
+		return fmt.Errorf("--datastore-endpoint %s: this build stores in SQLite, in PostgreSQL (postgres://…), in MySQL or MariaDB"+
+			" (mysql://…), or in etcd of its own with --cluster-init", scheme(e))
+	}
+	for flag, file := range map[string]string{
+		"cafile": c.DatastoreCAFile, "certfile": c.DatastoreCertFile, "keyfile": c.DatastoreKeyFile,
+	} {
+		if file != "" && !c.HasExternalDatastore() {
+			return fmt.Errorf("--datastore-%s is about a database on another machine: give --datastore-endpoint, too, or drop it", flag)
+		}
+	}
+	if (c.DatastoreCertFile == "") != (c.DatastoreKeyFile == "") {
+		return errors.New("--datastore-certfile and --datastore-keyfile belong together: give both")
 	}
 	if !c.tlsSANSecurity {
 		return errors.New("--tls-san-security=false: a certificate of this build does not take on names by itself;" +
@@ -484,6 +499,9 @@ func nonEmpty(s string) []string {
 
 // scheme keeps the credentials of a datastore endpoint out of an error.
 func scheme(endpoint string) string {
-	s, _, _ := strings.Cut(endpoint, "://")
+	s, _, found := strings.Cut(endpoint, "://")
+	if !found {
+		return "without ://"
+	}
 	return s
 }

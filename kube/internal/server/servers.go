@@ -157,17 +157,25 @@ const (
 	retryPeriod   = 5 * time.Second
 )
 
+// identity is what no other server has, and this one has again after a restart.
+func (p *controlPlane) identity() string {
+	if p.members != nil {
+		return p.members.Name()
+	}
+	return p.host.NodeName
+}
+
 // elected runs a part on one of several servers at a time. Upstream's own election ends the process when it is lost,
 // and etcd with it; this one ends the part, and begins anew.
 func (p *controlPlane) elected(name string, run func(context.Context) error) func(context.Context) error {
-	if p.members == nil {
+	if !p.isOneOfSeveral() {
 		return run
 	}
 	return func(ctx context.Context) error {
 		lock := &resourcelock.LeaseLock{
 			LeaseMeta:  metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: name},
 			Client:     p.client.CoordinationV1(),
-			LockConfig: resourcelock.ResourceLockConfig{Identity: p.members.Name()},
+			LockConfig: resourcelock.ResourceLockConfig{Identity: p.identity()},
 		}
 		for {
 			turn, end := context.WithCancel(ctx)

@@ -75,6 +75,8 @@ type Options struct {
 	Servers func(context.Context) []string
 	// Members is the datastore of several servers; nil if it is not one.
 	Members MemberKeeper
+	// Shared is whether other servers may have the same datastore, and so the authorities.
+	Shared bool
 	// Passwords returns nil until the API is ready.
 	Passwords func() PasswordKeeper
 }
@@ -114,11 +116,14 @@ func New(o Options, next http.Handler) http.Handler {
 	mux.Handle("GET "+PathClientCA, s.known(s.file(pki.ClientCA)))
 	mux.Handle("GET "+PathConfig, s.known(func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Config) }))
 	mux.Handle("GET "+PathServers, s.known(func(w http.ResponseWriter, r *http.Request) { answer(w, s.Servers(r.Context())) }))
-	if o.Members != nil {
+	if o.Shared {
 		mux.Handle("GET "+PathBootstrap, s.servers(s.bootstrap))
+	}
+	if o.Members != nil {
 		mux.Handle("POST "+PathMembers, s.servers(s.addMember))
 		mux.Handle("POST "+PathPromote, s.servers(s.promoteMember))
-	} else {
+	}
+	if !o.Shared {
 		mux.Handle(PathBootstrap, s.servers(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "the cluster has one server, which stores in SQLite: restart that with --cluster-init", http.StatusConflict)
 		}))
