@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"k3os.io/kube/internal/componentargs"
+	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/pki"
 )
@@ -40,10 +41,22 @@ func (n *Node) runKubelet(ctx context.Context) error {
 	if len(n.Config.NodeExternalIP) > 0 {
 		defaults = append(defaults, [2]string{"cloud-provider", "external"})
 	}
+	defaults = append(defaults, credentialProvider(n.Config.ImageCredentialProviderBinDir, n.Config.ImageCredentialProviderConfig)...)
 	cmd := kubelet.NewKubeletCommand(ctx)
 	cmd.SetArgs(componentargs.Merge(defaults, n.Config.KubeletArgs))
 	cmd.SilenceErrors = true
 	return cmd.ExecuteContext(ctx)
+}
+
+// credentialProvider is left out where nobody has put anything: the kubelet takes a missing file for an error.
+func credentialProvider(binDir, file string) [][2]string {
+	_, binErr := os.Stat(binDir)
+	_, fileErr := os.Stat(file)
+	isDefault := binDir == config.CredentialProviders+"/bin" && file == config.CredentialProviders+"/config.yaml"
+	if isDefault && (binErr != nil || fileErr != nil) {
+		return nil
+	}
+	return [][2]string{{"image-credential-provider-bin-dir", binDir}, {"image-credential-provider-config", file}}
 }
 
 // runtimeSocket is that of the user's container runtime, or of ours.
@@ -78,6 +91,7 @@ func (n *Node) writeKubeletConfig(dir, socket string) error {
 		EvictionHard:             map[string]string{"imagefs.available": "5%", "nodefs.available": "5%"},
 		EvictionMinimumReclaim:   map[string]string{"imagefs.available": "10%", "nodefs.available": "10%"},
 		FailSwapOn:               &off,
+		ProtectKernelDefaults:    n.Config.ProtectKernelDefaults,
 		RegisterWithTaints:       taints,
 		ResolverConfig:           &resolv,
 		SerializeImagePulls:      &off,

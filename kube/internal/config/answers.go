@@ -31,9 +31,7 @@ const (
 	noS3       = "this build uploads no snapshots; back up server/db while k3s is stopped"
 	noCloud    = "this build has no cloud controller; run your provider's in a pod"
 	onePort    = "the API is the only listener; use --https-listen-port and --bind-address"
-	ownCNI     = "drop the flag, or bring your own CNI with --flannel-backend=none"
 	encryption = "use --kube-apiserver-arg=encryption-provider-config=FILE"
-	provider   = "use --kubelet-arg=image-credential-provider-"
 	tunnel     = "bring the tunnel up yourself and set --node-ip"
 )
 
@@ -77,14 +75,8 @@ var unsupported = map[string]answer{
 	"etcd-snapshot-restrictions":        {reason: noSnapshot},
 	"etcd-snapshot-retention":           {reason: noSnapshot},
 	"etcd-snapshot-schedule-cron":       {reason: noSnapshot},
-	"flannel-cni-conf":                  {reason: "use --flannel-backend=none and write /etc/cni/net.d"},
-	"flannel-conf":                      {reason: ownCNI},
-	"flannel-external-ip":               {toggle: true, reason: ownCNI},
-	"flannel-iface":                     {reason: ownCNI},
-	"flannel-ipv6-masq":                 {toggle: true, reason: ownCNI},
+	"flannel-ipv6-masq":                 {toggle: true, reason: "pods have IPv4 addresses only; drop the flag"},
 	"helm-controller-arg":               {reason: "this build has no Helm controller; run helm against the API"},
-	"image-credential-provider-bin-dir": {reason: provider + "bin-dir=DIR"},
-	"image-credential-provider-config":  {reason: provider + "config=FILE"},
 	"image-service-endpoint":            {reason: "use --container-runtime-endpoint"},
 	"kine-tls":                          {toggle: true, reason: "the datastore's socket is the machine's own; drop the flag"},
 	"kube-cloud-controller-arg":         {reason: noCloud},
@@ -92,8 +84,6 @@ var unsupported = map[string]answer{
 	"no-flannel":                        {toggle: true, reason: "use --flannel-backend=none"},
 	"node-external-dns":                 {reason: "the node publishes addresses only; use --node-external-ip"},
 	"node-internal-dns":                 {reason: "the node publishes addresses only; use --node-ip"},
-	"nonroot-devices":                   {toggle: true, reason: "give the pod the device's group by securityContext.supplementalGroups"},
-	"protect-kernel-defaults":           {toggle: true, reason: "use --kubelet-arg=protect-kernel-defaults=true"},
 	"rootless":                          {toggle: true, reason: "the node is the machine, and k3s runs as root; drop the flag"},
 	"secrets-encryption":                {toggle: true, reason: encryption},
 	"secrets-encryption-provider":       {reason: encryption},

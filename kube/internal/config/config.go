@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// CredentialProviders is where k3s's users put programs that get credentials of registries, and their configuration.
+const CredentialProviders = "/var/lib/rancher/credentialprovider"
+
 // Server is the checked configuration of `k3s server`: the control plane and, unless DisableAgent, the node beside it.
 type Server struct {
 	Node
@@ -55,6 +58,15 @@ type Node struct {
 	DefaultRuntime                 string
 	CNIBinDirs                     []string
 
+	NonrootDevices                bool
+	ProtectKernelDefaults         bool
+	ImageCredentialProviderBinDir string
+	ImageCredentialProviderConfig string
+
+	FlannelIface   string
+	FlannelConf    string // "" is one of our own
+	FlannelCNIConf string // likewise
+
 	KubeletArgs   []string
 	KubeProxyArgs []string
 }
@@ -82,6 +94,7 @@ type ControlPlane struct {
 	DatastoreKeyFile   string
 	ClusterInit        bool
 	FlannelBackend     string
+	FlannelExternalIP  bool
 	egressSelectorMode string
 
 	Disable                  []string

@@ -430,9 +430,12 @@ func (c *ControlPlane) check() error {
 		return fmt.Errorf("--https-listen-port: expected a port between 1 and 65535, got %d", c.HTTPSListenPort)
 	}
 	switch c.FlannelBackend {
-	case "vxlan", "host-gw", "none":
+	case "vxlan", "host-gw", "wireguard-native", "none":
 	default:
-		return fmt.Errorf("--flannel-backend %s is not supported by this build: use vxlan, host-gw or none", c.FlannelBackend)
+		return fmt.Errorf("--flannel-backend %s is not supported by this build: use vxlan, host-gw, wireguard-native or none", c.FlannelBackend)
+	}
+	if c.FlannelExternalIP && (c.FlannelBackend == "host-gw" || c.FlannelBackend == "none") {
+		return fmt.Errorf("--flannel-external-ip: --flannel-backend=%s leads to no external addresses; use wireguard-native or vxlan", c.FlannelBackend)
 	}
 	if e := c.DatastoreEndpoint; e != "" && e != "sqlite" && !strings.HasPrefix(e, "sqlite://") && !c.HasExternalDatastore() {
 		return fmt.Errorf("--datastore-endpoint %s: this build stores in SQLite, in PostgreSQL (postgres://…), in MySQL or MariaDB"+

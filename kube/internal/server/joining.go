@@ -93,7 +93,7 @@ func clusterConfig(cfg config.Server) supervisor.ClusterConfig {
 		ClusterIPRange: pods[0], ClusterIPRanges: pods,
 		ServiceIPRange: services[0], ServiceIPRanges: services,
 		ClusterDNS: dns, ClusterDNSs: []net.IP{dns}, ClusterDomain: cfg.ClusterDomain,
-		FlannelBackend: cfg.FlannelBackend, DisableKubeProxy: cfg.DisableKubeProxy,
+		FlannelBackend: cfg.FlannelBackend, FlannelExternalIP: cfg.FlannelExternalIP, DisableKubeProxy: cfg.DisableKubeProxy,
 		ServesDNS:  len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
 		DisableCCM: true, DisableNPC: true, EgressSelectorMode: "disabled",
 	}

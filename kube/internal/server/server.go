@@ -39,8 +39,9 @@ func Run(ctx context.Context, cfg config.Server) error {
 		defer found.close()
 	}
 	network, err := agent.NewNetwork(agent.NetworkOptions{
-		ClusterCIDR: cfg.ClusterCIDR[0], Backend: cfg.FlannelBackend, AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
-		LinkMTU: agent.LinkMTU(host.IPv4()), IsFirst: !found.joined,
+		ClusterCIDR: cfg.ClusterCIDR[0], Backend: cfg.FlannelBackend, FlannelConf: cfg.FlannelConf, CNIConf: cfg.FlannelCNIConf,
+		AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
+		LinkMTU: agent.LinkMTU(cfg.FlannelIface, host.IPv4()), IsFirst: !found.joined,
 	})
 	if err != nil {
 		return err

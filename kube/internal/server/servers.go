@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -133,6 +134,11 @@ func adopt(cfg *config.Server, cluster supervisor.ClusterConfig) error {
 		}
 		*one.own = one.ofTheOthers
 	}
+	own, theirs := strconv.FormatBool(c.FlannelExternalIP), strconv.FormatBool(cluster.FlannelExternalIP)
+	if err := adoptOne(cfg, "flannel-external-ip", own, theirs); err != nil {
+		return err
+	}
+	c.FlannelExternalIP = cluster.FlannelExternalIP
 	return nil
 }
 

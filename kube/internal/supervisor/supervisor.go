@@ -45,17 +45,19 @@ const (
 
 // A ClusterConfig is what a node has to know of its cluster. Its JSON has the fields that k3s's agents read, too.
 type ClusterConfig struct {
-	HTTPSPort        int
-	SupervisorPort   int
-	ClusterIPRange   *net.IPNet
-	ClusterIPRanges  []*net.IPNet
-	ServiceIPRange   *net.IPNet
-	ServiceIPRanges  []*net.IPNet
-	ClusterDNS       net.IP
-	ClusterDNSs      []net.IP
-	ClusterDomain    string
-	FlannelBackend   string
-	DisableKubeProxy bool
+	HTTPSPort       int
+	SupervisorPort  int
+	ClusterIPRange  *net.IPNet
+	ClusterIPRanges []*net.IPNet
+	ServiceIPRange  *net.IPNet
+	ServiceIPRanges []*net.IPNet
+	ClusterDNS      net.IP
+	ClusterDNSs     []net.IP
+	ClusterDomain   string
+	FlannelBackend  string
+	// FlannelExternalIP is whether nodes reach each other at the external addresses.
+	FlannelExternalIP bool
+	DisableKubeProxy  bool
 	// ServesDNS is whether a resolver for pods runs in the cluster. It is not one of k3s's.
 	ServesDNS          bool
 	DisableCCM         bool

@@ -156,4 +156,22 @@ describe("a node that joins", { timeout: 400_000 }, () => {
     expect(await ready(agent.name)).toBe("True b");
     expect(await server.kubectl("exec", "on-agent", "--", "cat", "/www/index.html")).toBe("on-agent\n");
   });
+
+  it("encrypts what pods of different nodes say, once all nodes have started with that backend", async () => {
+    const args = `[server, --node-ip=${address.server}, --flannel-backend=wireguard-native]`;
+    await server.writeLayer("20-flannel.yaml", `k3os: { k3s_args: ${args} }\n`);
+    await server.node("sudo k3os apply");
+    await eventually(async () => expect(await server.kubectl("get", "--raw", "/readyz")).toBe("ok"), 200);
+    await agent.node("sudo rc-service k3s restart");
+    const [onServer, onAgent] = [await addressOf("on-server"), await addressOf("on-agent")];
+    await eventually(async () => {
+      expect(await server.node(`ip route get ${onAgent}`)).toContain("dev flannel-wg");
+      expect(await agent.node(`ip route get ${onServer}`)).toContain("dev flannel-wg");
+    }, 200);
+    await eventually(async () => {
+      expect(await fetched("on-agent", `http://${onServer}`)).toBe("on-server\n");
+      expect(await fetched("on-server", `http://${onAgent}`)).toBe("on-agent\n");
+    }, 60);
+    expect(await agent.node("cat /sys/class/net/flannel-wg/mtu; ls -d /sys/class/net/flannel.1 || true")).toBe("1420\n");
+  });
 });
