@@ -69,7 +69,8 @@ func (s *Store) KeepBootstrap(b Bootstrap) error {
 	for name, file := range all {
 		given, ok := b[name]
 		if !ok || len(given.Content) == 0 {
-			return fmt.Errorf("the server does not give its %s: is it one with etcd (--cluster-init)", name)
+			return fmt.Errorf("the server does not give its %s: is it one with etcd (--cluster-init)? To share a database with it takes"+
+				" --datastore-endpoint on all servers", name)
 		}
 		path := filepath.Join(s.Server, file)
 		have, err := os.ReadFile(path)
