@@ -218,7 +218,8 @@ describe("a node that joins", { timeout: 400_000 }, () => {
   });
 
   it("encrypts what pods of different nodes say, once all nodes have started with that backend", async () => {
-    const args = `[server, --node-ip=${address.server}, --flannel-backend=wireguard-native]`;
+    const inside = (await server.node(`ip -o -4 addr show to ${address.server}`)).split(/\s+/)[1];
+    const args = `[server, --flannel-iface=${inside}, --flannel-backend=wireguard-native]`;
     await server.writeLayer("20-flannel.yaml", `k3os: { k3s_args: ${args} }\n`);
     await server.node("sudo k3os apply");
     await eventually(async () => expect(await server.kubectl("get", "--raw", "/readyz")).toBe("ok"), 200);
