@@ -149,6 +149,20 @@ func TestADatabaseThatRefusesIsOneSentence(t *testing.T) {
 	})
 }
 
+func TestTheAuthorityOfADatabaseIsChecked(t *testing.T) {
+	onEach(t, func(t *testing.T, s *testServer) {
+		own := s.ca
+		if _, err := (External{Dir: t.TempDir(), Endpoint: s.endpoint("cluster", password), CAFile: own}).Open(t.Context()); err != nil {
+			t.Errorf("with its own authority: %v", err)
+		}
+		s.certificate(t.TempDir()) // of another authority
+		_, err := External{Dir: t.TempDir(), Endpoint: s.endpoint("cluster", password), CAFile: s.ca}.Open(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "is not trusted: correct --datastore-cafile") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("with another authority: %v; want one sentence that names the flag", err)
+		}
+	})
+}
+
 func TestAnEndpointIsCheckedWithoutTellingItsPassword(t *testing.T) {
 	for endpoint, want := range map[string]string{
 		"postgres://k3s:secret@host:port/db":     "expected postgres://USER",

@@ -2,6 +2,7 @@ package datastore
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"k8s.io/client-go/util/cert"
 )
 
 // password is one whose characters have a meaning in URLs.
@@ -24,6 +27,7 @@ type testServer struct {
 	port int
 	as   *syscall.Credential
 	cmd  *exec.Cmd
+	ca   string // file with the authority of its certificate
 	log  bytes.Buffer
 	// endpoint names a database; user and password are as the URL has them.
 	endpoint func(database, password string) string
@@ -63,7 +67,9 @@ func newPostgres(t *testing.T) *testServer {
 	}
 	data := filepath.Join(dir, "data")
 	s.run(initdb, "--pgdata="+data, "--username=k3s", "--auth=scram-sha-256", "--pwfile="+secret, "--no-sync")
-	s.argv = []string{postgres, "-D", data, "-p", fmt.Sprint(s.port), "-k", dir, "-c", "listen_addresses=127.0.0.1"}
+	key := s.certificate(dir)
+	s.argv = []string{postgres, "-D", data, "-p", fmt.Sprint(s.port), "-k", dir, "-c", "listen_addresses=127.0.0.1",
+		"-c", "ssl=on", "-c", "ssl_cert_file=" + s.ca, "-c", "ssl_key_file=" + key}
 	s.endpoint = func(database, password string) string {
 		password = strings.NewReplacer(":", "%3A", "/", "%2F", "@", "%40").Replace(password)
 		return fmt.Sprintf("postgres://k3s:%s@127.0.0.1:%d/%s", password, s.port, database)
@@ -83,7 +89,8 @@ func newMariaDB(t *testing.T) *testServer {
 	}
 	data := filepath.Join(dir, "data")
 	s.run(install, "--no-defaults", "--datadir="+data, "--skip-test-db", "--auth-root-authentication-method=normal")
-	s.argv = []string{mariadbd, "--no-defaults", "--datadir=" + data, "--port=" + fmt.Sprint(s.port), "--bind-address=127.0.0.1",
+	key := s.certificate(dir)
+	s.argv = []string{mariadbd, "--no-defaults", "--ssl-cert=" + s.ca, "--ssl-key=" + key, "--datadir=" + data, "--port=" + fmt.Sprint(s.port), "--bind-address=127.0.0.1",
 		"--socket=" + filepath.Join(dir, "socket"), "--init-file=" + first, "--skip-name-resolve"}
 	s.endpoint = func(database, password string) string {
 		return fmt.Sprintf("mysql://k3s:%s@tcp(127.0.0.1:%d)/%s", password, s.port, database)
@@ -107,6 +114,26 @@ func (s *testServer) directory() string {
 		}
 	}
 	return dir
+}
+
+// certificate makes one for 127.0.0.1, followed by its authority in the same file, and returns its key.
+func (s *testServer) certificate(dir string) (key string) {
+	s.t.Helper()
+	certPEM, keyPEM, err := cert.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.ca, key = filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
+	for file, text := range map[string][]byte{s.ca: certPEM, key: keyPEM} {
+		err = errors.Join(err, os.WriteFile(file, text, 0o600))
+		if s.as != nil {
+			err = errors.Join(err, os.Chown(file, int(s.as.Uid), int(s.as.Gid)))
+		}
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return key
 }
 
 func (s *testServer) command(argv ...string) *exec.Cmd {
