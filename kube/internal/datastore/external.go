@@ -28,6 +28,8 @@ const (
 	patience   = 10 * time.Minute
 	firstPause = time.Second
 	lastPause  = 10 * time.Second
+	// prepareTries is how often the tables are prepared once it answers.
+	prepareTries = 5
 	// Each idle connection is a process of PostgreSQL's.
 	maxIdleExternal = time.Minute
 )
@@ -87,11 +89,13 @@ func (x External) Open(ctx context.Context) (Endpoint, error) {
 		return Endpoint{}, err
 	}
 	backend, err := x.backend(ctx)
-	if err != nil {
-		return Endpoint{}, fmt.Errorf("cannot prepare the tables: %w", err)
+	// Servers that start at the same time make the same tables.
+	for try := 1; try < prepareTries && err != nil && ctx.Err() == nil; try++ {
+		time.Sleep(firstPause)
+		backend, err = x.backend(ctx)
 	}
-	if err := backend.Start(ctx); err != nil {
-		return Endpoint{}, fmt.Errorf("cannot start on the database: %w", err)
+	if err != nil {
+		return Endpoint{}, fmt.Errorf("cannot prepare the tables: %w", lastCause(err))
 	}
 	socket := filepath.Join(dir, "kine.sock")
 	if err := serve(ctx, backend, socket); err != nil {
@@ -126,6 +130,7 @@ func (x External) await(ctx context.Context) error {
 	}
 }
 
+// backend has started.
 func (x External) backend(ctx context.Context) (server.Backend, error) {
 	source, err := x.kind().dataSource(x)
 	if err != nil {
@@ -138,17 +143,19 @@ func (x External) backend(ctx context.Context) (server.Backend, error) {
 	// A stop meanwhile must not close the database under kine's hands.
 	opening, closeDB := context.WithCancel(context.WithoutCancel(ctx))
 	_, made, err := x.kind().open(opening, &running, config)
-	context.AfterFunc(ctx, closeDB)
 	if err != nil {
+		closeDB()
 		return nil, err
 	}
+	context.AfterFunc(ctx, closeDB)
 	dialect, err := dialectOf(made)
 	if err != nil {
 		return nil, err
 	}
-	return newBackend(&writeLog{
+	backend := newBackend(&writeLog{
 		SQLLog: sqllog.New(enduring{dialect}, &running, config), again: x.kind().again, hint: "does the database answer",
-	}), nil
+	})
+	return backend, backend.Start(ctx)
 }
 
 // dialectOf is what kine's driver has made its backend of. SQLite's driver gives it away; those of the others do not.

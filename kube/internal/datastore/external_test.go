@@ -78,6 +78,21 @@ func TestTwoServersOverOneDatabase(t *testing.T) {
 	})
 }
 
+func TestServersThatStartAtTheSameTime(t *testing.T) {
+	onEach(t, func(t *testing.T, s *testServer) {
+		var wg sync.WaitGroup
+		for range 4 {
+			dir := t.TempDir()
+			wg.Go(func() {
+				if _, err := (External{Dir: dir, Endpoint: s.endpoint("new", password)}).Open(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
 func TestADatabaseThatGoesAwayAndComesBack(t *testing.T) {
 	onEach(t, func(t *testing.T, s *testServer) {
 		client := s.client(t, "cluster")
