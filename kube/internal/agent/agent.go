@@ -140,16 +140,17 @@ func (n *Node) runtimeOptions() containerd.Options {
 	}
 	plugins := n.Network.Plugins()
 	return containerd.Options{
-		Root:        root,
-		ConfigDir:   c.AgentDir("etc", "containerd"),
-		Registries:  c.PrivateRegistry,
-		MirrorsOnly: c.DisableDefaultRegistryEndpoint,
-		PauseImage:  c.PauseImage,
-		Snapshotter: snapshotter,
-		Runtime:     c.DefaultRuntime,
-		CNIBinDirs:  plugins.BinDirs,
-		CNIConfDir:  plugins.ConfDir,
-		Debug:       c.Debug,
+		Root:           root,
+		ConfigDir:      c.AgentDir("etc", "containerd"),
+		Registries:     c.PrivateRegistry,
+		MirrorsOnly:    c.DisableDefaultRegistryEndpoint,
+		PauseImage:     c.PauseImage,
+		Snapshotter:    snapshotter,
+		Runtime:        c.DefaultRuntime,
+		CNIBinDirs:     plugins.BinDirs,
+		CNIConfDir:     plugins.ConfDir,
+		Debug:          c.Debug,
+		NonrootDevices: c.NonrootDevices,
 	}
 }
 

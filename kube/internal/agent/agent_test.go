@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
+	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/files"
 )
 
@@ -99,5 +101,60 @@ func TestParseTaints(t *testing.T) {
 		if _, err := parseTaints([]string{bad}); err == nil {
 			t.Errorf("parseTaints(%q) accepted it; want an error", bad)
 		}
+	}
+}
+
+// The plugin `flannel` of a configuration written for k3s stands for the one that gives pods their addresses here.
+func TestNetworkWithACNIConfigurationOfTheUser(t *testing.T) {
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "user.conflist")
+	options := NetworkOptions{
+		ClusterCIDR: "10.42.0.0/16", Backend: "wireguard-native", AgentDir: dir, LinkMTU: 1500, IsFirst: true, CNIConf: conf,
+	}
+	for text, wants := range map[string][]string{
+		`{"name": "mine", "plugins": [{"type": "flannel", "delegate": {"hairpinMode": false}}, {"type": "tuning"}]}`: {
+			`"name": "mine"`, `"type": "bridge"`, `"hairpinMode": false`, `"subnet": "10.42.0.0/24"`, `"mtu": 1420`, `"type": "tuning"`,
+		},
+		`{"name": "mine", "plugins": [{"type": "ptp"}]}`: {`"type": "ptp"`},
+	} {
+		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n, err := NewNetwork(options)
+		if err == nil {
+			err = n.Configure()
+		}
+		b, readErr := os.ReadFile(filepath.Join(dir, "etc", "cni", "net.d", "10-k3os.conflist"))
+		if err != nil || readErr != nil {
+			t.Fatal(err, readErr)
+		}
+		for _, want := range wants {
+			if !strings.Contains(string(b), want) {
+				t.Errorf("%s became %s; want %s", text, b, want)
+			}
+		}
+	}
+	for _, bad := range []string{`{`, `{"type": "bridge"}`, `{"plugins": [1]}`} {
+		if err := os.WriteFile(conf, []byte(bad), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n, err := NewNetwork(options)
+		if err == nil {
+			err = n.Configure()
+		}
+		if err == nil || !strings.Contains(err.Error(), "--flannel-cni-conf: "+conf) {
+			t.Errorf("%s: %v; want an error that names the file", bad, err)
+		}
+	}
+}
+
+func TestCredentialProvider(t *testing.T) {
+	own := config.CredentialProviders
+	if got := credentialProvider(own+"/bin", own+"/config.yaml"); got != nil {
+		t.Errorf("%v where nobody has put anything; want nothing", got)
+	}
+	want := [][2]string{{"image-credential-provider-bin-dir", "/bin"}, {"image-credential-provider-config", "/no/such"}}
+	if got := credentialProvider("/bin", "/no/such"); !reflect.DeepEqual(got, want) {
+		t.Errorf("%v for what a user names; want %v, and the kubelet's error", got, want)
 	}
 }

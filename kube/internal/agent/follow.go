@@ -55,9 +55,9 @@ func IsReady(n *corev1.Node) bool {
 	return false
 }
 
-// LinkMTU is that of the interface with the node's address; 0 if there is none.
-func LinkMTU(ip net.IP) int {
-	iface, err := overlay.InterfaceOf(ip)
+// LinkMTU is that of the interface to the other nodes; 0 if there is none.
+func LinkMTU(name string, ip net.IP) int {
+	iface, _, err := overlay.InterfaceOf(name, ip)
 	if err != nil {
 		return 0
 	}

@@ -13,6 +13,7 @@ import (
 
 	"k3os.io/kube/internal/addresses"
 	"k3os.io/kube/internal/componentargs"
+	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/containerd"
 	"k3os.io/kube/internal/pki"
 )
@@ -41,10 +42,22 @@ func (n *Node) runKubelet(ctx context.Context) error {
 	if addresses.Published(n.Config) {
 		defaults = append(defaults, [2]string{"cloud-provider", "external"})
 	}
+	defaults = append(defaults, credentialProvider(n.Config.ImageCredentialProviderBinDir, n.Config.ImageCredentialProviderConfig)...)
 	cmd := kubelet.NewKubeletCommand(ctx)
 	cmd.SetArgs(componentargs.Merge(defaults, n.Config.KubeletArgs))
 	cmd.SilenceErrors = true
 	return cmd.ExecuteContext(ctx)
+}
+
+// credentialProvider is left out where nobody has put anything: the kubelet takes a missing file for an error.
+func credentialProvider(binDir, file string) [][2]string {
+	_, binErr := os.Stat(binDir)
+	_, fileErr := os.Stat(file)
+	isDefault := binDir == config.CredentialProviders+"/bin" && file == config.CredentialProviders+"/config.yaml"
+	if isDefault && (binErr != nil || fileErr != nil) {
+		return nil
+	}
+	return [][2]string{{"image-credential-provider-bin-dir", binDir}, {"image-credential-provider-config", file}}
 }
 
 // runtimeSocket is that of the user's container runtime, or of ours.
@@ -79,6 +92,7 @@ func (n *Node) writeKubeletConfig(dir, socket string) error {
 		EvictionHard:             map[string]string{"imagefs.available": "5%", "nodefs.available": "5%"},
 		EvictionMinimumReclaim:   map[string]string{"imagefs.available": "10%", "nodefs.available": "10%"},
 		FailSwapOn:               &off,
+		ProtectKernelDefaults:    n.Config.ProtectKernelDefaults,
 		RegisterWithTaints:       taints,
 		ResolverConfig:           &resolv,
 		SerializeImagePulls:      &off,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -44,7 +45,9 @@ const podBridge = "cni0"
 // NetworkOptions are what the network of a node depends on.
 type NetworkOptions struct {
 	ClusterCIDR string // of all pods
-	Backend     string // vxlan, host-gw, or none, if the user brings a network of his own
+	Backend     string // of flannel; none, if the user brings a network of his own
+	FlannelConf string // the user's file, or ""
+	CNIConf     string // likewise
 	AgentDir    string
 	BinDirs     []string // of CNI plugins; the usual ones if empty
 	LinkMTU     int      // of the interface to the other nodes; 0 if it is not known
@@ -65,8 +68,12 @@ func NewNetwork(o NetworkOptions) (PodNetwork, error) {
 	if o.Backend == "none" {
 		return ownNetwork{Plugins{"/etc/cni/net.d", o.BinDirs}}, nil
 	}
+	flannel, err := flannelConfig(o)
+	if err != nil {
+		return nil, err
+	}
 	n := &bridge{
-		clusterCIDR: o.ClusterCIDR, podCIDR: first, mtu: podMTU(o.Backend, o.LinkMTU),
+		clusterCIDR: o.ClusterCIDR, podCIDR: first, mtu: flannel.PodMTU(o.LinkMTU), cniConf: o.CNIConf,
 		plugins:  Plugins{filepath.Join(o.AgentDir, "etc", "cni", "net.d"), o.BinDirs},
 		keptFile: filepath.Join(o.AgentDir, "etc", "pod-cidr"),
 	}
@@ -76,12 +83,11 @@ func NewNetwork(o NetworkOptions) (PodNetwork, error) {
 	return n, nil
 }
 
-// podMTU leaves room for what the overlay adds to each packet; 0 is the CNI plugin's own choice.
-func podMTU(backend string, link int) int {
-	if backend == "vxlan" && link > 0 {
-		return link - overlay.VXLANHeader
+func flannelConfig(o NetworkOptions) (overlay.Config, error) {
+	if o.FlannelConf != "" {
+		return overlay.ReadConfig(o.FlannelConf, o.ClusterCIDR)
 	}
-	return link
+	return overlay.NewConfig(o.AgentDir, o.ClusterCIDR, o.Backend)
 }
 
 // An ownNetwork is the user's: his CNI plugin does everything.
@@ -99,7 +105,8 @@ type bridge struct {
 	// because a kubelet that finds no CNI configuration reports itself unready and looks again only seconds later. It
 	// is empty on a node that has just joined.
 	podCIDR string
-	mtu     int
+	mtu     int    // 0 is the CNI plugin's own choice
+	cniConf string // the user's file, or ""
 	plugins Plugins
 	// keptFile has the range that the cluster said last.
 	keptFile string
@@ -158,29 +165,71 @@ func (n *bridge) Configure() error {
 	if err := n.plugins.check("bridge", "host-local", "loopback", "portmap"); err != nil {
 		fmt.Fprintf(os.Stderr, "k3s: warning: %v\n", err)
 	}
-	type object = map[string]any
-	b, err := json.MarshalIndent(object{
+	list := object{
 		"cniVersion": "1.0.0",
 		"name":       "cbr0",
-		"plugins": []object{
-			{
-				"type":             "bridge",
-				"bridge":           podBridge,
-				"isDefaultGateway": true,
-				"hairpinMode":      true,
-				"forceAddress":     true,
-				"mtu":              n.mtu,
-				// With nft at hand one rule for the whole node does it, instead of an iptables chain per pod.
-				"ipMasq": !hasCommand("nft"),
-				"ipam":   object{"type": "host-local", "ranges": [][]object{{{"subnet": n.podCIDR}}}, "dataDir": "/var/lib/cni/networks"},
-			},
-			{"type": "portmap", "capabilities": object{"portMappings": true}},
-		},
-	}, "", "  ")
+		"plugins":    []any{n.plugin(), object{"type": "portmap", "capabilities": object{"portMappings": true}}},
+	}
+	if n.cniConf != "" {
+		var err error
+		if list, err = n.usersList(); err != nil {
+			return fmt.Errorf("--flannel-cni-conf: %s: %w", n.cniConf, err)
+		}
+	}
+	b, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
 		return err
 	}
 	return files.Write(n.confFile(), append(b, '\n'), 0o644)
+}
+
+type object = map[string]any
+
+// plugin is what a pod gets its address by.
+func (n *bridge) plugin() object {
+	return object{
+		"type":             "bridge",
+		"bridge":           podBridge,
+		"isDefaultGateway": true,
+		"hairpinMode":      true,
+		"forceAddress":     true,
+		"mtu":              n.mtu,
+		// With nft at hand one rule for the whole node does it, instead of an iptables chain per pod.
+		"ipMasq": !hasCommand("nft"),
+		"ipam":   object{"type": "host-local", "ranges": [][]object{{{"subnet": n.podCIDR}}}, "dataDir": "/var/lib/cni/networks"},
+	}
+}
+
+// usersList is the user's, where the plugin `flannel` stands for ours, with what its `delegate` changes of that. The
+// image has no such program, whose whole work is to fill in the node's range.
+func (n *bridge) usersList() (object, error) {
+	b, err := os.ReadFile(n.cniConf)
+	if err != nil {
+		return nil, err
+	}
+	var list object
+	if err := json.Unmarshal(b, &list); err != nil {
+		return nil, fmt.Errorf("expected a CNI configuration in JSON: %w", err)
+	}
+	plugins, _ := list["plugins"].([]any)
+	if len(plugins) == 0 {
+		return nil, errors.New("expected a list of `plugins`, as in a .conflist")
+	}
+	for i, one := range plugins {
+		p, ok := one.(object)
+		if !ok {
+			return nil, fmt.Errorf("plugins[%d]: expected an object", i)
+		}
+		if p["type"] != "flannel" {
+			continue
+		}
+		own := n.plugin()
+		if delegate, ok := p["delegate"].(object); ok {
+			maps.Copy(own, delegate)
+		}
+		plugins[i] = own
+	}
+	return list, nil
 }
 
 // check reports a plugin that no directory has, since otherwise the first pod's event would be the first sign.

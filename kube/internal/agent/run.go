@@ -114,8 +114,8 @@ type worker struct {
 func newWorker(cfg config.Agent, host machine.Facts, membership *join.Membership, cluster supervisor.ClusterConfig) (*worker, error) {
 	pods := cluster.ClusterIPRange.String()
 	network, err := NewNetwork(NetworkOptions{
-		ClusterCIDR: pods, Backend: cluster.FlannelBackend, AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
-		LinkMTU: LinkMTU(host.IPv4()),
+		ClusterCIDR: pods, Backend: cluster.FlannelBackend, FlannelConf: cfg.FlannelConf, CNIConf: cfg.FlannelCNIConf,
+		AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs, LinkMTU: LinkMTU(cfg.FlannelIface, host.IPv4()),
 	})
 	if err != nil {
 		return nil, err
@@ -164,18 +164,30 @@ func (w *worker) parts(balancer net.Listener, settle func()) []parts.Part {
 	}
 	return append(all, parts.Part{Name: "overlay", Tier: parts.Clients, Ends: true, After: []<-chan struct{}{ranged.Reached()},
 		Run: func(ctx context.Context) error {
-			return ConnectNodes(ctx, w.membership, w.host, w.cfg.Node, w.node.ClusterCIDR, w.cluster.FlannelBackend)
+			return ConnectNodes(ctx, w.membership, w.host, w.cfg.Node, w.cluster)
 		}})
 }
 
 // ConnectNodes connects the pods of this node with those of others until ctx ends. What keeps it from doing so is told,
 // and tried again: a node whose pods reach no other node is worth more than none.
-func ConnectNodes(ctx context.Context, c Credentials, host machine.Facts, cfg config.Node, clusterCIDR, backend string) error {
+func ConnectNodes(
+	ctx context.Context, c Credentials, host machine.Facts, cfg config.Node, cluster supervisor.ClusterConfig,
+) error {
+	flannel, err := flannelConfig(NetworkOptions{
+		ClusterCIDR: cluster.ClusterIPRange.String(), Backend: cluster.FlannelBackend, FlannelConf: cfg.FlannelConf, AgentDir: cfg.AgentDir(),
+	})
+	if err != nil {
+		return err // which the start would have had, too
+	}
+	options := overlay.Options{
+		Kubeconfig: c.Kubeconfig(pki.Kubelet), NodeName: host.NodeName, NodeIP: host.IPv4(), Interface: cfg.FlannelIface,
+		Config: flannel,
+	}
+	if cluster.FlannelExternalIP {
+		options.ExternalIP = firstIPv4(cfg.NodeExternalIP)
+	}
 	for {
-		err := overlay.Run(ctx, overlay.Options{
-			Kubeconfig: c.Kubeconfig(pki.Kubelet), NodeName: host.NodeName, NodeIP: host.IPv4(),
-			ClusterCIDR: clusterCIDR, Backend: backend, ConfigFile: overlay.ConfigFile(cfg.AgentDir()),
-		})
+		err := overlay.Run(ctx, options)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -186,6 +198,15 @@ func ConnectNodes(ctx context.Context, c Credentials, host machine.Facts, cfg co
 		case <-time.After(retryOverlay):
 		}
 	}
+}
+
+func firstIPv4(addresses []string) net.IP {
+	for _, a := range addresses {
+		if ip := net.ParseIP(a); ip.To4() != nil {
+			return ip
+		}
+	}
+	return nil
 }
 
 // keepCredentials renews certificates long before they expire.

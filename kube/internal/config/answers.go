@@ -25,14 +25,11 @@ var withoutEffect = map[string]answer{
 
 const (
 	noSnapshot = "this build takes no snapshots of etcd yet; copy server/db while k3s is stopped"
-	noExternal = "this build stores in SQLite or in etcd of its own; drop the flag"
 	fixedEtcd  = "etcd's settings are fixed in this build; drop the flag"
 	noS3       = "this build uploads no snapshots; back up server/db while k3s is stopped"
 	noCloud    = "this build has no cloud controller; run your provider's in a pod"
 	onePort    = "the API is the only listener; use --https-listen-port and --bind-address"
-	ownCNI     = "drop the flag, or bring your own CNI with --flannel-backend=none"
 	encryption = "use --kube-apiserver-arg=encryption-provider-config=FILE"
-	provider   = "use --kubelet-arg=image-credential-provider-"
 	tunnel     = "bring the tunnel up yourself and set --node-ip"
 )
 
@@ -45,9 +42,6 @@ var unsupported = map[string]answer{
 	"cluster-reset":                     {env: "K3S_CLUSTER_RESET", toggle: true, reason: noSnapshot},
 	"cluster-reset-restore-path":        {reason: "this build takes no snapshots of etcd yet; put a copy of server/db back while k3s is stopped"},
 	"cluster-secret":                    {reason: "it is called --token since k3s 1.26"},
-	"datastore-cafile":                  {env: "K3S_DATASTORE_CAFILE", reason: noExternal},
-	"datastore-certfile":                {env: "K3S_DATASTORE_CERTFILE", reason: noExternal},
-	"datastore-keyfile":                 {env: "K3S_DATASTORE_KEYFILE", reason: noExternal},
 	"disable-apiserver":                 {toggle: true, reason: "every server of this build runs the API; drop the flag"},
 	"disable-etcd":                      {toggle: true, reason: "every server that joins others is a member of etcd; drop the flag"},
 	"docker":                            {toggle: true, reason: "containerd is the only runtime; drop the flag"},
@@ -79,21 +73,13 @@ var unsupported = map[string]answer{
 	"etcd-snapshot-restrictions":        {reason: noSnapshot},
 	"etcd-snapshot-retention":           {reason: noSnapshot},
 	"etcd-snapshot-schedule-cron":       {reason: noSnapshot},
-	"flannel-cni-conf":                  {reason: "use --flannel-backend=none and write /etc/cni/net.d"},
-	"flannel-conf":                      {reason: ownCNI},
-	"flannel-external-ip":               {toggle: true, reason: ownCNI},
-	"flannel-iface":                     {reason: ownCNI},
-	"flannel-ipv6-masq":                 {toggle: true, reason: ownCNI},
+	"flannel-ipv6-masq":                 {toggle: true, reason: "pods have IPv4 addresses only; drop the flag"},
 	"helm-controller-arg":               {reason: "this build has no Helm controller; run helm against the API"},
-	"image-credential-provider-bin-dir": {reason: provider + "bin-dir=DIR"},
-	"image-credential-provider-config":  {reason: provider + "config=FILE"},
 	"image-service-endpoint":            {reason: "use --container-runtime-endpoint"},
 	"kine-tls":                          {toggle: true, reason: "the datastore's socket is the machine's own; drop the flag"},
 	"kube-cloud-controller-arg":         {reason: noCloud},
 	"kube-cloud-controller-manager-arg": {reason: noCloud},
 	"no-flannel":                        {toggle: true, reason: "use --flannel-backend=none"},
-	"nonroot-devices":                   {toggle: true, reason: "give the pod the device's group by securityContext.supplementalGroups"},
-	"protect-kernel-defaults":           {toggle: true, reason: "use --kubelet-arg=protect-kernel-defaults=true"},
 	"rootless":                          {toggle: true, reason: "the node is the machine, and k3s runs as root; drop the flag"},
 	"secrets-encryption":                {toggle: true, reason: encryption},
 	"secrets-encryption-provider":       {reason: encryption},

@@ -8,7 +8,11 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 )
+
+// CredentialProviders is where k3s's users put programs that get credentials of registries, and their configuration.
+const CredentialProviders = "/var/lib/rancher/credentialprovider"
 
 // Server is the checked configuration of `k3s server`: the control plane and, unless DisableAgent, the node beside it.
 type Server struct {
@@ -56,6 +60,15 @@ type Node struct {
 	DefaultRuntime                 string
 	CNIBinDirs                     []string
 
+	NonrootDevices                bool
+	ProtectKernelDefaults         bool
+	ImageCredentialProviderBinDir string
+	ImageCredentialProviderConfig string
+
+	FlannelIface   string
+	FlannelConf    string // "" is one of our own
+	FlannelCNIConf string // likewise
+
 	KubeletArgs   []string
 	KubeProxyArgs []string
 }
@@ -78,8 +91,12 @@ type ControlPlane struct {
 	WriteKubeconfigGroup string
 
 	DatastoreEndpoint  string
+	DatastoreCAFile    string
+	DatastoreCertFile  string
+	DatastoreKeyFile   string
 	ClusterInit        bool
 	FlannelBackend     string
+	FlannelExternalIP  bool
 	egressSelectorMode string
 
 	Disable                  []string
@@ -137,6 +154,15 @@ func (c ControlPlane) serviceAddress(n int) (netip.Addr, error) {
 		a = a.Next()
 	}
 	return a, nil
+}
+
+// externalDatastores are the schemes of databases that lie elsewhere, and that servers may share.
+var externalDatastores = []string{"postgres", "postgresql", "mysql"}
+
+// HasExternalDatastore tells whether the objects lie in a database of the user's.
+func (c ControlPlane) HasExternalDatastore() bool {
+	s, _, found := strings.Cut(c.DatastoreEndpoint, "://")
+	return found && slices.Contains(externalDatastores, s)
 }
 
 // Disabled reports whether --disable names the packaged component or manifest.

@@ -69,7 +69,10 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(RoleServer, famConfig, &s.WriteKubeconfigMode, "write-kubeconfig-mode", "", "K3S_KUBECONFIG_MODE", "", "`MODE` of that file, such as 644 (default 600)")
 	f.str(RoleServer, famConfig, &s.WriteKubeconfigGroup, "write-kubeconfig-group", "", "K3S_KUBECONFIG_GROUP", "", "`GROUP` of that file, by name or number")
 	f.boolean(RoleServer, famConfig, &s.ClusterInit, "cluster-init", "K3S_CLUSTER_INIT", "store in etcd, so that other servers can join")
-	f.str(RoleServer, famConfig, &s.DatastoreEndpoint, "datastore-endpoint", "", "K3S_DATASTORE_ENDPOINT", "", "`sqlite`; etcd comes with --cluster-init or --server")
+	f.str(RoleServer, famConfig, &s.DatastoreEndpoint, "datastore-endpoint", "", "K3S_DATASTORE_ENDPOINT", "", "`URL` of a database: postgres://…, mysql://…, or sqlite; etcd comes with --cluster-init or --server")
+	f.str(RoleServer, famConfig, &s.DatastoreCAFile, "datastore-cafile", "", "K3S_DATASTORE_CAFILE", "", "`FILE` with the authority of that database's certificate")
+	f.str(RoleServer, famConfig, &s.DatastoreCertFile, "datastore-certfile", "", "K3S_DATASTORE_CERTFILE", "", "`FILE` with the certificate that it is shown")
+	f.str(RoleServer, famConfig, &s.DatastoreKeyFile, "datastore-keyfile", "", "K3S_DATASTORE_KEYFILE", "", "`FILE` with the key of that")
 
 	f.str(both, famListener, &s.BindAddress, "bind-address", "", "", "", "`ADDRESS` to listen on (default all)")
 	f.num(both, famListener, &s.lbServerPort, "lb-server-port", "", "K3S_LB_SERVER_PORT", 6444, "`PORT` of this machine's own connections to the servers (an agent only)")
@@ -83,7 +86,8 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(RoleServer, famCluster, &s.ServiceNodePortRange, "service-node-port-range", "", "", "30000-32767", "`RANGE` of node ports")
 	f.list(RoleServer, famCluster, &s.ClusterDNS, "cluster-dns", "", "`ADDRESS` of cluster DNS (default the tenth of service-cidr)")
 	f.str(RoleServer, famCluster, &s.ClusterDomain, "cluster-domain", "", "", "cluster.local", "DNS `DOMAIN` of the cluster")
-	f.str(RoleServer, famCluster, &s.FlannelBackend, "flannel-backend", "", "", "vxlan", "pod network: `BACKEND` vxlan or host-gw (it starts with the second node), none (bring your own CNI)")
+	f.str(RoleServer, famCluster, &s.FlannelBackend, "flannel-backend", "", "", "vxlan", "pod network: `BACKEND` vxlan, host-gw or wireguard-native (it starts with the second node), none (bring your own CNI)")
+	f.boolean(RoleServer, famCluster, &s.FlannelExternalIP, "flannel-external-ip", "", "nodes reach each other's pods at the addresses of --node-external-ip")
 
 	f.str(RoleServer, famHidden, &s.egressSelectorMode, "egress-selector-mode", "", "", "disabled", "how the API reaches nodes (always directly)")
 
@@ -96,12 +100,19 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.list(both, famNode, &s.NodeTaints, "node-taint", "", "`KEY=VALUE:EFFECT` taint that the node registers with")
 	f.str(both, famNode, &s.ResolvConf, "resolv-conf", "", "K3S_RESOLV_CONF", "", "resolver `FILE` for pods (default the host's)")
 
+	f.str(both, famNode, &s.FlannelIface, "flannel-iface", "", "", "", "`INTERFACE` to the other nodes (default the one with the node's address)")
+	f.str(both, famNode, &s.FlannelConf, "flannel-conf", "", "", "", "flannel's configuration `FILE` instead of one for --flannel-backend")
+	f.str(both, famNode, &s.FlannelCNIConf, "flannel-cni-conf", "", "", "", "CNI configuration `FILE` of flannel's nodes instead of the usual one")
+
 	f.str(both, famRuntime, &s.PauseImage, "pause-image", "", "", "k3os.io/pause:1", "`IMAGE` of pod sandboxes and of packaged components")
 	f.str(both, famRuntime, &s.PrivateRegistry, "private-registry", "", "", "/etc/rancher/k3s/registries.yaml", "registry configuration `FILE`")
 	f.boolean(both, famRuntime, &s.DisableDefaultRegistryEndpoint, "disable-default-registry-endpoint", "", "pull only from the mirrors of a registry that has some")
 	f.str(both, famRuntime, &s.Snapshotter, "snapshotter", "", "", "", "containerd `SNAPSHOTTER` (default overlayfs, native where that is impossible)")
 	f.str(both, famRuntime, &s.ContainerRuntimeEndpoint, "container-runtime-endpoint", "", "", "", "use the runtime at `SOCKET` instead of a containerd of our own")
 	f.str(both, famRuntime, &s.DefaultRuntime, "default-runtime", "", "", "", "`NAME` of containerd's default runtime (crun or runc)")
+	f.boolean(both, famRuntime, &s.NonrootDevices, "nonroot-devices", "", "containers that run as a user may use the devices that their pod asks for")
+	f.str(both, famRuntime, &s.ImageCredentialProviderBinDir, "image-credential-provider-bin-dir", "", "", CredentialProviders+"/bin", "`DIR` of programs that get credentials of registries")
+	f.str(both, famRuntime, &s.ImageCredentialProviderConfig, "image-credential-provider-config", "", "", CredentialProviders+"/config.yaml", "`FILE` that says which of them is for which image; used if it is there")
 	f.list(both, famRuntime, &s.CNIBinDirs, "cni-bin-dir", "", "`DIRS` to search for CNI plugins (k3OS's own flag)")
 
 	f.list(RoleServer, famComponents, &s.Disable, "disable", "", "do not deploy packaged component `NAME`, and delete it: coredns, local-storage, metrics-server, runtimes, servicelb, or any file in server/manifests; k3s's traefik is not there to begin with")
@@ -114,6 +125,7 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.args(RoleServer, famComponents, &s.APIServerArgs, "kube-apiserver-arg", "`FLAG=VALUE` for the API server")
 	f.args(RoleServer, famComponents, &s.ControllerManagerArgs, "kube-controller-manager-arg", "`FLAG=VALUE` for the controller manager")
 	f.args(RoleServer, famComponents, &s.SchedulerArgs, "kube-scheduler-arg", "`FLAG=VALUE` for the scheduler")
+	f.boolean(both, famComponents, &s.ProtectKernelDefaults, "protect-kernel-defaults", "", "fail where a kernel setting is not what the kubelet needs, instead of changing it")
 	f.args(both, famComponents, &s.KubeletArgs, "kubelet-arg", "`FLAG=VALUE` for the kubelet")
 	f.args(both, famComponents, &s.KubeProxyArgs, "kube-proxy-arg", "`FLAG=VALUE` for kube-proxy")
 

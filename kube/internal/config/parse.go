@@ -43,10 +43,14 @@ func Parse(src Source) (Server, []string, error) {
 	case s.ServerURL != "" && s.Token == "":
 		err = errors.New("--token (K3S_TOKEN) is missing: a server that joins others needs the one in " +
 			"/var/lib/rancher/k3s/server/token of one of them")
-	case s.DatastoreEndpoint != "" && (s.ServerURL != "" || s.ClusterInit):
+	case s.DatastoreEndpoint != "" && (s.ClusterInit || s.ServerURL != "" && !s.HasExternalDatastore()):
 		err = errors.New("--datastore-endpoint and etcd (--cluster-init, --server) exclude each other: give one")
 	case s.ServerURL != "" && s.ClusterInit:
 		err = errors.New("--cluster-init begins a cluster and --server joins one: give one of them")
+	}
+	if s.HasExternalDatastore() && s.ServerURL != "" {
+		warnings = append(warnings, "--server has no effect: servers find their cluster in the database of --datastore-endpoint")
+		s.ServerURL = ""
 	}
 	if err == nil {
 		if s.LocalStoragePath == "" {
@@ -438,12 +442,26 @@ func (c *ControlPlane) check() error {
 		return fmt.Errorf("--https-listen-port: expected a port between 1 and 65535, got %d", c.HTTPSListenPort)
 	}
 	switch c.FlannelBackend {
-	case "vxlan", "host-gw", "none":
+	case "vxlan", "host-gw", "wireguard-native", "none":
 	default:
-		return fmt.Errorf("--flannel-backend %s is not supported by this build: use vxlan, host-gw or none", c.FlannelBackend)
+		return fmt.Errorf("--flannel-backend %s is not supported by this build: use vxlan, host-gw, wireguard-native or none", c.FlannelBackend)
 	}
-	if e := c.DatastoreEndpoint; e != "" && e != "sqlite" && !strings.HasPrefix(e, "sqlite://") {
-		return fmt.Errorf("--datastore-endpoint %s: this build stores in SQLite, or in etcd with --cluster-init; leave the flag out", scheme(e))
+	if c.FlannelExternalIP && (c.FlannelBackend == "host-gw" || c.FlannelBackend == "none") {
+		return fmt.Errorf("--flannel-external-ip: --flannel-backend=%s leads to no external addresses; use wireguard-native or vxlan", c.FlannelBackend)
+	}
+	if e := c.DatastoreEndpoint; e != "" && e != "sqlite" && !strings.HasPrefix(e, "sqlite://") && !c.HasExternalDatastore() {
+		return fmt.Errorf("--datastore-endpoint %s: this build stores in SQLite, in PostgreSQL (postgres://…), in MySQL or MariaDB"+
+			" (mysql://…), or in etcd of its own with --cluster-init", scheme(e))
+	}
+	for flag, file := range map[string]string{
+		"cafile": c.DatastoreCAFile, "certfile": c.DatastoreCertFile, "keyfile": c.DatastoreKeyFile,
+	} {
+		if file != "" && !c.HasExternalDatastore() {
+			return fmt.Errorf("--datastore-%s is about a database on another machine: give --datastore-endpoint, too, or drop it", flag)
+		}
+	}
+	if (c.DatastoreCertFile == "") != (c.DatastoreKeyFile == "") {
+		return errors.New("--datastore-certfile and --datastore-keyfile belong together: give both")
 	}
 	if !c.tlsSANSecurity {
 		return errors.New("--tls-san-security=false: a certificate of this build does not take on names by itself;" +
@@ -496,6 +514,9 @@ func nonEmpty(s string) []string {
 
 // scheme keeps the credentials of a datastore endpoint out of an error.
 func scheme(endpoint string) string {
-	s, _, _ := strings.Cut(endpoint, "://")
+	s, _, found := strings.Cut(endpoint, "://")
+	if !found {
+		return "without ://"
+	}
 	return s
 }

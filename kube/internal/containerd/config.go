@@ -33,6 +33,8 @@ type Options struct {
 	CNIBinDirs  []string
 	CNIConfDir  string
 	Debug       bool
+	// NonrootDevices gives devices that a pod asks for to the user that its containers run as.
+	NonrootDevices bool
 }
 
 // settings is what the template sees. A user's config.toml.tmpl sees the same.
@@ -85,7 +87,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
   enable_selinux = false
   enable_unprivileged_ports = true
   enable_unprivileged_icmp = true
-  device_ownership_from_security_context = false
+  device_ownership_from_security_context = {{ .NonrootDevices }}
 
 [plugins.'io.containerd.cri.v1.runtime'.cni]
   bin_dirs = [{{ range $i, $d := .CNIBinDirs }}{{ if $i }}, {{ end }}"{{ $d }}"{{ end }}]

@@ -27,6 +27,10 @@ func TestRender(t *testing.T) {
 			t.Errorf("the configuration lacks %q:\n%s", want, out)
 		}
 	}
+	s.NonrootDevices = true
+	if out, err = render(dir, s); err != nil || !strings.Contains(string(out), "device_ownership_from_security_context = true") {
+		t.Errorf("render = %q, %v; want devices for users", out, err)
+	}
 
 	user := "{{ template \"base\" . }}\n# for {{ .DefaultRuntime }}\n"
 	if err := os.WriteFile(filepath.Join(dir, "config-v3.toml.tmpl"), []byte(user), 0o600); err != nil {

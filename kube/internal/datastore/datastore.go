@@ -1,4 +1,5 @@
-// Package datastore gives the API server an etcd to talk to: kine over SQLite, in this process.
+// Package datastore gives the API server an etcd to talk to: kine in this process, over SQLite or a database of the
+// user's.
 package datastore
 
 import (
@@ -56,7 +57,7 @@ type SQLite struct {
 //
 // kine's own endpoint package would do the same, but it links every database that kine knows, and two message brokers.
 func (s SQLite) Open(ctx context.Context) (Endpoint, error) {
-	logrus.SetLevel(logrus.WarnLevel)
+	quiet()
 	dir, err := filepath.Abs(s.Dir)
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
@@ -89,16 +90,7 @@ func (s SQLite) file() string { return filepath.Join(s.Dir, "state.db") }
 
 func (s SQLite) backend(ctx context.Context, dir string) (server.Backend, error) {
 	name, ours := s.dataSource(dir)
-	config := &drivers.Config{
-		DataSourceName: name,
-		// Without a poll interval watches stall: zero is not "kine's default" when kine is a library.
-		PollInterval:     time.Second,
-		PollBatchSize:    500,
-		CompactInterval:  5 * time.Minute,
-		CompactTimeout:   5 * time.Second,
-		CompactMinRetain: 1000,
-		CompactBatchSize: 1000,
-	}
+	config := kineConfig(name)
 	var running sync.WaitGroup
 	// A stop meanwhile must not close the database under kine's hands.
 	opening, closeDB := context.WithCancel(context.WithoutCancel(ctx))
@@ -116,7 +108,23 @@ func (s SQLite) backend(ctx context.Context, dir string) (server.Backend, error)
 		_ = dialect.DB.Close() // it has made the tables
 		dialect.DB = db
 	}
-	return newBackend(sqllog.New(dialect, &running, config)), nil
+	return newBackend(&writeLog{SQLLog: sqllog.New(dialect, &running, config), hint: "is the disk full or broken"}), nil
+}
+
+// quiet keeps kine's own log to what ends the process: with a write that failed it tells the object, be it a Secret.
+func quiet() { logrus.SetLevel(logrus.FatalLevel) }
+
+func kineConfig(dataSource string) *drivers.Config {
+	return &drivers.Config{
+		DataSourceName: dataSource,
+		// Without a poll interval watches stall: zero is not "kine's default" when kine is a library.
+		PollInterval:     time.Second,
+		PollBatchSize:    500,
+		CompactInterval:  5 * time.Minute,
+		CompactTimeout:   5 * time.Second,
+		CompactMinRetain: 1000,
+		CompactBatchSize: 1000,
+	}
 }
 
 func serve(ctx context.Context, backend server.Backend, socket string) error {

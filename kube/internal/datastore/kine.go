@@ -13,9 +13,7 @@ import (
 )
 
 // newBackend is kine's, but for what it makes of a write that failed and of writes that end at the same time.
-func newBackend(log *sqllog.SQLLog) server.Backend {
-	return backend{logstructured.New(&writeLog{SQLLog: log})}
-}
+func newBackend(log *writeLog) server.Backend { return backend{logstructured.New(log)} }
 
 // A backend answers a write that failed with its error. kine only looks whether the key is there, and takes a create
 // whose key is not there for one that was done.
@@ -61,13 +59,22 @@ func (b backend) Delete(ctx context.Context, key string, revision int64) (int64,
 // A writeLog tells of writes that fail, and knows the newest revision.
 type writeLog struct {
 	*sqllog.SQLLog
+	// again tells whether a write was only in another one's way, and is to be tried again; nil if none is.
+	again   func(error) bool
+	hint    string // asks for the usual reason of a write that fails
 	newest  atomic.Int64
 	failing atomic.Bool
 }
 
+// writeTries is how often a write is tried that meets others.
+const writeTries = 10
+
 // Append returns the revision of a row that is on the disk, or an error.
 func (l *writeLog) Append(ctx context.Context, event *server.Event) (int64, error) {
 	rev, err := l.SQLLog.Append(ctx, event)
+	for try := 1; try < writeTries && err != nil && l.again != nil && l.again(err); try++ {
+		rev, err = l.SQLLog.Append(ctx, event)
+	}
 	switch {
 	case err == nil:
 		for old := l.newest.Load(); rev > old && !l.newest.CompareAndSwap(old, rev); old = l.newest.Load() {
@@ -80,7 +87,7 @@ func (l *writeLog) Append(ctx context.Context, event *server.Event) (int64, erro
 			*failure = err
 		}
 		if ctx.Err() == nil && !l.failing.Swap(true) {
-			fmt.Fprintf(os.Stderr, "k3s: cannot write to the datastore (is the disk full or broken?): %v\n", err)
+			fmt.Fprintf(os.Stderr, "k3s: cannot write to the datastore (%s?): %v\n", l.hint, lastCause(err))
 		}
 	}
 	return rev, err

@@ -93,6 +93,7 @@ func newServerWith(t *testing.T, etcd bool) *testServer {
 	handler := supervisor.New(supervisor.Options{
 		Store:   s.store,
 		Members: keeper,
+		Shared:  etcd,
 		Secrets: func() (supervisor.Secrets, error) { return supervisor.Secrets{Server: secret, Agent: agentSecret}, nil },
 		Config:  supervisor.ClusterConfig{ClusterIPRange: pods, ClusterDomain: "cluster.local", FlannelBackend: "vxlan"},
 		Servers: func(context.Context) []string { return []string{"192.0.2.1:6443"} },

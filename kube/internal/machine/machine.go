@@ -14,6 +14,7 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 
 	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/overlay"
 )
 
 // Facts are what is true of a machine that may start.
@@ -54,7 +55,7 @@ func Check(cfg config.Node, isNode bool) (f Facts, err error) {
 		}
 		f.NodeName = strings.ToLower(name)
 	}
-	f.NodeIPs, err = nodeIPs(cfg.NodeIP)
+	f.NodeIPs, err = nodeIPs(cfg.NodeIP, cfg.FlannelIface)
 	return f, err
 }
 
@@ -94,11 +95,21 @@ func lock(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// nodeIPs are those that the user gave, or the address of the default route, or the first one of any interface.
-func nodeIPs(given []string) ([]net.IP, error) {
+// nodeIPs are those that the user gave, or that of the interface that he gave, or the address of the default route, or
+// the first one of any interface.
+func nodeIPs(given []string, iface string) ([]net.IP, error) {
 	var out []net.IP
 	for _, s := range given {
 		out = append(out, net.ParseIP(s))
+	}
+	if iface != "" {
+		_, ip, err := overlay.InterfaceOf(iface, nil)
+		if err != nil {
+			return nil, err
+		}
+		if len(out) == 0 {
+			out = append(out, ip)
+		}
 	}
 	if len(out) > 0 {
 		return out, nil

@@ -8,31 +8,32 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/flannel-io/flannel/pkg/backend"
-	_ "github.com/flannel-io/flannel/pkg/backend/hostgw" // registers itself
-	_ "github.com/flannel-io/flannel/pkg/backend/vxlan"  // registers itself
+	_ "github.com/flannel-io/flannel/pkg/backend/hostgw"    // registers itself
+	_ "github.com/flannel-io/flannel/pkg/backend/vxlan"     // registers itself
+	_ "github.com/flannel-io/flannel/pkg/backend/wireguard" // registers itself
 	"github.com/flannel-io/flannel/pkg/subnet/kube"
-
-	"k3os.io/kube/internal/files"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 // annotations are flannel's own, which all nodes of a cluster read.
 const annotations = "flannel.alpha.coreos.com"
 
-// VXLANHeader is what vxlan takes from each packet.
-const VXLANHeader = 50
-
 // Options say where this node is.
 type Options struct {
-	Kubeconfig  string
-	NodeName    string
-	NodeIP      net.IP // IPv4, or nil if there is none
-	ClusterCIDR string
-	Backend     string // vxlan or host-gw
-	ConfigFile  string // to be written, as flannel reads it
+	Kubeconfig string
+	NodeName   string
+	NodeIP     net.IP // IPv4, or nil if there is none
+	Interface  string // "" is the one with NodeIP
+	ExternalIP net.IP // where other nodes reach this one; nil is at the interface
+	Config     Config
 }
 
 // Run connects this node with the others until ctx ends. Its Node must have a range of addresses already.
@@ -40,21 +41,24 @@ func Run(ctx context.Context, o Options) error {
 	// What the library starts goes on otherwise, whatever becomes of the rest.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if o.NodeIP == nil {
-		return errors.New("flannel needs an IPv4 address of this machine: give one with --node-ip, or bring your own CNI")
-	}
-	iface, err := InterfaceOf(o.NodeIP)
+	iface, address, err := InterfaceOf(o.Interface, o.NodeIP)
 	if err != nil {
 		return err
 	}
-	if err := writeConfig(o); err != nil {
+	if err := o.Config.write(); err != nil {
 		return fmt.Errorf("cannot write flannel's configuration: %w", err)
+	}
+	if err := leaveOthers(o.Config); err != nil {
+		return fmt.Errorf("cannot remove what another flannel backend has left: %w", err)
+	}
+	if err := tellExternal(ctx, o); err != nil {
+		return fmt.Errorf("cannot tell the other nodes where this one is: %w", err)
 	}
 	// The library knows no other way.
 	if err := os.Setenv("NODE_NAME", o.NodeName); err != nil {
 		return err
 	}
-	subnets, err := kube.NewSubnetManager(ctx, "", o.Kubeconfig, annotations, o.ConfigFile, false)
+	subnets, err := kube.NewSubnetManager(ctx, "", o.Kubeconfig, annotations, o.Config.File, false)
 	if err != nil {
 		return err
 	}
@@ -62,7 +66,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	external := &backend.ExternalInterface{Iface: iface, IfaceName: iface.Name, IfaceAddr: o.NodeIP, ExtAddr: o.NodeIP}
+	external := &backend.ExternalInterface{Iface: iface, IfaceName: iface.Name, IfaceAddr: address, ExtAddr: address}
 	own, err := backend.NewManager(ctx, subnets, external).GetBackend(config.BackendType)
 	if err != nil {
 		return err
@@ -80,38 +84,69 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-func writeConfig(o Options) error {
-	b, err := json.Marshal(map[string]any{
-		"Network": o.ClusterCIDR, "EnableIPv4": true, "EnableIPv6": false,
-		"Backend": map[string]any{"Type": o.Backend},
-	})
+// tellExternal notes in the Node where others reach this one, if that is not at the interface: behind a router that
+// translates addresses. flannel reads it when it starts.
+func tellExternal(ctx context.Context, o Options) error {
+	client, err := clientcmd.BuildConfigFromFlags("", o.Kubeconfig)
 	if err != nil {
 		return err
 	}
-	return files.Write(o.ConfigFile, append(b, '\n'), 0o600)
+	nodes, err := kubernetes.NewForConfig(client)
+	if err != nil {
+		return err
+	}
+	var external *string
+	if o.ExternalIP != nil {
+		text := o.ExternalIP.String()
+		external = &text
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"annotations": map[string]any{annotations + "/public-ip-overwrite": external}, // null removes it
+	}})
+	if err != nil {
+		return err
+	}
+	_, err = nodes.CoreV1().Nodes().Patch(ctx, o.NodeName, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
 }
 
-// InterfaceOf is the interface that has an address.
-func InterfaceOf(ip net.IP) (*net.Interface, error) {
+// InterfaceOf is the interface of that name, or if there is none, the one that has the node's address, and its address.
+func InterfaceOf(name string, nodeIP net.IP) (*net.Interface, net.IP, error) {
 	all, err := net.Interfaces()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	if name == "" && nodeIP == nil {
+		return nil, nil, errors.New("flannel needs an IPv4 address of this machine: give one with --node-ip, or bring your own CNI")
+	}
+	var names []string
 	for _, iface := range all {
+		names = append(names, iface.Name)
+		if name != "" && name != iface.Name {
+			continue
+		}
 		addresses, err := iface.Addrs()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		var own []net.IP
 		for _, a := range addresses {
-			if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip) {
-				return &iface, nil
+			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil {
+				own = append(own, n.IP)
 			}
 		}
+		switch {
+		case slices.ContainsFunc(own, nodeIP.Equal):
+			return &iface, nodeIP, nil
+		case name == "":
+		case len(own) == 0:
+			return nil, nil, fmt.Errorf("--flannel-iface: %s has no IPv4 address: give it one, or name another interface", name)
+		default:
+			return &iface, own[0], nil
+		}
 	}
-	return nil, fmt.Errorf("no interface of this machine has the address %s: correct --node-ip", ip)
-}
-
-// ConfigFile is where flannel's configuration lies, as with k3s.
-func ConfigFile(agentDir string) string {
-	return filepath.Join(agentDir, "etc", "flannel", "net-conf.json")
+	if name != "" {
+		return nil, nil, fmt.Errorf("--flannel-iface: this machine has no interface %s, but %s", name, strings.Join(names, ", "))
+	}
+	return nil, nil, fmt.Errorf("no interface of this machine has the address %s: correct --node-ip", nodeIP)
 }

@@ -3,8 +3,10 @@ package pki
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k3os.io/kube/internal/files"
@@ -33,10 +35,19 @@ var bootstrapFiles = map[string]string{
 	"ServiceKey":         ServiceAccountKey,
 }
 
+// bootstrapFiles leaves out etcd's where there is none.
+func (s *Store) bootstrapFiles() map[string]string {
+	all := maps.Clone(bootstrapFiles)
+	if !s.Etcd {
+		maps.DeleteFunc(all, func(_, file string) bool { return strings.HasPrefix(file, EtcdPeerCA) })
+	}
+	return all
+}
+
 // Bootstrap reads what another server needs.
 func (s *Store) Bootstrap() (Bootstrap, error) {
 	b := Bootstrap{}
-	for name, file := range bootstrapFiles {
+	for name, file := range s.bootstrapFiles() {
 		path := filepath.Join(s.Server, file)
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -54,10 +65,12 @@ func (s *Store) Bootstrap() (Bootstrap, error) {
 // KeepBootstrap writes what another server has given. It fails if a file is there with another content: then this
 // machine is a server of another cluster.
 func (s *Store) KeepBootstrap(b Bootstrap) error {
-	for name, file := range bootstrapFiles {
+	all := s.bootstrapFiles()
+	for name, file := range all {
 		given, ok := b[name]
 		if !ok || len(given.Content) == 0 {
-			return fmt.Errorf("the server does not give its %s: is it one with etcd (--cluster-init)", name)
+			return fmt.Errorf("the server does not give its %s: is it one with etcd (--cluster-init)? To share a database with it takes"+
+				" --datastore-endpoint on all servers", name)
 		}
 		path := filepath.Join(s.Server, file)
 		have, err := os.ReadFile(path)
@@ -74,7 +87,7 @@ func (s *Store) KeepBootstrap(b Bootstrap) error {
 			return err
 		}
 	}
-	for name, file := range bootstrapFiles {
+	for name, file := range all {
 		mode := os.FileMode(0o600)
 		if filepath.Ext(file) == ".crt" {
 			mode = 0o644

@@ -43,7 +43,8 @@ type controlPlane struct {
 	store       *pki.Store
 	credentials agent.Credentials
 	datastore   Datastore
-	members     *etcd.Member // the datastore, if it is one of several servers; otherwise nil
+	members     *etcd.Member // the datastore, if it is a member of etcd; otherwise nil
+	joined      bool         // other servers were there before this one
 	network     agent.PodNetwork
 	settle      func() // ends what the process does differently while it starts
 	start       start
@@ -129,11 +130,14 @@ func (p *controlPlane) parts() []parts.Part {
 // rangeIsKnown is when the range of the node's pods is asked for. The first server assumes one, and does not disturb
 // its start; one that has joined is not Ready without it.
 func (p *controlPlane) rangeIsKnown() *parts.Mark {
-	if p.cfg.ServerURL != "" {
+	if p.joined {
 		return p.start.apiReady
 	}
 	return p.start.nodeReady
 }
+
+// isOneOfSeveral tells whether other servers may have the same datastore.
+func (p *controlPlane) isOneOfSeveral() bool { return p.members != nil || p.cfg.HasExternalDatastore() }
 
 func after(marks ...*parts.Mark) (reached []<-chan struct{}) {
 	for _, m := range marks {
@@ -213,7 +217,7 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 		return err
 	}
 	passwords := supervisor.NewPasswords(client)
-	if p.members != nil {
+	if p.isOneOfSeveral() {
 		// So that no other machine takes the name at one of the other servers.
 		secrets, err := p.joinSecrets()
 		if err == nil {

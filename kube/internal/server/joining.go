@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
-	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -16,9 +14,9 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"k3os.io/kube/internal/components/coredns"
+	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
-	"k3os.io/kube/internal/token"
 )
 
 // supervise answers machines that join.
@@ -29,9 +27,10 @@ func (p *controlPlane) supervise(next http.Handler) http.Handler {
 	}
 	return supervisor.New(supervisor.Options{
 		Members:   members,
+		Shared:    p.isOneOfSeveral(),
 		Store:     p.store,
 		Secrets:   p.joinSecrets,
-		Config:    p.clusterConfig(),
+		Config:    clusterConfig(p.cfg),
 		Servers:   p.servers,
 		Passwords: p.passwordKeeper,
 	}, next)
@@ -46,21 +45,11 @@ func (p *controlPlane) passwordKeeper() supervisor.PasswordKeeper {
 
 // joinSecrets are read anew each time, so that a token that was changed counts at once.
 func (p *controlPlane) joinSecrets() (secrets supervisor.Secrets, err error) {
-	for file, to := range map[string]*string{
-		p.cfg.ServerDir("token"):              &secrets.Server,
-		pki.AgentTokenFile(p.cfg.ServerDir()): &secrets.Agent,
-	} {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return secrets, err
-		}
-		t, err := token.Parse(strings.TrimSpace(string(b)))
-		if err != nil {
-			return secrets, err
-		}
-		*to = t.Secret
+	if secrets.Server, err = secretIn(p.cfg.ServerDir("token")); err != nil {
+		return secrets, err
 	}
-	return secrets, nil
+	secrets.Agent, err = secretIn(pki.AgentTokenFile(p.cfg.ServerDir()))
+	return secrets, err
 }
 
 // address is where other machines reach the API of this one.
@@ -71,7 +60,7 @@ func (p *controlPlane) address() string {
 // servers are the addresses of all servers that serve the API, this one first.
 func (p *controlPlane) servers(ctx context.Context) []string {
 	all := []string{p.address()}
-	if p.members == nil || p.passwords.Load() == nil {
+	if !p.isOneOfSeveral() || p.passwords.Load() == nil {
 		return all
 	}
 	slices, err := p.client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{
@@ -96,8 +85,7 @@ func (p *controlPlane) servers(ctx context.Context) []string {
 }
 
 // clusterConfig is of checked values, which parse.
-func (p *controlPlane) clusterConfig() supervisor.ClusterConfig {
-	cfg := p.cfg
+func clusterConfig(cfg config.Server) supervisor.ClusterConfig {
 	pods, services := networks(cfg.ClusterCIDR), networks(cfg.ServiceCIDR)
 	address, _ := cfg.DNSAddress()
 	dns := net.IP(address.AsSlice())
@@ -106,7 +94,7 @@ func (p *controlPlane) clusterConfig() supervisor.ClusterConfig {
 		ClusterIPRange: pods[0], ClusterIPRanges: pods,
 		ServiceIPRange: services[0], ServiceIPRanges: services,
 		ClusterDNS: dns, ClusterDNSs: []net.IP{dns}, ClusterDomain: cfg.ClusterDomain,
-		FlannelBackend: cfg.FlannelBackend, DisableKubeProxy: cfg.DisableKubeProxy,
+		FlannelBackend: cfg.FlannelBackend, FlannelExternalIP: cfg.FlannelExternalIP, DisableKubeProxy: cfg.DisableKubeProxy,
 		ServesDNS:  len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
 		DisableCCM: true, DisableNPC: cfg.DisableNetworkPolicy, EgressSelectorMode: "disabled",
 	}

@@ -143,7 +143,7 @@ func (p *controlPlane) connectNodes(ctx context.Context) error {
 	if p.cfg.FlannelBackend == "none" {
 		return nil
 	}
-	return agent.ConnectNodes(ctx, p.credentials, p.host.Facts, p.cfg.Node, p.cfg.ClusterCIDR[0], p.cfg.FlannelBackend)
+	return agent.ConnectNodes(ctx, p.credentials, p.host.Facts, p.cfg.Node, clusterConfig(p.cfg))
 }
 
 func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.Node, labels map[string]string) error {

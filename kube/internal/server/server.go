@@ -3,6 +3,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 
@@ -10,9 +11,11 @@ import (
 	"k3os.io/kube/internal/components/coredns"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/datastore"
+	"k3os.io/kube/internal/etcd"
 	"k3os.io/kube/internal/logging"
 	"k3os.io/kube/internal/memory"
 	"k3os.io/kube/internal/parts"
+	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/stage"
 )
 
@@ -25,39 +28,33 @@ func Run(ctx context.Context, cfg config.Server) error {
 		return err
 	}
 	_ = os.Remove(agent.JoiningFile) // of an agent that this machine was before
-	others, err := askOthers(ctx, &cfg, host)
+	found, err := findDatastore(ctx, &cfg, host)
 	if ctx.Err() != nil {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	store, err := newStore(cfg, host)
-	if err != nil {
-		return err
-	}
-	members, err := memberOf(cfg, host, store, others)
-	if err != nil {
-		return err
+	if found.close != nil {
+		defer found.close()
 	}
 	network, err := agent.NewNetwork(agent.NetworkOptions{
-		ClusterCIDR: cfg.ClusterCIDR[0], Backend: cfg.FlannelBackend, AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
-		LinkMTU: agent.LinkMTU(host.IPv4()), IsFirst: cfg.ServerURL == "",
+		ClusterCIDR: cfg.ClusterCIDR[0], Backend: cfg.FlannelBackend, FlannelConf: cfg.FlannelConf, CNIConf: cfg.FlannelCNIConf,
+		AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
+		LinkMTU: agent.LinkMTU(cfg.FlannelIface, host.IPv4()), IsFirst: !found.joined,
 	})
 	if err != nil {
 		return err
 	}
 	plane := &controlPlane{
-		cfg: cfg, host: host, store: store,
-		credentials: ownCredentials{cfg, store},
-		datastore:   datastore.SQLite{Dir: cfg.ServerDir("db"), Name: cfg.DatastoreEndpoint},
-		members:     members,
+		cfg: cfg, host: host, store: found.store,
+		credentials: ownCredentials{cfg, found.store},
+		datastore:   found.datastore,
+		members:     found.members,
+		joined:      found.joined,
 		network:     network,
 		settle:      settle,
 		start:       newStart(),
-	}
-	if members != nil {
-		plane.datastore = members
 	}
 	all := plane.parts()
 	if !cfg.DisableAgent {
@@ -68,6 +65,47 @@ func Run(ctx context.Context, cfg config.Server) error {
 		all = append(all, node.Parts()...)
 	}
 	return parts.Run(ctx, all, logging.Stopping)
+}
+
+// A foundDatastore is where the objects are, and the keys of their cluster.
+type foundDatastore struct {
+	datastore Datastore
+	members   *etcd.Member // the datastore, if it is a member of etcd
+	store     *pki.Store
+	joined    bool   // other servers were there before this one
+	close     func() // may be nil
+}
+
+// findDatastore asks those that are there already. cfg takes over from them what the user has left open.
+func findDatastore(ctx context.Context, cfg *config.Server, host hostFacts) (f foundDatastore, err error) {
+	if cfg.HasExternalDatastore() {
+		database, err := openDatabase(ctx, *cfg)
+		if err != nil {
+			return f, err
+		}
+		f.datastore, f.close = database, database.close
+		f.store, f.joined, err = database.agree(ctx, cfg, host)
+		if err = errors.Join(err, database.client.Close()); err != nil {
+			database.close()
+		}
+		return f, err
+	}
+	others, err := askOthers(ctx, cfg, host)
+	if err != nil {
+		return f, err
+	}
+	if f.store, err = newStore(*cfg, host); err != nil {
+		return f, err
+	}
+	f.joined = others != nil
+	if f.members, err = memberOf(*cfg, host, f.store, others); err != nil {
+		return f, err
+	}
+	f.datastore = datastore.SQLite{Dir: cfg.ServerDir("db"), Name: cfg.DatastoreEndpoint}
+	if f.members != nil {
+		f.datastore = f.members
+	}
+	return f, nil
 }
 
 // newNode is this machine as a node of its own control plane.

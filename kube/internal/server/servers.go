@@ -134,11 +134,19 @@ func adopt(cfg *config.Server, cluster supervisor.ClusterConfig) error {
 		}
 		*one.own = one.ofTheOthers
 	}
-	own, others := strconv.FormatBool(c.DisableNetworkPolicy), strconv.FormatBool(cluster.DisableNPC)
-	if err := adoptOne(cfg, "disable-network-policy", own, others); err != nil {
-		return err
+	for _, one := range []struct {
+		flag        string
+		own         *bool
+		ofTheOthers bool
+	}{
+		{"disable-network-policy", &c.DisableNetworkPolicy, cluster.DisableNPC},
+		{"flannel-external-ip", &c.FlannelExternalIP, cluster.FlannelExternalIP},
+	} {
+		if err := adoptOne(cfg, one.flag, strconv.FormatBool(*one.own), strconv.FormatBool(one.ofTheOthers)); err != nil {
+			return err
+		}
+		*one.own = one.ofTheOthers
 	}
-	c.DisableNetworkPolicy = cluster.DisableNPC
 	return nil
 }
 
@@ -163,17 +171,25 @@ const (
 	retryPeriod   = 5 * time.Second
 )
 
+// identity is what no other server has, and this one has again after a restart.
+func (p *controlPlane) identity() string {
+	if p.members != nil {
+		return p.members.Name()
+	}
+	return p.host.NodeName
+}
+
 // elected runs a part on one of several servers at a time. Upstream's own election ends the process when it is lost,
 // and etcd with it; this one ends the part, and begins anew.
 func (p *controlPlane) elected(name string, run func(context.Context) error) func(context.Context) error {
-	if p.members == nil {
+	if !p.isOneOfSeveral() {
 		return run
 	}
 	return func(ctx context.Context) error {
 		lock := &resourcelock.LeaseLock{
 			LeaseMeta:  metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: name},
 			Client:     p.client.CoordinationV1(),
-			LockConfig: resourcelock.ResourceLockConfig{Identity: p.members.Name()},
+			LockConfig: resourcelock.ResourceLockConfig{Identity: p.identity()},
 		}
 		for {
 			turn, end := context.WithCancel(ctx)

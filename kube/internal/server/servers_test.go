@@ -61,7 +61,7 @@ func TestAdopt(t *testing.T) {
 	}
 	for _, arg := range []string{
 		"--cluster-cidr=10.62.0.0/16", "--service-cidr=10.63.0.0/16", "--cluster-dns=10.53.0.11",
-		"--cluster-domain=other", "--flannel-backend=vxlan", "--disable-network-policy=false",
+		"--cluster-domain=other", "--flannel-backend=vxlan", "--disable-network-policy=false", "--flannel-external-ip=true",
 	} {
 		cfg := parse(t, arg)
 		flag, value, _ := strings.Cut(arg, "=")

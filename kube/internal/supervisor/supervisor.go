@@ -45,17 +45,19 @@ const (
 
 // A ClusterConfig is what a node has to know of its cluster. Its JSON has the fields that k3s's agents read, too.
 type ClusterConfig struct {
-	HTTPSPort        int
-	SupervisorPort   int
-	ClusterIPRange   *net.IPNet
-	ClusterIPRanges  []*net.IPNet
-	ServiceIPRange   *net.IPNet
-	ServiceIPRanges  []*net.IPNet
-	ClusterDNS       net.IP
-	ClusterDNSs      []net.IP
-	ClusterDomain    string
-	FlannelBackend   string
-	DisableKubeProxy bool
+	HTTPSPort       int
+	SupervisorPort  int
+	ClusterIPRange  *net.IPNet
+	ClusterIPRanges []*net.IPNet
+	ServiceIPRange  *net.IPNet
+	ServiceIPRanges []*net.IPNet
+	ClusterDNS      net.IP
+	ClusterDNSs     []net.IP
+	ClusterDomain   string
+	FlannelBackend  string
+	// FlannelExternalIP is whether nodes reach each other at the external addresses.
+	FlannelExternalIP bool
+	DisableKubeProxy  bool
 	// ServesDNS is whether a resolver for pods runs in the cluster. It is not one of k3s's.
 	ServesDNS          bool
 	DisableCCM         bool
@@ -75,6 +77,8 @@ type Options struct {
 	Servers func(context.Context) []string
 	// Members is the datastore of several servers; nil if it is not one.
 	Members MemberKeeper
+	// Shared is whether other servers may have the same datastore, and so the authorities.
+	Shared bool
 	// Passwords returns nil until the API is ready.
 	Passwords func() PasswordKeeper
 }
@@ -114,11 +118,14 @@ func New(o Options, next http.Handler) http.Handler {
 	mux.Handle("GET "+PathClientCA, s.known(s.file(pki.ClientCA)))
 	mux.Handle("GET "+PathConfig, s.known(func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Config) }))
 	mux.Handle("GET "+PathServers, s.known(func(w http.ResponseWriter, r *http.Request) { answer(w, s.Servers(r.Context())) }))
-	if o.Members != nil {
+	if o.Shared {
 		mux.Handle("GET "+PathBootstrap, s.servers(s.bootstrap))
+	}
+	if o.Members != nil {
 		mux.Handle("POST "+PathMembers, s.servers(s.addMember))
 		mux.Handle("POST "+PathPromote, s.servers(s.promoteMember))
-	} else {
+	}
+	if !o.Shared {
 		mux.Handle(PathBootstrap, s.servers(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "the cluster has one server, which stores in SQLite: restart that with --cluster-init", http.StatusConflict)
 		}))

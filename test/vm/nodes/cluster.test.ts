@@ -56,11 +56,42 @@ function web(name: string, node: TestMachine) {
           name: "web",
           image: testImage,
           imagePullPolicy: "Never",
-          command: ["sh", "-c", `mkdir /www; echo ${name} >/www/index.html; echo started; exec httpd -f -h /www`],
+          command: [
+            ...["sh", "-c"],
+            `mkdir /www; echo ${name} >/www/index.html; head -c 65536 /dev/zero >/www/long; echo started; exec httpd -fv -h /www`,
+          ],
         },
       ],
     },
   };
+}
+
+/** A pod in the network of its node. */
+function onHost(name: string, node: TestMachine) {
+  const { metadata, spec } = web(name, node);
+  const containers = spec.containers.map((c) => ({ ...c, command: ["sleep", "100000"] }));
+  const network = { hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { ...metadata, labels: {} },
+    spec: { ...spec, ...network, containers },
+  };
+}
+
+const nodePort = 30080;
+
+/** How many bytes of a long answer arrive at the other node, in both directions. */
+async function longAnswers() {
+  const [toServer, toAgent] = [
+    `http://${await addressOf("on-agent")}/long`,
+    `http://${await addressOf("on-server")}/long`,
+  ];
+  const count = (url: string) => ["sh", "-c", `wget -qO- -T 10 ${url} | wc -c`];
+  return [
+    await server.kubectl("exec", "on-server", "--", ...count(toServer)),
+    await server.kubectl("exec", "on-agent", "--", ...count(toAgent)),
+  ];
 }
 
 const addressOf = (pod: string) => server.kubectl("get", "pod", pod, "-o", "jsonpath={.status.podIP}");
@@ -128,12 +159,18 @@ describe("a node that joins", { timeout: 400_000 }, () => {
       metadata: { name: "web" },
       spec: { selector: { app: "web" }, ports: [{ port: 80 }] },
     };
+    const local = {
+      ...service,
+      metadata: { name: "local" },
+      spec: { ...service.spec, type: "NodePort", externalTrafficPolicy: "Local", ports: [{ port: 80, nodePort }] },
+    };
     await server.apply({
       apiVersion: "v1",
       kind: "List",
-      items: [web("on-server", server), web("on-agent", agent), service],
+      items: [web("on-server", server), web("on-agent", agent), onHost("host", agent), service, local],
     });
-    await server.kubectl("wait", "--for=condition=Ready", "pod/on-server", "pod/on-agent", "--timeout=200s");
+    const pods = ["pod/on-server", "pod/on-agent", "pod/host"];
+    await server.kubectl("wait", "--for=condition=Ready", ...pods, "--timeout=200s");
     expect(await server.kubectl("logs", "on-agent")).toBe("started\n");
     expect(await server.kubectl("exec", "on-agent", "--", "cat", "/www/index.html")).toBe("on-agent\n");
   });
@@ -152,6 +189,29 @@ describe("a node that joins", { timeout: 400_000 }, () => {
       }, 60);
     }
     expect(await agent.node(`curl -sS -m 10 http://${await addressOf("on-server")}`)).toBe("on-server\n");
+  });
+
+  it("has nodes and pods in a node's network that reach services, whose pods are elsewhere", async () => {
+    const service = await server.kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}");
+    for (const ask of [
+      () => agent.node(`curl -sS -m 10 http://${service}`),
+      () => fetched("host", "http://web.default.svc.cluster.local"),
+    ]) {
+      const answered = new Set<string>();
+      await eventually(async () => {
+        answered.add((await ask()).trim());
+        expect([...answered].sort()).toEqual(["on-agent", "on-server"]);
+      }, 60);
+    }
+  });
+
+  it("shows a pod the address of who asks, where a service stays on the node", async () => {
+    expect(await server.node(`curl -sS -m 10 http://${address.agent}:${nodePort}`)).toBe("on-agent\n");
+    await eventually(async () => expect(await server.kubectl("logs", "on-agent")).toContain(address.server), 30);
+  });
+
+  it("carries what is longer than a packet", async () => {
+    expect(await longAnswers()).toEqual(["65536\n", "65536\n"]);
   });
 
   it("enforces NetworkPolicies, between pods of one node and of two", async () => {
@@ -277,5 +337,27 @@ describe("a node that joins", { timeout: 400_000 }, () => {
     for (const node of [server, agent]) {
       await eventually(async () => expect(await node.node("sudo nft list tables")).not.toContain("k3os-policies"), 60);
     }
+  });
+
+  it("encrypts what pods of different nodes say, once all nodes have started with that backend", async () => {
+    const inside = (await server.node(`ip -o -4 addr show to ${address.server}`)).split(/\s+/)[1];
+    const args = `[server, --flannel-iface=${inside}, --flannel-backend=wireguard-native]`;
+    await server.writeLayer("20-flannel.yaml", `k3os: { k3s_args: ${args} }\n`);
+    await server.node("sudo k3os apply");
+    await eventually(async () => expect(await server.kubectl("get", "--raw", "/readyz")).toBe("ok"), 200);
+    await agent.node("sudo rc-service k3s restart");
+    const [onServer, onAgent] = [await addressOf("on-server"), await addressOf("on-agent")];
+    await eventually(async () => {
+      expect(await server.node(`ip route get ${onAgent}`)).toContain("dev flannel-wg");
+      expect(await agent.node(`ip route get ${onServer}`)).toContain("dev flannel-wg");
+    }, 200);
+    await eventually(async () => {
+      expect(await fetched("on-agent", `http://${onServer}`)).toBe("on-server\n");
+      expect(await fetched("on-server", `http://${onAgent}`)).toBe("on-agent\n");
+    }, 60);
+    expect(await longAnswers()).toEqual(["65536\n", "65536\n"]);
+    expect(await agent.node("cat /sys/class/net/flannel-wg/mtu; ls -d /sys/class/net/flannel.1 || true")).toBe(
+      "1420\n",
+    );
   });
 });

@@ -7,7 +7,7 @@ import { ARCHITECTURE } from "../../../src/image/architecture.ts";
 /** The reference of the image that `writeTestImage` makes. */
 export const testImage = "example.org/toolbox:1";
 
-const applets = ["sh", "httpd", "nslookup", "sleep", "wget", "echo", "cat", "mkdir"];
+const applets = ["sh", "httpd", "nslookup", "sleep", "wget", "echo", "cat", "mkdir", "head", "wc"];
 
 export const hashing = { sha256: (data: Uint8Array) => createHash("sha256").update(data).digest("hex") };
 
