@@ -38,7 +38,7 @@ func commands() []command {
 		{name: "kubectl", short: "Kubernetes' command line", run: runKubectl, alias: true},
 		{name: "crictl", short: "Ask the container runtime, as the kubelet does", run: runCrictl, alias: true},
 		{name: "ctr", short: "containerd's own command line", run: runCtr, alias: true},
-		{name: "token", short: "Print the join token", run: runToken},
+		{name: "token", short: "Print the join token, make and change tokens", run: runToken},
 		{name: "containerd", run: runContainerd, alias: true, hidden: true},
 	}
 	for _, c := range components.All {
@@ -168,20 +168,4 @@ func warn(warnings []string) {
 	for _, w := range warnings {
 		fmt.Fprintf(os.Stderr, "k3s: warning: %s\n", w)
 	}
-}
-
-func runToken(args []string) error {
-	if len(args) > 1 {
-		return errors.New("`k3s token` prints the server's join token and takes no arguments in this build")
-	}
-	cfg, _, err := config.Parse(config.System(nil))
-	if err != nil {
-		return err
-	}
-	b, err := os.ReadFile(cfg.ServerDir("token"))
-	if err != nil {
-		return fmt.Errorf("cannot read the token (is a server running, and are you root?): %w", err)
-	}
-	_, err = os.Stdout.Write(b)
-	return err
 }

@@ -1,10 +1,13 @@
 package pki
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k3os.io/kube/internal/files"
@@ -20,6 +23,9 @@ func EnsureTokens(serverDir, caFile, given, givenAgent string) error {
 	ca, err := os.ReadFile(caFile)
 	if err != nil {
 		return err
+	}
+	if IsRetired(serverDir, given) {
+		given = ""
 	}
 	secret, err := secretOf(file, "--token", ca, given)
 	if err != nil {
@@ -42,6 +48,58 @@ func EnsureTokens(serverDir, caFile, given, givenAgent string) error {
 		return fmt.Errorf("cannot write the token of agents: %w", err)
 	}
 	return nil
+}
+
+// retiredFile remembers which secrets were the token, as salted hashes: a configuration may still name one.
+const retiredFile = "token-retired"
+
+// ReplaceToken makes another secret the token in serverDir/token. The one from before does not count any more, whatever
+// EnsureTokens is given.
+func ReplaceToken(serverDir, caFile, secret string) error {
+	file := filepath.Join(serverDir, "token")
+	ca, err := os.ReadFile(caFile)
+	if err != nil {
+		return err
+	}
+	old, err := secretOf(file, "", ca, "")
+	if err != nil {
+		return err
+	}
+	var kept []string
+	for _, line := range append(retired(serverDir), hashSecret(token.RandomSecret(), old)) {
+		if !isHashOfSecret(line, secret) {
+			kept = append(kept, line)
+		}
+	}
+	// First of all: if it ends here, the token in the file is that from before, and counts.
+	if err := files.Write(filepath.Join(serverDir, retiredFile), []byte(strings.Join(kept, "\n")+"\n"), 0o600); err != nil {
+		return err
+	}
+	return files.Write(file, []byte(token.Format(ca, token.Server, secret)+"\n"), 0o600)
+}
+
+// IsRetired tells whether a token, in any form, has the secret that was that of this server before.
+func IsRetired(serverDir, given string) bool {
+	t, err := token.Parse(given)
+	return err == nil && slices.ContainsFunc(retired(serverDir), func(line string) bool { return isHashOfSecret(line, t.Secret) })
+}
+
+func retired(serverDir string) []string {
+	b, err := os.ReadFile(filepath.Join(serverDir, retiredFile))
+	if err != nil {
+		return nil // there was no other token
+	}
+	return strings.Fields(string(b))
+}
+
+func hashSecret(salt, secret string) string {
+	sum := sha256.Sum256([]byte(salt + secret))
+	return salt + ":" + hex.EncodeToString(sum[:])
+}
+
+func isHashOfSecret(line, secret string) bool {
+	salt, _, ok := strings.Cut(line, ":")
+	return ok && line == hashSecret(salt, secret)
 }
 
 // AgentTokenFile holds the token of agents, or leads to that of servers.

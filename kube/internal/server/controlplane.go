@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,6 +53,7 @@ type controlPlane struct {
 	clientConfig *rest.Config       // when the API is ready
 	client       kubernetes.Interface
 	passwords    atomic.Pointer[supervisor.Passwords]
+	tokenChange  sync.Mutex
 }
 
 // A start is what parts wait for.
@@ -209,6 +211,9 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 	}
 	passwords := supervisor.NewPasswords(client)
 	if p.members != nil {
+		if err := p.followToken(ctx); err != nil {
+			fmt.Fprintf(os.Stderr, "k3s: cannot ask whether the token was changed: %v\n", err)
+		}
 		// So that no other machine takes the name at one of the other servers.
 		secrets, err := p.joinSecrets()
 		if err == nil {

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
 
+	"k3os.io/kube/internal/bootstraptoken"
 	"k3os.io/kube/internal/components/coredns"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
@@ -29,10 +30,14 @@ func (p *controlPlane) supervise(next http.Handler) http.Handler {
 	return supervisor.New(supervisor.Options{
 		Members:   members,
 		Store:     p.store,
-		Secrets:   p.joinSecrets,
+		Secrets:   p.currentSecrets,
 		Config:    p.clusterConfig(),
 		Servers:   p.servers,
 		Passwords: p.passwordKeeper,
+		Bootstrap: func(ctx context.Context, text string) (bool, error) {
+			return bootstraptoken.IsValid(ctx, p.client, text)
+		},
+		RotateToken: p.rotateToken,
 	}, next)
 }
 

@@ -37,6 +37,8 @@ const (
 	pathDatastore = "/db/"
 	PathMembers   = pathDatastore + "members"
 	PathPromote   = pathDatastore + "promote"
+	// PathToken takes a NewToken.
+	PathToken = PathPrefix + "token"
 
 	HeaderName     = "k3s-Node-Name"
 	HeaderPassword = "k3s-Node-Password"
@@ -77,6 +79,22 @@ type Options struct {
 	Members MemberKeeper
 	// Passwords returns nil until the API is ready.
 	Passwords func() PasswordKeeper
+	// Bootstrap tells whether a text is a bootstrap token of the cluster, with which agents may join now. It is not
+	// asked before the API is ready.
+	Bootstrap func(ctx context.Context, token string) (bool, error)
+	// RotateToken makes another secret the one of servers, on all of them, and names those that do not answer.
+	RotateToken func(ctx context.Context, secret string) (unreached []string, err error)
+}
+
+// A NewToken is what the secret of servers is to be, in k3s's form.
+type NewToken struct {
+	NewToken string `json:"newToken"`
+}
+
+// A Rotated is the answer to a NewToken.
+type Rotated struct {
+	// Unreached are the servers that take over the secret when they start again.
+	Unreached []string `json:"unreached,omitempty"`
 }
 
 // A MemberKeeper is a member of the datastore that is asked for others.
@@ -93,6 +111,8 @@ type PasswordKeeper interface {
 	// Check compares the password with that of the node, or keeps it if the node has none. It returns an
 	// OtherMachineError if it is a different one.
 	Check(ctx context.Context, node, password string) error
+	// Recheck is Check for a node that has joined before: one without a password is an error, too.
+	Recheck(ctx context.Context, node, password string) error
 }
 
 // How many machines are answered at the same time, as with k3s. Others are told to come again.
@@ -102,6 +122,8 @@ const (
 	retryIn = "2" // seconds
 	maxBody = 64 << 10
 )
+
+const notReady = "the API is not ready yet: ask again"
 
 // New answers what is asked of the supervisor, and leaves the rest to next.
 func New(o Options, next http.Handler) http.Handler {
@@ -123,6 +145,7 @@ func New(o Options, next http.Handler) http.Handler {
 			http.Error(w, "the cluster has one server, which stores in SQLite: restart that with --cluster-init", http.StatusConflict)
 		}))
 	}
+	mux.Handle("PUT "+PathToken, s.servers(s.rotateToken))
 	for _, name := range pki.NodeLeaves() {
 		mux.Handle("POST "+PathPrefix+name+".crt", s.known(func(w http.ResponseWriter, r *http.Request) { s.sign(w, r, name) }))
 	}
@@ -142,8 +165,11 @@ type supervisor struct {
 	reading, writing chan struct{}
 }
 
-// known lets those in that have the token or a certificate of a node, and only so many at once.
-func (s *supervisor) known(h http.HandlerFunc) http.Handler {
+// known lets those in that have a token or a certificate of a node, and only so many at once.
+func (s *supervisor) known(h http.HandlerFunc) http.Handler { return s.admit(h, false) }
+
+// admit lets in whom it can tell. Where only the token counts, or who joins anew, the certificate does not do.
+func (s *supervisor) admit(h http.HandlerFunc, byToken bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seats := s.reading
 		if r.Method != http.MethodGet {
@@ -157,25 +183,52 @@ func (s *supervisor) known(h http.HandlerFunc) http.Handler {
 			http.Error(w, "many machines are joining: ask again", http.StatusTooManyRequests)
 			return
 		}
-		if err := s.authenticate(r); err != nil {
-			http.Error(w, err.Error(), http.StatusUnauthorized)
+		who, status, err := s.authenticate(r, byToken || r.Method != http.MethodGet)
+		if err != nil {
+			http.Error(w, err.Error(), status)
 			return
 		}
-		h(w, r)
+		h(w, r.WithContext(context.WithValue(r.Context(), visitorKey{}, who)))
 	})
 }
 
-// servers lets those in that have the token of servers.
+// servers lets those in that have the token of servers. Until the API is ready, this server may not know yet that the
+// token was changed.
 func (s *supervisor) servers(h http.HandlerFunc) http.Handler {
-	return s.known(func(w http.ResponseWriter, r *http.Request) {
-		user, password, _ := r.BasicAuth()
-		if secrets, err := s.Secrets(); err != nil || user != token.Server || !equal(password, secrets.Server) {
+	return s.admit(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case visitorOf(r) != aServer:
 			http.Error(w, "the token is one of agents: a server joins with that in server/token", http.StatusForbidden)
-			return
+		case s.Passwords() == nil:
+			s.ready(w, r)
+		default:
+			h(w, r)
 		}
-		h(w, r)
-	})
+	}, true)
 }
+
+func (s *supervisor) rotateToken(w http.ResponseWriter, r *http.Request) {
+	var asked NewToken
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&asked); err != nil {
+		http.Error(w, "expected a token in JSON", http.StatusBadRequest)
+		return
+	}
+	unreached, err := s.RotateToken(r.Context(), asked.NewToken)
+	var wrong *BadTokenError
+	switch {
+	case errors.As(err, &wrong):
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	case err != nil:
+		http.Error(w, fmt.Sprintf("the token was not changed: %v", err), http.StatusServiceUnavailable)
+	default:
+		answer(w, Rotated{unreached})
+	}
+}
+
+// A BadTokenError says why a text is not to be the token.
+type BadTokenError struct{ Reason string }
+
+func (e *BadTokenError) Error() string { return e.Reason }
 
 func (s *supervisor) bootstrap(w http.ResponseWriter, _ *http.Request) {
 	b, err := s.Store.Bootstrap()
@@ -213,23 +266,74 @@ func (s *supervisor) promoteMember(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (s *supervisor) authenticate(r *http.Request) error {
-	if s.isNode(r) {
-		return nil
+// A visitor is what whoever asks has shown to be.
+type visitor int
+
+const (
+	stranger visitor = iota
+	aNode            // it has joined, and has a certificate of that
+	anAgent          // it has a token with which agents join
+	aServer          // it has the one of servers
+)
+
+type visitorKey struct{}
+
+func visitorOf(r *http.Request) visitor {
+	v, _ := r.Context().Value(visitorKey{}).(visitor)
+	return v
+}
+
+// authenticate goes by the certificate, or, where tokenFirst, by the token before it.
+func (s *supervisor) authenticate(r *http.Request, tokenFirst bool) (who visitor, status int, err error) {
+	isNode := s.isNode(r)
+	if isNode && !tokenFirst {
+		return aNode, 0, nil
 	}
-	name, password, ok := r.BasicAuth()
-	if !ok {
-		return errors.New("neither a token nor a certificate of a node of this cluster was shown")
+	name, password, shown := r.BasicAuth()
+	if !shown {
+		password, shown = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		name = token.Node
 	}
+	if shown {
+		who, err = s.byToken(r.Context(), name, password)
+	}
+	switch {
+	case who != stranger:
+		return who, 0, nil
+	case isNode:
+		return aNode, 0, nil
+	case err != nil:
+		return stranger, http.StatusServiceUnavailable, err
+	case shown:
+		return stranger, http.StatusUnauthorized, errors.New("the token is not that of this cluster")
+	}
+	return stranger, http.StatusUnauthorized, errors.New("neither a token nor a certificate of a node of this cluster was shown")
+}
+
+func (s *supervisor) byToken(ctx context.Context, name, password string) (visitor, error) {
 	secrets, err := s.Secrets()
 	if err != nil {
-		return errors.New("the server cannot read its token")
+		return stranger, errors.New("the server cannot tell its token now: ask again")
 	}
 	isServer, isAgent := equal(password, secrets.Server), equal(password, secrets.Agent)
-	if name == token.Server && isServer || name == token.Node && (isServer || isAgent) {
-		return nil
+	switch {
+	case name == token.Server && isServer:
+		return aServer, nil
+	case name == token.Node && (isServer || isAgent):
+		return anAgent, nil
+	case !token.IsBootstrap(password):
+		return stranger, nil
+	case s.Passwords() == nil:
+		return stranger, errors.New(notReady)
 	}
-	return errors.New("the token is not that of this cluster")
+	isToken, err := s.Bootstrap(ctx, password)
+	if err != nil {
+		return stranger, fmt.Errorf("the API does not say whether the token is one of this cluster: %w", err)
+	}
+	if !isToken {
+		return stranger, nil
+	}
+	return anAgent, nil
 }
 
 // isNode tells whether a certificate of a node of this cluster was shown.
@@ -263,7 +367,7 @@ func (s *supervisor) file(authority string) http.HandlerFunc {
 
 func (s *supervisor) ready(w http.ResponseWriter, _ *http.Request) {
 	if s.Passwords() == nil {
-		http.Error(w, "the API is not ready yet: ask again", http.StatusServiceUnavailable)
+		http.Error(w, notReady, http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = io.WriteString(w, "ok")
@@ -318,14 +422,18 @@ func (s *supervisor) mayBe(r *http.Request, node string, ips []net.IP) (status i
 	}
 	passwords := s.Passwords()
 	if passwords == nil {
-		return http.StatusServiceUnavailable, errors.New("the API is not ready yet: ask again")
+		return http.StatusServiceUnavailable, errors.New(notReady)
 	}
-	err = passwords.Check(r.Context(), node, r.Header.Get(HeaderPassword))
+	check := passwords.Check
+	if visitorOf(r) == aNode {
+		check = passwords.Recheck
+	}
+	err = check(r.Context(), node, r.Header.Get(HeaderPassword))
 	var other *OtherMachineError
 	switch {
 	case err == nil:
 		return 0, nil
-	case errors.As(err, &other):
+	case errors.As(err, &other), errors.Is(err, errNotJoined):
 		return http.StatusForbidden, err
 	default:
 		return http.StatusServiceUnavailable, fmt.Errorf("the API does not keep the node's password: %w", err)
