@@ -484,6 +484,16 @@ func TestAServerJoins(t *testing.T) {
 	if info, err := os.Stat(store.KeyFile(pki.ServerCA)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v; want the key for root only", info, err)
 	}
+	if got := shared.AgentToken(); got != "" {
+		t.Errorf("the token of agents is %q; want none of their own", got)
+	}
+	agents := token.Format(s.authority(t), token.Node, agentSecret)
+	if err := os.WriteFile(pki.AgentTokenFile(filepath.Dir(s.store.Server)), []byte(agents+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if shared, _, err = p.Bootstrap(t.Context(), func(string) {}); err != nil || shared.AgentToken() != agents {
+		t.Errorf("the token of agents is %q, %v; want %q", shared.AgentToken(), err, agents)
+	}
 	other := newServerWith(t, true)
 	strange, _, err := peer(t, other.URL, secret).Bootstrap(t.Context(), func(string) {})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k3os.io/kube/internal/files"
@@ -33,6 +34,12 @@ var bootstrapFiles = map[string]string{
 	"ServiceKey":         ServiceAccountKey,
 }
 
+// agentToken is the name for the token of agents, if they have one of their own. It is not one of k3s's.
+const agentToken = "AgentToken"
+
+// AgentToken is the token of agents; "" if they join with that of servers.
+func (b Bootstrap) AgentToken() string { return strings.TrimSpace(string(b[agentToken].Content)) }
+
 // Bootstrap reads what another server needs.
 func (s *Store) Bootstrap() (Bootstrap, error) {
 	b := Bootstrap{}
@@ -47,6 +54,9 @@ func (s *Store) Bootstrap() (Bootstrap, error) {
 			return nil, err
 		}
 		b[name] = BootstrapFile{info.ModTime().UTC(), content}
+	}
+	if text, _ := KeptAgentToken(filepath.Dir(s.Server)); text != "" {
+		b[agentToken] = BootstrapFile{time.Now().UTC(), []byte(text)}
 	}
 	return b, nil
 }

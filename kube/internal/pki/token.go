@@ -105,6 +105,21 @@ func isHashOfSecret(line, secret string) bool {
 // AgentTokenFile holds the token of agents, or leads to that of servers.
 func AgentTokenFile(serverDir string) string { return filepath.Join(serverDir, "agent-token") }
 
+// KeptAgentToken is the token of agents, "" if they join with that of servers. It is not known before EnsureTokens was
+// called.
+func KeptAgentToken(serverDir string) (text string, isKnown bool) {
+	file := AgentTokenFile(serverDir)
+	info, err := os.Lstat(file)
+	if err != nil {
+		return "", false
+	}
+	if !info.Mode().IsRegular() {
+		return "", true
+	}
+	b, err := os.ReadFile(file)
+	return strings.TrimSpace(string(b)), err == nil
+}
+
 func link(file, name string) error {
 	if to, _ := os.Readlink(name); to == file {
 		return nil
