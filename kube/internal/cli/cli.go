@@ -39,6 +39,7 @@ func commands() []command {
 		{name: "crictl", short: "Ask the container runtime, as the kubelet does", run: runCrictl, alias: true},
 		{name: "ctr", short: "containerd's own command line", run: runCtr, alias: true},
 		{name: "token", short: "Print the join token, make and change tokens", run: runToken},
+		{name: "certificate", short: "Show the certificates of this machine, set them aside", run: runCertificate},
 		{name: "containerd", run: runContainerd, alias: true, hidden: true},
 	}
 	for _, c := range components.All {
@@ -50,7 +51,6 @@ func commands() []command {
 
 // unsupported are k3s's commands that this build does not have, each with what to do instead.
 var unsupported = map[string]string{
-	"certificate":     "a running server renews its certificates, which lie in server/tls; openssl x509 shows them",
 	"check-config":    "a server checks its machine when it starts, and says what is missing",
 	"completion":      "`k3s kubectl completion SHELL` completes kubectl, `k3s COMMAND --help` lists flags",
 	"etcd-snapshot":   "this build takes no snapshots yet: stop k3s and copy server/db",
@@ -120,7 +120,7 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "Kubernetes in one binary, with k3s's command line.\n\nUsage:\n  k3s COMMAND [flags]\n\nCommands:\n")
 	for _, c := range commands() {
 		if !c.hidden {
-			fmt.Fprintf(w, "  %-10s %s\n", c.name, c.short)
+			fmt.Fprintf(w, "  %-11s %s\n", c.name, c.short)
 		}
 	}
 	fmt.Fprint(w, "\nExamples:\n  k3s server --write-kubeconfig-mode 644\n  k3s kubectl get nodes\n  k3s crictl ps\n\n`k3s COMMAND --help` says more.\n")

@@ -102,6 +102,9 @@ type Join struct {
 	AgentTokenFile string
 }
 
+// DefaultDataDir is k3s's.
+const DefaultDataDir = "/var/lib/rancher/k3s"
+
 // ServerDir is where the control plane keeps its state.
 func (n Node) ServerDir(elem ...string) string {
 	return filepath.Join(append([]string{n.DataDir, "server"}, elem...)...)

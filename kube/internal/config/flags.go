@@ -59,7 +59,7 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	s.tlsSANSecurity = true
 
 	f.str(both, famConfig, configFile, "config", "c", "K3S_CONFIG_FILE", DefaultConfigFile, "read the configuration from `FILE` and FILE.d/*.yaml")
-	f.str(both, famConfig, &s.DataDir, "data-dir", "d", "K3S_DATA_DIR", "/var/lib/rancher/k3s", "keep state in `DIR`")
+	f.str(both, famConfig, &s.DataDir, "data-dir", "d", "K3S_DATA_DIR", DefaultDataDir, "keep state in `DIR`")
 	f.str(both, famConfig, &s.Token, "token", "t", "K3S_TOKEN", "", "shared `SECRET` that joins nodes (random when not given)")
 	f.str(both, famConfig, &s.TokenFile, "token-file", "", "K3S_TOKEN_FILE", "", "`FILE` that holds the token")
 	f.str(RoleServer, famConfig, &s.AgentToken, "agent-token", "", "K3S_AGENT_TOKEN", "", "`SECRET` that joins agents only (the one of --token when not given)")

@@ -20,6 +20,7 @@ import (
 
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/pki/pkitest"
 	"k3os.io/kube/internal/supervisor"
 	"k3os.io/kube/internal/token"
 )
@@ -376,6 +377,35 @@ func TestEnsureRenews(t *testing.T) {
 	if written, err := m.Ensure(); err != nil || !slices.Equal(written, []string{pki.KubeProxy}) {
 		t.Errorf("wrote %v, %v; want %s", written, err, pki.KubeProxy)
 	}
+}
+
+// A node that is never restarted renews all that it has, also when its token does not count any more. One whose
+// certificates have expired while it was off comes back by its token and its password.
+func TestAYearPasses(t *testing.T) {
+	s := newServer(t)
+	m := member(t, t.TempDir(), "one", s.URL, secret)
+	joined(t, m)
+	all := pki.NodeLeaves()
+	slices.Sort(all)
+	renewed := func() {
+		t.Helper()
+		written, err := m.Ensure()
+		slices.Sort(written)
+		if err != nil || !slices.Equal(written, all) || len(m.client.store.Due(pki.RenewBefore)) > 0 {
+			t.Fatalf("renewed %v, %v; want all", written, err)
+		}
+	}
+	s.secret = "another"
+	for _, left := range []time.Duration{pki.RenewBefore - time.Hour, time.Hour} {
+		pkitest.Age(t, m.dir, s.store.Server, left)
+		renewed()
+	}
+	pkitest.Age(t, m.dir, s.store.Server, -time.Hour)
+	if _, err := m.Ensure(); err == nil {
+		t.Error("renewed by an expired certificate")
+	}
+	s.secret = secret
+	renewed()
 }
 
 // A machine that was replaced still has a certificate.
