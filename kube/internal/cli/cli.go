@@ -40,6 +40,7 @@ func commands() []command {
 		{name: "ctr", short: "containerd's own command line", run: runCtr, alias: true},
 		{name: "token", short: "Print the join token, make and change tokens", run: runToken},
 		{name: "certificate", short: "Show the certificates of this machine, set them aside", run: runCertificate},
+		{name: "secrets-encrypt", short: "Encrypt Secrets, change their keys", run: runEncryption},
 		{name: "containerd", run: runContainerd, alias: true, hidden: true},
 	}
 	for _, c := range components.All {
@@ -51,10 +52,9 @@ func commands() []command {
 
 // unsupported are k3s's commands that this build does not have, each with what to do instead.
 var unsupported = map[string]string{
-	"check-config":    "a server checks its machine when it starts, and says what is missing",
-	"completion":      "`k3s kubectl completion SHELL` completes kubectl, `k3s COMMAND --help` lists flags",
-	"etcd-snapshot":   "this build takes no snapshots yet: stop k3s and copy server/db",
-	"secrets-encrypt": "use --kube-apiserver-arg=encryption-provider-config=FILE",
+	"check-config":  "a server checks its machine when it starts, and says what is missing",
+	"completion":    "`k3s kubectl completion SHELL` completes kubectl, `k3s COMMAND --help` lists flags",
+	"etcd-snapshot": "this build takes no snapshots yet: stop k3s and copy server/db",
 }
 
 // Main returns the exit status.
@@ -120,7 +120,7 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "Kubernetes in one binary, with k3s's command line.\n\nUsage:\n  k3s COMMAND [flags]\n\nCommands:\n")
 	for _, c := range commands() {
 		if !c.hidden {
-			fmt.Fprintf(w, "  %-11s %s\n", c.name, c.short)
+			fmt.Fprintf(w, "  %-15s %s\n", c.name, c.short)
 		}
 	}
 	fmt.Fprint(w, "\nExamples:\n  k3s server --write-kubeconfig-mode 644\n  k3s kubectl get nodes\n  k3s crictl ps\n\n`k3s COMMAND --help` says more.\n")

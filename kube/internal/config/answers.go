@@ -33,7 +33,6 @@ const (
 	noCloud    = "this build has no cloud controller; run your provider's in a pod"
 	onePort    = "the API is the only listener; use --https-listen-port and --bind-address"
 	ownCNI     = "drop the flag, or bring your own CNI with --flannel-backend=none"
-	encryption = "use --kube-apiserver-arg=encryption-provider-config=FILE"
 	provider   = "use --kubelet-arg=image-credential-provider-"
 	tunnel     = "bring the tunnel up yourself and set --node-ip"
 )
@@ -99,8 +98,6 @@ var unsupported = map[string]answer{
 	"nonroot-devices":                   {toggle: true, reason: "give the pod the device's group by securityContext.supplementalGroups"},
 	"protect-kernel-defaults":           {toggle: true, reason: "use --kubelet-arg=protect-kernel-defaults=true"},
 	"rootless":                          {toggle: true, reason: "the node is the machine, and k3s runs as root; drop the flag"},
-	"secrets-encryption":                {toggle: true, reason: encryption},
-	"secrets-encryption-provider":       {reason: encryption},
 	"selinux":                           {env: "K3S_SELINUX", toggle: true, reason: "k3OS has no SELinux policy; drop the flag"},
 	"supervisor-metrics":                {toggle: true, reason: "it has none of its own; read /metrics of the API"},
 	"supervisor-port":                   {reason: onePort},

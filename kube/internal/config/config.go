@@ -75,6 +75,9 @@ type ControlPlane struct {
 	WriteKubeconfigMode  string
 	WriteKubeconfigGroup string
 
+	SecretsEncryption         bool
+	SecretsEncryptionProvider string
+
 	DatastoreEndpoint  string
 	ClusterInit        bool
 	FlannelBackend     string

@@ -71,6 +71,9 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.boolean(RoleServer, famConfig, &s.ClusterInit, "cluster-init", "K3S_CLUSTER_INIT", "store in etcd, so that other servers can join")
 	f.str(RoleServer, famConfig, &s.DatastoreEndpoint, "datastore-endpoint", "", "K3S_DATASTORE_ENDPOINT", "", "`sqlite`; etcd comes with --cluster-init or --server")
 
+	f.boolean(RoleServer, famCluster, &s.SecretsEncryption, "secrets-encryption", "", "encrypt Secrets in the datastore (k3s secrets-encrypt)")
+	f.str(RoleServer, famCluster, &s.SecretsEncryptionProvider, "secrets-encryption-provider", "", "", "aescbc", "`PROVIDER` of that: aescbc or secretbox")
+
 	f.str(both, famListener, &s.BindAddress, "bind-address", "", "", "", "`ADDRESS` to listen on (default all)")
 	f.num(both, famListener, &s.lbServerPort, "lb-server-port", "", "K3S_LB_SERVER_PORT", 6444, "`PORT` of this machine's own connections to the servers (an agent only)")
 	f.num(RoleServer, famListener, &s.HTTPSListenPort, "https-listen-port", "", "", 6443, "`PORT` of the API")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"k3os.io/kube/internal/encryption"
 	"k3os.io/kube/internal/token"
 )
 
@@ -421,6 +422,15 @@ func (c *ControlPlane) check() error {
 	}
 	if err := checkAddresses("advertise-address", nonEmpty(c.AdvertiseAddress)); err != nil {
 		return err
+	}
+	if p := c.SecretsEncryptionProvider; !slices.Contains(encryption.Providers, p) {
+		return fmt.Errorf("--secrets-encryption-provider: expected %s, got %q", strings.Join(encryption.Providers, " or "), p)
+	}
+	if own := func(arg string) bool {
+		return strings.HasPrefix(strings.TrimLeft(arg, "-"), "encryption-provider-config")
+	}; c.SecretsEncryption &&
+		slices.ContainsFunc(c.APIServerArgs, own) {
+		return errors.New("--secrets-encryption and --kube-apiserver-arg=encryption-provider-config exclude each other: give one")
 	}
 	if c.HTTPSListenPort < 1 || c.HTTPSListenPort > 65535 {
 		return fmt.Errorf("--https-listen-port: expected a port between 1 and 65535, got %d", c.HTTPSListenPort)

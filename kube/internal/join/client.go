@@ -69,8 +69,8 @@ func (c *client) trust(ctx context.Context) error {
 	return nil
 }
 
-// certificate is the node's own, with which it stays in the cluster when its token has expired or was changed. A machine
-// that has not joined shows none.
+// certificate is the node's own, with which it stays in the cluster when its token has expired or was changed. A
+// machine that has not joined shows none.
 func (c *client) certificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	file := filepath.Join(c.store.Dir, pki.Kubelet)
 	pair, err := tls.LoadX509KeyPair(file+".crt", file+".key")

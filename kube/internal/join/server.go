@@ -81,6 +81,32 @@ func (p *Peer) RotateToken(ctx context.Context, secret string) (unreached []stri
 	return said.Unreached, json.Unmarshal(b, &said)
 }
 
+// EncryptionStatus is how Secrets are encrypted, and what is done about it.
+func (p *Peer) EncryptionStatus(ctx context.Context) (status supervisor.EncryptionStatus, err error) {
+	b, err := p.send(ctx, http.MethodGet, supervisor.PathEncryptionStatus, nil)
+	if err != nil {
+		return status, err
+	}
+	return status, json.Unmarshal(b, &status)
+}
+
+// ChangeEncryption begins what EncryptionStatus then tells of.
+func (p *Peer) ChangeEncryption(ctx context.Context, change supervisor.EncryptionChange) error {
+	_, err := p.send(ctx, http.MethodPut, supervisor.PathEncryption, change)
+	return err
+}
+
+// EncryptionKeys are the keys of a server, as the file has them.
+func (p *Peer) EncryptionKeys(ctx context.Context) ([]byte, error) {
+	return p.send(ctx, http.MethodGet, supervisor.PathEncryptionKeys, nil)
+}
+
+// ApplyEncryption gives it others, and returns when its API server goes by them.
+func (p *Peer) ApplyEncryption(ctx context.Context, keys supervisor.EncryptionKeys) error {
+	_, err := p.send(ctx, http.MethodPut, supervisor.PathEncryptionKeys, keys)
+	return err
+}
+
 // Ping asks a server whether it is ready, and so shows it the token.
 func (p *Peer) Ping(ctx context.Context) error {
 	_, err := p.send(ctx, http.MethodGet, supervisor.PathReady, nil)

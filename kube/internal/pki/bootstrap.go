@@ -40,6 +40,17 @@ const agentToken = "AgentToken"
 // AgentToken is the token of agents; "" if they join with that of servers.
 func (b Bootstrap) AgentToken() string { return strings.TrimSpace(string(b[agentToken].Content)) }
 
+// encryptionConfig is k3s's name for the configuration by which Secrets are encrypted, if they are.
+const encryptionConfig = "EncryptionConfig"
+
+// EncryptionFile is where that is.
+func EncryptionFile(serverDir string) string {
+	return filepath.Join(serverDir, "cred", "encryption-config.json")
+}
+
+// EncryptionConfig is the configuration by which Secrets are encrypted; nil if they are not.
+func (b Bootstrap) EncryptionConfig() []byte { return b[encryptionConfig].Content }
+
 // Bootstrap reads what another server needs.
 func (s *Store) Bootstrap() (Bootstrap, error) {
 	b := Bootstrap{}
@@ -57,6 +68,12 @@ func (s *Store) Bootstrap() (Bootstrap, error) {
 	}
 	if text, _ := KeptAgentToken(filepath.Dir(s.Server)); text != "" {
 		b[agentToken] = BootstrapFile{time.Now().UTC(), []byte(text)}
+	}
+	content, err := os.ReadFile(EncryptionFile(filepath.Dir(s.Server)))
+	if err == nil {
+		b[encryptionConfig] = BootstrapFile{time.Now().UTC(), content}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
 	}
 	return b, nil
 }

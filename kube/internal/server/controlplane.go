@@ -54,6 +54,7 @@ type controlPlane struct {
 	client       kubernetes.Interface
 	passwords    atomic.Pointer[supervisor.Passwords]
 	tokenChange  sync.Mutex
+	encryption   *secretsEncryption // nil if the API server was started without
 }
 
 // A start is what parts wait for.
@@ -208,6 +209,9 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 	})
 	if err != nil {
 		return err
+	}
+	if p.encryption != nil {
+		p.encryption.begin(ctx, client, p.endpoint.URL)
 	}
 	passwords := supervisor.NewPasswords(client)
 	if p.members != nil {

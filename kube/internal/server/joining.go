@@ -38,6 +38,7 @@ func (p *controlPlane) supervise(next http.Handler) http.Handler {
 			return bootstraptoken.IsValid(ctx, p.client, text)
 		},
 		RotateToken: p.rotateToken,
+		Encryption:  encryptionKeeper{p},
 	}, next)
 }
 

@@ -40,6 +40,10 @@ func Run(ctx context.Context, cfg config.Server) error {
 	if err != nil {
 		return err
 	}
+	encryption, err := newEncryption(cfg, others, members)
+	if err != nil {
+		return err
+	}
 	network, err := agent.NewNetwork(agent.NetworkOptions{
 		ClusterCIDR: cfg.ClusterCIDR[0], Backend: cfg.FlannelBackend, AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
 		LinkMTU: agent.LinkMTU(host.IPv4()), IsFirst: cfg.ServerURL == "",
@@ -52,6 +56,7 @@ func Run(ctx context.Context, cfg config.Server) error {
 		credentials: ownCredentials{cfg, store},
 		datastore:   datastore.SQLite{Dir: cfg.ServerDir("db"), Name: cfg.DatastoreEndpoint},
 		members:     members,
+		encryption:  encryption,
 		network:     network,
 		settle:      settle,
 		start:       newStart(),

@@ -118,6 +118,9 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 	if err := store.KeepBootstrap(o.shared); err != nil {
 		return nil, err
 	}
+	if err := keepEncryption(cfg, o.shared.EncryptionConfig()); err != nil {
+		return nil, err
+	}
 	// Only now: it says that this machine has what the servers have in common.
 	b, err := json.Marshal(o.cluster)
 	if err != nil {

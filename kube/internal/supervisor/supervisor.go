@@ -39,6 +39,10 @@ const (
 	PathPromote   = pathDatastore + "promote"
 	// PathToken takes a NewToken.
 	PathToken = PathPrefix + "token"
+	// How Secrets are encrypted.
+	PathEncryptionStatus = PathPrefix + "encrypt/status"
+	PathEncryption       = PathPrefix + "encrypt/config"
+	PathEncryptionKeys   = PathPrefix + "encrypt/keys"
 
 	HeaderName     = "k3s-Node-Name"
 	HeaderPassword = "k3s-Node-Password"
@@ -84,6 +88,8 @@ type Options struct {
 	Bootstrap func(ctx context.Context, token string) (bool, error)
 	// RotateToken makes another secret the one of servers, on all of them, and names those that do not answer.
 	RotateToken func(ctx context.Context, secret string) (unreached []string, err error)
+	// Encryption is that of Secrets.
+	Encryption EncryptionKeeper
 }
 
 // A NewToken is what the secret of servers is to be, in k3s's form.
@@ -146,6 +152,12 @@ func New(o Options, next http.Handler) http.Handler {
 		}))
 	}
 	mux.Handle("PUT "+PathToken, s.servers(s.rotateToken))
+	if o.Encryption != nil {
+		mux.Handle("GET "+PathEncryptionStatus, s.servers(s.encryptionStatus))
+		mux.Handle("PUT "+PathEncryption, s.servers(s.changeEncryption))
+		mux.Handle("GET "+PathEncryptionKeys, s.servers(s.encryptionKeys))
+		mux.Handle("PUT "+PathEncryptionKeys, s.servers(s.applyEncryption))
+	}
 	for _, name := range pki.NodeLeaves() {
 		mux.Handle("POST "+PathPrefix+name+".crt", s.known(func(w http.ResponseWriter, r *http.Request) { s.sign(w, r, name) }))
 	}
