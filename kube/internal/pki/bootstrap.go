@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ const agentToken = "AgentToken"
 // AgentToken is the token of agents; "" if they join with that of servers.
 func (b Bootstrap) AgentToken() string { return strings.TrimSpace(string(b[agentToken].Content)) }
 
+// tokenSerial is the name for the number of the last change of the token. It is not one of k3s's.
+const tokenSerial = "TokenSerial"
+
 // encryptionConfig is k3s's name for the configuration by which Secrets are encrypted, if they are.
 const encryptionConfig = "EncryptionConfig"
 
@@ -68,6 +72,9 @@ func (s *Store) Bootstrap() (Bootstrap, error) {
 	}
 	if text, _ := KeptAgentToken(filepath.Dir(s.Server)); text != "" {
 		b[agentToken] = BootstrapFile{time.Now().UTC(), []byte(text)}
+	}
+	if serial := TokenSerial(filepath.Dir(s.Server)); serial > 0 {
+		b[tokenSerial] = BootstrapFile{time.Now().UTC(), []byte(strconv.FormatUint(serial, 10))}
 	}
 	content, err := os.ReadFile(EncryptionFile(filepath.Dir(s.Server)))
 	if err == nil {
@@ -109,6 +116,13 @@ func (s *Store) KeepBootstrap(b Bootstrap) error {
 		if err := files.Write(filepath.Join(s.Server, file), b[name].Content, mode); err != nil {
 			return err
 		}
+	}
+	if text, ok := b[tokenSerial]; ok {
+		serial, err := strconv.ParseUint(string(text.Content), 10, 64)
+		if err != nil {
+			return errors.New("the server gives a TokenSerial that is no number")
+		}
+		return keepTokenSerial(filepath.Dir(s.Server), serial)
 	}
 	return nil
 }

@@ -262,7 +262,7 @@ func TestARetiredTokenDoesNotComeBack(t *testing.T) {
 	}
 	replace := func(secret string) {
 		t.Helper()
-		if err := ReplaceToken(dir, ca, secret); err != nil {
+		if err := ReplaceToken(dir, ca, secret, 1); err != nil {
 			t.Fatal(err)
 		}
 	}

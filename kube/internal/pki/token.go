@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k3os.io/kube/internal/files"
@@ -54,8 +55,8 @@ func EnsureTokens(serverDir, caFile, given, givenAgent string) error {
 const retiredFile = "token-retired"
 
 // ReplaceToken makes another secret the token in serverDir/token. The one from before does not count any more, whatever
-// EnsureTokens is given.
-func ReplaceToken(serverDir, caFile, secret string) error {
+// EnsureTokens is given. serial counts the changes of the cluster's token.
+func ReplaceToken(serverDir, caFile, secret string, serial uint64) error {
 	file := filepath.Join(serverDir, "token")
 	ca, err := os.ReadFile(caFile)
 	if err != nil {
@@ -75,7 +76,27 @@ func ReplaceToken(serverDir, caFile, secret string) error {
 	if err := files.Write(filepath.Join(serverDir, retiredFile), []byte(strings.Join(kept, "\n")+"\n"), 0o600); err != nil {
 		return err
 	}
-	return files.Write(file, []byte(token.Format(ca, token.Server, secret)+"\n"), 0o600)
+	if err := files.Write(file, []byte(token.Format(ca, token.Server, secret)+"\n"), 0o600); err != nil {
+		return err
+	}
+	return keepTokenSerial(serverDir, serial)
+}
+
+// serialFile has the number of the last change of the token that this server knows.
+const serialFile = "token-serial"
+
+// TokenSerial is 0 if the token was never changed.
+func TokenSerial(serverDir string) uint64 {
+	b, err := os.ReadFile(filepath.Join(serverDir, serialFile))
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64) // 0 if it is damaged: the next change is taken
+	return n
+}
+
+func keepTokenSerial(serverDir string, serial uint64) error {
+	return files.Write(filepath.Join(serverDir, serialFile), []byte(strconv.FormatUint(serial, 10)+"\n"), 0o600)
 }
 
 // IsRetired tells whether a token, in any form, has the secret that was that of this server before.

@@ -216,7 +216,7 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 	passwords := supervisor.NewPasswords(client)
 	if p.members != nil {
 		if err := p.followToken(ctx); err != nil {
-			fmt.Fprintf(os.Stderr, "k3s: cannot ask whether the token was changed: %v\n", err)
+			fmt.Fprintf(os.Stderr, "k3s: cannot tell whether the token was changed: %v\n", err)
 		}
 		// So that no other machine takes the name at one of the other servers.
 		secrets, err := p.joinSecrets()

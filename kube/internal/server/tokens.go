@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -31,6 +32,16 @@ const (
 	tokenPurpose = "the token of servers"
 )
 
+// errTokenMap says that what is there is not what a server has written last.
+var errTokenMap = fmt.Errorf("ConfigMap %s of kube-system is not to be believed", tokenMap)
+
+// A toldToken is what is sealed. The serial number counts the changes, so that nobody brings an old token back with an
+// old ConfigMap.
+type toldToken struct {
+	Serial uint64
+	Secret string
+}
+
 // askPatience is how long a request waits for what the cluster says of the token.
 const askPatience = 10 * time.Second
 
@@ -43,8 +54,10 @@ func (p *controlPlane) currentSecrets() (supervisor.Secrets, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), askPatience)
 		defer cancel()
 		if err := p.followToken(ctx); err != nil {
-			fmt.Fprintf(os.Stderr, "k3s: cannot ask whether the token was changed: %v\n", err)
-			return supervisor.Secrets{}, err
+			fmt.Fprintf(os.Stderr, "k3s: cannot tell whether the token was changed: %v\n", err)
+			if !errors.Is(err, errTokenMap) { // or nobody could change that any more
+				return supervisor.Secrets{}, err
+			}
 		}
 	}
 	return p.joinSecrets()
@@ -59,22 +72,37 @@ func (p *controlPlane) followToken(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	secret, err := p.store.Unseal(tokenPurpose, have.BinaryData[tokenKey])
+	told, err := p.readToken(have)
 	if err != nil {
-		return fmt.Errorf("ConfigMap %s of kube-system: %w", tokenMap, err)
+		return err
 	}
 	p.tokenChange.Lock()
 	defer p.tokenChange.Unlock()
+	if known := pki.TokenSerial(p.cfg.ServerDir()); told.Serial < known {
+		return fmt.Errorf("%w: it has change %d of the token, and this server knows change %d, whose token counts on; somebody has put"+
+			" back an old one: change the token once more, with `k3s token rotate`", errTokenMap, told.Serial, known)
+	}
 	own, err := p.joinSecrets()
-	if err != nil || own.Server == string(secret) {
+	if err != nil || own.Server == told.Secret {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "k3s: the token was changed on another server: %s has the new one\n", p.cfg.ServerDir("token"))
-	return p.replaceToken(string(secret))
+	return p.replaceToken(told)
 }
 
-func (p *controlPlane) replaceToken(secret string) error {
-	return pki.ReplaceToken(p.cfg.ServerDir(), p.store.CertFile(pki.ServerCA), secret)
+func (p *controlPlane) readToken(have *corev1.ConfigMap) (told toldToken, err error) {
+	plain, err := p.store.Unseal(tokenPurpose, have.BinaryData[tokenKey])
+	if err == nil {
+		err = json.Unmarshal(plain, &told)
+	}
+	if err != nil {
+		return told, fmt.Errorf("%w: %v; change the token once more, with `k3s token rotate`", errTokenMap, err)
+	}
+	return told, nil
+}
+
+func (p *controlPlane) replaceToken(told toldToken) error {
+	return pki.ReplaceToken(p.cfg.ServerDir(), p.store.CertFile(pki.ServerCA), told.Secret, told.Serial)
 }
 
 // rotateToken makes another secret the token of servers, here and on the others. It names the servers that do not
@@ -91,13 +119,14 @@ func (p *controlPlane) rotateToken(ctx context.Context, text string) (unreached 
 	if err := p.tokenChanged(ctx, own.Server, secret); err != nil {
 		return nil, err
 	}
+	told := toldToken{pki.TokenSerial(p.cfg.ServerDir()) + 1, secret}
 	if p.members != nil {
-		if err := p.tellToken(ctx, secret); err != nil {
+		if err := p.tellToken(ctx, told); err != nil {
 			return nil, err
 		}
 	}
 	p.tokenChange.Lock()
-	err = p.replaceToken(secret)
+	err = p.replaceToken(told)
 	p.tokenChange.Unlock()
 	if err != nil || p.members == nil {
 		return nil, err
@@ -137,8 +166,12 @@ func (p *controlPlane) newSecret(text string, own supervisor.Secrets) (string, e
 }
 
 // tellToken writes what followToken reads.
-func (p *controlPlane) tellToken(ctx context.Context, secret string) error {
-	sealed, err := p.store.Seal(tokenPurpose, []byte(secret))
+func (p *controlPlane) tellToken(ctx context.Context, told toldToken) error {
+	plain, err := json.Marshal(told)
+	if err != nil {
+		return err
+	}
+	sealed, err := p.store.Seal(tokenPurpose, plain)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
@@ -57,8 +58,9 @@ func TestOtherServersTakeOverAChangedToken(t *testing.T) {
 	if err := two.followToken(t.Context()); err != nil || two.restarted(t, "first") != "first" {
 		t.Fatalf("%v; want nothing to do", err)
 	}
-	for _, secret := range []string{"second", "third"} {
-		if err := one.tellToken(t.Context(), secret); err != nil {
+	var old *corev1.ConfigMap
+	for i, secret := range []string{"second", "third"} {
+		if err := one.tellToken(t.Context(), toldToken{uint64(i + 1), secret}); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
@@ -74,6 +76,26 @@ func TestOtherServersTakeOverAChangedToken(t *testing.T) {
 	kept, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(t.Context(), tokenMap, metav1.GetOptions{})
 	if err != nil || strings.Contains(string(kept.BinaryData[tokenKey]), "third") {
 		t.Errorf("%v, %v; want it sealed", kept, err)
+	}
+	two.restarted(t, "a new one of its own")
+	if err := two.followToken(t.Context()); err != nil || two.restarted(t, "") != "third" {
+		t.Errorf("%v; want the cluster's token to count", err)
+	}
+	if old, err = client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(t.Context(), tokenMap, metav1.GetOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.tellToken(t.Context(), toldToken{3, "fourth"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.followToken(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// Whoever may write ConfigMaps cannot bring back a token that was changed because others know it.
+	if _, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Update(t.Context(), old, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.followToken(t.Context()); err == nil || two.restarted(t, "") != "fourth" {
+		t.Errorf("%v; want the old ConfigMap refused", err)
 	}
 	stranger := serverWithToken(t, client, nil)
 	if err := stranger.followToken(t.Context()); err == nil || stranger.restarted(t, "") != "first" {
