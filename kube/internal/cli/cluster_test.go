@@ -8,7 +8,9 @@ import (
 
 func TestCommandsAboutTheClusterExplain(t *testing.T) {
 	run := map[string]func(args []string, out *bytes.Buffer) error{
-		"token":           func(args []string, out *bytes.Buffer) error { return tokenCommand(args, strings.NewReader(""), out, out) },
+		"token": func(args []string, out *bytes.Buffer) error {
+			return tokenCommand(args, strings.NewReader(""), out, out)
+		},
 		"certificate":     func(args []string, out *bytes.Buffer) error { return certificateCommand(args, out, out) },
 		"secrets-encrypt": func(args []string, out *bytes.Buffer) error { return encryptionCommand(args, out) },
 	}
