@@ -38,7 +38,9 @@ func commands() []command {
 		{name: "kubectl", short: "Kubernetes' command line", run: runKubectl, alias: true},
 		{name: "crictl", short: "Ask the container runtime, as the kubelet does", run: runCrictl, alias: true},
 		{name: "ctr", short: "containerd's own command line", run: runCtr, alias: true},
-		{name: "token", short: "Print the join token", run: runToken},
+		{name: "token", short: "Print the join token, make and change tokens", run: runToken},
+		{name: "certificate", short: "Show the certificates of this machine, set them aside", run: runCertificate},
+		{name: "secrets-encrypt", short: "Encrypt Secrets, change their keys", run: runEncryption},
 		{name: "completion", short: "Print a script that completes k3s in bash, zsh or fish", run: runCompletion},
 		{name: completeCommand, run: runComplete, hidden: true},
 		{name: "containerd", run: runContainerd, alias: true, hidden: true},
@@ -55,10 +57,8 @@ func commands() []command {
 
 // unsupported are k3s's commands that this build does not have, each with what to do instead.
 var unsupported = map[string]string{
-	"certificate":     "a running server renews its certificates, which lie in server/tls; openssl x509 shows them",
-	"check-config":    "`sudo k3os status` says what keeps a node from being Ready; k3s checks its machine at each start",
-	"etcd-snapshot":   "this build takes no snapshots yet: stop k3s and copy server/db",
-	"secrets-encrypt": "use --kube-apiserver-arg=encryption-provider-config=FILE",
+	"check-config":  "`sudo k3os status` says what keeps a node from being Ready; k3s checks its machine at each start",
+	"etcd-snapshot": "this build takes no snapshots yet: stop k3s and copy server/db",
 }
 
 // Main returns the exit status.
@@ -124,7 +124,7 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "Kubernetes in one binary, with k3s's command line.\n\nUsage:\n  k3s COMMAND [flags]\n\nCommands:\n")
 	for _, c := range commands() {
 		if !c.hidden {
-			fmt.Fprintf(w, "  %-10s %s\n", c.name, c.short)
+			fmt.Fprintf(w, "  %-15s %s\n", c.name, c.short)
 		}
 	}
 	fmt.Fprint(w, "\nExamples:\n  k3s server --write-kubeconfig-mode 644\n  k3s kubectl get nodes\n  k3s crictl ps\n\n`k3s COMMAND --help` says more.\n")
@@ -172,20 +172,4 @@ func warn(warnings []string) {
 	for _, w := range warnings {
 		fmt.Fprintf(os.Stderr, "k3s: warning: %s\n", w)
 	}
-}
-
-func runToken(args []string) error {
-	if len(args) > 1 {
-		return errors.New("`k3s token` prints the server's join token and takes no arguments in this build")
-	}
-	cfg, _, err := config.Parse(config.System(nil))
-	if err != nil {
-		return err
-	}
-	b, err := os.ReadFile(cfg.ServerDir("token"))
-	if err != nil {
-		return fmt.Errorf("cannot read the token (is a server running, and are you root?): %w", err)
-	}
-	_, err = os.Stdout.Write(b)
-	return err
 }

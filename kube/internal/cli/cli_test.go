@@ -11,12 +11,12 @@ func TestEveryCommandOfK3sIsAnswered(t *testing.T) {
 	for _, c := range commands() {
 		known[c.name] = true
 	}
-	for _, name := range strings.Fields("server agent kubectl crictl ctr token completion") {
+	for _, name := range strings.Fields("server agent kubectl crictl ctr token certificate secrets-encrypt completion") {
 		if !known[name] {
 			t.Errorf("k3s %s is missing", name)
 		}
 	}
-	for _, name := range strings.Fields("certificate check-config etcd-snapshot secrets-encrypt") {
+	for _, name := range strings.Fields("check-config etcd-snapshot") {
 		err := dispatch([]string{"k3s", name}, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), unsupported[name]) || unsupported[name] == "" {
 			t.Errorf("k3s %s = %v; want the reason why it is not there", name, err)

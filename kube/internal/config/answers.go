@@ -29,7 +29,6 @@ const (
 	noS3       = "this build uploads no snapshots; back up server/db while k3s is stopped"
 	noCloud    = "this build has no cloud controller; run your provider's in a pod"
 	onePort    = "the API is the only listener; use --https-listen-port and --bind-address"
-	encryption = "use --kube-apiserver-arg=encryption-provider-config=FILE"
 	tunnel     = "bring the tunnel up yourself and set --node-ip"
 )
 
@@ -81,8 +80,6 @@ var unsupported = map[string]answer{
 	"kube-cloud-controller-manager-arg": {reason: noCloud},
 	"no-flannel":                        {toggle: true, reason: "use --flannel-backend=none"},
 	"rootless":                          {toggle: true, reason: "the node is the machine, and k3s runs as root; drop the flag"},
-	"secrets-encryption":                {toggle: true, reason: encryption},
-	"secrets-encryption-provider":       {reason: encryption},
 	"selinux":                           {env: "K3S_SELINUX", toggle: true, reason: "k3OS has no SELinux policy; drop the flag"},
 	"supervisor-metrics":                {toggle: true, reason: "it has none of its own; read /metrics of the API"},
 	"supervisor-port":                   {reason: onePort},

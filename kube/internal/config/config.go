@@ -90,6 +90,9 @@ type ControlPlane struct {
 	WriteKubeconfigMode  string
 	WriteKubeconfigGroup string
 
+	SecretsEncryption         bool
+	SecretsEncryptionProvider string
+
 	DatastoreEndpoint  string
 	DatastoreCAFile    string
 	DatastoreCertFile  string
@@ -122,6 +125,9 @@ type Join struct {
 	AgentToken     string
 	AgentTokenFile string
 }
+
+// DefaultDataDir is k3s's.
+const DefaultDataDir = "/var/lib/rancher/k3s"
 
 // ServerDir is where the control plane keeps its state.
 func (n Node) ServerDir(elem ...string) string {

@@ -59,7 +59,7 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	s.tlsSANSecurity = true
 
 	f.str(both, famConfig, configFile, "config", "c", "K3S_CONFIG_FILE", DefaultConfigFile, "read the configuration from `FILE` and FILE.d/*.yaml")
-	f.str(both, famConfig, &s.DataDir, "data-dir", "d", "K3S_DATA_DIR", "/var/lib/rancher/k3s", "keep state in `DIR`")
+	f.str(both, famConfig, &s.DataDir, "data-dir", "d", "K3S_DATA_DIR", DefaultDataDir, "keep state in `DIR`")
 	f.str(both, famConfig, &s.Token, "token", "t", "K3S_TOKEN", "", "shared `SECRET` that joins nodes (random when not given)")
 	f.str(both, famConfig, &s.TokenFile, "token-file", "", "K3S_TOKEN_FILE", "", "`FILE` that holds the token")
 	f.str(RoleServer, famConfig, &s.AgentToken, "agent-token", "", "K3S_AGENT_TOKEN", "", "`SECRET` that joins agents only (the one of --token when not given)")
@@ -73,6 +73,9 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(RoleServer, famConfig, &s.DatastoreCAFile, "datastore-cafile", "", "K3S_DATASTORE_CAFILE", "", "`FILE` with the authority of that database's certificate")
 	f.str(RoleServer, famConfig, &s.DatastoreCertFile, "datastore-certfile", "", "K3S_DATASTORE_CERTFILE", "", "`FILE` with the certificate that it is shown")
 	f.str(RoleServer, famConfig, &s.DatastoreKeyFile, "datastore-keyfile", "", "K3S_DATASTORE_KEYFILE", "", "`FILE` with the key of that")
+
+	f.boolean(RoleServer, famCluster, &s.SecretsEncryption, "secrets-encryption", "", "encrypt Secrets in the datastore (k3s secrets-encrypt)")
+	f.str(RoleServer, famCluster, &s.SecretsEncryptionProvider, "secrets-encryption-provider", "", "", "aescbc", "`PROVIDER` of that: aescbc or secretbox")
 
 	f.str(both, famListener, &s.BindAddress, "bind-address", "", "", "", "`ADDRESS` to listen on (default all)")
 	f.num(both, famListener, &s.lbServerPort, "lb-server-port", "", "K3S_LB_SERVER_PORT", 6444, "`PORT` of this machine's own connections to the servers (an agent only)")

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"k3os.io/kube/internal/encryption"
 	"k3os.io/kube/internal/token"
 )
 
@@ -43,6 +44,10 @@ func Parse(src Source) (Server, []string, error) {
 	case s.ServerURL != "" && s.Token == "":
 		err = errors.New("--token (K3S_TOKEN) is missing: a server that joins others needs the one in " +
 			"/var/lib/rancher/k3s/server/token of one of them")
+	case s.SecretsEncryption && s.HasExternalDatastore():
+		err = errors.New("--secrets-encryption: this build does not share its keys by a database yet, and servers with different ones" +
+			" could not read each other's Secrets: drop the flag, or give all servers the same file with" +
+			" --kube-apiserver-arg=encryption-provider-config=FILE")
 	case s.DatastoreEndpoint != "" && (s.ClusterInit || s.ServerURL != "" && !s.HasExternalDatastore()):
 		err = errors.New("--datastore-endpoint and etcd (--cluster-init, --server) exclude each other: give one")
 	case s.ServerURL != "" && s.ClusterInit:
@@ -437,6 +442,15 @@ func (c *ControlPlane) check() error {
 	}
 	if p := c.LocalStoragePath; !filepath.IsAbs(p) || filepath.Clean(p) != p || p == "/" {
 		return fmt.Errorf("--default-local-storage-path: expected an absolute path such as /mnt/volumes, got %q", p)
+	}
+	if p := c.SecretsEncryptionProvider; !slices.Contains(encryption.Providers, p) {
+		return fmt.Errorf("--secrets-encryption-provider: expected %s, got %q", strings.Join(encryption.Providers, " or "), p)
+	}
+	if own := func(arg string) bool {
+		return strings.HasPrefix(strings.TrimLeft(arg, "-"), "encryption-provider-config")
+	}; c.SecretsEncryption &&
+		slices.ContainsFunc(c.APIServerArgs, own) {
+		return errors.New("--secrets-encryption and --kube-apiserver-arg=encryption-provider-config exclude each other: give one")
 	}
 	if c.HTTPSListenPort < 1 || c.HTTPSListenPort > 65535 {
 		return fmt.Errorf("--https-listen-port: expected a port between 1 and 65535, got %d", c.HTTPSListenPort)

@@ -65,8 +65,19 @@ func (c *client) trust(ctx context.Context) error {
 	if !roots.AppendCertsFromPEM(pem) {
 		return fmt.Errorf("%s answers %s with something else than certificates: is it a server of k3s?", c.server, supervisor.PathCACerts)
 	}
-	c.http = httpClient(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
+	c.http = httpClient(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, GetClientCertificate: c.certificate})
 	return nil
+}
+
+// certificate is the node's own, with which it stays in the cluster when its token has expired or was changed. A
+// machine that has not joined shows none.
+func (c *client) certificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	file := filepath.Join(c.store.Dir, pki.Kubelet)
+	pair, err := tls.LoadX509KeyPair(file+".crt", file+".key")
+	if err != nil {
+		return &tls.Certificate{}, nil
+	}
+	return &pair, nil
 }
 
 // firstContact fetches the authority from a server that nothing is known of, and compares it with the token.
@@ -129,7 +140,11 @@ func (c *client) ask(request *http.Request) ([]byte, error) {
 	if user == "" {
 		user = token.Node
 	}
-	request.SetBasicAuth(user, c.token.Secret)
+	if c.token.User == "" && token.IsBootstrap(c.token.Secret) {
+		request.Header.Set("Authorization", "Bearer "+c.token.Secret)
+	} else {
+		request.SetBasicAuth(user, c.token.Secret)
+	}
 	return send(c.http, request)
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/pki/pkitest"
 	"k3os.io/kube/internal/supervisor"
 	"k3os.io/kube/internal/token"
 )
@@ -31,6 +32,8 @@ type testServer struct {
 	passwords passwords
 	notReady  bool
 	members   members
+	secret    string // of servers
+	expired   bool   // the bootstrap token
 }
 
 // members takes everybody.
@@ -63,7 +66,21 @@ func (p *passwords) Check(_ context.Context, node, password string) error {
 	return nil
 }
 
+func (p *passwords) Recheck(_ context.Context, node, password string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch have, ok := p.kept[node]; {
+	case !ok:
+		return supervisor.NotJoined()
+	case have != password:
+		return supervisor.OtherMachine(node)
+	}
+	return nil
+}
+
 const secret, agentSecret = "s3cret", "ag3nts"
+
+const bootstrapToken = "abcdef.0123456789abcdef"
 
 func newServer(t *testing.T) *testServer { return newServerWith(t, false) }
 
@@ -77,6 +94,7 @@ func newServerWith(t *testing.T, etcd bool) *testServer {
 			NodeName: "server", NodeIPs: []net.IP{loopback}, ClusterIP: net.IPv4(10, 43, 0, 1), Domain: "cluster.local",
 		}),
 		passwords: passwords{kept: map[string]string{}},
+		secret:    secret,
 	}
 	s.store.Etcd = etcd
 	if _, err := s.store.Ensure(); err != nil {
@@ -94,7 +112,17 @@ func newServerWith(t *testing.T, etcd bool) *testServer {
 		Store:   s.store,
 		Members: keeper,
 		Shared:  etcd,
-		Secrets: func() (supervisor.Secrets, error) { return supervisor.Secrets{Server: secret, Agent: agentSecret}, nil },
+		Secrets: func() (supervisor.Secrets, error) {
+			return supervisor.Secrets{Server: s.secret, Agent: agentSecret}, nil
+		},
+		Bootstrap: func(_ context.Context, token string) (bool, error) { return token == bootstrapToken && !s.expired, nil },
+		RotateToken: func(_ context.Context, given string) ([]string, error) {
+			if given == s.secret {
+				return nil, &supervisor.BadTokenError{Reason: "it is the token already"}
+			}
+			s.secret = given
+			return []string{"three"}, nil
+		},
 		Config:  supervisor.ClusterConfig{ClusterIPRange: pods, ClusterDomain: "cluster.local", FlannelBackend: "vxlan"},
 		Servers: func(context.Context) []string { return []string{"192.0.2.1:6443"} },
 		Passwords: func() supervisor.PasswordKeeper {
@@ -173,7 +201,7 @@ func joined(t *testing.T, m *Membership) supervisor.ClusterConfig {
 func TestJoin(t *testing.T) {
 	s := newServer(t)
 	dir := t.TempDir()
-	for _, given := range []string{secret, token.Format(s.authority(t), token.Server, secret), "node:" + secret, agentSecret, token.Format(s.authority(t), token.Node, agentSecret)} {
+	for _, given := range []string{secret, token.Format(s.authority(t), token.Server, secret), "node:" + secret, agentSecret, bootstrapToken, token.FormatBootstrap(s.authority(t), bootstrapToken), token.Format(s.authority(t), token.Node, agentSecret)} {
 		m := member(t, dir, "one", s.URL, given)
 		if got := joined(t, m); got.ClusterIPRange.String() != "10.42.0.0/16" || got.FlannelBackend != "vxlan" {
 			t.Errorf("got %+v; want what the server says", got)
@@ -215,7 +243,7 @@ func TestJoinIsRefused(t *testing.T) {
 		"wrong secret":                   {"a", s.URL, "wrong", "the token is not that of this cluster"},
 		"secret of agents as a server's": {"a", s.URL, "server:" + agentSecret, "the token is not that of this cluster"},
 		"other cluster":                  {"a", s.URL, token.Format(other.authority(t), token.Server, secret), "the token belongs to another cluster"},
-		"bootstrap token":                {"a", s.URL, "abcdef.0123456789abcdef", "the token is not that of this cluster"},
+		"bootstrap token":                {"a", s.URL, "abcdef.0123456789abcdeg", "the token is not that of this cluster"},
 		"name of the server":             {"server", s.URL, secret, "server is the server's own"},
 		"name of the API":                {"kubernetes.default.svc", s.URL, secret, "kubernetes.default.svc is the server's own"},
 		"name taken":                     {"taken", s.URL, secret, "kubectl delete node taken"},
@@ -233,6 +261,61 @@ func TestJoinIsRefused(t *testing.T) {
 				t.Errorf("got %q, which shows the secret", got)
 			}
 		})
+	}
+}
+
+// Its certificate keeps a node in the cluster, until its Node is deleted.
+func TestANodeStaysWhenItsTokenEnds(t *testing.T) {
+	s := newServer(t)
+	byServers, byBootstrap := t.TempDir(), t.TempDir()
+	joined(t, member(t, byServers, "one", s.URL, token.Format(s.authority(t), token.Server, secret)))
+	joined(t, member(t, byBootstrap, "two", s.URL, bootstrapToken))
+	s.secret, s.expired = "another", true
+	joined(t, member(t, byServers, "one", s.URL, secret))
+	two := member(t, byBootstrap, "two", s.URL, bootstrapToken)
+	joined(t, two)
+	if err := os.Remove(filepath.Join(two.dir, pki.KubeProxy+".crt")); err != nil {
+		t.Fatal(err)
+	}
+	if written, err := two.Ensure(); err != nil || !slices.Equal(written, []string{pki.KubeProxy}) {
+		t.Errorf("renewed %v, %v; want %s", written, err, pki.KubeProxy)
+	}
+	if got := firstReason(t, member(t, t.TempDir(), "three", s.URL, bootstrapToken)); !strings.Contains(got, "is not that of this cluster") {
+		t.Errorf("a new machine: %q; want it refused", got)
+	}
+	delete(s.passwords.kept, "two")
+	if got := firstReason(t, member(t, byBootstrap, "two", s.URL, bootstrapToken)); !strings.Contains(got, "or it was deleted") {
+		t.Errorf("after its Node was deleted: %q; want it refused", got)
+	}
+	if len(s.passwords.kept) != 1 {
+		t.Errorf("passwords of %d nodes are kept; want 1", len(s.passwords.kept))
+	}
+}
+
+func TestABootstrapTokenWaitsForTheAPI(t *testing.T) {
+	s := newServer(t)
+	s.notReady = true
+	if got := firstReason(t, member(t, t.TempDir(), "one", s.URL, bootstrapToken)); !strings.Contains(got, "the API is not ready yet") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTheTokenIsRotated(t *testing.T) {
+	s := newServerWith(t, true)
+	p := peer(t, s.URL, secret)
+	for given, want := range map[string]string{secret: "it is the token already"} {
+		if _, err := p.RotateToken(t.Context(), given); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v; want %q", err, want)
+		}
+	}
+	unreached, err := p.RotateToken(t.Context(), "n3w")
+	if err != nil || s.secret != "n3w" || !slices.Equal(unreached, []string{"three"}) {
+		t.Errorf("%v, %v, the secret is %q; want the new one", unreached, err, s.secret)
+	}
+	for _, not := range []string{secret, agentSecret, bootstrapToken} {
+		if _, err := peer(t, s.URL, not).RotateToken(t.Context(), "m1ne"); err == nil || s.secret != "n3w" {
+			t.Errorf("%q changed the token", not)
+		}
 	}
 }
 
@@ -295,6 +378,35 @@ func TestEnsureRenews(t *testing.T) {
 	if written, err := m.Ensure(); err != nil || !slices.Equal(written, []string{pki.KubeProxy}) {
 		t.Errorf("wrote %v, %v; want %s", written, err, pki.KubeProxy)
 	}
+}
+
+// A node that is never restarted renews all that it has, also when its token does not count any more. One whose
+// certificates have expired while it was off comes back by its token and its password.
+func TestAYearPasses(t *testing.T) {
+	s := newServer(t)
+	m := member(t, t.TempDir(), "one", s.URL, secret)
+	joined(t, m)
+	all := pki.NodeLeaves()
+	slices.Sort(all)
+	renewed := func() {
+		t.Helper()
+		written, err := m.Ensure()
+		slices.Sort(written)
+		if err != nil || !slices.Equal(written, all) || len(m.client.store.Due(pki.RenewBefore)) > 0 {
+			t.Fatalf("renewed %v, %v; want all", written, err)
+		}
+	}
+	s.secret = "another"
+	for _, left := range []time.Duration{pki.RenewBefore - time.Hour, time.Hour} {
+		pkitest.Age(t, m.dir, s.store.Server, left)
+		renewed()
+	}
+	pkitest.Age(t, m.dir, s.store.Server, -time.Hour)
+	if _, err := m.Ensure(); err == nil {
+		t.Error("renewed by an expired certificate")
+	}
+	s.secret = secret
+	renewed()
 }
 
 // A machine that was replaced still has a certificate.
@@ -403,6 +515,16 @@ func TestAServerJoins(t *testing.T) {
 	if info, err := os.Stat(store.KeyFile(pki.ServerCA)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v; want the key for root only", info, err)
 	}
+	if got := shared.AgentToken(); got != "" {
+		t.Errorf("the token of agents is %q; want none of their own", got)
+	}
+	agents := token.Format(s.authority(t), token.Node, agentSecret)
+	if err := os.WriteFile(pki.AgentTokenFile(filepath.Dir(s.store.Server)), []byte(agents+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if shared, _, err = p.Bootstrap(t.Context(), func(string) {}); err != nil || shared.AgentToken() != agents {
+		t.Errorf("the token of agents is %q, %v; want %q", shared.AgentToken(), err, agents)
+	}
 	other := newServerWith(t, true)
 	strange, _, err := peer(t, other.URL, secret).Bootstrap(t.Context(), func(string) {})
 	if err != nil {
@@ -430,6 +552,7 @@ func TestAServerIsRefused(t *testing.T) {
 	for name, test := range map[string]struct{ url, token, want string }{
 		"with SQLite":              {without.URL, secret, "restart that with --cluster-init"},
 		"with the token of agents": {with.URL, agentSecret, "the token is not that of this cluster"},
+		"with a bootstrap token":   {with.URL, bootstrapToken, "the token is one of agents"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()

@@ -71,7 +71,53 @@ func (p *Peer) PromoteMember(ctx context.Context, name string) error {
 	return err
 }
 
+// RotateToken makes another secret the one of servers. It names the servers that take it over when they start again.
+func (p *Peer) RotateToken(ctx context.Context, secret string) (unreached []string, err error) {
+	b, err := p.send(ctx, http.MethodPut, supervisor.PathToken, supervisor.NewToken{NewToken: secret})
+	if err != nil {
+		return nil, err
+	}
+	var said supervisor.Rotated
+	return said.Unreached, json.Unmarshal(b, &said)
+}
+
+// EncryptionStatus is how Secrets are encrypted, and what is done about it.
+func (p *Peer) EncryptionStatus(ctx context.Context) (status supervisor.EncryptionStatus, err error) {
+	b, err := p.send(ctx, http.MethodGet, supervisor.PathEncryptionStatus, nil)
+	if err != nil {
+		return status, err
+	}
+	return status, json.Unmarshal(b, &status)
+}
+
+// ChangeEncryption begins what EncryptionStatus then tells of.
+func (p *Peer) ChangeEncryption(ctx context.Context, change supervisor.EncryptionChange) error {
+	_, err := p.send(ctx, http.MethodPut, supervisor.PathEncryption, change)
+	return err
+}
+
+// EncryptionKeys are the keys of a server, as the file has them.
+func (p *Peer) EncryptionKeys(ctx context.Context) ([]byte, error) {
+	return p.send(ctx, http.MethodGet, supervisor.PathEncryptionKeys, nil)
+}
+
+// ApplyEncryption gives it others, and returns when its API server goes by them.
+func (p *Peer) ApplyEncryption(ctx context.Context, keys supervisor.EncryptionKeys) error {
+	_, err := p.send(ctx, http.MethodPut, supervisor.PathEncryptionKeys, keys)
+	return err
+}
+
+// Ping asks a server whether it is ready, and so shows it the token.
+func (p *Peer) Ping(ctx context.Context) error {
+	_, err := p.send(ctx, http.MethodGet, supervisor.PathReady, nil)
+	return err
+}
+
 func (p *Peer) post(ctx context.Context, path string, body any) ([]byte, error) {
+	return p.send(ctx, http.MethodPost, path, body)
+}
+
+func (p *Peer) send(ctx context.Context, method, path string, body any) ([]byte, error) {
 	if p.client.http == nil {
 		if err := p.client.trust(ctx); err != nil {
 			return nil, err
@@ -81,7 +127,7 @@ func (p *Peer) post(ctx context.Context, path string, body any) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.client.server+path, bytes.NewReader(b))
+	request, err := http.NewRequestWithContext(ctx, method, p.client.server+path, bytes.NewReader(b))
 	if err != nil {
 		return nil, err
 	}

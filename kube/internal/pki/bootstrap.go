@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,26 @@ var bootstrapFiles = map[string]string{
 	"ServiceKey":         ServiceAccountKey,
 }
 
+// agentToken is the name for the token of agents, if they have one of their own. It is not one of k3s's.
+const agentToken = "AgentToken"
+
+// AgentToken is the token of agents; "" if they join with that of servers.
+func (b Bootstrap) AgentToken() string { return strings.TrimSpace(string(b[agentToken].Content)) }
+
+// tokenSerial is the name for the number of the last change of the token. It is not one of k3s's.
+const tokenSerial = "TokenSerial"
+
+// encryptionConfig is k3s's name for the configuration by which Secrets are encrypted, if they are.
+const encryptionConfig = "EncryptionConfig"
+
+// EncryptionFile is where that is.
+func EncryptionFile(serverDir string) string {
+	return filepath.Join(serverDir, "cred", "encryption-config.json")
+}
+
+// EncryptionConfig is the configuration by which Secrets are encrypted; nil if they are not.
+func (b Bootstrap) EncryptionConfig() []byte { return b[encryptionConfig].Content }
+
 // bootstrapFiles leaves out etcd's where there is none.
 func (s *Store) bootstrapFiles() map[string]string {
 	all := maps.Clone(bootstrapFiles)
@@ -58,6 +79,18 @@ func (s *Store) Bootstrap() (Bootstrap, error) {
 			return nil, err
 		}
 		b[name] = BootstrapFile{info.ModTime().UTC(), content}
+	}
+	if text, _ := KeptAgentToken(filepath.Dir(s.Server)); text != "" {
+		b[agentToken] = BootstrapFile{time.Now().UTC(), []byte(text)}
+	}
+	if serial := TokenSerial(filepath.Dir(s.Server)); serial > 0 {
+		b[tokenSerial] = BootstrapFile{time.Now().UTC(), []byte(strconv.FormatUint(serial, 10))}
+	}
+	content, err := os.ReadFile(EncryptionFile(filepath.Dir(s.Server)))
+	if err == nil {
+		b[encryptionConfig] = BootstrapFile{time.Now().UTC(), content}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
 	}
 	return b, nil
 }
@@ -95,6 +128,13 @@ func (s *Store) KeepBootstrap(b Bootstrap) error {
 		if err := files.Write(filepath.Join(s.Server, file), b[name].Content, mode); err != nil {
 			return err
 		}
+	}
+	if text, ok := b[tokenSerial]; ok {
+		serial, err := strconv.ParseUint(string(text.Content), 10, 64)
+		if err != nil {
+			return errors.New("the server gives a TokenSerial that is no number")
+		}
+		return keepTokenSerial(filepath.Dir(s.Server), serial)
 	}
 	return nil
 }

@@ -238,3 +238,51 @@ func TestWriteAdminGivesTheFileToAGroup(t *testing.T) {
 		t.Errorf("got %v, want an error that names the flag", err)
 	}
 }
+
+func TestARetiredTokenDoesNotComeBack(t *testing.T) {
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.crt")
+	if err := os.WriteFile(ca, []byte("ca"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start := func(given string) string {
+		t.Helper()
+		if err := EnsureTokens(dir, ca, given, ""); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(dir, "agent-token"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := token.Parse(strings.TrimSpace(string(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed.Secret
+	}
+	replace := func(secret string) {
+		t.Helper()
+		if err := ReplaceToken(dir, ca, secret, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start("first")
+	replace("second")
+	for _, given := range []string{"first", token.Format([]byte("ca"), token.Server, "first"), "", "second"} {
+		if got := start(given); got != "second" {
+			t.Errorf("--token=%s: the token is %q; want second", given, got)
+		}
+	}
+	replace("third")
+	replace("first")
+	if got := start("second"); got != "first" || IsRetired(dir, "first") || !IsRetired(dir, "third") {
+		t.Errorf("the token is %q; want the first one back", got)
+	}
+	if got := start("fourth"); got != "fourth" {
+		t.Errorf("the token is %q; want the one of the configuration, which is new", got)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "token-retired"))
+	if err != nil || strings.Contains(string(b), "second") {
+		t.Errorf("%q, %v; want no secret in it", b, err)
+	}
+}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	encryptionreload "k8s.io/apiserver/pkg/server/options/encryptionconfig/controller"
 	"k8s.io/client-go/tools/cache"
 	aggregator "k8s.io/kube-aggregator/pkg/apiserver"
 	"k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
@@ -65,6 +67,12 @@ func apiServerOptions(cfg config.Server, host hostFacts, store *pki.Store, etcd 
 		{"storage-backend", "etcd3"},
 		{"tls-cert-file", store.CertFile(pki.APIServer)},
 		{"tls-private-key-file", store.KeyFile(pki.APIServer)},
+	}
+	if _, err := os.Stat(pki.EncryptionFile(cfg.ServerDir())); err == nil {
+		defaults = append(defaults,
+			[2]string{"encryption-provider-config", pki.EncryptionFile(cfg.ServerDir())},
+			[2]string{"encryption-provider-config-automatic-reload", "true"})
+		encryptionreload.EncryptionConfigFileChangePollDuration = rereadEncryption
 	}
 	if err := fs.Parse(componentargs.Merge(defaults, cfg.APIServerArgs)); err != nil {
 		return nil, fmt.Errorf("--kube-apiserver-arg: %w", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,8 @@ type controlPlane struct {
 	client       kubernetes.Interface
 	nodes        cache.SharedIndexInformer // all Nodes; it runs once the node is awaited
 	passwords    atomic.Pointer[supervisor.Passwords]
+	tokenChange  sync.Mutex
+	encryption   *secretsEncryption // nil if the API server was started without
 }
 
 // A start is what parts wait for.
@@ -216,8 +219,14 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if p.encryption != nil {
+		p.encryption.begin(ctx, client, p.endpoint.URL)
+	}
 	passwords := supervisor.NewPasswords(client)
 	if p.isOneOfSeveral() {
+		if err := p.followToken(ctx); err != nil {
+			fmt.Fprintf(os.Stderr, "k3s: cannot tell whether the token was changed: %v\n", err)
+		}
 		// So that no other machine takes the name at one of the other servers.
 		secrets, err := p.joinSecrets()
 		if err == nil {

@@ -62,6 +62,10 @@ func (c ownCredentials) describe() error {
 	if err := pki.EnsureTokens(cfg.ServerDir(), store.CertFile(pki.ServerCA), cfg.Token, cfg.AgentToken); err != nil {
 		return err
 	}
+	if cfg.Token != "" && pki.IsRetired(cfg.ServerDir(), cfg.Token) {
+		fmt.Fprintf(os.Stderr, "k3s: warning: --token is the one from before `k3s token rotate`, and does not count: the one in %s"+
+			" does; correct the configuration\n", cfg.ServerDir("token"))
+	}
 	address := "127.0.0.1"
 	if cfg.BindAddress != "" && !net.ParseIP(cfg.BindAddress).IsUnspecified() {
 		address = cfg.BindAddress

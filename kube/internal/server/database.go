@@ -142,13 +142,18 @@ func (d *sharedDatabase) join(
 		if err := adopt(cfg, state.Cluster); err != nil {
 			return nil, false, err
 		}
+		if kept, isKnown := pki.KeptAgentToken(cfg.ServerDir()); isKnown {
+			if err := adoptAgentToken(cfg, kept); err != nil {
+				return nil, false, fmt.Errorf("%w; if it was changed on all of them, remove %s", err, pki.AgentTokenFile(cfg.ServerDir()))
+			}
+		}
 	}
 	if store, err = newStore(*cfg, host); err != nil {
 		return nil, false, err
 	}
 	// To open what is sealed takes a while, on purpose.
 	if isNew || hashOf(own) != state.Authority || !sameSecret(*cfg) {
-		if err := d.take(*cfg, store, state); err != nil {
+		if err := d.take(cfg, store, state, isNew); err != nil {
 			return nil, false, err
 		}
 	}
@@ -173,8 +178,8 @@ func (d *sharedDatabase) join(
 }
 
 // take keeps what the token opens.
-func (d *sharedDatabase) take(cfg config.Server, store *pki.Store, state sharedState) error {
-	secret, err := givenSecret(cfg)
+func (d *sharedDatabase) take(cfg *config.Server, store *pki.Store, state sharedState, isNew bool) error {
+	secret, err := givenSecret(*cfg)
 	if err != nil {
 		return err
 	}
@@ -185,6 +190,11 @@ func (d *sharedDatabase) take(cfg config.Server, store *pki.Store, state sharedS
 	}
 	if err != nil {
 		return err
+	}
+	if isNew {
+		if err := adoptAgentToken(cfg, bootstrap.AgentToken()); err != nil {
+			return err
+		}
 	}
 	return store.KeepBootstrap(bootstrap)
 }

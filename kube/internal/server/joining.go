@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
 
+	"k3os.io/kube/internal/bootstraptoken"
 	"k3os.io/kube/internal/components/coredns"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/pki"
@@ -29,10 +30,15 @@ func (p *controlPlane) supervise(next http.Handler) http.Handler {
 		Members:   members,
 		Shared:    p.isOneOfSeveral(),
 		Store:     p.store,
-		Secrets:   p.joinSecrets,
+		Secrets:   p.currentSecrets,
 		Config:    clusterConfig(p.cfg),
 		Servers:   p.servers,
 		Passwords: p.passwordKeeper,
+		Bootstrap: func(ctx context.Context, text string) (bool, error) {
+			return bootstraptoken.IsValid(ctx, p.client, text)
+		},
+		RotateToken: p.rotateToken,
+		Encryption:  encryptionKeeper{p},
 	}, next)
 }
 

@@ -38,6 +38,10 @@ func Run(ctx context.Context, cfg config.Server) error {
 	if found.close != nil {
 		defer found.close()
 	}
+	encryption, err := newEncryption(cfg, found)
+	if err != nil {
+		return err
+	}
 	network, err := agent.NewNetwork(agent.NetworkOptions{
 		ClusterCIDR: cfg.ClusterCIDR[0], Backend: cfg.FlannelBackend, FlannelConf: cfg.FlannelConf, CNIConf: cfg.FlannelCNIConf,
 		AgentDir: cfg.AgentDir(), BinDirs: cfg.CNIBinDirs,
@@ -52,6 +56,7 @@ func Run(ctx context.Context, cfg config.Server) error {
 		datastore:   found.datastore,
 		members:     found.members,
 		joined:      found.joined,
+		encryption:  encryption,
 		network:     network,
 		settle:      settle,
 		start:       newStart(),

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -21,6 +22,7 @@ import (
 	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
+	"k3os.io/kube/internal/token"
 )
 
 // others are the servers of the cluster that this one joins, or belongs to.
@@ -49,13 +51,41 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 		if err := json.Unmarshal(b, &o.cluster); err != nil {
 			return nil, fmt.Errorf("%s is damaged: %w", cfg.ServerDir(clusterFile), err)
 		}
+		if kept, isKnown := pki.KeptAgentToken(cfg.ServerDir()); isKnown {
+			if err := adoptAgentToken(cfg, kept); err != nil {
+				return nil, fmt.Errorf("%w; if it was changed on all of them, remove %s", err, pki.AgentTokenFile(cfg.ServerDir()))
+			}
+		}
 		return o, adopt(cfg, o.cluster)
 	}
 	if o.shared, o.cluster, err = peer.Bootstrap(ctx, agent.TellJoining); err != nil {
 		return nil, err
 	}
 	_ = os.Remove(agent.JoiningFile)
+	if err := adoptAgentToken(cfg, o.shared.AgentToken()); err != nil {
+		return nil, err
+	}
 	return o, adopt(cfg, o.cluster)
+}
+
+// adoptAgentToken takes over the token of agents, which is "" where they join with that of servers.
+func adoptAgentToken(cfg *config.Server, ofTheOthers string) error {
+	if cfg.AgentToken == "" {
+		cfg.AgentToken = ofTheOthers
+		return nil
+	}
+	own, err := token.Parse(cfg.AgentToken)
+	if err != nil {
+		return fmt.Errorf("--agent-token: %w", err)
+	}
+	if ofTheOthers == "" {
+		return errors.New("--agent-token is given here, and on the servers of the cluster agents join with the token of servers:" +
+			" leave it out, or give it to those servers first")
+	}
+	if theirs, err := token.Parse(ofTheOthers); err != nil || theirs.Secret != own.Secret {
+		return errors.New("--agent-token is another one than that of the servers of the cluster: leave it out, and theirs is taken over")
+	}
+	return nil
 }
 
 func etcdDir(cfg config.Server) string { return cfg.ServerDir("db", "etcd") }
@@ -87,6 +117,9 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 		return member, nil
 	}
 	if err := store.KeepBootstrap(o.shared); err != nil {
+		return nil, err
+	}
+	if err := keepEncryption(cfg, o.shared.EncryptionConfig()); err != nil {
 		return nil, err
 	}
 	// Only now: it says that this machine has what the servers have in common.

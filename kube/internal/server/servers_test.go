@@ -70,3 +70,26 @@ func TestAdopt(t *testing.T) {
 		}
 	}
 }
+
+func TestAdoptAgentToken(t *testing.T) {
+	const theirs = "K10" + "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" + "::node:hush"
+	cfg := parse(t)
+	if err := adoptAgentToken(&cfg, theirs); err != nil || cfg.AgentToken != theirs {
+		t.Errorf("%q, %v; want that of the others", cfg.AgentToken, err)
+	}
+	for _, same := range []string{"hush", "node:hush", theirs} {
+		cfg := parse(t, "--agent-token="+same)
+		if err := adoptAgentToken(&cfg, theirs); err != nil {
+			t.Errorf("the same one: %v; want it taken", err)
+		}
+	}
+	for name, test := range map[string]struct{ own, theirs, want string }{
+		"another one": {"quiet", theirs, "is another one"}, "theirs is that of servers": {"quiet", "", "leave it out, or give it"},
+	} {
+		cfg := parse(t, "--agent-token="+test.own)
+		err := adoptAgentToken(&cfg, test.theirs)
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "quiet") {
+			t.Errorf("%s: %v; want it refused without a secret", name, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -41,25 +42,19 @@ const (
 	leastPassword  = 16
 )
 
+// errNotJoined says that a certificate is not enough.
+var errNotJoined = errors.New("no node of that name has joined, or it was deleted: its token is not that of this cluster, or" +
+	" has expired; give it another one")
+
 // Check is PasswordKeeper's.
 func (p *Passwords) Check(ctx context.Context, node, password string) error {
-	if len(password) < leastPassword {
-		return &OtherMachineError{node}
-	}
-	secrets := p.client.CoreV1().Secrets(metav1.NamespaceSystem)
 	for {
-		have, err := secrets.Get(ctx, node+passwordSuffix, metav1.GetOptions{})
-		if err == nil {
-			if !isHashOf(string(have.Data[hashKey]), password) {
-				return &OtherMachineError{node}
-			}
-			return nil
-		}
-		if !apierrors.IsNotFound(err) {
+		err := p.Recheck(ctx, node, password)
+		if !errors.Is(err, errNotJoined) {
 			return err
 		}
 		immutable := true
-		_, err = secrets.Create(ctx, &corev1.Secret{
+		_, err = p.client.CoreV1().Secrets(metav1.NamespaceSystem).Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Name: node + passwordSuffix},
 			Immutable:  &immutable,
 			Data:       map[string][]byte{hashKey: []byte(hash(password))},
@@ -69,6 +64,24 @@ func (p *Passwords) Check(ctx context.Context, node, password string) error {
 		}
 	}
 }
+
+// Recheck is PasswordKeeper's.
+func (p *Passwords) Recheck(ctx context.Context, node, password string) error {
+	if len(password) < leastPassword {
+		return &OtherMachineError{node}
+	}
+	have, err := p.client.CoreV1().Secrets(metav1.NamespaceSystem).Get(ctx, node+passwordSuffix, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return errNotJoined
+	}
+	if err == nil && !isHashOf(string(have.Data[hashKey]), password) {
+		err = &OtherMachineError{node}
+	}
+	return err
+}
+
+// NotJoined is the error of a node that has no password yet.
+func NotJoined() error { return errNotJoined }
 
 // Forget lets another machine join under the name of a Node that was deleted.
 func (p *Passwords) Forget(ctx context.Context, node string) error {

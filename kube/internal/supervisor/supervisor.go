@@ -19,7 +19,6 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"k3os.io/kube/internal/pki"
-	"k3os.io/kube/internal/token"
 )
 
 // Where machines ask. The paths, headers and users are k3s's.
@@ -37,6 +36,12 @@ const (
 	pathDatastore = "/db/"
 	PathMembers   = pathDatastore + "members"
 	PathPromote   = pathDatastore + "promote"
+	// PathToken takes a NewToken.
+	PathToken = PathPrefix + "token"
+	// How Secrets are encrypted.
+	PathEncryptionStatus = PathPrefix + "encrypt/status"
+	PathEncryption       = PathPrefix + "encrypt/config"
+	PathEncryptionKeys   = PathPrefix + "encrypt/keys"
 
 	HeaderName     = "k3s-Node-Name"
 	HeaderPassword = "k3s-Node-Password"
@@ -81,6 +86,13 @@ type Options struct {
 	Shared bool
 	// Passwords returns nil until the API is ready.
 	Passwords func() PasswordKeeper
+	// Bootstrap tells whether a text is a bootstrap token of the cluster, with which agents may join now. It is not
+	// asked before the API is ready.
+	Bootstrap func(ctx context.Context, token string) (bool, error)
+	// RotateToken makes another secret the one of servers, on all of them, and names those that do not answer.
+	RotateToken func(ctx context.Context, secret string) (unreached []string, err error)
+	// Encryption is that of Secrets.
+	Encryption EncryptionKeeper
 }
 
 // A MemberKeeper is a member of the datastore that is asked for others.
@@ -97,6 +109,8 @@ type PasswordKeeper interface {
 	// Check compares the password with that of the node, or keeps it if the node has none. It returns an
 	// OtherMachineError if it is a different one.
 	Check(ctx context.Context, node, password string) error
+	// Recheck is Check for a node that has joined before: one without a password is an error, too.
+	Recheck(ctx context.Context, node, password string) error
 }
 
 // How many machines are answered at the same time, as with k3s. Others are told to come again.
@@ -106,6 +120,8 @@ const (
 	retryIn = "2" // seconds
 	maxBody = 64 << 10
 )
+
+const notReady = "the API is not ready yet: ask again"
 
 // New answers what is asked of the supervisor, and leaves the rest to next.
 func New(o Options, next http.Handler) http.Handler {
@@ -130,6 +146,13 @@ func New(o Options, next http.Handler) http.Handler {
 			http.Error(w, "the cluster has one server, which stores in SQLite: restart that with --cluster-init", http.StatusConflict)
 		}))
 	}
+	mux.Handle("PUT "+PathToken, s.servers(s.rotateToken))
+	if o.Encryption != nil {
+		mux.Handle("GET "+PathEncryptionStatus, s.servers(s.encryptionStatus))
+		mux.Handle("PUT "+PathEncryption, s.servers(s.changeEncryption))
+		mux.Handle("GET "+PathEncryptionKeys, s.servers(s.encryptionKeys))
+		mux.Handle("PUT "+PathEncryptionKeys, s.servers(s.applyEncryption))
+	}
 	for _, name := range pki.NodeLeaves() {
 		mux.Handle("POST "+PathPrefix+name+".crt", s.known(func(w http.ResponseWriter, r *http.Request) { s.sign(w, r, name) }))
 	}
@@ -149,8 +172,11 @@ type supervisor struct {
 	reading, writing chan struct{}
 }
 
-// known lets those in that have the token or a certificate of a node, and only so many at once.
-func (s *supervisor) known(h http.HandlerFunc) http.Handler {
+// known lets those in that have a token or a certificate of a node, and only so many at once.
+func (s *supervisor) known(h http.HandlerFunc) http.Handler { return s.admit(h, false) }
+
+// admit lets in whom it can tell. Where only the token counts, or who joins anew, the certificate does not do.
+func (s *supervisor) admit(h http.HandlerFunc, byToken bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seats := s.reading
 		if r.Method != http.MethodGet {
@@ -164,24 +190,28 @@ func (s *supervisor) known(h http.HandlerFunc) http.Handler {
 			http.Error(w, "many machines are joining: ask again", http.StatusTooManyRequests)
 			return
 		}
-		if err := s.authenticate(r); err != nil {
-			http.Error(w, err.Error(), http.StatusUnauthorized)
+		who, status, err := s.authenticate(r, byToken || r.Method != http.MethodGet)
+		if err != nil {
+			http.Error(w, err.Error(), status)
 			return
 		}
-		h(w, r)
+		h(w, r.WithContext(context.WithValue(r.Context(), visitorKey{}, who)))
 	})
 }
 
-// servers lets those in that have the token of servers.
+// servers lets those in that have the token of servers. Until the API is ready, this server may not know yet that the
+// token was changed.
 func (s *supervisor) servers(h http.HandlerFunc) http.Handler {
-	return s.known(func(w http.ResponseWriter, r *http.Request) {
-		user, password, _ := r.BasicAuth()
-		if secrets, err := s.Secrets(); err != nil || user != token.Server || !equal(password, secrets.Server) {
+	return s.admit(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case visitorOf(r) != aServer:
 			http.Error(w, "the token is one of agents: a server joins with that in server/token", http.StatusForbidden)
-			return
+		case s.Passwords() == nil:
+			s.ready(w, r)
+		default:
+			h(w, r)
 		}
-		h(w, r)
-	})
+	}, true)
 }
 
 func (s *supervisor) bootstrap(w http.ResponseWriter, _ *http.Request) {
@@ -220,25 +250,6 @@ func (s *supervisor) promoteMember(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (s *supervisor) authenticate(r *http.Request) error {
-	if s.isNode(r) {
-		return nil
-	}
-	name, password, ok := r.BasicAuth()
-	if !ok {
-		return errors.New("neither a token nor a certificate of a node of this cluster was shown")
-	}
-	secrets, err := s.Secrets()
-	if err != nil {
-		return errors.New("the server cannot read its token")
-	}
-	isServer, isAgent := equal(password, secrets.Server), equal(password, secrets.Agent)
-	if name == token.Server && isServer || name == token.Node && (isServer || isAgent) {
-		return nil
-	}
-	return errors.New("the token is not that of this cluster")
-}
-
 // isNode tells whether a certificate of a node of this cluster was shown.
 func (s *supervisor) isNode(r *http.Request) bool {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
@@ -270,7 +281,7 @@ func (s *supervisor) file(authority string) http.HandlerFunc {
 
 func (s *supervisor) ready(w http.ResponseWriter, _ *http.Request) {
 	if s.Passwords() == nil {
-		http.Error(w, "the API is not ready yet: ask again", http.StatusServiceUnavailable)
+		http.Error(w, notReady, http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = io.WriteString(w, "ok")
@@ -325,14 +336,18 @@ func (s *supervisor) mayBe(r *http.Request, node string, ips []net.IP) (status i
 	}
 	passwords := s.Passwords()
 	if passwords == nil {
-		return http.StatusServiceUnavailable, errors.New("the API is not ready yet: ask again")
+		return http.StatusServiceUnavailable, errors.New(notReady)
 	}
-	err = passwords.Check(r.Context(), node, r.Header.Get(HeaderPassword))
+	check := passwords.Check
+	if visitorOf(r) == aNode {
+		check = passwords.Recheck
+	}
+	err = check(r.Context(), node, r.Header.Get(HeaderPassword))
 	var other *OtherMachineError
 	switch {
 	case err == nil:
 		return 0, nil
-	case errors.As(err, &other):
+	case errors.As(err, &other), errors.Is(err, errNotJoined):
 		return http.StatusForbidden, err
 	default:
 		return http.StatusServiceUnavailable, fmt.Errorf("the API does not keep the node's password: %w", err)

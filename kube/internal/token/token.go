@@ -60,6 +60,14 @@ func Parse(text string) (Token, error) {
 	return Token{h, user, secret}, nil
 }
 
+// IsBootstrap tells whether a secret has the form of a bootstrap token, ID.SECRET.
+func IsBootstrap(secret string) bool { return bootstrap.MatchString(secret) }
+
+// FormatBootstrap is the full form of a bootstrap token of a cluster with this authority.
+func FormatBootstrap(authorityPEM []byte, idAndSecret string) string {
+	return prefix + hashOf(authorityPEM) + "::" + idAndSecret
+}
+
 func malformed(got string) error {
 	return fmt.Errorf("the token starts with K10 and is incomplete: expected K10, 64 hexadecimal digits, ::server: and"+
 		" the secret, but %s; copy the whole line, or give the secret alone", got)

@@ -360,4 +360,28 @@ describe("a node that joins", { timeout: 400_000 }, () => {
       "1420\n",
     );
   });
+
+  it("stays a node when the token of the servers is changed, which then joins nobody", async () => {
+    const made = (await server.node("sudo k3s token create --ttl 10m --description machine")).trim();
+    expect(made).toMatch(/^K10[0-9a-f]{64}::[a-z0-9]{6}\.[a-z0-9]{16}$/);
+    const list = await server.node("sudo k3s token list");
+    expect(list).toContain("machine");
+    expect(list).not.toContain(made.split(".")[1]);
+    const status = async (token: string) =>
+      await server.node(`curl -sk -o /dev/null -w '%{http_code}' -u '${token}' https://127.0.0.1:6443/v1-k3s/config`);
+    expect(await status("node:the-secret")).toBe("200");
+    await server.node("echo another-one | sudo k3s token rotate --new-token=-");
+    expect(await status("node:the-secret")).toBe("401");
+    expect(await status("node:another-one")).toBe("200");
+    expect(await status(`node:${made.split("::")[1]}`)).toBe("200");
+    await agent.node("sudo rc-service k3s restart"); // its configuration has the token from before
+    await eventually(async () => expect(await agent.node("curl -sS http://127.0.0.1:10248/healthz")).toBe("ok"), 200);
+    expect(await agent.node("sudo k3os status || true")).not.toContain("has not joined");
+    await eventually(async () => expect(await ready(agent.name)).toBe("True b"), 200);
+    for (const node of [server, agent]) {
+      const { Certificates } = JSON.parse(await node.node("sudo k3s certificate check -o json"));
+      expect(Certificates.length).toBeGreaterThan(4);
+      expect(Certificates.filter(({ Status }: { Status: string }) => Status !== "OK")).toEqual([]);
+    }
+  });
 });

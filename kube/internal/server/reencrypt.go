@@ -1,0 +1,356 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"k3os.io/kube/internal/encryption"
+	"k3os.io/kube/internal/join"
+	"k3os.io/kube/internal/supervisor"
+)
+
+// page is how many Secrets are read at once.
+const page = 200
+
+// k3s's words for where a change is.
+const (
+	stageStart    = "start"
+	stageActive   = "reencrypt_active"
+	stageFinished = "reencrypt_finished"
+	// stageUnfinished is where a change has ended too early.
+	stageUnfinished = "rotate"
+)
+
+// progress is that of the last change that this server was asked for.
+type progress struct {
+	mu      sync.Mutex
+	running string // what is being done; "" is nothing
+	done    int
+	ended   bool
+	failed  string
+}
+
+// begin returns false if there is a change under way.
+func (p *progress) begin() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running != "" {
+		return false
+	}
+	p.running, p.done, p.ended, p.failed = "begins", 0, false, ""
+	return true
+}
+
+func (p *progress) step(what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running, p.done = what, 0
+}
+
+func (p *progress) one() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done++
+}
+
+func (p *progress) end(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running, p.ended = "", err == nil
+	if err != nil {
+		p.failed = err.Error()
+	}
+}
+
+func (p *progress) tell(s *supervisor.EncryptionStatus) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.Running, s.Done, s.Failed, s.Stage = p.running, p.done, p.failed, stageStart
+	switch {
+	case p.running != "":
+		s.Stage = stageActive
+	case p.ended:
+		s.Stage = stageFinished
+	}
+}
+
+// encryptionKeeper is the supervisor's.
+type encryptionKeeper struct{ p *controlPlane }
+
+var errNotEncrypting = &supervisor.EncryptionRefusal{Reason: "this server runs without --secrets-encryption: restart all servers with" +
+	" it, and then run `k3s secrets-encrypt enable`"}
+
+func (k encryptionKeeper) Status(ctx context.Context) (s supervisor.EncryptionStatus, err error) {
+	e := k.p.encryption
+	if e == nil {
+		return s, nil
+	}
+	c, _, err := e.config()
+	if err != nil {
+		return s, err
+	}
+	s.Enable, s.ActiveKey, s.Provider = &c.Enabled, c.Active(), c.Provider
+	for _, key := range c.Keys {
+		if key.Name != s.ActiveKey {
+			s.InactiveKeys = append(s.InactiveKeys, key.Name)
+		}
+	}
+	e.progress.tell(&s)
+	s.Secrets, s.UpToDate, err = e.count(ctx, c)
+	if s.Running == "" && s.UpToDate < s.Secrets {
+		s.Stage = stageUnfinished
+	}
+	return s, err
+}
+
+func (k encryptionKeeper) Keys() ([]byte, error) {
+	if k.p.encryption == nil {
+		return nil, errNotEncrypting
+	}
+	_, content, err := k.p.encryption.config()
+	return content, err
+}
+
+func (k encryptionKeeper) Apply(ctx context.Context, keys supervisor.EncryptionKeys) error {
+	if k.p.encryption == nil {
+		return errNotEncrypting
+	}
+	return k.p.encryption.apply(ctx, keys)
+}
+
+func (k encryptionKeeper) Change(ctx context.Context, change supervisor.EncryptionChange) error {
+	e := k.p.encryption
+	if e == nil {
+		return errNotEncrypting
+	}
+	c, _, err := e.config()
+	if err != nil {
+		return err
+	}
+	rotate := change.Stage != nil
+	switch {
+	case rotate && *change.Stage != supervisor.StageRotateKeys, !rotate && change.Enable == nil:
+		return &supervisor.EncryptionRefusal{Reason: "this build knows enable, disable and rotate-keys alone"}
+	case rotate && !c.Enabled:
+		return &supervisor.EncryptionRefusal{Reason: "Secrets are not encrypted, so there is no key to change: `k3s secrets-encrypt enable`"}
+	case !e.progress.begin():
+		return &supervisor.EncryptionRefusal{Reason: "another change is under way: `k3s secrets-encrypt status`"}
+	}
+	enabled := rotate || *change.Enable
+	go func() { // whoever has asked may go away
+		err := k.p.changeEncryption(e.ctx, enabled, rotate)
+		e.progress.end(err)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "k3s: the encryption of Secrets was not changed to its end: %v\n", err)
+		} else {
+			fmt.Fprintln(os.Stderr, "k3s: the encryption of Secrets was changed")
+		}
+	}()
+	return nil
+}
+
+// changeEncryption is safe to interrupt at any point and to begin anew: a key is written with only when all servers
+// read with it, and dropped only when no Secret is stored with it.
+func (p *controlPlane) changeEncryption(ctx context.Context, enabled, rotate bool) error {
+	e := p.encryption
+	e.progress.step("tells the keys to all servers")
+	servers, err := p.encryptingServers(ctx)
+	if err != nil {
+		return err
+	}
+	c := servers[0].config
+	for _, other := range servers[1:] {
+		if other.config.Provider != c.Provider {
+			return fmt.Errorf("server %s has the provider %s, and this one %s: restart it with that", other.name, other.config.Provider, c.Provider)
+		}
+		c = c.Reading(other.config)
+	}
+	if rotate {
+		c = c.WithNewKey()
+	}
+	if err := applyAll(ctx, servers, c); err != nil {
+		return err
+	}
+	e.progress.step("makes all servers write as they should")
+	c = c.Writing(enabled)
+	if err := applyAll(ctx, servers, c); err != nil {
+		return err
+	}
+	e.progress.step("writes all Secrets anew")
+	if err := e.rewrite(ctx); err != nil {
+		return err
+	}
+	// A server that has joined meanwhile may write with another key.
+	now, err := p.encryptingServers(ctx)
+	if err != nil {
+		return err
+	}
+	content, err := c.Marshal()
+	if err != nil {
+		return err
+	}
+	for _, s := range now {
+		if !bytes.Equal(s.content, content) {
+			return fmt.Errorf("server %s has joined, or got other keys, meanwhile: begin anew", s.name)
+		}
+	}
+	if total, upToDate, err := e.count(ctx, c); err != nil {
+		return err
+	} else if total != upToDate {
+		return fmt.Errorf("%d of %d Secrets are not written anew: begin anew", total-upToDate, total)
+	}
+	if !rotate {
+		return nil
+	}
+	e.progress.step("drops the old keys on all servers")
+	return applyAll(ctx, now, c.Alone())
+}
+
+// An encryptingServer is one of the cluster's, with its keys.
+type encryptingServer struct {
+	name    string
+	config  encryption.Config
+	content []byte
+	apply   func(context.Context, supervisor.EncryptionKeys) error
+}
+
+// encryptingServers are all, this one first. One that does not answer is an error: it would not know a key that others
+// write with.
+func (p *controlPlane) encryptingServers(ctx context.Context) ([]*encryptingServer, error) {
+	own := &encryptingServer{name: p.host.NodeName, apply: p.encryption.apply}
+	all := []*encryptingServer{own}
+	var err error
+	if own.config, own.content, err = p.encryption.config(); err != nil || p.members == nil {
+		return all, err
+	}
+	if err := p.members.AllVote(ctx); err != nil {
+		return nil, err
+	}
+	others, err := p.members.Others(ctx)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := p.currentSecrets()
+	if err != nil {
+		return nil, err
+	}
+	for name, host := range others {
+		s := &encryptingServer{name: name}
+		s.apply = func(ctx context.Context, keys supervisor.EncryptionKeys) error {
+			return p.askServer(ctx, host, secrets.Server, func(peer *join.Peer, ctx context.Context) error { return peer.ApplyEncryption(ctx, keys) })
+		}
+		err := p.askServer(ctx, host, secrets.Server, func(peer *join.Peer, ctx context.Context) (err error) {
+			if s.content, err = peer.EncryptionKeys(ctx); err == nil {
+				s.config, err = encryption.Parse(s.content)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("server %s does not take part, and all have to: start it, or delete its node; it says: %w", name, err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// applyAll returns when all servers go by the configuration.
+func applyAll(ctx context.Context, servers []*encryptingServer, c encryption.Config) error {
+	content, err := c.Marshal()
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(servers))
+	var all sync.WaitGroup
+	for i, s := range servers {
+		all.Go(func() {
+			if err := s.apply(ctx, supervisor.EncryptionKeys{From: s.content, To: content}); err != nil {
+				errs[i] = fmt.Errorf("server %s: %w", s.name, err)
+				return
+			}
+			s.config, s.content = c, content
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// rewrite updates each Secret with what it has: the API server writes those whose stored form would be another one.
+func (e *secretsEncryption) rewrite(ctx context.Context) error {
+	next := ""
+	for {
+		list, err := e.client.CoreV1().Secrets(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: page, Continue: next})
+		if apierrors.IsResourceExpired(err) && next != "" {
+			next = "" // it took too long: those that are done are not written again
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for i := range list.Items {
+			if err := e.rewriteOne(ctx, &list.Items[i]); err != nil {
+				return err
+			}
+			e.progress.one()
+		}
+		if next = list.Continue; next == "" {
+			return nil
+		}
+	}
+}
+
+func (e *secretsEncryption) rewriteOne(ctx context.Context, s *corev1.Secret) error {
+	_, err := e.client.CoreV1().Secrets(s.Namespace).Update(ctx, s, metav1.UpdateOptions{})
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil // somebody else has just written it anew, or deleted it
+	}
+	if err != nil {
+		return fmt.Errorf("Secret %s of namespace %s: %w", s.Name, s.Namespace, err)
+	}
+	return nil
+}
+
+// secretsPrefix is where the API server keeps Secrets.
+const secretsPrefix = "/registry/secrets/"
+
+// count looks into the datastore: how many Secrets there are, and how many of them are stored as the configuration
+// writes.
+func (e *secretsEncryption) count(ctx context.Context, c encryption.Config) (total, upToDate int, err error) {
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints: strings.Split(e.datastore, ","), DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer client.Close()
+	from, end := secretsPrefix, clientv3.GetPrefixRangeEnd(secretsPrefix)
+	for {
+		answer, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page))
+		if err != nil {
+			return 0, 0, err
+		}
+		for _, one := range answer.Kvs {
+			total++
+			isPlain := !bytes.HasPrefix(one.Value, []byte("k8s:enc:"))
+			if prefix := c.Prefix(); prefix == nil && isPlain || prefix != nil && bytes.HasPrefix(one.Value, prefix) {
+				upToDate++
+			}
+		}
+		if !answer.More || len(answer.Kvs) == 0 {
+			return total, upToDate, nil
+		}
+		from = string(slices.Concat(answer.Kvs[len(answer.Kvs)-1].Key, []byte{0}))
+	}
+}

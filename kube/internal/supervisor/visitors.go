@@ -1,0 +1,116 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"k3os.io/kube/internal/token"
+)
+
+// A visitor is what whoever asks has shown to be.
+type visitor int
+
+const (
+	stranger visitor = iota
+	aNode            // it has joined, and has a certificate of that
+	anAgent          // it has a token with which agents join
+	aServer          // it has the one of servers
+)
+
+type visitorKey struct{}
+
+func visitorOf(r *http.Request) visitor {
+	v, _ := r.Context().Value(visitorKey{}).(visitor)
+	return v
+}
+
+// authenticate goes by the certificate, or, where tokenFirst, by the token before it.
+func (s *supervisor) authenticate(r *http.Request, tokenFirst bool) (who visitor, status int, err error) {
+	isNode := s.isNode(r)
+	if isNode && !tokenFirst {
+		return aNode, 0, nil
+	}
+	name, password, shown := r.BasicAuth()
+	if !shown {
+		password, shown = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		name = token.Node
+	}
+	if shown {
+		who, err = s.byToken(r.Context(), name, password)
+	}
+	switch {
+	case who != stranger:
+		return who, 0, nil
+	case isNode:
+		return aNode, 0, nil
+	case err != nil:
+		return stranger, http.StatusServiceUnavailable, err
+	case shown:
+		return stranger, http.StatusUnauthorized, errors.New("the token is not that of this cluster")
+	}
+	return stranger, http.StatusUnauthorized, errors.New("neither a token nor a certificate of a node of this cluster was shown")
+}
+
+func (s *supervisor) byToken(ctx context.Context, name, password string) (visitor, error) {
+	secrets, err := s.Secrets()
+	if err != nil {
+		return stranger, errors.New("the server cannot tell its token now: ask again")
+	}
+	isServer, isAgent := equal(password, secrets.Server), equal(password, secrets.Agent)
+	switch {
+	case name == token.Server && isServer:
+		return aServer, nil
+	case name == token.Node && (isServer || isAgent):
+		return anAgent, nil
+	case !token.IsBootstrap(password):
+		return stranger, nil
+	case s.Passwords() == nil:
+		return stranger, errors.New(notReady)
+	}
+	isToken, err := s.Bootstrap(ctx, password)
+	if err != nil {
+		return stranger, fmt.Errorf("the API does not say whether the token is one of this cluster: %w", err)
+	}
+	if !isToken {
+		return stranger, nil
+	}
+	return anAgent, nil
+}
+
+// A NewToken is what the secret of servers is to be, in k3s's form.
+type NewToken struct {
+	NewToken string `json:"newToken"`
+}
+
+// A Rotated is the answer to a NewToken.
+type Rotated struct {
+	// Unreached are the servers that take over the secret when they start again.
+	Unreached []string `json:"unreached,omitempty"`
+}
+
+func (s *supervisor) rotateToken(w http.ResponseWriter, r *http.Request) {
+	var asked NewToken
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&asked); err != nil {
+		http.Error(w, "expected a token in JSON", http.StatusBadRequest)
+		return
+	}
+	unreached, err := s.RotateToken(r.Context(), asked.NewToken)
+	var wrong *BadTokenError
+	switch {
+	case errors.As(err, &wrong):
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	case err != nil:
+		http.Error(w, fmt.Sprintf("the token was not changed: %v", err), http.StatusServiceUnavailable)
+	default:
+		answer(w, Rotated{unreached})
+	}
+}
+
+// A BadTokenError says why a text is not to be the token.
+type BadTokenError struct{ Reason string }
+
+func (e *BadTokenError) Error() string { return e.Reason }
