@@ -37,7 +37,7 @@ func marshalled(t *testing.T, c encryption.Config) []byte {
 }
 
 func TestTheFirstKey(t *testing.T) {
-	if e, err := newEncryption(alone(t), nil, nil); e != nil || err != nil {
+	if e, err := newEncryption(alone(t), foundDatastore{}); e != nil || err != nil {
 		t.Errorf("%v, %v; want nothing that nobody asked for", e, err)
 	}
 
@@ -56,7 +56,7 @@ func TestTheFirstKey(t *testing.T) {
 	for _, args := range [][]string{{"--secrets-encryption"}, nil, {"--secrets-encryption=false"}} {
 		again := alone(t, args...)
 		again.DataDir = cfg.DataDir
-		e, err := newEncryption(again, nil, nil)
+		e, err := newEncryption(again, foundDatastore{})
 		if err != nil || e == nil {
 			t.Fatalf("%v: %v, %v; want what Secrets are read with", args, e, err)
 		}
@@ -66,7 +66,7 @@ func TestTheFirstKey(t *testing.T) {
 	}
 	again := alone(t, "--secrets-encryption-provider=aescbc")
 	again.DataDir = cfg.DataDir
-	if _, err := newEncryption(again, nil, nil); err == nil || !strings.Contains(err.Error(), "is aescbc here, and") {
+	if _, err := newEncryption(again, foundDatastore{}); err == nil || !strings.Contains(err.Error(), "is aescbc here, and") {
 		t.Errorf("%v; want another provider refused", err)
 	}
 	if err := os.WriteFile(e.file, []byte("{"), 0o600); err != nil {
