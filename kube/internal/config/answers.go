@@ -14,7 +14,7 @@ type answer struct {
 var withoutEffect = map[string]answer{
 	"airgap-extra-registry":    {reason: "imported images are found under the names that they have"},
 	"disable-apiserver-lb":     {toggle: true, reason: "an agent reaches the API by its load balancer, a server reaches its own"},
-	"disable-cloud-controller": {toggle: true, reason: "there is no cloud controller"},
+	"disable-cloud-controller": {toggle: true, reason: "a server publishes addresses only for nodes with --node-external-ip or a DNS name, and nothing else of a cloud"},
 	"disable-helm-controller":  {toggle: true, reason: "there is no Helm controller"},
 	"helm-job-image":           {reason: "there is no Helm controller"},
 	"disable-selinux":          {toggle: true, reason: "SELinux is off"},

@@ -47,8 +47,8 @@ type provisioner struct {
 	patience time.Duration
 }
 
-// Run provisions volumes below root until ctx ends. nodes is up to date. As long as there is neither a claim nor a volume,
-// a watch of claims is all that it costs.
+// Run provisions volumes below root until ctx ends. nodes is up to date. As long as there is neither a claim nor a
+// volume, a watch of claims is all that it costs.
 func Run(ctx context.Context, client kubernetes.Interface, nodes corelisters.NodeLister, root string) {
 	claims := coreinformers.NewPersistentVolumeClaimInformer(client, "", 0, cache.Indexers{})
 	// It outlives the controller: the library ends the process if the informer has ended when it begins.
