@@ -10,9 +10,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/rest"
+	"k8s.io/kube-openapi/pkg/common"
+	"k8s.io/kube-openapi/pkg/validation/spec"
 	kubeletclient "k8s.io/kubernetes/pkg/kubelet/client"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/metrics-server/pkg/api"
@@ -54,6 +57,21 @@ func Install(ctx context.Context, server *genericapiserver.GenericAPIServer, cac
 	}
 	s := newSource(ctx, clock.RealClock{}, first, every.Scrape)
 	return api.Install(s, podMetadata{caches.Core().V1().Pods().Lister()}, nodes, server, nil)
+}
+
+// Describe adds to the API server's documents which kinds the group's types are, for `kubectl explain`.
+func Describe(v2 *common.Config, v3 *common.OpenAPIV3Config) {
+	own := openapi.NewDefinitionNamer(api.Scheme)
+	with := func(others func(string) (string, spec.Extensions)) func(string) (string, spec.Extensions) {
+		return func(name string) (string, spec.Extensions) {
+			if shown, kinds := others(name); kinds != nil {
+				return shown, kinds
+			}
+			return own.GetDefinitionName(name)
+		}
+	}
+	v2.GetDefinitionName = with(v2.GetDefinitionName)
+	v3.GetDefinitionName = with(v3.GetDefinitionName)
 }
 
 // kubelets are the two ways to ask them.

@@ -70,6 +70,11 @@ func (s *source) run(r *round) {
 	r.points.Store(before)
 	r.points.Store(now)
 	close(r.filled)
+	if len(before.Nodes) == 0 {
+		// Kubelets that have just started have no answer yet. The next request asks them anew, not two ticks later.
+		s.forget()
+		return
+	}
 	ticker := s.clock.NewTicker(resolution)
 	defer ticker.Stop()
 	for {
@@ -94,4 +99,10 @@ func (s *source) end() bool {
 	}
 	s.round = nil
 	return true
+}
+
+func (s *source) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.round = nil
 }

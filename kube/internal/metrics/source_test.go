@@ -109,6 +109,28 @@ func TestAllWhoAskAtOnceWaitForOneRound(t *testing.T) {
 	}
 }
 
+func TestAnEmptyAnswerIsNotKept(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	now := time.Unix(1000, 0)
+	started := false
+	s := newSource(ctx, clocktesting.NewFakeClock(now), func(context.Context) (_, _ *storage.MetricsBatch) {
+		if !started {
+			return &storage.MetricsBatch{}, measured(now, 15)
+		}
+		return measured(now.Add(-resolution), 0), measured(now, 15)
+	}, nil)
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}
+	if got, err := s.GetNodeMetrics(n); err != nil || len(got) != 0 {
+		t.Fatalf("GetNodeMetrics = %v, %v; want nothing", got, err)
+	}
+	waitFor(t, func() bool { return !s.isAsked() })
+	started = true
+	if got := milliCores(t, s); got != 1000 {
+		t.Errorf("%dm; want 1000m as soon as the kubelet has an answer", got)
+	}
+}
+
 func TestNobodyWaitsForAServerThatStops(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	s := newSource(ctx, clocktesting.NewFakeClock(time.Unix(1000, 0)), func(ctx context.Context) (_, _ *storage.MetricsBatch) {

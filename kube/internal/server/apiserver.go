@@ -152,10 +152,12 @@ func serveAPI(ctx context.Context, o *options.ServerRunOptions, more addition) e
 // addMetrics serves metrics.k8s.io among the built-in groups. The aggregator looks for an APIService of it.
 func (a addition) addMetrics(ctx context.Context, chain *aggregator.APIAggregator, cfg *app.Config, o *options.ServerRunOptions) error {
 	if a.metrics {
+		builtInConfig := cfg.KubeAPIs.ControlPlane.Generic
 		builtIn, ok := chain.GenericAPIServer.NextDelegate().(*genericapiserver.GenericAPIServer)
 		if !ok {
 			return errNotComposed
 		}
+		metrics.Describe(builtInConfig.OpenAPIConfig, builtInConfig.OpenAPIV3Config)
 		if err := metrics.Install(ctx, builtIn, cfg.KubeAPIs.ControlPlane.VersionedInformers, o.KubeletConfig); err != nil {
 			return err
 		}
