@@ -49,13 +49,22 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 		if err := json.Unmarshal(b, &o.cluster); err != nil {
 			return nil, fmt.Errorf("%s is damaged: %w", cfg.ServerDir(clusterFile), err)
 		}
-		return o, adopt(cfg, o.cluster)
+		return o, adopt(cfg, sinceJoined(*cfg, o.cluster))
 	}
 	if o.shared, o.cluster, err = peer.Bootstrap(ctx, agent.TellJoining); err != nil {
 		return nil, err
 	}
 	_ = os.Remove(agent.JoiningFile)
 	return o, adopt(cfg, o.cluster)
+}
+
+// sinceJoined is the cluster as it was when this server joined, with what may be changed afterwards, on one server after
+// the other.
+func sinceJoined(cfg config.Server, cluster supervisor.ClusterConfig) supervisor.ClusterConfig {
+	if cfg.Given("disable-network-policy") {
+		cluster.DisableNPC = cfg.DisableNetworkPolicy
+	}
+	return cluster
 }
 
 func etcdDir(cfg config.Server) string { return cfg.ServerDir("db", "etcd") }
