@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	networkinglisters "k8s.io/client-go/listers/networking/v1"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/knftables"
 )
@@ -83,14 +85,7 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 			return
 		}
 		began := time.Now()
-		c := cluster{node: e.options.NodeName, bridge: e.options.Bridge, namespaces: map[string]labels.Set{}}
-		// The lists are of memory, and do not fail.
-		c.policies, _ = policies.Lister().List(labels.Everything())
-		c.pods, _ = pods.Lister().List(labels.Everything())
-		all, _ := namespaces.Lister().List(labels.Everything())
-		for _, n := range all {
-			c.namespaces[n.Name] = n.Labels
-		}
+		c := e.look(policies.Lister(), pods.Lister(), namespaces.Lister())
 		err := e.apply(ctx, c)
 		rested = time.Now().Add(breather * time.Since(began))
 		if err != nil {
@@ -112,6 +107,19 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 			timer.Reset(linger - time.Since(empty))
 		}
 	}
+}
+
+// look reads the lists. They are of memory, and do not fail.
+func (e *enforcer) look(policies networkinglisters.NetworkPolicyLister, pods corelisters.PodLister,
+	namespaces corelisters.NamespaceLister) cluster {
+	c := cluster{node: e.options.NodeName, bridge: e.options.Bridge, namespaces: map[string]labels.Set{}}
+	c.policies, _ = policies.List(labels.Everything())
+	c.pods, _ = pods.List(labels.Everything())
+	all, _ := namespaces.List(labels.Everything())
+	for _, n := range all {
+		c.namespaces[n.Name] = n.Labels
+	}
+	return c
 }
 
 // apply makes the kernel's rules those of c, if they are others, or were written long ago.

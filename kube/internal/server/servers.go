@@ -56,7 +56,7 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 				return nil, fmt.Errorf("%w; if it was changed on all of them, remove %s", err, pki.AgentTokenFile(cfg.ServerDir()))
 			}
 		}
-		return o, adopt(cfg, o.cluster)
+		return o, adopt(cfg, sinceJoined(*cfg, o.cluster))
 	}
 	if o.shared, o.cluster, err = peer.Bootstrap(ctx, agent.TellJoining); err != nil {
 		return nil, err
@@ -86,6 +86,15 @@ func adoptAgentToken(cfg *config.Server, ofTheOthers string) error {
 		return errors.New("--agent-token is another one than that of the servers of the cluster: leave it out, and theirs is taken over")
 	}
 	return nil
+}
+
+// sinceJoined is the cluster as it was when this server joined, with what may be changed afterwards, on one server after
+// the other.
+func sinceJoined(cfg config.Server, cluster supervisor.ClusterConfig) supervisor.ClusterConfig {
+	if cfg.Given("disable-network-policy") {
+		cluster.DisableNPC = cfg.DisableNetworkPolicy
+	}
+	return cluster
 }
 
 func etcdDir(cfg config.Server) string { return cfg.ServerDir("db", "etcd") }

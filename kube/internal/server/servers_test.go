@@ -93,3 +93,18 @@ func TestAdoptAgentToken(t *testing.T) {
 		}
 	}
 }
+
+func TestPoliciesCanBeSwitchedOffAfterAServerHasJoined(t *testing.T) {
+	for _, tt := range []struct {
+		args         []string
+		joined, want bool
+	}{
+		{nil, true, true}, {nil, false, false},
+		{[]string{"--disable-network-policy"}, false, true}, {[]string{"--disable-network-policy=false"}, true, false},
+	} {
+		cluster := sinceJoined(parse(t, tt.args...), supervisor.ClusterConfig{DisableNPC: tt.joined})
+		if cluster.DisableNPC != tt.want {
+			t.Errorf("%v on a server that has joined with %v = %v; want %v", tt.args, tt.joined, cluster.DisableNPC, tt.want)
+		}
+	}
+}
