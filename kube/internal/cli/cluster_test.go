@@ -20,6 +20,8 @@ func TestCommandsAboutTheClusterExplain(t *testing.T) {
 		{"token list --output=xml", "", "expected text, json or yaml"},
 		{"token list --nonsense", "", "`k3s token list --help` lists the flags"},
 		{"token generate", ".", ""},
+		{"token --data-dir=/nowhere", "", "/nowhere/server/token"},
+		{"token --nonsense", "", "`k3s token --help` lists the flags"},
 		{"token delete", "", "`k3s token list` shows"},
 		{"token frobnicate", "", "expected create, list, delete, generate or rotate"},
 		{"token rotate --help", "--new-token SECRET", ""},

@@ -56,9 +56,15 @@ func (c *commandLine) parse(args []string, atMost int, stdout io.Writer) (goOn b
 		err = fmt.Errorf("%q is one argument too many", c.Arg(atMost))
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w; `k3s %s --help` lists the flags", err, strings.Join(strings.Fields(c.use)[1:3], " "))
+		return false, fmt.Errorf("%w; `k3s %s --help` lists the flags", err, c.name())
 	}
 	return true, nil
+}
+
+// name is the command without `k3s` and without what follows it.
+func (c *commandLine) name() string {
+	words := strings.Fields(c.use)[1:3]
+	return strings.TrimSuffix(strings.Join(words, " "), " [flags]")
 }
 
 // client reaches the API as the administrator.

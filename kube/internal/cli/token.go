@@ -42,8 +42,8 @@ const (
 func runToken(args []string) error { return tokenCommand(args[1:], os.Stdin, os.Stdout, os.Stderr) }
 
 func tokenCommand(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	if len(args) == 0 {
-		if err := printToken(stdout); err != nil {
+	if isHelp := len(args) > 0 && (args[0] == "--help" || args[0] == "-h"); len(args) == 0 || !isHelp && strings.HasPrefix(args[0], "-") {
+		if err := printToken(args, stdout); err != nil {
 			return err
 		}
 		fmt.Fprintln(stderr, "k3s: this is the token of the servers; `k3s token create` makes one that joins agents for a while,"+
@@ -68,8 +68,12 @@ func tokenCommand(args []string, stdin io.Reader, stdout, stderr io.Writer) erro
 	return fmt.Errorf("%q is not a command of `k3s token`: expected create, list, delete, generate or rotate", args[0])
 }
 
-func printToken(stdout io.Writer) error {
-	cfg, err := localServer("")
+func printToken(args []string, stdout io.Writer) error {
+	c := newCommandLine("k3s token [flags]", "Print the token of this server")
+	if goOn, err := c.parse(args, 0, stdout); !goOn {
+		return err
+	}
+	cfg, err := localServer(c.dataDir)
 	if err != nil {
 		return err
 	}

@@ -312,6 +312,17 @@ func TestTheTokenIsRotated(t *testing.T) {
 	if err != nil || s.secret != "n3w" || !slices.Equal(unreached, []string{"three"}) {
 		t.Errorf("%v, %v, the secret is %q; want the new one", unreached, err, s.secret)
 	}
+	if err := peer(t, s.URL, "n3w").Ping(t.Context()); err != nil {
+		t.Errorf("the new one: %v", err)
+	}
+	// A server has a certificate of a node, too, and that does not do.
+	m := member(t, t.TempDir(), "one", s.URL, agentSecret)
+	joined(t, m)
+	p.client.store = m.client.store
+	p.client.http = nil
+	if err := p.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "the token is not that of this cluster") {
+		t.Errorf("the one from before: %v; want it refused", err)
+	}
 	for _, not := range []string{secret, agentSecret, bootstrapToken} {
 		if _, err := peer(t, s.URL, not).RotateToken(t.Context(), "m1ne"); err == nil || s.secret != "n3w" {
 			t.Errorf("%q changed the token", not)

@@ -107,9 +107,9 @@ func (p *Peer) ApplyEncryption(ctx context.Context, keys supervisor.EncryptionKe
 	return err
 }
 
-// Ping asks a server whether it is ready, and so shows it the token.
+// Ping shows a server the token, so that it looks whether that was changed.
 func (p *Peer) Ping(ctx context.Context) error {
-	_, err := p.send(ctx, http.MethodGet, supervisor.PathReady, nil)
+	_, err := p.send(ctx, http.MethodGet, supervisor.PathToken, nil)
 	return err
 }
 

@@ -36,7 +36,7 @@ const (
 	pathDatastore = "/db/"
 	PathMembers   = pathDatastore + "members"
 	PathPromote   = pathDatastore + "promote"
-	// PathToken takes a NewToken.
+	// PathToken takes a NewToken, and tells servers whether they have the token that counts.
 	PathToken = PathPrefix + "token"
 	// How Secrets are encrypted.
 	PathEncryptionStatus = PathPrefix + "encrypt/status"
@@ -121,7 +121,10 @@ const (
 	maxBody = 64 << 10
 )
 
-const notReady = "the API is not ready yet: ask again"
+const (
+	notReady   = "the API is not ready yet: ask again"
+	wrongToken = "the token is not that of this cluster"
+)
 
 // New answers what is asked of the supervisor, and leaves the rest to next.
 func New(o Options, next http.Handler) http.Handler {
@@ -147,6 +150,7 @@ func New(o Options, next http.Handler) http.Handler {
 		}))
 	}
 	mux.Handle("PUT "+PathToken, s.servers(s.rotateToken))
+	mux.Handle("GET "+PathToken, s.servers(s.ready))
 	if o.Encryption != nil {
 		mux.Handle("GET "+PathEncryptionStatus, s.servers(s.encryptionStatus))
 		mux.Handle("PUT "+PathEncryption, s.servers(s.changeEncryption))
@@ -203,8 +207,10 @@ func (s *supervisor) admit(h http.HandlerFunc, byToken bool) http.Handler {
 // token was changed.
 func (s *supervisor) servers(h http.HandlerFunc) http.Handler {
 	return s.admit(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case visitorOf(r) != aServer:
+		switch who := visitorOf(r); {
+		case who == aNode:
+			http.Error(w, wrongToken, http.StatusUnauthorized)
+		case who != aServer:
 			http.Error(w, "the token is one of agents: a server joins with that in server/token", http.StatusForbidden)
 		case s.Passwords() == nil:
 			s.ready(w, r)

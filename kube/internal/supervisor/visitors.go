@@ -50,7 +50,7 @@ func (s *supervisor) authenticate(r *http.Request, tokenFirst bool) (who visitor
 	case err != nil:
 		return stranger, http.StatusServiceUnavailable, err
 	case shown:
-		return stranger, http.StatusUnauthorized, errors.New("the token is not that of this cluster")
+		return stranger, http.StatusUnauthorized, errors.New(wrongToken)
 	}
 	return stranger, http.StatusUnauthorized, errors.New("neither a token nor a certificate of a node of this cluster was shown")
 }
