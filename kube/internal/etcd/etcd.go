@@ -150,6 +150,10 @@ func (m *Member) Name() string { return m.server.Config().Name }
 func (m *Member) socket() string { return filepath.Join(m.Dir, "client.sock") }
 func (m *Member) url() string    { return "unix://" + m.socket() }
 
+func (m *Member) peerURL() url.URL {
+	return url.URL{Scheme: "https", Host: net.JoinHostPort(m.NodeIP.String(), fmt.Sprint(PeerPort))}
+}
+
 // name is this member's for ever, so that a node that comes back with an empty disk is a new one.
 func (m *Member) name() (string, error) {
 	file := filepath.Join(m.Dir, "name")
@@ -167,7 +171,7 @@ func (m *Member) name() (string, error) {
 
 func (m *Member) config(name string) (*embed.Config, error) {
 	wal.SegmentSizeBytes = segmentBytes
-	peers := url.URL{Scheme: "https", Host: net.JoinHostPort(m.NodeIP.String(), fmt.Sprint(PeerPort))}
+	peers := m.peerURL()
 	clients := url.URL{Scheme: "unix", Path: m.socket()}
 	c := embed.NewConfig()
 	c.Name, c.Dir = name, m.Dir
