@@ -38,6 +38,7 @@ func commands() []command {
 		{name: "kubectl", short: "Kubernetes' command line", run: runKubectl, alias: true},
 		{name: "crictl", short: "Ask the container runtime, as the kubelet does", run: runCrictl, alias: true},
 		{name: "ctr", short: "containerd's own command line", run: runCtr, alias: true},
+		{name: "etcd-snapshot", short: "Save, list and delete snapshots of etcd", run: runSnapshot},
 		{name: "token", short: "Print the join token", run: runToken},
 		{name: "containerd", run: runContainerd, alias: true, hidden: true},
 	}
@@ -53,7 +54,6 @@ var unsupported = map[string]string{
 	"certificate":     "a running server renews its certificates, which lie in server/tls; openssl x509 shows them",
 	"check-config":    "a server checks its machine when it starts, and says what is missing",
 	"completion":      "`k3s kubectl completion SHELL` completes kubectl, `k3s COMMAND --help` lists flags",
-	"etcd-snapshot":   "this build takes no snapshots yet: stop k3s and copy server/db",
 	"secrets-encrypt": "use --kube-apiserver-arg=encryption-provider-config=FILE",
 }
 
@@ -120,7 +120,7 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "Kubernetes in one binary, with k3s's command line.\n\nUsage:\n  k3s COMMAND [flags]\n\nCommands:\n")
 	for _, c := range commands() {
 		if !c.hidden {
-			fmt.Fprintf(w, "  %-10s %s\n", c.name, c.short)
+			fmt.Fprintf(w, "  %-14s %s\n", c.name, c.short)
 		}
 	}
 	fmt.Fprint(w, "\nExamples:\n  k3s server --write-kubeconfig-mode 644\n  k3s kubectl get nodes\n  k3s crictl ps\n\n`k3s COMMAND --help` says more.\n")

@@ -77,6 +77,8 @@ type ControlPlane struct {
 
 	DatastoreEndpoint  string
 	ClusterInit        bool
+	Snapshots          Snapshots
+	Reset              Reset
 	FlannelBackend     string
 	egressSelectorMode string
 
@@ -89,6 +91,23 @@ type ControlPlane struct {
 	APIServerArgs         []string
 	ControllerManagerArgs []string
 	SchedulerArgs         []string
+}
+
+// Snapshots say how a member of etcd saves what it has.
+type Snapshots struct {
+	Disabled  bool   // none by schedule
+	Name      string // of those by schedule
+	Schedule  string // cron's five fields
+	Retention int    // how many of a name are kept; 0 is all
+	Dir       string // absolute
+	Compress  bool
+}
+
+// Reset asks to make this server the only one of its cluster.
+type Reset struct {
+	Wanted bool
+	// From is the file of a snapshot; "" keeps what this server has.
+	From string
 }
 
 // Join says which cluster a machine belongs to. A server without ServerURL starts a cluster; Token is then what its

@@ -11,6 +11,7 @@ const (
 	famConfig     family = "Configuration"
 	famListener   family = "Listener"
 	famCluster    family = "Cluster"
+	famSnapshots  family = "Snapshots of etcd"
 	famNode       family = "Node"
 	famRuntime    family = "Container runtime"
 	famComponents family = "Components"
@@ -18,7 +19,7 @@ const (
 	famHidden     family = ""
 )
 
-var families = []family{famConfig, famListener, famCluster, famNode, famRuntime, famComponents, famLogging}
+var families = []family{famConfig, famListener, famCluster, famSnapshots, famNode, famRuntime, famComponents, famLogging}
 
 // A Role is what a machine of a cluster is started as. Flags name their roles as a set.
 type Role uint8
@@ -86,6 +87,13 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(RoleServer, famCluster, &s.FlannelBackend, "flannel-backend", "", "", "vxlan", "pod network: `BACKEND` vxlan or host-gw (it starts with the second node), none (bring your own CNI)")
 
 	f.str(RoleServer, famHidden, &s.egressSelectorMode, "egress-selector-mode", "", "", "disabled", "how the API reaches nodes (always directly)")
+
+	f.boolean(RoleServer, famSnapshots, &s.Snapshots.Disabled, "etcd-disable-snapshots", "", "save no snapshots by schedule")
+	f.str(RoleServer, famSnapshots, &s.Snapshots.Name, "etcd-snapshot-name", "", "", "etcd-snapshot", "what their names begin with: `NAME`-NODE-TIME")
+	f.str(RoleServer, famSnapshots, &s.Snapshots.Schedule, "etcd-snapshot-schedule-cron", "", "", "0 */12 * * *", "when they are saved, as a `SCHEDULE` of cron")
+	f.num(RoleServer, famSnapshots, &s.Snapshots.Retention, "etcd-snapshot-retention", "", "", 5, "`NUMBER` of snapshots of a name that are kept; 0 is all")
+	f.str(RoleServer, famSnapshots, &s.Snapshots.Dir, "etcd-snapshot-dir", "", "", "", "save them in `DIR` (default server/db/snapshots)")
+	f.boolean(RoleServer, famSnapshots, &s.Snapshots.Compress, "etcd-snapshot-compress", "", "compress them")
 
 	f.str(both, famNode, &s.NodeName, "node-name", "", "K3S_NODE_NAME", "", "`NAME` of the node (default the host's)")
 	f.list(both, famNode, &s.NodeIP, "node-ip", "i", "`ADDRESS` of the node (default that of the default route)")

@@ -9,10 +9,12 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/robfig/cron/v3"
 	"github.com/spf13/pflag"
 
 	"k3os.io/kube/internal/token"
@@ -48,6 +50,9 @@ func Parse(src Source) (Server, []string, error) {
 	}
 	if err == nil {
 		err = s.ControlPlane.check()
+	}
+	if s.Snapshots.Dir == "" {
+		s.Snapshots.Dir, _ = filepath.Abs(s.ServerDir("db", "snapshots"))
 	}
 	return s, warnings, err
 }
@@ -433,6 +438,9 @@ func (c *ControlPlane) check() error {
 	if e := c.DatastoreEndpoint; e != "" && e != "sqlite" && !strings.HasPrefix(e, "sqlite://") {
 		return fmt.Errorf("--datastore-endpoint %s: this build stores in SQLite, or in etcd with --cluster-init; leave the flag out", scheme(e))
 	}
+	if err := c.Snapshots.check(); err != nil {
+		return err
+	}
 	if !c.tlsSANSecurity {
 		return errors.New("--tls-san-security=false: a certificate of this build does not take on names by itself;" +
 			" list them with --tls-san")
@@ -447,6 +455,20 @@ func (c *ControlPlane) check() error {
 		if _, err := strconv.ParseUint(c.WriteKubeconfigMode, 8, 12); err != nil || c.WriteKubeconfigMode == "420" {
 			return fmt.Errorf("--write-kubeconfig-mode: expected an octal mode such as \"644\" (in a file: with quotes), got %q", c.WriteKubeconfigMode)
 		}
+	}
+	return nil
+}
+
+func (s Snapshots) check() error {
+	if _, err := cron.ParseStandard(s.Schedule); err != nil {
+		return fmt.Errorf("--etcd-snapshot-schedule-cron: expected a schedule of cron such as \"0 */12 * * *\", got %q: %w",
+			s.Schedule, err)
+	}
+	if s.Retention < 0 {
+		return fmt.Errorf("--etcd-snapshot-retention: expected a number of snapshots, got %d", s.Retention)
+	}
+	if s.Dir != "" && !filepath.IsAbs(s.Dir) {
+		return fmt.Errorf("--etcd-snapshot-dir: expected an absolute path, got %q", s.Dir)
 	}
 	return nil
 }

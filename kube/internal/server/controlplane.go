@@ -24,6 +24,7 @@ import (
 	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/parts"
 	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/snapshots"
 	"k3os.io/kube/internal/stage"
 	"k3os.io/kube/internal/supervisor"
 )
@@ -41,7 +42,8 @@ type controlPlane struct {
 	store       *pki.Store
 	credentials agent.Credentials
 	datastore   Datastore
-	members     *etcd.Member // the datastore, if it is one of several servers; otherwise nil
+	members     *etcd.Member      // the datastore, if it is one of several servers; otherwise nil
+	snapshots   *snapshots.Keeper // of members; nil with it
 	network     agent.PodNetwork
 	settle      func() // ends what the process does differently while it starts
 	start       start
@@ -106,6 +108,12 @@ func (p *controlPlane) parts() []parts.Part {
 			parts.Part{Name: "packaged components", Tier: parts.Clients, Ends: true, After: after(s.nodeReady),
 				Run: p.followComponents},
 		)
+	}
+	if p.members != nil {
+		all = append(all, parts.Part{Name: "shared keys", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.keepShared})
+		if !p.cfg.Snapshots.Disabled {
+			all = append(all, parts.Part{Name: "snapshots", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.snapshots.Follow})
+		}
 	}
 	if !p.cfg.DisableControllerManager {
 		all = append(all, parts.Part{Name: "kube-controller-manager", Tier: parts.Clients, After: after(s.nodeAwaited),

@@ -22,12 +22,16 @@ import (
 
 // supervise answers machines that join.
 func (p *controlPlane) supervise(next http.Handler) http.Handler {
-	var members supervisor.MemberKeeper
+	var (
+		members supervisor.MemberKeeper
+		saved   http.Handler
+	)
 	if p.members != nil {
-		members = p.members
+		members, saved = p.members, p.snapshots
 	}
 	return supervisor.New(supervisor.Options{
 		Members:   members,
+		Snapshots: saved,
 		Store:     p.store,
 		Secrets:   p.joinSecrets,
 		Config:    p.clusterConfig(),

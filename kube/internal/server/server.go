@@ -13,6 +13,7 @@ import (
 	"k3os.io/kube/internal/logging"
 	"k3os.io/kube/internal/memory"
 	"k3os.io/kube/internal/parts"
+	"k3os.io/kube/internal/snapshots"
 	"k3os.io/kube/internal/stage"
 )
 
@@ -58,6 +59,7 @@ func Run(ctx context.Context, cfg config.Server) error {
 	}
 	if members != nil {
 		plane.datastore = members
+		plane.snapshots = &snapshots.Keeper{NodeName: host.NodeName, Defaults: cfg.Snapshots, Source: members}
 	}
 	all := plane.parts()
 	if !cfg.DisableAgent {

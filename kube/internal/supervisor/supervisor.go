@@ -5,6 +5,7 @@ package supervisor
 import (
 	"context"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ const (
 	pathDatastore = "/db/"
 	PathMembers   = pathDatastore + "members"
 	PathPromote   = pathDatastore + "promote"
+	pathSnapshot  = pathDatastore + "snapshot"
 
 	HeaderName     = "k3s-Node-Name"
 	HeaderPassword = "k3s-Node-Password"
@@ -75,6 +77,8 @@ type Options struct {
 	Servers func(context.Context) []string
 	// Members is the datastore of several servers; nil if it is not one.
 	Members MemberKeeper
+	// Snapshots answers administrators; nil if Members is.
+	Snapshots http.Handler
 	// Passwords returns nil until the API is ready.
 	Passwords func() PasswordKeeper
 }
@@ -118,7 +122,12 @@ func New(o Options, next http.Handler) http.Handler {
 		mux.Handle("GET "+PathBootstrap, s.servers(s.bootstrap))
 		mux.Handle("POST "+PathMembers, s.servers(s.addMember))
 		mux.Handle("POST "+PathPromote, s.servers(s.promoteMember))
+		mux.Handle(pathSnapshot, s.administrators(o.Snapshots.ServeHTTP))
 	} else {
+		mux.Handle(pathSnapshot, s.administrators(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "this server stores in SQLite, which has no snapshots: stop k3s and copy state.db and state.db-wal in"+
+				" server/db, or restart it with --cluster-init", http.StatusConflict)
+		}))
 		mux.Handle(PathBootstrap, s.servers(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "the cluster has one server, which stores in SQLite: restart that with --cluster-init", http.StatusConflict)
 		}))
@@ -142,9 +151,9 @@ type supervisor struct {
 	reading, writing chan struct{}
 }
 
-// known lets those in that have the token or a certificate of a node, and only so many at once.
-func (s *supervisor) known(h http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// seated lets only so many in at once.
+func (s *supervisor) seated(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		seats := s.reading
 		if r.Method != http.MethodGet {
 			seats = s.writing
@@ -157,6 +166,13 @@ func (s *supervisor) known(h http.HandlerFunc) http.Handler {
 			http.Error(w, "many machines are joining: ask again", http.StatusTooManyRequests)
 			return
 		}
+		h(w, r)
+	}
+}
+
+// known lets those in that have the token or a certificate of a node, and only so many at once.
+func (s *supervisor) known(h http.HandlerFunc) http.Handler {
+	return s.seated(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.authenticate(r); err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return
@@ -171,6 +187,19 @@ func (s *supervisor) servers(h http.HandlerFunc) http.Handler {
 		user, password, _ := r.BasicAuth()
 		if secrets, err := s.Secrets(); err != nil || user != token.Server || !equal(password, secrets.Server) {
 			http.Error(w, "the token is one of agents: a server joins with that in server/token", http.StatusForbidden)
+			return
+		}
+		h(w, r)
+	})
+}
+
+// administrators lets those in that have the token of servers or the certificate of an administrator.
+func (s *supervisor) administrators(h http.HandlerFunc) http.Handler {
+	return s.seated(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		secrets, err := s.Secrets()
+		if !s.isAdministrator(r) && (err != nil || user != token.Server || !equal(password, secrets.Server)) {
+			http.Error(w, "only the token of servers or the administrator's certificate reaches snapshots", http.StatusForbidden)
 			return
 		}
 		h(w, r)
@@ -234,19 +263,30 @@ func (s *supervisor) authenticate(r *http.Request) error {
 
 // isNode tells whether a certificate of a node of this cluster was shown.
 func (s *supervisor) isNode(r *http.Request) bool {
+	name := s.certified(r)
+	return strings.HasPrefix(name.CommonName, "system:node:") && slices.Contains(name.Organization, user.NodesGroup)
+}
+
+func (s *supervisor) isAdministrator(r *http.Request) bool {
+	return slices.Contains(s.certified(r).Organization, user.SystemPrivilegedGroup)
+}
+
+// certified is whom the certificate that was shown stands for; nobody if this cluster has not signed it.
+func (s *supervisor) certified(r *http.Request) (name pkix.Name) {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
-		return false
+		return name
 	}
 	pem, err := os.ReadFile(s.Store.CertFile(pki.ClientCA))
 	if err != nil {
-		return false
+		return name
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
 	c := r.TLS.PeerCertificates[0]
-	_, err = c.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	return err == nil && strings.HasPrefix(c.Subject.CommonName, "system:node:") &&
-		slices.Contains(c.Subject.Organization, user.NodesGroup)
+	if _, err := c.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+		return name
+	}
+	return c.Subject
 }
 
 func (s *supervisor) file(authority string) http.HandlerFunc {
