@@ -26,7 +26,6 @@ var withoutEffect = map[string]answer{
 }
 
 const (
-	noSnapshot = "this build takes no snapshots of etcd yet; copy server/db while k3s is stopped"
 	noExternal = "this build stores in SQLite or in etcd of its own; drop the flag"
 	fixedEtcd  = "etcd's settings are fixed in this build; drop the flag"
 	noS3       = "this build uploads no snapshots; back up server/db while k3s is stopped"
@@ -44,8 +43,6 @@ var unsupported = map[string]answer{
 	"alsologtostderr":                   {toggle: true, reason: "the log goes to one place: standard error, or the file of --log"},
 	"apiserver-bind-address":            {reason: onePort},
 	"apiserver-port":                    {reason: onePort},
-	"cluster-reset":                     {env: "K3S_CLUSTER_RESET", toggle: true, reason: noSnapshot},
-	"cluster-reset-restore-path":        {reason: "this build takes no snapshots of etcd yet; put a copy of server/db back while k3s is stopped"},
 	"cluster-secret":                    {reason: "it is called --token since k3s 1.26"},
 	"datastore-cafile":                  {env: "K3S_DATASTORE_CAFILE", reason: noExternal},
 	"datastore-certfile":                {env: "K3S_DATASTORE_CERTFILE", reason: noExternal},

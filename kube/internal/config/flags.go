@@ -88,6 +88,8 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 
 	f.str(RoleServer, famHidden, &s.egressSelectorMode, "egress-selector-mode", "", "", "disabled", "how the API reaches nodes (always directly)")
 
+	f.boolean(RoleServer, famSnapshots, &s.Reset.Wanted, "cluster-reset", "K3S_CLUSTER_RESET", "make this server the only one of its cluster, and end")
+	f.str(RoleServer, famSnapshots, &s.Reset.From, "cluster-reset-restore-path", "", "", "", "with what the snapshot in `FILE` has")
 	f.boolean(RoleServer, famSnapshots, &s.Snapshots.Disabled, "etcd-disable-snapshots", "", "save no snapshots by schedule")
 	f.str(RoleServer, famSnapshots, &s.Snapshots.Name, "etcd-snapshot-name", "", "", "etcd-snapshot", "what their names begin with: `NAME`-NODE-TIME")
 	f.str(RoleServer, famSnapshots, &s.Snapshots.Schedule, "etcd-snapshot-schedule-cron", "", "", "0 */12 * * *", "when they are saved, as a `SCHEDULE` of cron")

@@ -45,6 +45,8 @@ func Parse(src Source) (Server, []string, error) {
 			"/var/lib/rancher/k3s/server/token of one of them")
 	case s.DatastoreEndpoint != "" && (s.ServerURL != "" || s.ClusterInit):
 		err = errors.New("--datastore-endpoint and etcd (--cluster-init, --server) exclude each other: give one")
+	case s.Reset.From != "" && !s.Reset.Wanted:
+		err = errors.New("--cluster-reset-restore-path needs --cluster-reset beside it")
 	case s.ServerURL != "" && s.ClusterInit:
 		err = errors.New("--cluster-init begins a cluster and --server joins one: give one of them")
 	}

@@ -109,11 +109,8 @@ func (p *controlPlane) parts() []parts.Part {
 				Run: p.followComponents},
 		)
 	}
-	if p.members != nil {
-		all = append(all, parts.Part{Name: "shared keys", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.keepShared})
-		if !p.cfg.Snapshots.Disabled {
-			all = append(all, parts.Part{Name: "snapshots", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.snapshots.Follow})
-		}
+	if p.members != nil && !p.cfg.Snapshots.Disabled {
+		all = append(all, parts.Part{Name: "snapshots", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.snapshots.Follow})
 	}
 	if !p.cfg.DisableControllerManager {
 		all = append(all, parts.Part{Name: "kube-controller-manager", Tier: parts.Clients, After: after(s.nodeAwaited),

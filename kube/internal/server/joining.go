@@ -15,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"k3os.io/kube/internal/components/coredns"
+	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
 	"k3os.io/kube/internal/token"
@@ -48,10 +49,12 @@ func (p *controlPlane) passwordKeeper() supervisor.PasswordKeeper {
 }
 
 // joinSecrets are read anew each time, so that a token that was changed counts at once.
-func (p *controlPlane) joinSecrets() (secrets supervisor.Secrets, err error) {
+func (p *controlPlane) joinSecrets() (supervisor.Secrets, error) { return readSecrets(p.cfg) }
+
+func readSecrets(cfg config.Server) (secrets supervisor.Secrets, err error) {
 	for file, to := range map[string]*string{
-		p.cfg.ServerDir("token"):              &secrets.Server,
-		pki.AgentTokenFile(p.cfg.ServerDir()): &secrets.Agent,
+		cfg.ServerDir("token"):              &secrets.Server,
+		pki.AgentTokenFile(cfg.ServerDir()): &secrets.Agent,
 	} {
 		b, err := os.ReadFile(file)
 		if err != nil {

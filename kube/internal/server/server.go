@@ -25,6 +25,9 @@ func Run(ctx context.Context, cfg config.Server) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Reset.Wanted {
+		return reset(ctx, cfg, host)
+	}
 	_ = os.Remove(agent.JoiningFile) // of an agent that this machine was before
 	others, err := askOthers(ctx, &cfg, host)
 	if ctx.Err() != nil {
@@ -59,7 +62,7 @@ func Run(ctx context.Context, cfg config.Server) error {
 	}
 	if members != nil {
 		plane.datastore = members
-		plane.snapshots = &snapshots.Keeper{NodeName: host.NodeName, Defaults: cfg.Snapshots, Source: members}
+		plane.snapshots = &snapshots.Keeper{NodeName: host.NodeName, Defaults: cfg.Snapshots, Source: plane}
 	}
 	all := plane.parts()
 	if !cfg.DisableAgent {

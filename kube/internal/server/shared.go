@@ -4,39 +4,25 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"maps"
 	"os"
-	"time"
+	"slices"
 
 	"k3os.io/kube/internal/pki"
 )
 
-// retryShared is how long a server that could not keep the keys waits.
-const retryShared = 30 * time.Second
-
-// keepShared keeps the keys of the cluster in the datastore, sealed with the token, so that a snapshot and the token
-// are all that a machine needs. It looks once at each start, since the keys and the token change with none.
-func (p *controlPlane) keepShared(ctx context.Context) error {
-	for {
-		err := p.keepSharedOnce(ctx)
-		if err == nil {
-			break
-		}
-		if ctx.Err() == nil {
-			fmt.Fprintf(os.Stderr, "k3s: cannot keep the keys of the cluster in the datastore: %v\n", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(retryShared):
-		}
+// SaveSnapshot is snapshots.Source's. A snapshot and the token of servers are all that a machine needs: the keys of the
+// cluster are in the datastore before it is saved, sealed with the token. Without a majority they cannot be written;
+// those of before will do then, and what there is can still be saved.
+func (p *controlPlane) SaveSnapshot(ctx context.Context, file string) error {
+	if err := p.keepShared(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "k3s: cannot bring the keys of the cluster up to date in the datastore: %v\n", err)
 	}
-	<-ctx.Done()
-	return nil
+	return p.members.SaveSnapshot(ctx, file)
 }
 
-func (p *controlPlane) keepSharedOnce(ctx context.Context) error {
+func (p *controlPlane) keepShared(ctx context.Context) error {
 	own, err := p.store.Bootstrap()
 	if err != nil {
 		return err
@@ -49,30 +35,39 @@ func (p *controlPlane) keepSharedOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	name := ""
-	for one, text := range kept {
-		have, err := pki.OpenBootstrap(text, secrets.Server)
-		switch {
-		case errors.Is(err, pki.ErrOtherToken):
-			continue // of a server that has another token, or of a token before
-		case err == nil && have.Equal(own):
-			return nil
+	var others []string // of a token before, or damaged
+	// In the order of their names, so that two servers that do this at the same time keep the same one.
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		text := kept[name]
+		if have, err := pki.OpenBootstrap(text, secrets.Server); err == nil && have.Equal(own) {
+			others = slices.DeleteFunc(slices.Collect(maps.Keys(kept)), func(other string) bool { return other == name })
+			return p.forgetShared(ctx, others)
 		}
-		name = one
-	}
-	if name == "" {
-		random := make([]byte, 8)
-		_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
-		name = hex.EncodeToString(random)
+		others = append(others, name)
 	}
 	text, err := own.Seal(secrets.Server)
 	if err != nil {
 		return err
 	}
-	return p.members.KeepShared(ctx, name, text)
+	random := make([]byte, 8)
+	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
+	if err := p.members.KeepShared(ctx, hex.EncodeToString(random), text); err != nil {
+		return err
+	}
+	return p.forgetShared(ctx, others)
 }
 
-// openShared opens what keepShared has kept, from a snapshot.
+// forgetShared removes what a token opens that does not count any more.
+func (p *controlPlane) forgetShared(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := p.members.ForgetShared(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openShared opens what SaveSnapshot has kept, from a snapshot.
 func openShared(kept map[string][]byte, secret string) (pki.Bootstrap, error) {
 	var problem error
 	for _, text := range kept {

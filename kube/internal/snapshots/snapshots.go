@@ -100,19 +100,14 @@ func (k *Keeper) save(ctx context.Context, c config.Snapshots) (result Result, e
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return result, err
 	}
-	for _, left := range leftovers(c.Dir) {
-		_ = os.Remove(left)
-	}
+	removeUnfinished(c.Dir)
+	defer removeUnfinished(c.Dir)
 	name, err := freeName(c.Dir, prefix)
 	if err != nil {
 		return result, err
 	}
 	// Names with a dot in front are nobody's snapshot.
 	temporary := filepath.Join(c.Dir, unfinished+name)
-	defer func() {
-		_ = os.Remove(temporary)
-		_ = os.Remove(temporary + zipped)
-	}()
 	if err := k.Source.SaveSnapshot(ctx, temporary); err != nil {
 		return result, fmt.Errorf("the datastore cannot be saved to %s (is the disk full?): %w", c.Dir, err)
 	}
@@ -135,14 +130,14 @@ func (k *Keeper) save(ctx context.Context, c config.Snapshots) (result Result, e
 
 const unfinished = ".saving-"
 
-func leftovers(dir string) (all []string) {
+// removeUnfinished is for what this try or one that a power cut ended has left.
+func removeUnfinished(dir string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), unfinished) {
-			all = append(all, filepath.Join(dir, e.Name()))
+			_ = os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
-	return all
 }
 
 // freeName is a name of this second, or of a later one than the newest has: a clock that was set back must not make the

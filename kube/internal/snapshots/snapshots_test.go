@@ -120,6 +120,9 @@ func TestACompressedSnapshotIsUnpacked(t *testing.T) {
 	yes := true
 	name := do(t, k, Request{Operation: Save, Compress: &yes}).Created[0]
 	file := filepath.Join(k.Defaults.Dir, name)
+	if left, _ := os.ReadDir(k.Defaults.Dir); len(left) != 1 {
+		t.Errorf("%v; want the zip file alone", left)
+	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || !strings.HasSuffix(name, ".zip") {
 		t.Fatalf("%s: %v, %v; want a private zip file", name, info, err)
 	}
