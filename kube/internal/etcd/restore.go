@@ -114,7 +114,7 @@ func (m *Member) scratch(purpose string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
-// restoreInto makes dir the directory of a new member.
+// restoreInto makes dir the directory of a new member; it has none yet.
 func (m *Member) restoreInto(dir, file string, bump uint64) error {
 	fresh := *m
 	fresh.Dir = dir
@@ -171,6 +171,9 @@ func (m *Member) replace(fresh string) (oldDir string, err error) {
 // alone runs etcd on a directory as its only member, reached by nobody else, as long as do runs.
 func alone(ctx context.Context, dir string, with func(*embed.Config), do func(*clientv3.Client, string) error) error {
 	wal.SegmentSizeBytes = segmentBytes
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
 	unixURL := func(name string) url.URL { return url.URL{Scheme: "unix", Path: filepath.Join(dir, name)} }
 	c := embed.NewConfig()
 	c.Name, c.Dir = "alone", dir

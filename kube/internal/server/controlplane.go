@@ -152,6 +152,11 @@ func (p *controlPlane) beforeDatastore() []<-chan struct{} {
 }
 
 func (p *controlPlane) openDatastore(ctx context.Context) (err error) {
+	if p.members != nil {
+		if err := moveToEtcd(ctx, p.cfg, p.members); err != nil {
+			return err
+		}
+	}
 	if p.endpoint, err = p.datastore.Open(ctx); err != nil {
 		return err
 	}

@@ -15,7 +15,6 @@ import (
 
 	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/config"
-	"k3os.io/kube/internal/datastore"
 	"k3os.io/kube/internal/etcd"
 	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/join"
@@ -69,12 +68,11 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 	if !cfg.ClusterInit && o == nil && !etcd.Exists(dir) {
 		return nil, nil
 	}
-	if (datastore.SQLite{Dir: cfg.ServerDir("db")}).Exists() {
-		return nil, fmt.Errorf("%s has objects in SQLite, which this build does not move to etcd yet: drop --cluster-init or"+
-			" --server, or begin with an empty --data-dir", cfg.ServerDir("db"))
-	}
 	store.Etcd = true
 	member := newMember(cfg, host, store)
+	if err := mayMove(cfg, member); err != nil {
+		return nil, err
+	}
 	if err := os.Remove(cfg.ServerDir(resetFlag...)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
