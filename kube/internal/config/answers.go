@@ -28,7 +28,6 @@ var withoutEffect = map[string]answer{
 const (
 	noExternal = "this build stores in SQLite or in etcd of its own; drop the flag"
 	fixedEtcd  = "etcd's settings are fixed in this build; drop the flag"
-	noS3       = "this build uploads no snapshots; back up server/db while k3s is stopped"
 	noCloud    = "this build has no cloud controller; run your provider's in a pod"
 	onePort    = "the API is the only listener; use --https-listen-port and --bind-address"
 	ownCNI     = "drop the flag, or bring your own CNI with --flannel-backend=none"
@@ -54,22 +53,7 @@ var unsupported = map[string]answer{
 	"enable-pprof":                      {toggle: true, reason: "use --kube-apiserver-arg=profiling=true"},
 	"etcd-arg":                          {reason: fixedEtcd},
 	"etcd-expose-metrics":               {toggle: true, reason: fixedEtcd},
-	"etcd-s3":                           {toggle: true, reason: noS3},
-	"etcd-s3-access-key":                {reason: noS3},
-	"etcd-s3-bucket":                    {reason: noS3},
-	"etcd-s3-bucket-lookup-type":        {reason: noS3},
-	"etcd-s3-config-secret":             {reason: noS3},
-	"etcd-s3-endpoint":                  {reason: noS3},
-	"etcd-s3-endpoint-ca":               {reason: noS3},
-	"etcd-s3-folder":                    {reason: noS3},
-	"etcd-s3-insecure":                  {toggle: true, reason: noS3},
-	"etcd-s3-proxy":                     {reason: noS3},
-	"etcd-s3-region":                    {reason: noS3},
-	"etcd-s3-retention":                 {reason: noS3},
-	"etcd-s3-secret-key":                {reason: noS3},
-	"etcd-s3-session-token":             {reason: noS3},
-	"etcd-s3-skip-ssl-verify":           {toggle: true, reason: noS3},
-	"etcd-s3-timeout":                   {reason: noS3},
+	"etcd-s3-config-secret":             {reason: "a server without its datastore could not read it; write the keys into a file in config.yaml.d"},
 	"etcd-snapshot-reconcile-interval":  {reason: "a server lists its snapshots when it is asked; drop the flag"},
 	"etcd-snapshot-restrictions":        {reason: "only the administrator and the token of servers reach snapshots; drop the flag"},
 	"flannel-cni-conf":                  {reason: "use --flannel-backend=none and write /etc/cni/net.d"},

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // Server is the checked configuration of `k3s server`: the control plane and, unless DisableAgent, the node beside it.
@@ -101,6 +102,26 @@ type Snapshots struct {
 	Retention int    // how many of a name are kept; 0 is all
 	Dir       string // absolute
 	Compress  bool
+	S3        S3
+}
+
+// S3 is a second place of snapshots.
+type S3 struct {
+	Enabled       bool
+	Endpoint      string // HOST[:PORT]
+	EndpointCA    string // a PEM file
+	SkipSSLVerify bool
+	Insecure      bool // http
+	AccessKey     string
+	SecretKey     string
+	SessionToken  string
+	Bucket        string
+	BucketLookup  string // auto, dns or path
+	Region        string
+	Folder        string
+	Retention     int // as of Snapshots
+	Proxy         string
+	Timeout       time.Duration // of one request of the user's
 }
 
 // Reset asks to make this server the only one of its cluster.

@@ -472,6 +472,27 @@ func (s Snapshots) check() error {
 	if s.Dir != "" && !filepath.IsAbs(s.Dir) {
 		return fmt.Errorf("--etcd-snapshot-dir: expected an absolute path, got %q", s.Dir)
 	}
+	return s.S3.check()
+}
+
+func (s S3) check() error {
+	switch {
+	case !s.Enabled:
+		return nil
+	case s.Bucket == "":
+		return errors.New("--etcd-s3-bucket is missing: --etcd-s3 needs the name of a bucket")
+	case s.Endpoint == "" || strings.Contains(s.Endpoint, "/"):
+		return fmt.Errorf("--etcd-s3-endpoint: expected HOST or HOST:PORT, got %q", s.Endpoint)
+	case (s.AccessKey == "") != (s.SecretKey == ""):
+		return errors.New("--etcd-s3-access-key and --etcd-s3-secret-key belong together: give both, or none of them")
+	case s.BucketLookup != "auto" && s.BucketLookup != "dns" && s.BucketLookup != "path":
+		return fmt.Errorf("--etcd-s3-bucket-lookup-type: expected auto, dns or path, got %q", s.BucketLookup)
+	case s.Retention < 0:
+		return fmt.Errorf("--etcd-s3-retention: expected a number of snapshots, got %d", s.Retention)
+	}
+	if u, err := url.Parse(s.Proxy); s.Proxy != "" && (err != nil || u.Host == "") {
+		return errors.New("--etcd-s3-proxy: expected a URL such as http://proxy.example:3128")
+	}
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // resetFlag tells, below server, that the cluster was reset and this server has not run since. A --cluster-reset that
-// stays in the configuration would otherwise take back what was written, at each start.
+// stays in the configuration would otherwise take back, at each start, what was written.
 var resetFlag = []string{"db", "reset-flag"}
 
 // reset makes this server the only one of its cluster: with what it has, or with what a snapshot has. It changes nothing
@@ -43,7 +43,7 @@ func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
 		}
 		oldDir, err = member.Reset(ctx)
 	} else {
-		oldDir, err = restore(cfg, store, member)
+		oldDir, err = restore(ctx, cfg, store, member)
 	}
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
 }
 
 // restore is reset with a snapshot.
-func restore(cfg config.Server, store *pki.Store, member *etcd.Member) (oldDir string, err error) {
+func restore(ctx context.Context, cfg config.Server, store *pki.Store, member *etcd.Member) (oldDir string, err error) {
 	work := cfg.ServerDir("db", "restore.tmp")
 	if err := os.RemoveAll(work); err != nil {
 		return "", err
@@ -69,7 +69,13 @@ func restore(cfg config.Server, store *pki.Store, member *etcd.Member) (oldDir s
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	file, err := snapshots.Unpack(cfg.Reset.From, work)
+	file := cfg.Reset.From
+	if s3 := cfg.Snapshots.S3; s3.Enabled {
+		if file, err = snapshots.Fetch(ctx, s3, file, work); err != nil {
+			return "", fmt.Errorf("--cluster-reset-restore-path: %w", err)
+		}
+	}
+	file, err = snapshots.Unpack(file, work)
 	if err != nil {
 		return "", fmt.Errorf("--cluster-reset-restore-path: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,15 @@ type Request struct {
 type Result struct {
 	Created []string `json:"created,omitempty"`
 	Deleted []string `json:"deleted,omitempty"`
+}
+
+// add notes names that were deleted; one that was deleted in two places is one.
+func (r *Result) add(deleted []string) {
+	for _, name := range deleted {
+		if !slices.Contains(r.Deleted, name) {
+			r.Deleted = append(r.Deleted, name)
+		}
+	}
 }
 
 // Files is the answer to List, in the form of k3s's objects.
@@ -107,27 +117,21 @@ func (k *Keeper) Do(ctx context.Context, r Request) (any, error) {
 	case Save:
 		return k.logged(k.save(ctx, c))
 	case Prune:
-		prefix, err := k.prefix(c)
-		if err != nil {
-			return nil, err
-		}
-		deleted, err := prune(c.Dir, prefix, c.Retention)
-		return k.logged(Result{Deleted: deleted}, err)
+		return k.logged(k.pruneAll(ctx, c))
 	case Delete:
 		if len(r.Name) == 0 {
 			return nil, errors.New("which snapshot? `k3s etcd-snapshot ls` has their names")
 		}
-		deleted, err := remove(c.Dir, r.Name)
-		return k.logged(Result{Deleted: deleted}, err)
+		return k.logged(k.remove(ctx, c, r.Name))
 	case List:
-		return k.list(c)
+		return k.list(ctx, c)
 	}
 	return nil, fmt.Errorf("expected save, list, delete or prune, got %q", r.Operation)
 }
 
-func (k *Keeper) list(c config.Snapshots) (Files, error) {
+func (k *Keeper) list(ctx context.Context, c config.Snapshots) (Files, error) {
 	found := Files{APIVersion: "k3s.cattle.io/v1", Kind: "ETCDSnapshotFileList", Items: []File{}}
-	all, err := list(c.Dir, k.NodeName)
+	all, err := k.listAll(ctx, c)
 	if err != nil {
 		return found, err
 	}

@@ -1,5 +1,5 @@
-// Package snapshots keeps snapshots of the datastore: saves them, by hand and by schedule, lists and deletes them. Names
-// and files are k3s's.
+// Package snapshots keeps snapshots of the datastore: saves them, by hand and by schedule, lists and deletes them. The
+// names are k3s's.
 package snapshots
 
 import (
@@ -124,8 +124,51 @@ func (k *Keeper) save(ctx context.Context, c config.Snapshots) (result Result, e
 		return result, err
 	}
 	result.Created = []string{name}
-	result.Deleted, err = prune(c.Dir, prefix, c.Retention)
+	if result.Deleted, err = prune(c.Dir, prefix, c.Retention); err != nil || !c.S3.Enabled {
+		return result, err
+	}
+	far, err := openBucket(c.S3)
+	if err == nil {
+		err = far.upload(ctx, filepath.Join(c.Dir, name))
+	}
+	if err != nil {
+		return result, fmt.Errorf("the snapshot %s is in %s, and not in S3: %w", name, c.Dir, err)
+	}
+	deleted, err := far.prune(ctx, prefix)
+	result.add(deleted)
 	return result, err
+}
+
+// pruneAll deletes those that are more than are to be kept, here and in S3.
+func (k *Keeper) pruneAll(ctx context.Context, c config.Snapshots) (result Result, err error) {
+	prefix, err := k.prefix(c)
+	if err != nil {
+		return result, err
+	}
+	if result.Deleted, err = prune(c.Dir, prefix, c.Retention); err != nil || !c.S3.Enabled {
+		return result, err
+	}
+	far, err := openBucket(c.S3)
+	if err != nil {
+		return result, err
+	}
+	deleted, err := far.prune(ctx, prefix)
+	result.add(deleted)
+	return result, err
+}
+
+// listAll returns those of this server and those in S3.
+func (k *Keeper) listAll(ctx context.Context, c config.Snapshots) ([]Snapshot, error) {
+	all, err := list(c.Dir, k.NodeName)
+	if err != nil || !c.S3.Enabled {
+		return all, err
+	}
+	far, err := openBucket(c.S3)
+	if err != nil {
+		return nil, err
+	}
+	there, err := far.list(ctx)
+	return append(all, there...), err
 }
 
 const unfinished = ".saving-"
@@ -235,20 +278,48 @@ func prune(dir, prefix string, retention int) (deleted []string, err error) {
 	return deleted, nil
 }
 
-// remove deletes snapshots by their names; all must be there.
-func remove(dir string, names []string) (deleted []string, err error) {
+// remove deletes snapshots by their names, wherever they are. Each must be somewhere.
+func (k *Keeper) remove(ctx context.Context, c config.Snapshots, names []string) (result Result, err error) {
 	for _, name := range names {
 		if _, ok := savedAt(name); !ok || filepath.Base(name) != name {
-			return deleted, fmt.Errorf("expected the name of a snapshot, got %q; `k3s etcd-snapshot ls` has them", name)
+			return result, fmt.Errorf("expected the name of a snapshot, got %q; `k3s etcd-snapshot ls` has them", name)
 		}
-		err := os.Remove(filepath.Join(dir, name))
-		if errors.Is(err, os.ErrNotExist) {
-			return deleted, fmt.Errorf("there is no snapshot %s in %s", name, dir)
-		}
-		if err != nil {
-			return deleted, err
-		}
-		deleted = append(deleted, name)
 	}
-	return deleted, files.SyncDir(dir)
+	all, err := k.listAll(ctx, c)
+	if err != nil {
+		return result, err
+	}
+	for _, name := range names {
+		found := false
+		for _, s := range all {
+			if s.Name != name {
+				continue
+			}
+			found = true
+			if strings.HasPrefix(s.Location, "file://") {
+				err = os.Remove(filepath.Join(c.Dir, name))
+			} else {
+				err = removeFar(ctx, c.S3, name)
+			}
+			if err != nil {
+				return result, err
+			}
+		}
+		if !found {
+			return result, fmt.Errorf("there is no snapshot %s in %s", name, c.Dir)
+		}
+		result.add([]string{name})
+	}
+	if _, err := os.Stat(c.Dir); err != nil {
+		return result, nil // all were in S3
+	}
+	return result, files.SyncDir(c.Dir)
+}
+
+func removeFar(ctx context.Context, c config.S3, name string) error {
+	far, err := openBucket(c)
+	if err != nil {
+		return err
+	}
+	return far.remove(ctx, name)
 }
