@@ -37,6 +37,7 @@ func TestSnapshotRefusesWhatItDoesNotKnow(t *testing.T) {
 		"delete":              "which one?",
 		"ls -o yaml":          "expected json",
 		"save --compression":  "unknown flag",
+		"save --s3":           "start it with --etcd-s3",
 		"ls --data-dir /none": "there is no server in /none",
 	} {
 		if err := snapshot(strings.Fields(args), io.Discard); err == nil || !strings.Contains(err.Error(), want) {

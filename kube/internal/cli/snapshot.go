@@ -78,6 +78,10 @@ func snapshot(args []string, stdout io.Writer) error {
 		fmt.Fprint(stdout, snapshotHelp+f.FlagUsages())
 		return nil
 	}
+	if err != nil && strings.Contains(err.Error(), "s3") {
+		return errors.New("k3s etcd-snapshot: S3 is a setting of the server in this build: start it with --etcd-s3 and what" +
+			" belongs to it, and every snapshot goes there, too")
+	}
 	if err != nil {
 		return fmt.Errorf("%w; `k3s etcd-snapshot --help` lists the flags", err)
 	}

@@ -114,6 +114,7 @@ func (m *Member) Open(ctx context.Context) (datastore.Endpoint, error) {
 		m.close()
 		return datastore.Endpoint{}, err
 	}
+	m.makeRoom(ctx)
 	return datastore.Endpoint{URL: m.url()}, nil
 }
 
@@ -180,7 +181,7 @@ func (m *Member) config(name string) (*embed.Config, error) {
 	c.InitialCluster = name + "=" + peers.String()
 	c.PeerTLSInfo = transport.TLSInfo{CertFile: m.PeerCert, KeyFile: m.PeerKey, TrustedCAFile: m.PeerCA, ClientCertAuth: true}
 	c.TickMs, c.ElectionMs = pace.heartbeatMs, pace.electionMs
-	c.QuotaBackendBytes = quotaBytes
+	c.QuotaBackendBytes = limits.quota
 	c.MaxLearners = maxLearners
 	c.MaxRequestBytes = maxRequest
 	c.EnableGRPCGateway = false
