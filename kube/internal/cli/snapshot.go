@@ -192,6 +192,9 @@ func writeList(w io.Writer, answer []byte, asJSON bool) error {
 	if err := json.Unmarshal(answer, &list); err != nil {
 		return err
 	}
+	if list.Warning != "" {
+		fmt.Fprintf(os.Stderr, "k3s: %s\n", list.Warning)
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "Name\tLocation\tSize\tCreated")
 	for _, f := range list.Items {

@@ -19,7 +19,7 @@ import (
 // stays in the configuration would otherwise take back, at each start, what was written.
 var resetFlag = []string{"db", "reset-flag"}
 
-// reset makes this server the only one of its cluster: with what it has, or with what a snapshot has. It changes nothing
+// reset makes this server the only one of its cluster, with what it has or with what a snapshot has. It changes nothing
 // before it knows that it can.
 func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
 	flag := cfg.ServerDir(resetFlag...)

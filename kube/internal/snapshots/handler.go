@@ -54,6 +54,8 @@ type Files struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Items      []File `json:"items"`
+	// Warning is why some are missing.
+	Warning string `json:"warning,omitempty"`
 }
 
 // A File is one snapshot.
@@ -131,9 +133,12 @@ func (k *Keeper) Do(ctx context.Context, r Request) (any, error) {
 
 func (k *Keeper) list(ctx context.Context, c config.Snapshots) (Files, error) {
 	found := Files{APIVersion: "k3s.cattle.io/v1", Kind: "ETCDSnapshotFileList", Items: []File{}}
-	all, err := k.listAll(ctx, c)
+	all, problem, err := k.listAll(ctx, c)
 	if err != nil {
 		return found, err
+	}
+	if problem != nil {
+		found.Warning = oneLine(problem)
 	}
 	for _, s := range all {
 		found.Items = append(found.Items, fileOf(s))

@@ -151,6 +151,13 @@ func TestS3SaysWhatIsWrongAndNoKey(t *testing.T) {
 		if got, _ := os.ReadDir(k.Defaults.Dir); len(got) != 1 {
 			t.Errorf("%v; want the snapshot to be kept here", got)
 		}
+		said, err := k.Do(t.Context(), Request{Operation: List})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := said.(Files); len(found.Items) != 1 || !strings.Contains(found.Warning, what) {
+			t.Errorf("listed %+v; want the one that is here, and why there are no others", found)
+		}
 	}
 	k, _ := farKeeper(t)
 	if _, err := Fetch(t.Context(), k.Defaults.S3, "a-n-1700000000", t.TempDir()); err == nil || !strings.Contains(err.Error(), "does not exist") {

@@ -157,18 +157,18 @@ func (k *Keeper) pruneAll(ctx context.Context, c config.Snapshots) (result Resul
 	return result, err
 }
 
-// listAll returns those of this server and those in S3.
-func (k *Keeper) listAll(ctx context.Context, c config.Snapshots) ([]Snapshot, error) {
-	all, err := list(c.Dir, k.NodeName)
-	if err != nil || !c.S3.Enabled {
-		return all, err
+// listAll returns those of this server and those in S3. Where S3 does not answer, that is the problem, and the others
+// are there.
+func (k *Keeper) listAll(ctx context.Context, c config.Snapshots) (all []Snapshot, problem, err error) {
+	if all, err = list(c.Dir, k.NodeName); err != nil || !c.S3.Enabled {
+		return all, nil, err
 	}
 	far, err := openBucket(c.S3)
 	if err != nil {
-		return nil, err
+		return all, err, nil
 	}
-	there, err := far.list(ctx)
-	return append(all, there...), err
+	there, problem := far.list(ctx)
+	return append(all, there...), problem, nil
 }
 
 const unfinished = ".saving-"
@@ -285,7 +285,7 @@ func (k *Keeper) remove(ctx context.Context, c config.Snapshots, names []string)
 			return result, fmt.Errorf("expected the name of a snapshot, got %q; `k3s etcd-snapshot ls` has them", name)
 		}
 	}
-	all, err := k.listAll(ctx, c)
+	all, problem, err := k.listAll(ctx, c)
 	if err != nil {
 		return result, err
 	}
@@ -304,6 +304,9 @@ func (k *Keeper) remove(ctx context.Context, c config.Snapshots, names []string)
 			if err != nil {
 				return result, err
 			}
+		}
+		if !found && problem != nil {
+			return result, problem
 		}
 		if !found {
 			return result, fmt.Errorf("there is no snapshot %s in %s", name, c.Dir)

@@ -77,7 +77,7 @@ type Options struct {
 	Servers func(context.Context) []string
 	// Members is the datastore of several servers; nil if it is not one.
 	Members MemberKeeper
-	// Snapshots answers administrators; nil if Members is.
+	// Snapshots answers administrators; nil if the datastore has none.
 	Snapshots http.Handler
 	// Passwords returns nil until the API is ready.
 	Passwords func() PasswordKeeper
@@ -122,16 +122,19 @@ func New(o Options, next http.Handler) http.Handler {
 		mux.Handle("GET "+PathBootstrap, s.servers(s.bootstrap))
 		mux.Handle("POST "+PathMembers, s.servers(s.addMember))
 		mux.Handle("POST "+PathPromote, s.servers(s.promoteMember))
-		mux.Handle(pathSnapshot, s.administrators(o.Snapshots.ServeHTTP))
 	} else {
-		mux.Handle(pathSnapshot, s.administrators(func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "this server stores in SQLite, which has no snapshots: stop k3s and copy state.db and state.db-wal in"+
-				" server/db, or restart it with --cluster-init", http.StatusConflict)
-		}))
 		mux.Handle(PathBootstrap, s.servers(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "the cluster has one server, which stores in SQLite: restart that with --cluster-init", http.StatusConflict)
 		}))
 	}
+	snapshots := o.Snapshots
+	if snapshots == nil {
+		snapshots = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "this server stores in SQLite, which has no snapshots: stop k3s and copy state.db and state.db-wal in"+
+				" server/db, or restart it with --cluster-init", http.StatusConflict)
+		})
+	}
+	mux.Handle(pathSnapshot, s.administrators(snapshots.ServeHTTP))
 	for _, name := range pki.NodeLeaves() {
 		mux.Handle("POST "+PathPrefix+name+".crt", s.known(func(w http.ResponseWriter, r *http.Request) { s.sign(w, r, name) }))
 	}
