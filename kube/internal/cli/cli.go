@@ -38,6 +38,7 @@ func commands() []command {
 		{name: "kubectl", short: "Kubernetes' command line", run: runKubectl, alias: true},
 		{name: "crictl", short: "Ask the container runtime, as the kubelet does", run: runCrictl, alias: true},
 		{name: "ctr", short: "containerd's own command line", run: runCtr, alias: true},
+		{name: "etcd-snapshot", short: "Save, list and delete snapshots of etcd", run: runSnapshot},
 		{name: "token", short: "Print the join token, make and change tokens", run: runToken},
 		{name: "certificate", short: "Show the certificates of this machine, set them aside", run: runCertificate},
 		{name: "secrets-encrypt", short: "Encrypt Secrets, change their keys", run: runEncryption},
@@ -57,8 +58,7 @@ func commands() []command {
 
 // unsupported are k3s's commands that this build does not have, each with what to do instead.
 var unsupported = map[string]string{
-	"check-config":  "`sudo k3os status` says what keeps a node from being Ready; k3s checks its machine at each start",
-	"etcd-snapshot": "this build takes no snapshots yet: stop k3s and copy server/db",
+	"check-config": "`sudo k3os status` says what keeps a node from being Ready; k3s checks its machine at each start",
 }
 
 // Main returns the exit status.

@@ -24,12 +24,10 @@ var withoutEffect = map[string]answer{
 }
 
 const (
-	noSnapshot = "this build takes no snapshots of etcd yet; copy server/db while k3s is stopped"
-	fixedEtcd  = "etcd's settings are fixed in this build; drop the flag"
-	noS3       = "this build uploads no snapshots; back up server/db while k3s is stopped"
-	noCloud    = "this build has no cloud controller; run your provider's in a pod"
-	onePort    = "the API is the only listener; use --https-listen-port and --bind-address"
-	tunnel     = "bring the tunnel up yourself and set --node-ip"
+	fixedEtcd = "etcd's settings are fixed in this build; drop the flag"
+	noCloud   = "this build has no cloud controller; run your provider's in a pod"
+	onePort   = "the API is the only listener; use --https-listen-port and --bind-address"
+	tunnel    = "bring the tunnel up yourself and set --node-ip"
 )
 
 // unsupported are flags of k3s whose promise this build cannot keep.
@@ -38,8 +36,6 @@ var unsupported = map[string]answer{
 	"alsologtostderr":                   {toggle: true, reason: "the log goes to one place: standard error, or the file of --log"},
 	"apiserver-bind-address":            {reason: onePort},
 	"apiserver-port":                    {reason: onePort},
-	"cluster-reset":                     {env: "K3S_CLUSTER_RESET", toggle: true, reason: noSnapshot},
-	"cluster-reset-restore-path":        {reason: "this build takes no snapshots of etcd yet; put a copy of server/db back while k3s is stopped"},
 	"cluster-secret":                    {reason: "it is called --token since k3s 1.26"},
 	"disable-apiserver":                 {toggle: true, reason: "every server of this build runs the API; drop the flag"},
 	"disable-etcd":                      {toggle: true, reason: "every server that joins others is a member of etcd; drop the flag"},
@@ -47,31 +43,10 @@ var unsupported = map[string]answer{
 	"embedded-registry":                 {toggle: true, reason: "nodes share no images; use a mirror in registries.yaml"},
 	"enable-pprof":                      {toggle: true, reason: "use --kube-apiserver-arg=profiling=true"},
 	"etcd-arg":                          {reason: fixedEtcd},
-	"etcd-disable-snapshots":            {toggle: true, reason: noSnapshot},
 	"etcd-expose-metrics":               {toggle: true, reason: fixedEtcd},
-	"etcd-s3":                           {toggle: true, reason: noS3},
-	"etcd-s3-access-key":                {reason: noS3},
-	"etcd-s3-bucket":                    {reason: noS3},
-	"etcd-s3-bucket-lookup-type":        {reason: noS3},
-	"etcd-s3-config-secret":             {reason: noS3},
-	"etcd-s3-endpoint":                  {reason: noS3},
-	"etcd-s3-endpoint-ca":               {reason: noS3},
-	"etcd-s3-folder":                    {reason: noS3},
-	"etcd-s3-insecure":                  {toggle: true, reason: noS3},
-	"etcd-s3-proxy":                     {reason: noS3},
-	"etcd-s3-region":                    {reason: noS3},
-	"etcd-s3-retention":                 {reason: noS3},
-	"etcd-s3-secret-key":                {reason: noS3},
-	"etcd-s3-session-token":             {reason: noS3},
-	"etcd-s3-skip-ssl-verify":           {toggle: true, reason: noS3},
-	"etcd-s3-timeout":                   {reason: noS3},
-	"etcd-snapshot-compress":            {toggle: true, reason: noSnapshot},
-	"etcd-snapshot-dir":                 {reason: noSnapshot},
-	"etcd-snapshot-name":                {reason: noSnapshot},
-	"etcd-snapshot-reconcile-interval":  {reason: noSnapshot},
-	"etcd-snapshot-restrictions":        {reason: noSnapshot},
-	"etcd-snapshot-retention":           {reason: noSnapshot},
-	"etcd-snapshot-schedule-cron":       {reason: noSnapshot},
+	"etcd-s3-config-secret":             {reason: "a server without its datastore could not read it; write the keys into a file in config.yaml.d"},
+	"etcd-snapshot-reconcile-interval":  {reason: "a server lists its snapshots when it is asked; drop the flag"},
+	"etcd-snapshot-restrictions":        {reason: "only the administrator and the token of servers reach snapshots; drop the flag"},
 	"flannel-ipv6-masq":                 {toggle: true, reason: "pods have IPv4 addresses only; drop the flag"},
 	"helm-controller-arg":               {reason: "this build has no Helm controller; run helm against the API"},
 	"image-service-endpoint":            {reason: "use --container-runtime-endpoint"},

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // CredentialProviders is where k3s's users put programs that get credentials of registries, and their configuration.
@@ -98,6 +99,8 @@ type ControlPlane struct {
 	DatastoreCertFile  string
 	DatastoreKeyFile   string
 	ClusterInit        bool
+	Snapshots          Snapshots
+	Reset              Reset
 	FlannelBackend     string
 	FlannelExternalIP  bool
 	egressSelectorMode string
@@ -113,6 +116,43 @@ type ControlPlane struct {
 	APIServerArgs         []string
 	ControllerManagerArgs []string
 	SchedulerArgs         []string
+}
+
+// Snapshots say how a member of etcd saves what it has.
+type Snapshots struct {
+	Disabled  bool   // none by schedule
+	Name      string // of those by schedule
+	Schedule  string // cron's five fields
+	Retention int    // how many of a name are kept; 0 is all
+	Dir       string // absolute
+	Compress  bool
+	S3        S3
+}
+
+// S3 is a second place of snapshots.
+type S3 struct {
+	Enabled       bool
+	Endpoint      string // HOST[:PORT]
+	EndpointCA    string // a PEM file
+	SkipSSLVerify bool
+	Insecure      bool // http
+	AccessKey     string
+	SecretKey     string
+	SessionToken  string
+	Bucket        string
+	BucketLookup  string // auto, dns or path
+	Region        string
+	Folder        string
+	Retention     int // as of Snapshots
+	Proxy         string
+	Timeout       time.Duration // of one request of the user's
+}
+
+// Reset asks to make this server the only one of its cluster.
+type Reset struct {
+	Wanted bool
+	// From is the file of a snapshot; "" keeps what this server has.
+	From string
 }
 
 // Join says which cluster a machine belongs to. A server without ServerURL starts a cluster; Token is then what its

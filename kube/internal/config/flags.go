@@ -1,6 +1,8 @@
 package config
 
 import (
+	"time"
+
 	"github.com/spf13/pflag"
 )
 
@@ -11,6 +13,7 @@ const (
 	famConfig     family = "Configuration"
 	famListener   family = "Listener"
 	famCluster    family = "Cluster"
+	famSnapshots  family = "Snapshots of etcd"
 	famNode       family = "Node"
 	famRuntime    family = "Container runtime"
 	famComponents family = "Components"
@@ -18,7 +21,7 @@ const (
 	famHidden     family = ""
 )
 
-var families = []family{famConfig, famListener, famCluster, famNode, famRuntime, famComponents, famLogging}
+var families = []family{famConfig, famListener, famCluster, famSnapshots, famNode, famRuntime, famComponents, famLogging}
 
 // A Role is what a machine of a cluster is started as. Flags name their roles as a set.
 type Role uint8
@@ -94,6 +97,17 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 
 	f.str(RoleServer, famHidden, &s.egressSelectorMode, "egress-selector-mode", "", "", "disabled", "how the API reaches nodes (always directly)")
 
+	f.boolean(RoleServer, famSnapshots, &s.Reset.Wanted, "cluster-reset", "K3S_CLUSTER_RESET", "make this server the only one of its cluster, and end")
+	f.str(RoleServer, famSnapshots, &s.Reset.From, "cluster-reset-restore-path", "", "", "", "with what the snapshot in `FILE` has")
+	f.boolean(RoleServer, famSnapshots, &s.Snapshots.Disabled, "etcd-disable-snapshots", "", "save no snapshots by schedule")
+	f.str(RoleServer, famSnapshots, &s.Snapshots.Name, "etcd-snapshot-name", "", "", "etcd-snapshot", "what their names begin with: `NAME`-NODE-TIME")
+	f.str(RoleServer, famSnapshots, &s.Snapshots.Schedule, "etcd-snapshot-schedule-cron", "", "", "0 */12 * * *", "when they are saved, as a `SCHEDULE` of cron")
+	f.num(RoleServer, famSnapshots, &s.Snapshots.Retention, "etcd-snapshot-retention", "", "", 5, "`NUMBER` of snapshots of a name that are kept; 0 is all")
+	f.str(RoleServer, famSnapshots, &s.Snapshots.Dir, "etcd-snapshot-dir", "", "", "", "save them in `DIR` (default server/db/snapshots)")
+	f.boolean(RoleServer, famSnapshots, &s.Snapshots.Compress, "etcd-snapshot-compress", "", "compress them")
+
+	f.s3(&s.Snapshots.S3)
+
 	f.str(both, famNode, &s.NodeName, "node-name", "", "K3S_NODE_NAME", "", "`NAME` of the node (default the host's)")
 	f.list(both, famNode, &s.NodeIP, "node-ip", "i", "`ADDRESS` of the node (default that of the default route)")
 	f.list(both, famNode, &s.NodeExternalIP, "node-external-ip", "", "external `ADDRESS` of the node")
@@ -137,6 +151,26 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.str(both, famLogging, &s.LogFile, "log", "l", "", "", "append the log to `FILE` instead of standard error")
 	f.str(both, famLogging, &s.VModule, "vmodule", "", "", "", "`PATTERN=LEVEL,…`: detail by source file")
 	return f
+}
+
+func (f *flagSet) s3(s3 *S3) {
+	f.boolean(RoleServer, famSnapshots, &s3.Enabled, "etcd-s3", "", "keep snapshots in S3, too")
+	f.str(RoleServer, famSnapshots, &s3.Endpoint, "etcd-s3-endpoint", "", "", "s3.amazonaws.com", "`HOST:PORT` of S3")
+	f.str(RoleServer, famSnapshots, &s3.EndpointCA, "etcd-s3-endpoint-ca", "", "", "", "PEM `FILE` of the authority that S3's certificate is of")
+	f.boolean(RoleServer, famSnapshots, &s3.SkipSSLVerify, "etcd-s3-skip-ssl-verify", "", "do not check S3's certificate")
+	f.boolean(RoleServer, famSnapshots, &s3.Insecure, "etcd-s3-insecure", "", "speak http with S3")
+	f.str(RoleServer, famSnapshots, &s3.AccessKey, "etcd-s3-access-key", "", "AWS_ACCESS_KEY_ID", "", "access `KEY` (default the role of the machine in its cloud)")
+	f.str(RoleServer, famSnapshots, &s3.SecretKey, "etcd-s3-secret-key", "", "AWS_SECRET_ACCESS_KEY", "", "secret `KEY`; others see it on the command line, and not in the configuration file")
+	f.str(RoleServer, famSnapshots, &s3.SessionToken, "etcd-s3-session-token", "", "AWS_SESSION_TOKEN", "", "session `TOKEN`")
+	f.str(RoleServer, famSnapshots, &s3.Bucket, "etcd-s3-bucket", "", "", "", "`BUCKET`, which must be there")
+	f.str(RoleServer, famSnapshots, &s3.BucketLookup, "etcd-s3-bucket-lookup-type", "", "", "auto", "where the bucket stands in addresses: `WAY` auto, dns or path")
+	f.str(RoleServer, famSnapshots, &s3.Region, "etcd-s3-region", "", "", "us-east-1", "`REGION` of the bucket")
+	f.str(RoleServer, famSnapshots, &s3.Folder, "etcd-s3-folder", "", "", "", "`FOLDER` in the bucket")
+	f.num(RoleServer, famSnapshots, &s3.Retention, "etcd-s3-retention", "", "", 5, "`NUMBER` of snapshots of a name that are kept there; 0 is all")
+	f.str(RoleServer, famSnapshots, &s3.Proxy, "etcd-s3-proxy", "", "", "", "`URL` of a proxy (default that of the environment)")
+	if f.has(RoleServer, famSnapshots, "etcd-s3-timeout", "") {
+		f.DurationVar(&s3.Timeout, "etcd-s3-timeout", 5*time.Minute, "`DURATION` that a transfer may take")
+	}
 }
 
 func (f *flagSet) str(roles Role, fam family, p *string, name, short, env, value, usage string) {

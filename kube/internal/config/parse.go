@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/robfig/cron/v3"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -50,6 +51,8 @@ func Parse(src Source) (Server, []string, error) {
 			" --kube-apiserver-arg=encryption-provider-config=FILE")
 	case s.DatastoreEndpoint != "" && (s.ClusterInit || s.ServerURL != "" && !s.HasExternalDatastore()):
 		err = errors.New("--datastore-endpoint and etcd (--cluster-init, --server) exclude each other: give one")
+	case s.Reset.From != "" && !s.Reset.Wanted:
+		err = errors.New("--cluster-reset-restore-path needs --cluster-reset beside it")
 	case s.ServerURL != "" && s.ClusterInit:
 		err = errors.New("--cluster-init begins a cluster and --server joins one: give one of them")
 	}
@@ -62,6 +65,9 @@ func Parse(src Source) (Server, []string, error) {
 			s.LocalStoragePath = filepath.Join(s.DataDir, "storage")
 		}
 		err = s.ControlPlane.check()
+	}
+	if s.Snapshots.Dir == "" {
+		s.Snapshots.Dir, _ = filepath.Abs(s.ServerDir("db", "snapshots"))
 	}
 	return s, warnings, err
 }
@@ -477,6 +483,9 @@ func (c *ControlPlane) check() error {
 	if (c.DatastoreCertFile == "") != (c.DatastoreKeyFile == "") {
 		return errors.New("--datastore-certfile and --datastore-keyfile belong together: give both")
 	}
+	if err := c.Snapshots.check(); err != nil {
+		return err
+	}
 	if !c.tlsSANSecurity {
 		return errors.New("--tls-san-security=false: a certificate of this build does not take on names by itself;" +
 			" list them with --tls-san")
@@ -491,6 +500,41 @@ func (c *ControlPlane) check() error {
 		if _, err := strconv.ParseUint(c.WriteKubeconfigMode, 8, 12); err != nil || c.WriteKubeconfigMode == "420" {
 			return fmt.Errorf("--write-kubeconfig-mode: expected an octal mode such as \"644\" (in a file: with quotes), got %q", c.WriteKubeconfigMode)
 		}
+	}
+	return nil
+}
+
+func (s Snapshots) check() error {
+	if _, err := cron.ParseStandard(s.Schedule); err != nil {
+		return fmt.Errorf("--etcd-snapshot-schedule-cron: expected a schedule of cron such as \"0 */12 * * *\", got %q: %w",
+			s.Schedule, err)
+	}
+	if s.Retention < 0 {
+		return fmt.Errorf("--etcd-snapshot-retention: expected a number of snapshots, got %d", s.Retention)
+	}
+	if s.Dir != "" && !filepath.IsAbs(s.Dir) {
+		return fmt.Errorf("--etcd-snapshot-dir: expected an absolute path, got %q", s.Dir)
+	}
+	return s.S3.check()
+}
+
+func (s S3) check() error {
+	switch {
+	case !s.Enabled:
+		return nil
+	case s.Bucket == "":
+		return errors.New("--etcd-s3-bucket is missing: --etcd-s3 needs the name of a bucket")
+	case s.Endpoint == "" || strings.Contains(s.Endpoint, "/"):
+		return fmt.Errorf("--etcd-s3-endpoint: expected HOST or HOST:PORT, got %q", s.Endpoint)
+	case (s.AccessKey == "") != (s.SecretKey == ""):
+		return errors.New("--etcd-s3-access-key and --etcd-s3-secret-key belong together: give both, or none of them")
+	case s.BucketLookup != "auto" && s.BucketLookup != "dns" && s.BucketLookup != "path":
+		return fmt.Errorf("--etcd-s3-bucket-lookup-type: expected auto, dns or path, got %q", s.BucketLookup)
+	case s.Retention < 0:
+		return fmt.Errorf("--etcd-s3-retention: expected a number of snapshots, got %d", s.Retention)
+	}
+	if u, err := url.Parse(s.Proxy); s.Proxy != "" && (err != nil || u.Host == "") {
+		return errors.New("--etcd-s3-proxy: expected a URL such as http://proxy.example:3128")
 	}
 	return nil
 }

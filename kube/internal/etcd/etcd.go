@@ -114,6 +114,7 @@ func (m *Member) Open(ctx context.Context) (datastore.Endpoint, error) {
 		m.close()
 		return datastore.Endpoint{}, err
 	}
+	m.makeRoom(ctx)
 	return datastore.Endpoint{URL: m.url()}, nil
 }
 
@@ -150,6 +151,10 @@ func (m *Member) Name() string { return m.server.Config().Name }
 func (m *Member) socket() string { return filepath.Join(m.Dir, "client.sock") }
 func (m *Member) url() string    { return "unix://" + m.socket() }
 
+func (m *Member) peerURL() url.URL {
+	return url.URL{Scheme: "https", Host: net.JoinHostPort(m.NodeIP.String(), fmt.Sprint(PeerPort))}
+}
+
 // name is this member's for ever, so that a node that comes back with an empty disk is a new one.
 func (m *Member) name() (string, error) {
 	file := filepath.Join(m.Dir, "name")
@@ -167,7 +172,7 @@ func (m *Member) name() (string, error) {
 
 func (m *Member) config(name string) (*embed.Config, error) {
 	wal.SegmentSizeBytes = segmentBytes
-	peers := url.URL{Scheme: "https", Host: net.JoinHostPort(m.NodeIP.String(), fmt.Sprint(PeerPort))}
+	peers := m.peerURL()
 	clients := url.URL{Scheme: "unix", Path: m.socket()}
 	c := embed.NewConfig()
 	c.Name, c.Dir = name, m.Dir
@@ -176,7 +181,7 @@ func (m *Member) config(name string) (*embed.Config, error) {
 	c.InitialCluster = name + "=" + peers.String()
 	c.PeerTLSInfo = transport.TLSInfo{CertFile: m.PeerCert, KeyFile: m.PeerKey, TrustedCAFile: m.PeerCA, ClientCertAuth: true}
 	c.TickMs, c.ElectionMs = pace.heartbeatMs, pace.electionMs
-	c.QuotaBackendBytes = quotaBytes
+	c.QuotaBackendBytes = limits.quota
 	c.MaxLearners = maxLearners
 	c.MaxRequestBytes = maxRequest
 	c.EnableGRPCGateway = false

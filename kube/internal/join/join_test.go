@@ -602,3 +602,46 @@ func TestManyJoinAtOnce(t *testing.T) {
 		t.Errorf("%d nodes have joined; want 20", len(s.passwords.kept))
 	}
 }
+
+func TestSnapshotsAreForAdministratorsAlone(t *testing.T) {
+	s := newServer(t)
+	m := member(t, t.TempDir(), "one", s.URL, secret)
+	joined(t, m)
+	certified := func(file, key string) *tls.Config {
+		pair, err := tls.LoadX509KeyPair(file, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}}
+	}
+	nobody := &tls.Config{InsecureSkipVerify: true}
+	for name, tt := range map[string]struct {
+		with           *tls.Config
+		user, password string
+		want           int
+	}{
+		"nobody":               {nobody, "", "", http.StatusForbidden},
+		"an agent's token":     {nobody, token.Node, agentSecret, http.StatusForbidden},
+		"an agent as a server": {nobody, token.Server, agentSecret, http.StatusForbidden},
+		"a node":               {certified(filepath.Join(m.dir, pki.Kubelet+".crt"), filepath.Join(m.dir, pki.Kubelet+".key")), "", "", http.StatusForbidden},
+		"the scheduler":        {certified(s.store.CertFile(pki.Scheduler), s.store.KeyFile(pki.Scheduler)), "", "", http.StatusForbidden},
+		// This server has SQLite, and says so to whom it answers.
+		"a server's token":  {nobody, token.Server, secret, http.StatusConflict},
+		"the administrator": {certified(s.store.CertFile(pki.Admin), s.store.KeyFile(pki.Admin)), "", "", http.StatusConflict},
+	} {
+		request, _ := http.NewRequest(http.MethodGet, s.URL+"/db/snapshot", nil)
+		if tt.user != "" {
+			request.SetBasicAuth(tt.user, tt.password)
+		}
+		h := httpClient(tt.with)
+		response, err := h.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		h.CloseIdleConnections()
+		if response.StatusCode != tt.want {
+			t.Errorf("%s: %s; want %d", name, response.Status, tt.want)
+		}
+	}
+}

@@ -113,6 +113,15 @@ func (p *Peer) Ping(ctx context.Context) error {
 	return err
 }
 
+// Ask is for what an administrator asks of a server, and takes as long as that takes.
+func (p *Peer) Ask(ctx context.Context, path string, body any) ([]byte, error) {
+	if err := p.client.trust(ctx); err != nil {
+		return nil, err
+	}
+	p.client.http.Timeout = 0
+	return p.post(ctx, path, body)
+}
+
 func (p *Peer) post(ctx context.Context, path string, body any) ([]byte, error) {
 	return p.send(ctx, http.MethodPost, path, body)
 }

@@ -108,7 +108,7 @@ func (s *Store) KeepBootstrap(b Bootstrap) error {
 		path := filepath.Join(s.Server, file)
 		have, err := os.ReadFile(path)
 		if err == nil && string(have) != string(given.Content) {
-			return fmt.Errorf("%s belongs to another cluster: this machine was a server of its own; move %s away to join",
+			return fmt.Errorf("%s belongs to another cluster: this machine was a server of its own; move %s away first",
 				path, filepath.Dir(filepath.Dir(s.Server)))
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {

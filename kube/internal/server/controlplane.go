@@ -27,6 +27,7 @@ import (
 	"k3os.io/kube/internal/metrics"
 	"k3os.io/kube/internal/parts"
 	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/snapshots"
 	"k3os.io/kube/internal/stage"
 	"k3os.io/kube/internal/supervisor"
 )
@@ -44,8 +45,9 @@ type controlPlane struct {
 	store       *pki.Store
 	credentials agent.Credentials
 	datastore   Datastore
-	members     *etcd.Member // the datastore, if it is a member of etcd; otherwise nil
-	joined      bool         // other servers were there before this one
+	members     *etcd.Member      // the datastore, if it is a member of etcd; otherwise nil
+	joined      bool              // other servers were there before this one
+	snapshots   *snapshots.Keeper // of members; nil with it
 	network     agent.PodNetwork
 	settle      func() // ends what the process does differently while it starts
 	start       start
@@ -121,6 +123,9 @@ func (p *controlPlane) parts() []parts.Part {
 	// One election for both: each costs a write every few seconds.
 	all = append(all, parts.Part{Name: p.controllersName(), Tier: parts.Clients, After: after(s.nodeAwaited),
 		Run: p.elected(p.controllersName(), p.runAllControllers)})
+	if p.members != nil && !p.cfg.Snapshots.Disabled {
+		all = append(all, parts.Part{Name: "snapshots", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.snapshots.Follow})
+	}
 	if !p.cfg.DisableScheduler {
 		all = append(all, parts.Part{Name: "kube-scheduler", Tier: parts.Clients, After: after(s.nodeAwaited),
 			Run: p.elected("kube-scheduler", func(ctx context.Context) error {
@@ -158,6 +163,11 @@ func (p *controlPlane) beforeDatastore() []<-chan struct{} {
 }
 
 func (p *controlPlane) openDatastore(ctx context.Context) (err error) {
+	if p.members != nil {
+		if err := moveToEtcd(ctx, p.cfg, p.members); err != nil {
+			return err
+		}
+	}
 	if p.endpoint, err = p.datastore.Open(ctx); err != nil {
 		return err
 	}

@@ -22,13 +22,17 @@ import (
 
 // supervise answers machines that join.
 func (p *controlPlane) supervise(next http.Handler) http.Handler {
-	var members supervisor.MemberKeeper
+	var (
+		members supervisor.MemberKeeper
+		saved   http.Handler
+	)
 	if p.members != nil {
-		members = p.members
+		members, saved = p.members, p.snapshots
 	}
 	return supervisor.New(supervisor.Options{
 		Members:   members,
 		Shared:    p.isOneOfSeveral(),
+		Snapshots: saved,
 		Store:     p.store,
 		Secrets:   p.currentSecrets,
 		Config:    clusterConfig(p.cfg),
@@ -50,11 +54,13 @@ func (p *controlPlane) passwordKeeper() supervisor.PasswordKeeper {
 }
 
 // joinSecrets are read anew each time, so that a token that was changed counts at once.
-func (p *controlPlane) joinSecrets() (secrets supervisor.Secrets, err error) {
-	if secrets.Server, err = secretIn(p.cfg.ServerDir("token")); err != nil {
+func (p *controlPlane) joinSecrets() (supervisor.Secrets, error) { return readSecrets(p.cfg) }
+
+func readSecrets(cfg config.Server) (secrets supervisor.Secrets, err error) {
+	if secrets.Server, err = secretIn(cfg.ServerDir("token")); err != nil {
 		return secrets, err
 	}
-	secrets.Agent, err = secretIn(pki.AgentTokenFile(p.cfg.ServerDir()))
+	secrets.Agent, err = secretIn(pki.AgentTokenFile(cfg.ServerDir()))
 	return secrets, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"k3os.io/kube/internal/memory"
 	"k3os.io/kube/internal/parts"
 	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/snapshots"
 	"k3os.io/kube/internal/stage"
 )
 
@@ -26,6 +27,9 @@ func Run(ctx context.Context, cfg config.Server) error {
 	host, err := preflight(ctx, cfg)
 	if err != nil {
 		return err
+	}
+	if cfg.Reset.Wanted {
+		return reset(ctx, cfg, host)
 	}
 	_ = os.Remove(agent.JoiningFile) // of an agent that this machine was before
 	found, err := findDatastore(ctx, &cfg, host)
@@ -60,6 +64,9 @@ func Run(ctx context.Context, cfg config.Server) error {
 		network:     network,
 		settle:      settle,
 		start:       newStart(),
+	}
+	if found.members != nil {
+		plane.snapshots = &snapshots.Keeper{NodeName: host.NodeName, Defaults: cfg.Snapshots, Source: plane}
 	}
 	all := plane.parts()
 	if !cfg.DisableAgent {

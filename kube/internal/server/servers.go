@@ -16,7 +16,6 @@ import (
 
 	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/config"
-	"k3os.io/kube/internal/datastore"
 	"k3os.io/kube/internal/etcd"
 	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/join"
@@ -57,6 +56,9 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 			}
 		}
 		return o, adopt(cfg, sinceJoined(*cfg, o.cluster))
+	}
+	if etcd.Exists(etcdDir(*cfg)) {
+		return o, nil // it was restored here, and belongs to no cluster of others
 	}
 	if o.shared, o.cluster, err = peer.Bootstrap(ctx, agent.TellJoining); err != nil {
 		return nil, err
@@ -105,18 +107,13 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 	if !cfg.ClusterInit && o == nil && !etcd.Exists(dir) {
 		return nil, nil
 	}
-	if (datastore.SQLite{Dir: cfg.ServerDir("db")}).Exists() {
-		return nil, fmt.Errorf("%s has objects in SQLite, which this build does not move to etcd yet: drop --cluster-init or"+
-			" --server, or begin with an empty --data-dir", cfg.ServerDir("db"))
-	}
-	ip := host.IPv4()
-	if ip == nil {
-		ip = host.NodeIPs[0]
-	}
 	store.Etcd = true
-	member := &etcd.Member{
-		Dir: dir, NodeName: host.NodeName, NodeIP: ip,
-		PeerCert: store.CertFile(pki.EtcdPeer), PeerKey: store.KeyFile(pki.EtcdPeer), PeerCA: store.CertFile(pki.EtcdPeerCA),
+	member := newMember(cfg, host, store)
+	if err := mayMove(cfg, member); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(cfg.ServerDir(resetFlag...)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
 	}
 	if o == nil {
 		return member, nil
@@ -137,6 +134,17 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 		return nil, err
 	}
 	return member, files.Write(cfg.ServerDir(clusterFile), append(b, '\n'), 0o600)
+}
+
+func newMember(cfg config.Server, host hostFacts, store *pki.Store) *etcd.Member {
+	ip := host.IPv4()
+	if ip == nil {
+		ip = host.NodeIPs[0]
+	}
+	return &etcd.Member{
+		Dir: etcdDir(cfg), NodeName: host.NodeName, NodeIP: ip,
+		PeerCert: store.CertFile(pki.EtcdPeer), PeerKey: store.KeyFile(pki.EtcdPeer), PeerCA: store.CertFile(pki.EtcdPeerCA),
+	}
 }
 
 // adopt makes the values that all servers must have in common those of the cluster. One that the user has set to

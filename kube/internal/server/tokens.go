@@ -142,7 +142,7 @@ func (p *controlPlane) rotateToken(ctx context.Context, text string) (unreached 
 // tokenChanged is called before a new token counts. Whatever is encrypted with the token is to be encrypted anew here,
 // and to be found with the old one until that is done. It may be called again with the same tokens.
 func (p *controlPlane) tokenChanged(_ context.Context, _, _ string) error {
-	return nil // nothing is encrypted with it
+	return nil // the keys in etcd are for snapshots, and are sealed anew when one is saved
 }
 
 func (p *controlPlane) newSecret(text string, own supervisor.Secrets) (string, error) {

@@ -5,6 +5,7 @@ package supervisor
 import (
 	"context"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"k3os.io/kube/internal/pki"
+	"k3os.io/kube/internal/token"
 )
 
 // Where machines ask. The paths, headers and users are k3s's.
@@ -42,6 +44,7 @@ const (
 	PathEncryptionStatus = PathPrefix + "encrypt/status"
 	PathEncryption       = PathPrefix + "encrypt/config"
 	PathEncryptionKeys   = PathPrefix + "encrypt/keys"
+	pathSnapshot         = pathDatastore + "snapshot"
 
 	HeaderName     = "k3s-Node-Name"
 	HeaderPassword = "k3s-Node-Password"
@@ -84,6 +87,8 @@ type Options struct {
 	Members MemberKeeper
 	// Shared is whether other servers may have the same datastore, and so the authorities.
 	Shared bool
+	// Snapshots answers administrators; nil if the datastore has none.
+	Snapshots http.Handler
 	// Passwords returns nil until the API is ready.
 	Passwords func() PasswordKeeper
 	// Bootstrap tells whether a text is a bootstrap token of the cluster, with which agents may join now. It is not
@@ -157,6 +162,14 @@ func New(o Options, next http.Handler) http.Handler {
 		mux.Handle("GET "+PathEncryptionKeys, s.servers(s.encryptionKeys))
 		mux.Handle("PUT "+PathEncryptionKeys, s.servers(s.applyEncryption))
 	}
+	snapshots := o.Snapshots
+	if snapshots == nil {
+		snapshots = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "this server stores in SQLite, which has no snapshots: stop k3s and copy state.db and state.db-wal in"+
+				" server/db, or restart it with --cluster-init", http.StatusConflict)
+		})
+	}
+	mux.Handle(pathSnapshot, s.administrators(snapshots.ServeHTTP))
 	for _, name := range pki.NodeLeaves() {
 		mux.Handle("POST "+PathPrefix+name+".crt", s.known(func(w http.ResponseWriter, r *http.Request) { s.sign(w, r, name) }))
 	}
@@ -176,12 +189,9 @@ type supervisor struct {
 	reading, writing chan struct{}
 }
 
-// known lets those in that have a token or a certificate of a node, and only so many at once.
-func (s *supervisor) known(h http.HandlerFunc) http.Handler { return s.admit(h, false) }
-
-// admit lets in whom it can tell. Where only the token counts, or who joins anew, the certificate does not do.
-func (s *supervisor) admit(h http.HandlerFunc, byToken bool) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// seated lets only so many in at once.
+func (s *supervisor) seated(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		seats := s.reading
 		if r.Method != http.MethodGet {
 			seats = s.writing
@@ -194,6 +204,16 @@ func (s *supervisor) admit(h http.HandlerFunc, byToken bool) http.Handler {
 			http.Error(w, "many machines are joining: ask again", http.StatusTooManyRequests)
 			return
 		}
+		h(w, r)
+	}
+}
+
+// known lets those in that have a token or a certificate of a node, and only so many at once.
+func (s *supervisor) known(h http.HandlerFunc) http.Handler { return s.admit(h, false) }
+
+// admit lets in whom it can tell. Where only the token counts, or who joins anew, the certificate does not do.
+func (s *supervisor) admit(h http.HandlerFunc, byToken bool) http.Handler {
+	return s.seated(func(w http.ResponseWriter, r *http.Request) {
 		who, status, err := s.authenticate(r, byToken || r.Method != http.MethodGet)
 		if err != nil {
 			http.Error(w, err.Error(), status)
@@ -218,6 +238,19 @@ func (s *supervisor) servers(h http.HandlerFunc) http.Handler {
 			h(w, r)
 		}
 	}, true)
+}
+
+// administrators lets those in that have the token of servers or the certificate of an administrator.
+func (s *supervisor) administrators(h http.HandlerFunc) http.Handler {
+	return s.seated(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		secrets, err := s.Secrets()
+		if !s.isAdministrator(r) && (err != nil || user != token.Server || !equal(password, secrets.Server)) {
+			http.Error(w, "only the token of servers or the administrator's certificate reaches snapshots", http.StatusForbidden)
+			return
+		}
+		h(w, r)
+	})
 }
 
 func (s *supervisor) bootstrap(w http.ResponseWriter, _ *http.Request) {
@@ -258,19 +291,30 @@ func (s *supervisor) promoteMember(w http.ResponseWriter, r *http.Request) {
 
 // isNode tells whether a certificate of a node of this cluster was shown.
 func (s *supervisor) isNode(r *http.Request) bool {
+	name := s.certified(r)
+	return strings.HasPrefix(name.CommonName, "system:node:") && slices.Contains(name.Organization, user.NodesGroup)
+}
+
+func (s *supervisor) isAdministrator(r *http.Request) bool {
+	return slices.Contains(s.certified(r).Organization, user.SystemPrivilegedGroup)
+}
+
+// certified is whom the certificate that was shown stands for; nobody if this cluster has not signed it.
+func (s *supervisor) certified(r *http.Request) (name pkix.Name) {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
-		return false
+		return name
 	}
 	pem, err := os.ReadFile(s.Store.CertFile(pki.ClientCA))
 	if err != nil {
-		return false
+		return name
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
 	c := r.TLS.PeerCertificates[0]
-	_, err = c.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	return err == nil && strings.HasPrefix(c.Subject.CommonName, "system:node:") &&
-		slices.Contains(c.Subject.Organization, user.NodesGroup)
+	if _, err := c.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+		return name
+	}
+	return c.Subject
 }
 
 func (s *supervisor) file(authority string) http.HandlerFunc {

@@ -216,7 +216,7 @@ describe("k3os rollback with the datastore", () => {
       hint: "Go back without it: sudo k3os rollback",
     });
     host.mkdir(`${db}/etcd`);
-    expect(whyNotRestorable(host, server)).toContain("etcd");
+    expect(whyNotRestorable(host, server)).toContain("--cluster-reset-restore-path");
     host.remove(db);
     expect(whyNotRestorable(host, server)).toBe("this node has no datastore");
   });

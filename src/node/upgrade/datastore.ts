@@ -102,7 +102,7 @@ export function copySize(host: Host, { name }: DatastoreCopy): number {
 export function whyNotRestorable(host: Host, k3s: K3s | undefined): string | undefined {
   if (k3s?.role === "agent") return "this node is an agent: the datastore is that of its server";
   if (host.stat(`${DATASTORE}/etcd`) !== undefined)
-    return "this node keeps its objects in etcd, which has copies and a restore of its own";
+    return "this node keeps its objects in etcd, which k3s server --cluster-reset --cluster-reset-restore-path=FILE restores";
   const words = [...(k3s?.args ?? []), ...Object.keys(k3s?.environment ?? {})];
   if (words.some((word) => /^(--datastore-endpoint|K3S_DATASTORE_ENDPOINT)\b/.test(word)))
     return "this node keeps its objects in a database elsewhere";

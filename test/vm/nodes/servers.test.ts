@@ -32,6 +32,16 @@ describe("a cluster of three servers", { timeout: 900_000 }, () => {
     expect((await first.kubectl(...servers)).trim().split(" ").sort()).toEqual(["10.5.0.1", "10.5.0.2", "10.5.0.3"]);
   });
 
+  it("saves what they have, and lists and deletes what was saved", async () => {
+    const said = await first.node("sudo k3s etcd-snapshot save --snapshot-compress");
+    const name = /^Snapshot (on-demand-\S+-\d+\.zip) saved\.$/m.exec(said)?.[1] ?? "";
+    expect(name).toContain(first.name);
+    const list = async () => JSON.parse(await first.node("sudo k3s etcd-snapshot ls -o json"));
+    expect(await list()).toMatchObject({ items: [{ spec: { snapshotName: name }, status: { readyToUse: true } }] });
+    await first.node(`sudo k3s etcd-snapshot delete ${name}`);
+    expect(await list()).toMatchObject({ items: [] });
+  });
+
   it("goes on when the first one is gone", async () => {
     await first.kubectl("create", "configmap", "before");
     await first.cut();
