@@ -24,8 +24,9 @@ export interface FromFile {
   readonly role: Role;
   /** See `Member`. */
   readonly number: number;
-  /** What the file said of the node's config when the machine was started, as YAML. */
+  /** What the file said of the node's config when the machine was started, as YAML, and of its disk. */
   readonly config: string;
+  readonly diskMiB?: number;
 }
 
 /** A machine of a cluster. */

@@ -1,20 +1,21 @@
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
+import type { BuildOptions } from "../../build/index.ts";
 import { K3osError } from "../../errors.ts";
-import { requireKvm } from "../../vm/accel.ts";
 import { MOST_SERVERS } from "../../vm/cluster.ts";
-import { type Machine, refuseRunning } from "../../vm/machine.ts";
-import { checkHostMemory } from "../../vm/memory.ts";
+import { type Machine, machinesOf } from "../../vm/machine.ts";
 import { commandFor } from "../../vm/name.ts";
-import { checkPort } from "../../vm/ports.ts";
 import { parseDiskSize } from "../../vm/size.ts";
+import { imageOptions, requireClusterFile, tokenFor } from "../cluster-file.ts";
 import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
+import { fileCommand } from "../machines.ts";
 import { asArgument, examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
 import { withProgress } from "../progress/index.ts";
 import { accelFor, type How, hasDisk, imageFor } from "../starting/boot.ts";
-import { machinesIn, type Plan, planOf } from "../starting/plan.ts";
+import { planOfFile } from "../starting/file-plan.ts";
+import { machinesIn, newToken, type Plan, planOf } from "../starting/plan.ts";
+import { refuseContradictions, refuseEarly } from "../starting/refuse.ts";
 import { startAll } from "../starting/start.ts";
 import { describe } from "./status.ts";
 
@@ -26,6 +27,7 @@ interface UpOptions extends How {
   readonly config?: string;
   readonly servers?: number;
   readonly agents: number;
+  readonly file?: string;
   readonly json?: boolean;
 }
 
@@ -37,6 +39,7 @@ export function upCommand(io: Io): Command {
         "The machine runs on in the background until `down`.",
     )
     .addOption(nameOption())
+    .option("-f, --file <cluster.yaml>", "the machines of a cluster file: whatever of them does not run yet")
     .addOption(memoryOption())
     .addOption(numberOption("-c, --cpus <count>", "its processors", 1, 64).default(Math.min(2, availableParallelism())))
     .option("--config <file>", "a config.yaml for the node; checked first, handed over as a NoCloud disk")
@@ -75,13 +78,18 @@ export function upCommand(io: Io): Command {
     .addOption(numberOption("--timeout <seconds>", "how long the node may take to be Ready", 1, 86_400).default(600))
     .option("--no-wait", "return as soon as the machine is powered on")
     .addOption(jsonOption())
-    .action((options: UpOptions) => runUp(options, io));
+    .action((options: UpOptions, command: Command) => {
+      const given = command.options.filter((one) => command.getOptionValueSource(one.attributeName()) === "cli");
+      const names = given.map(({ long }) => long ?? "");
+      return options.file === undefined ? runUp(options, io) : runFile(options.file, options, names, io);
+    });
   return examples(
     up,
     ["./k3os up", "a machine with 2 GB of memory"],
     ["./k3os up --name a --memory 1G", "another one beside it"],
     ["./k3os up --agents 2", "a cluster of three machines; the same with 3 adds one"],
     ["./k3os up --servers 3 --agents 2", "one that loses a server and goes on"],
+    ["./k3os up -f cluster.yaml", "the nodes of one file (docs/cluster.md); again for what is new in it"],
     ["./k3os up --config node.yaml", "with a configuration of your own"],
     ["./k3os up --dev --no-wait", "with the changes of your working tree, at once"],
     ['./k3os up --append "k3os.debug"', "with more kernel arguments"],
@@ -98,72 +106,53 @@ async function runUp(options: UpOptions, io: Io): Promise<void> {
   const plan = planOf({ name, servers, agents, config, hardware: { memoryMiB, cpus, disk } });
   await refuseEarly(options, plan);
   const hadDisk = plan.server.running === undefined && disk !== undefined && hasDisk(name);
-  const machines = await withProgress(io, options.json === true, async (progress) => {
-    const build = { progress, signal: io.signal };
-    const image = await imageFor(options, build);
-    const accel = await accelFor(options, image, progress, io);
-    return startAll(plan, { how: options, image, build, accel, progress, io });
-  });
-  if (options.json === true) {
-    const told = await Promise.all(machines.map((machine) => describe(machine, io.signal)));
-    return printJson(io, machinesIn(plan).length === 1 ? told[0] : told);
-  }
+  const machines = await start(plan, options, {}, io);
+  if (options.json === true) return printJson(io, await describeAll(machines, machinesIn(plan).length > 1, io));
   tellHowToUse(machines, options, io);
   if (hadDisk) printLine(io, `  ${"disk".padEnd(11)}as it was left; a new one: ${commandFor("down", name, "--purge")}`);
 }
 
-/** Checks before the build, which may take minutes, for errors that would occur after it. */
-async function refuseEarly(options: UpOptions, plan: Plan): Promise<void> {
-  const { server } = plan;
-  if (machinesIn(plan).length === 1) refuseRunning(options.name);
-  if (options.sshPort !== undefined && server.running === undefined) await checkPort(options.sshPort, "ssh");
-  if (options.apiPort !== undefined && server.running === undefined)
-    await checkPort(options.apiPort, "the Kubernetes API");
-  if (options.accel === "kvm") requireKvm();
-  const missing = machinesIn(plan).filter(({ running }) => running === undefined);
-  for (const { name } of missing) refuseUnusedDisk(name, options);
-  const memory = missing.map(({ hardware }) => hardware.memoryMiB);
-  checkHostMemory(memory, readFileSync("/proc/meminfo", "utf8"));
-}
+/** What a cluster file says itself. */
+const OF_FILE = ["--name", "--servers", "--agents", "--config", "--memory", "--cpus", "--disk", "--iso"];
 
-/** Refuses combinations of options in which one would have no effect. */
-function refuseContradictions(options: UpOptions): void {
-  const { iso, disk, firmware, secureBoot, append, dev, servers = 1, agents, wait } = options;
-  if (agents + servers > 1 && (iso !== undefined || !wait)) {
-    const option = iso === undefined ? "--no-wait" : "--iso";
-    throw new K3osError("usage", `A cluster does not go with ${option}: others start when the first server is Ready.`, {
-      hint: `Leave ${option} away.`,
+/** `given` are the options of the command line. */
+async function runFile(path: string, options: UpOptions, given: readonly string[], io: Io): Promise<void> {
+  const other = OF_FILE.find((option) => given.includes(option));
+  if (other !== undefined) {
+    throw new K3osError("usage", `${other} does not go with --file: the file says what the machines are.`, {
+      hint: `Leave ${other} away; the nodes of ${path} have names, and \`vm\` for memory, processors and disk.`,
     });
   }
-  const firmwareOption = secureBoot === true ? "--secure-boot" : "--firmware";
-  if ((firmware !== undefined || secureBoot === true) && iso === undefined && disk === undefined) {
-    throw new K3osError(
-      "usage",
-      `${firmwareOption} has no effect: without --disk or --iso, QEMU itself starts the kernel.`,
-      {
-        hint: `Add --disk or --iso.`,
-      },
-    );
-  }
-  if (secureBoot === true && firmware === "bios")
-    throw new K3osError("usage", "BIOS knows no Secure Boot.", { hint: "Leave --firmware away." });
-  if ((append !== undefined || dev === true) && (iso !== undefined || disk !== undefined)) {
-    const option = append === undefined ? "--dev" : "--append";
-    throw new K3osError("usage", `${option} has no effect: from a disk or ISO, the boot menu starts the kernel.`, {
-      hint: "Leave --disk and --iso away, or change the kernel's arguments in the boot menu: ./k3os console",
-    });
-  }
+  const file = requireClusterFile(path, io);
+  const disk = file.nodes.some(({ vm }) => vm.diskMiB !== undefined) ? true : undefined;
+  refuseContradictions({ ...options, disk, servers: 0, agents: file.nodes.length });
+  const { memory: memoryMiB, cpus } = options;
+  const known = machinesOf(file.name).flatMap(({ record }) => record.cluster?.token ?? [])[0];
+  const token = tokenFor(path, file, () => known ?? newToken());
+  const plan = planOfFile({ path, file, token, usual: { memoryMiB, cpus } });
+  await refuseEarly(options, plan);
+  const machines = await start(plan, options, imageOptions(path, file), io);
+  if (options.json === true) printJson(io, await describeAll(machines, true, io));
+  else tellHowToUse(machines, options, io);
+  for (const note of plan.notes) io.stderr.write(`k3os: ${note}\n`);
 }
 
-function refuseUnusedDisk(name: string, { disk, iso }: UpOptions): void {
-  if (disk !== undefined || iso !== undefined || !hasDisk(name)) return;
-  throw new K3osError("usage", `The machine "${name}" has a disk, which it would not boot from.`, {
-    hint: `Add --disk to go on with it, or begin anew: ${commandFor("down", name, "--purge")}`,
+function start(plan: Plan, how: UpOptions, image: BuildOptions, io: Io) {
+  return withProgress(io, how.json === true, async (progress) => {
+    const build = { ...image, progress, signal: io.signal };
+    const built = await imageFor(how, build);
+    const accel = await accelFor(how, built, progress, io);
+    return startAll(plan, { how, image: built, build, accel, progress, io });
   });
 }
 
+async function describeAll(machines: readonly Machine[], asList: boolean, io: Io) {
+  const told = await Promise.all(machines.map((machine) => describe(machine, io.signal)));
+  return asList ? told : told[0];
+}
+
 function tellHowToUse([machine, ...agents]: readonly [Machine, ...Machine[]], options: UpOptions, io: Io): void {
-  const { name, record, paths } = machine;
+  const { name, node, record, paths } = machine;
   const say = (what: string, how: string) => printLine(io, `  ${what.padEnd(11)}${how}`);
   const seconds = record.readySeconds?.toFixed(1);
   printLine(io, "");
@@ -171,15 +160,16 @@ function tellHowToUse([machine, ...agents]: readonly [Machine, ...Machine[]], op
     io,
     seconds === undefined
       ? `The machine "${name}" is powered on.`
-      : `The node "${name}" is Ready, ${seconds} s after power-on.`,
+      : `The node "${node}" is Ready, ${seconds} s after power-on.`,
   );
   for (const agent of agents)
-    printLine(io, `The node "${agent.name}" has joined it, ${agent.record.readySeconds?.toFixed(1)} s after power-on.`);
+    printLine(io, `The node "${agent.node}" has joined it, ${agent.record.readySeconds?.toFixed(1)} s after power-on.`);
   printLine(io, "");
   if (options.wait) say("kubeconfig", paths.kubeconfig);
   say("kubectl", commandFor("kubectl", name, "get nodes"));
   say("shell", commandFor("ssh", name));
   say("log", commandFor("logs", name, "-f"));
-  say("stop", commandFor("down", name));
-  for (const agent of agents) say("", commandFor("down", agent.name));
+  const one = (each: Machine) => commandFor("down", each.name);
+  const stops = options.file === undefined ? [machine, ...agents].map(one) : [fileCommand("down", options.file)];
+  for (const [index, stop] of stops.entries()) say(index === 0 ? "stop" : "", stop);
 }

@@ -1,39 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { machinesDir } from "../../vm/paths.ts";
-import { identify } from "../../vm/process.ts";
-import { type MachineRecord, writeRecord } from "../../vm/record.ts";
+import { describe, expect, it } from "vitest";
 import { machinesIn, type Plan, planOf } from "./plan.ts";
+import { noteMachine as machine, useNoMachines } from "./testing.ts";
 
-let state: string;
-
-beforeEach(() => {
-  state = mkdtempSync(join(tmpdir(), "k3os-plan-"));
-  vi.stubEnv("XDG_STATE_HOME", state);
-});
-
-afterEach(() => {
-  vi.unstubAllEnvs();
-  rmSync(state, { recursive: true });
-});
+useNoMachines();
 
 const hardware = { memoryMiB: 1024, cpus: 1 };
 const cluster = { wire: 41_000, token: "secret", servers: 1 };
-
-/** Notes a machine; one that runs is this process. */
-function machine(name: string, more: Partial<MachineRecord> & { readonly runs?: boolean } = {}): void {
-  const { runs = false, ...record } = more;
-  const own = identify(process.pid);
-  if (own === undefined) throw new Error("this process cannot be told from others");
-  mkdirSync(join(machinesDir(), name), { recursive: true });
-  writeRecord(join(machinesDir(), name, "machine.json"), {
-    ...{ format: 1, name, phase: runs ? "ready" : "stopped", process: runs ? own : { ...own, pid: 999_999_999 } },
-    ...{ started: new Date().toISOString(), boot: { kind: "disk", firmware: "bios" }, toolsRoot: "/", accel: "tcg" },
-    ...{ memoryMiB: 1024, cpus: 1, ports: { ssh: 1, api: 2 }, ...record },
-  });
-}
 
 const names = (plan: Plan) => machinesIn(plan).map(({ name }) => name);
 
@@ -101,6 +73,14 @@ describe("what ./k3os up starts", () => {
     expect(() => planOf({ hardware, name: "single", agents: 1 })).toThrow("has no wire");
     machine("b-agent-1", {});
     expect(() => planOf({ hardware, name: "b", agents: 1 })).toThrow('There is a machine "b-agent-1" already');
+    const from = { path: "/c.yaml", cluster: "f", node: "a", role: "agent", number: 2, config: "" } as const;
+    machine("f-a", { cluster, server: "f-s", from });
+    expect(() => planOf({ hardware, name: "f-a", agents: 0 })).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining('belongs to the cluster "f"'),
+        hint: expect.stringContaining("./k3os up --file /c.yaml"),
+      }),
+    );
     machine("c-agent-2", { cluster, server: "c" });
     for (const agents of [0, 1]) {
       expect(() => planOf({ hardware, name: "c-agent-2", agents })).toThrow(
