@@ -39,6 +39,8 @@ describe("the manifests of a cluster file", () => {
     const path = write("c.yaml", `name: c\n${NODES}manifests: [one.json, "m/*.yml", m/*.yaml]\n`);
     const names = fileAt(path).nodes[0]?.config.k3os?.manifests?.map(({ name }) => name);
     expect(names).toEqual(["one", "a", "aa", "b"]);
+    const deep = write("d.yaml", `name: c\n${NODES}manifests: ["m/**/*.yaml"]\n`);
+    expect(fileAt(deep).nodes[0]?.config.k3os?.manifests?.map(({ name }) => name)).toEqual(["c"]);
   });
 });
 

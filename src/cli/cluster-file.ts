@@ -41,7 +41,8 @@ function manifestsIn(directory: string, pattern: string): readonly ManifestFile[
   const above = dirname(whole.replace(/[*{].*$/s, "x"));
   if (!existsSync(above) || !statSync(above).isDirectory()) return [];
   const isMeant = matcher([whole]);
-  const all = readdirSync(above, { recursive: true, encoding: "utf8" }).map((name) => join(above, name));
+  const recursive = /\*\*|[*{].*\//s.test(pattern);
+  const all = readdirSync(above, { recursive, encoding: "utf8" }).map((name) => join(above, name));
   return all
     .filter((path) => isMeant(path) && statSync(path).isFile())
     .sort()

@@ -17,9 +17,11 @@ const address = { server: "10.5.0.1", agent: "10.5.0.2" };
 /** A machine on the wire, which is reached by QEMU's own network. */
 function onWire(number: 1 | 2) {
   const macs = [`52:54:00:05:00:1${number}`, `52:54:00:05:00:2${number}`] as const;
-  const network = `{ ethernets: {
-      outside: { match: { macaddress: "${macs[0]}" }, dhcp4: true },
-      inside: { match: { macaddress: "${macs[1]}" }, addresses: [10.5.0.${number}/24] } } }`;
+  const cards = [
+    `outside: { match: { macaddress: "${macs[0]}" }, dhcp4: true }`,
+    `inside: { match: { macaddress: "${macs[1]}" }, addresses: [10.5.0.${number}/24] }`,
+  ];
+  const network = `{ ethernets: { ${cards.join(", ")} } }`;
   return { network, nics: [{ mac: macs[0] }, { mac: macs[1], wire }] };
 }
 
