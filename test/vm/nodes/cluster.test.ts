@@ -108,7 +108,7 @@ beforeAll(async () => {
 
 describe("a server whose medium was made of a cluster file", { timeout: 400_000 }, () => {
   it("has the name and the manifests of the file", async () => {
-    expect(await server.node("hostname")).toBe(server.name);
+    expect(await server.node("hostname")).toBe(`${server.name}\n`);
     await eventually(() => server.kubectl("get", "namespace", "from-file"), 60);
   });
 });
