@@ -194,6 +194,16 @@ manifests: [m.yaml]
       [{ path: "m/a.yaml", text: "apiVersion: v1\nkind: Namespace\n---\nkind: Namespace\n" }],
       "m/a.yaml:4:1 error : expected a Kubernetes object, got one without apiVersion",
     ],
+    [
+      "an alias without an anchor",
+      [{ path: "m/a.yaml", text: "apiVersion: v1\nkind: Namespace\nmetadata: *none\n" }],
+      "m/a.yaml:3:11 error : expected the name of an anchor",
+    ],
+    [
+      "a nesting too deep",
+      [{ path: "m/a.yaml", text: "[".repeat(100_000) }],
+      "m/a.yaml:1:1 error : expected a Kubernetes object, got one nested too deep",
+    ],
     ["nothing in it", [{ path: "m/a.yaml", text: "# later\n" }], "m/a.yaml:1:1 error : expected a Kubernetes object"],
     [
       "a name that no file of a server has",
@@ -215,6 +225,23 @@ manifests: [m.yaml]
   it("never throws, whatever it is", () => {
     const words = fc.constantFrom("name", "nodes", "config", ":", "-", "{", "}", "[", "]", "\n", " ", "a", "role", "~");
     fc.assert(fc.property(fc.array(words), (text) => void read(text.join(""))));
+    const manifestWords = fc.constantFrom(
+      "apiVersion: v1\n",
+      "kind: A\n",
+      "*a",
+      "&a ",
+      "[",
+      "]",
+      "{",
+      "}",
+      "a: ",
+      "---\n",
+    );
+    fc.assert(
+      fc.property(fc.array(manifestWords), (text) => {
+        read(`name: c\n${NODES}manifests: [a.yaml]\n`, () => [{ path: "a.yaml", text: text.join("") }]);
+      }),
+    );
     fc.assert(
       fc.property(
         fc.string(),
