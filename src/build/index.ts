@@ -90,12 +90,24 @@ export function buildDevImage(options: BuildOptions = {}): Promise<BuiltImage> {
 }
 
 /** Builds the image and of it a medium (`MEDIA`). Only disks have a place for `DiskOptions`. */
-export function buildMedium(format: Format, options: BuildOptions & DiskOptions = {}): Promise<Medium> {
+export async function buildMedium(format: Format, options: BuildOptions & DiskOptions = {}): Promise<Medium> {
   const { config, arguments: machine, sectorSize } = options;
+  const [medium] = await buildMedia(format, options, [{ config, arguments: machine, sectorSize }]);
+  if (medium === undefined) throw new Error("no medium was made");
+  return medium;
+}
+
+/** Builds the image once, and one medium of it for each of `each`, one after the other. */
+export function buildMedia(
+  format: Format,
+  options: BuildOptions,
+  each: readonly DiskOptions[],
+): Promise<readonly Medium[]> {
   return inWorkshop(format, options, async (shop) => {
     const made = await makeImage(shop);
-    const dir = await MEDIA[format].make(shop, made, { config, arguments: machine, sectorSize });
-    return { image: made.image, dir };
+    const media: Medium[] = [];
+    for (const one of each) media.push({ image: made.image, dir: await MEDIA[format].make(shop, made, one) });
+    return media;
   });
 }
 

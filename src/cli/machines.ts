@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { K3osError } from "../errors.ts";
 import { optionFor } from "../vm/cluster.ts";
 import { apiMachine, findMachine, type Machine, machineNames } from "../vm/machine.ts";
@@ -29,8 +30,16 @@ function notRunning(machine: Machine): K3osError {
 }
 
 /** The command that starts a machine again. */
-export function startCommand({ name, record: { server } }: Pick<Machine, "name" | "record">): string {
+export function startCommand({ name, record: { server, from } }: Pick<Machine, "name" | "record">): string {
+  if (from !== undefined) return fileCommand("up", from.path);
   return server === undefined ? commandFor("up", name) : commandFor("up", server, optionFor(name));
+}
+
+/** A command line about all machines of a cluster file. */
+export function fileCommand(verb: string, path: string): string {
+  const shown = relative(process.cwd(), path);
+  const short = shown.startsWith("..") ? path : shown;
+  return `./k3os ${verb} --file ${/^[\w./-]+$/.test(short) ? short : `'${short}'`}`;
 }
 
 /** The path of the kubeconfig for a running machine's cluster, which is fetched if `up` did not wait for it. */

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { K3osError } from "../errors.ts";
-import { parseMemory } from "../vm/memory.ts";
 import { checkName, defaultName } from "../vm/name.ts";
+import { parseMemory } from "../vm/size.ts";
 
 /** `--name`, the same on every command that is about one machine. */
 export function nameOption(): Option {

@@ -157,12 +157,14 @@ class Checker {
       spans.set(name, value.span);
     }
     for (const name of kind.needed ?? []) {
-      const at = `${path}.${String(name)}`;
-      if (patch[name] === null) delete patch[name];
-      if (patch[name] === undefined && !tried.has(name))
+      const at = path === "" ? String(name) : `${path}.${String(name)}`;
+      if (patch[name] === null) {
+        delete patch[name];
+        this.find("error", this.places.get(at) ?? tree.span, at, "expected a value, got nothing");
+      } else if (patch[name] === undefined && !tried.has(name))
         this.find("error", tree.span, at, "expected this key, got none");
-      if (patch[name] === undefined) return undefined;
     }
+    if (kind.needed?.some((name) => patch[name] === undefined)) return undefined;
     const complaint = kind.check?.(patch);
     if (complaint !== undefined) {
       const at = path === "" ? complaint.key : `${path}.${complaint.key}`;

@@ -15,17 +15,17 @@ type Places = Map<Kind, string>;
  * The whole document (JSON Schema, draft 2020-12). It accepts whatever a node accepts. Only `./k3os config check` knows
  * what a JSON Schema cannot express, such as labels that Kubernetes reserves.
  */
-export function jsonSchema(): Json {
-  const names = namesOf(schema);
+export function jsonSchema(of: StructOf = schema, title = "config.yaml of k3OS"): Json {
+  const names = namesOf(of);
   const places: Places = new Map();
-  const root = ofStruct(schema, "#", names, places);
-  const shared = [...names].filter(([kind]) => kind !== schema);
+  const root = ofStruct(of, "#", names, places);
+  const shared = [...names].filter(([kind]) => kind !== of);
   const definitions = shared.map(([kind, name]) => {
     return [name, typeof kind === "string" ? JSON.parse(kind) : ofStruct(kind, pointer(name), names, places)];
   });
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
-    title: "config.yaml of k3OS",
+    title,
     ...root,
     $defs: Object.fromEntries(definitions),
   };

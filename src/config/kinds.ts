@@ -71,6 +71,8 @@ export interface StructOf<
   readonly kind: "struct";
   readonly keys: Keys;
   readonly needed?: readonly Needed[];
+  /** It is merged over another one: its `null`s stay, also within an item of a list. */
+  readonly isLayer?: boolean;
   /** Looks at the keys together; the complaint is about one of them. */
   readonly check?: (value: Readonly<Record<string, unknown>>) => (Complaint & { readonly key: string }) | undefined;
 }

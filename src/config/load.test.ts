@@ -217,6 +217,7 @@ describe("values that depend on each other", () => {
       'mounts[1].path: expected another path for each, got "/mnt" again',
     ],
     ["mounts: { path: /mnt }", "mounts[0].device: expected this key, got none"],
+    ["mounts: [{ device: , path: /mnt }]", "mounts[0].device: expected a value, got nothing"],
     ["users: [{ name: a }, { name: a }]", 'users[1].name: expected another name for each, got "a" again'],
     [
       "users: [{ name: rancher }]",

@@ -74,13 +74,13 @@ function identityOf(unit: readonly unknown[], kind: ListOf): string {
   return JSON.stringify(key !== undefined && isPatch(item) ? item[key] : unit);
 }
 
-/** Removes the keys that are `null`, and then structs without keys. */
+/** Removes the keys that are `null`, and then structs without keys. What is a layer of its own stays as it is. */
 export function withoutNulls(patch: Patch, struct: StructOf): Patch {
   const settled: Record<string, unknown> = {};
   for (const [name, kind] of Object.entries(struct.keys)) {
     const value = patch[name];
     if (value === undefined || value === null) continue;
-    const inner = kind.kind === "struct" && isPatch(value) ? withoutNulls(value, kind) : value;
+    const inner = kind.kind === "struct" && !kind.isLayer && isPatch(value) ? withoutNulls(value, kind) : value;
     if (kind.kind !== "struct" || Object.keys(inner as Patch).length > 0) settled[name] = inner;
   }
   return settled;

@@ -1,4 +1,15 @@
-import { Composer, type CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, Parser } from "yaml";
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  Parser,
+  type YAMLError,
+} from "yaml";
 import type { Finding } from "./problem.ts";
 import type { Dict, Entry, Span, Tree } from "./tree.ts";
 
@@ -42,8 +53,7 @@ export function parseYaml(text: string): Parsed {
         findings.push({ weight: "error", span: { start: quote, end }, path: "", message: NOT_CLOSED, hint });
         continue;
       }
-      const code = error.message.startsWith("Flow ") ? "MISSING_CHAR" : error.code;
-      const [message, hint] = SENTENCES[code] ?? [withoutSource(error.message)];
+      const [message, hint] = explain(error);
       findings.push({ weight: "error", span: { start, end }, path: "", message, hint });
     }
   }
@@ -107,6 +117,11 @@ const SENTENCES: Readonly<Record<string, [message: string, hint?: string]>> = {
   BAD_SCALAR_START: ["expected a value, got a character that needs quotes", "put the value in quotes"],
   MULTIPLE_DOCS: ["expected one YAML document, got several", "remove the line ---"],
 };
+
+/** An error of yaml as a sentence and a way out. */
+export function explain({ code, message }: YAMLError): readonly [message: string, hint?: string] {
+  return SENTENCES[message.startsWith("Flow ") ? "MISSING_CHAR" : code] ?? [withoutSource(message)];
+}
 
 /** A few of yaml's messages quote the source, which may contain a secret. */
 function withoutSource(message: string): string {

@@ -1,4 +1,5 @@
 /** Machines of this workstation that are one cluster: servers, and agents. Pure. */
+import { asMember, machineIn, membershipIn, type Role, urlOf } from "../cluster/member.ts";
 import { type Config, toYaml } from "../config/index.ts";
 import { K3osError } from "../errors.ts";
 import type { Nic } from "./nics.ts";
@@ -13,10 +14,25 @@ export interface Cluster {
   readonly servers: number;
 }
 
+/** Where a machine comes from that a cluster file (`src/cluster`) describes. Saved with it. */
+export interface FromFile {
+  /** The file, as an absolute path. */
+  readonly path: string;
+  /** The name of the cluster in it. */
+  readonly cluster: string;
+  readonly node: string;
+  readonly role: Role;
+  /** See `Member`. */
+  readonly number: number;
+  /** What the file said of the node's config when the machine was started, as YAML, and of its disk. */
+  readonly config: string;
+  readonly diskMiB?: number;
+}
+
 /** A machine of a cluster. */
 export interface Member {
   readonly name: string;
-  readonly role: "server" | "agent";
+  readonly role: Role;
   /** Tells the cluster's machines apart; the first server has 1. At most 254. */
   readonly number: number;
 }
@@ -66,34 +82,33 @@ function macsOf(number: number): readonly [string, string] {
  * the servers' alone. `via` is the number of the server that it joins; a server without one begins the cluster. Throws
  * `usage` if `own` has what cannot be shared.
  */
-export function configOf({ role, number }: Member, cluster: Cluster, own: Config = {}, via?: number): string {
+export function configOf(member: Member, cluster: Cluster, own: Config = {}, via?: number): string {
   refuseUnshared(own);
-  const [outside, inside] = macsOf(number);
   const { k3s_args = [], ...k3os } = own.k3os ?? {};
   // An agent refuses most of a server's flags. What nodes share has keys of its own.
-  const flags = role === "server" ? [...howToBegin(cluster, via), ...k3s_args] : [];
-  return toYaml({
-    ...own,
-    k3os: {
-      ...k3os,
-      token: cluster.token,
-      ...(role === "agent" && { server_url: urlOf(via ?? 1) }),
-      k3s_args: [role, `--node-ip=${addressOf(number)}`, ...flags],
-      network: {
-        ethernets: {
-          outside: { match: { macaddress: outside }, dhcp4: true },
-          inside: { match: { macaddress: inside }, addresses: [`${addressOf(number)}/24`] },
-        },
-      },
-    },
-  });
+  const mine = member.role === "server" ? { ...k3os, k3s_args } : k3os;
+  return memberConfig(member, cluster, { ...own, k3os: mine }, via);
 }
 
-const urlOf = (number: number) => `https://${addressOf(number)}:6443`;
-
-function howToBegin({ servers }: Cluster, via: number | undefined): string[] {
-  if (via !== undefined) return [`--server=${urlOf(via)}`];
-  return servers > 1 ? ["--cluster-init"] : [];
+/** `configOf` with a config that is the member's own. The wire takes the place of its `k3os.network`. */
+export function memberConfig(
+  { role, number }: Pick<Member, "role" | "number">,
+  { token, servers }: Pick<Cluster, "token" | "servers">,
+  own: Config,
+  via?: number,
+): string {
+  const [outside, inside] = macsOf(number);
+  const server = via ?? (role === "agent" ? 1 : undefined);
+  const joins = server === undefined ? undefined : urlOf(addressOf(server));
+  const flags = [`--node-ip=${addressOf(number)}`];
+  const config = asMember(own, { role, token, joins, several: servers > 1, flags });
+  const network = {
+    ethernets: {
+      outside: { match: { macaddress: outside }, dhcp4: true },
+      inside: { match: { macaddress: inside }, addresses: [`${addressOf(number)}/24`] },
+    },
+  };
+  return toYaml({ ...config, k3os: { ...config.k3os, network } });
 }
 
 function refuseUnshared({ hostname, k3os = {} }: Config): void {
@@ -103,18 +118,11 @@ function refuseUnshared({ hostname, k3os = {} }: Config): void {
     (network !== undefined && "k3os.network") ||
     (server_url !== undefined && "k3os.server_url") ||
     (token !== undefined && "k3os.token") ||
-    refusedArgument(k3s_args);
+    argumentOf(membershipIn(k3s_args) ?? machineIn(k3s_args));
   if (!found) return;
   throw new K3osError("usage", `The config has ${found}, and all machines of a cluster share one config.`, {
     hint: "Take it out: each machine gets its own from the command.",
   });
 }
 
-/** The first argument that is one machine's own, without its value, which may be a secret. */
-function refusedArgument(args: readonly string[]): string | false {
-  const name = args.map((arg) => OF_ONE.exec(arg)?.[1]).find((found) => found !== undefined);
-  return name !== undefined && `${name} in k3os.k3s_args`;
-}
-
-/** What the command says itself in k3s's arguments. */
-const OF_ONE = /^(server|agent|--?(?:token|token-file|t|server|s|node-name|node-ip|i))(?=[=\s]|$)/;
+const argumentOf = (name: string | undefined) => name !== undefined && `${name} in k3os.k3s_args`;

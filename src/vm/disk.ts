@@ -1,7 +1,6 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
-import { SMALLEST_DISK_MIB } from "../image/disk.ts";
 import { runCommand } from "../process/run.ts";
 import { commandFor } from "./name.ts";
 
@@ -19,23 +18,6 @@ export interface OwnDisk {
 export type Bus = "virtio" | "scsi" | "pvscsi" | "nvme" | "sata";
 
 const DEFAULT_DISK_MIB = 8192;
-
-/** Reads the size of a disk: `8G`, `20480M`, or GiB as a bare number. */
-export function parseDiskSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([MGT]?)(?:i?B)?$/i.exec(text.trim());
-  const factor = { M: 1, G: 1024, T: 1024 * 1024 }[(match?.[2] || "G").toUpperCase()] ?? 0;
-  const mebibytes = Math.floor(Number(match?.[1] ?? Number.NaN) * factor);
-  if (Number.isNaN(mebibytes)) {
-    throw new K3osError("usage", `"${text}" is no size of a disk.`, { hint: "Write it like 8G or 20480M." });
-  }
-  if (mebibytes < SMALLEST_DISK_MIB) {
-    throw new K3osError(
-      "usage",
-      `A disk of ${mebibytes} MiB is too small for a node: ${SMALLEST_DISK_MIB} MiB are the least.`,
-    );
-  }
-  return mebibytes;
-}
 
 /**
  * Makes the disk of a machine, or enlarges it if it is too small. A half-made disk of an interrupted run is made anew.

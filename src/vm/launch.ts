@@ -3,7 +3,7 @@ import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
 import { ARCHITECTURE } from "../image/architecture.ts";
 import { start } from "../process/run.ts";
-import type { Cluster } from "./cluster.ts";
+import type { Cluster, FromFile } from "./cluster.ts";
 import type { OwnDisk } from "./disk.ts";
 import type { Nic } from "./nics.ts";
 import type { MachinePaths } from "./paths.ts";
@@ -37,6 +37,7 @@ export interface StartOptions {
   /** See `MachineRecord`. */
   readonly cluster?: Cluster | undefined;
   readonly server?: string | undefined;
+  readonly from?: FromFile | undefined;
   /** Saved for `status` and `kubectl`. */
   readonly version?: string;
   readonly k3s?: string;
@@ -95,6 +96,7 @@ async function launch(
       ...(options.k3s === undefined ? {} : { k3s: options.k3s }),
       ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
       ...(options.server === undefined ? {} : { server: options.server }),
+      ...(options.from === undefined ? {} : { from: options.from }),
     });
   }
   try {

@@ -60,7 +60,12 @@ export function refuseRunning(name: string, home = machinesDir()): void {
 
 function seed(options: StartOptions, key: string): Uint8Array {
   const user = options.config === undefined ? {} : { userData: options.config };
-  return cidata({ hostname: options.name, instanceId: `k3os-${options.name}`, publicKeys: [key], ...user });
+  return cidata({
+    hostname: options.from?.node ?? options.name,
+    instanceId: `k3os-${options.name}`,
+    publicKeys: [key],
+    ...user,
+  });
 }
 
 /** The machine of that name, running or not; `undefined` when there is none. */
@@ -71,11 +76,24 @@ export function findMachine(name: string, home = machinesDir()): Machine | undef
 
 /** The machine whose API is that of this machine's cluster: a server that runs, the own one first; otherwise itself. */
 export function apiMachine(machine: Machine, home = machinesDir()): Machine {
-  const { server, cluster } = machine.record;
-  const isServer = server === undefined || machine.name.startsWith(`${server}-server-`);
-  if (cluster === undefined || (isServer && machine.state === "running")) return machine;
-  const names = serversOf(server ?? machine.name, cluster.servers).map(({ name }) => name);
+  const { cluster } = machine.record;
+  const names = serverNames(machine, home);
+  if (cluster === undefined || (names.includes(machine.name) && machine.state === "running")) return machine;
   return names.flatMap((name) => findMachine(name, home) ?? []).find(({ state }) => state === "running") ?? machine;
+}
+
+/** The servers of the machine's cluster; itself if it has none. */
+function serverNames({ name, record: { server, cluster, from } }: Machine, home: string): string[] {
+  if (from === undefined) return serversOf(server ?? name, cluster?.servers ?? 1).map((one) => one.name);
+  return machinesOf(from.cluster, home)
+    .filter(({ record }) => record.from?.role === "server")
+    .map((one) => one.name);
+}
+
+/** The machines that a cluster file of that cluster has described, running or not. */
+export function machinesOf(cluster: string, home = machinesDir()): Machine[] {
+  const all = machineNames(home).flatMap((name) => findMachine(name, home) ?? []);
+  return all.filter(({ record }) => record.from?.cluster === cluster);
 }
 
 /** The names of all machines, sorted. */
@@ -105,6 +123,11 @@ export class Machine {
     const record = readRecord(this.paths.record);
     if (record === undefined) throw new K3osError("machine", `The machine "${this.name}" was removed meanwhile.`);
     return record;
+  }
+
+  /** The name of its node, unless the config of a single machine has another one. */
+  get node(): string {
+    return this.record.from?.node ?? this.name;
   }
 
   get state(): MachineState {

@@ -66,7 +66,7 @@ export async function waitJoined(agent: Machine, server: Machine, options: Ready
         throw new K3osError("machine", `The server "${server.name}" ended before "${agent.name}" had joined it.`);
       const found = await nodes(ports.api, kubeconfig, signal);
       return isReadyNow(
-        found?.find(({ name }) => name === agent.name),
+        found?.find(({ name }) => name === agent.node),
         agent,
         signal,
       );
@@ -197,7 +197,7 @@ function machineProbes(machine: Machine, { signal, onRestart }: ReadyOptions): P
     async nodeReady(kubeconfig) {
       const found = (await nodes(ports.api, kubeconfig, signal)) ?? [];
       // The config may give a single machine another name.
-      const node = found.find(({ name }) => name === machine.name) ?? (found.length === 1 ? found[0] : undefined);
+      const node = found.find(({ name }) => name === machine.node) ?? (found.length === 1 ? found[0] : undefined);
       return (await isReadyNow(node, machine, signal)) && takesPods(ports.api, kubeconfig, signal);
     },
     k3sFailure: async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { nodeHost } from "../host/node.ts";
-import type { Cluster } from "./cluster.ts";
+import type { Cluster, FromFile } from "./cluster.ts";
 import { isAlive, type ProcessId } from "./process.ts";
 import type { Accel, Boot } from "./qemu.ts";
 
@@ -28,6 +28,8 @@ export interface MachineRecord {
   readonly cluster?: Cluster;
   /** Of all of them but the first server: its name. */
   readonly server?: string;
+  /** Of machines that a cluster file describes. */
+  readonly from?: FromFile;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { BuildOptions, BuiltImage, DiskOptions, SectorSize } from "../../bu
 import { DISK_FORMATS, FORMATS, type Format, MEDIA } from "../../build/media/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
+import { buildForCluster, refuseFormat } from "../cluster-media.ts";
 import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { examples, jsonOption } from "../options.ts";
@@ -17,6 +18,7 @@ interface BuildCommandOptions {
   readonly format: Format;
   readonly output?: string;
   readonly config?: string;
+  readonly file?: string;
   readonly sectorSize?: "512" | "4096";
   readonly key?: string;
   readonly kernel?: string;
@@ -34,6 +36,7 @@ export function buildCommand(io: Io): Command {
     .addOption(new Option("--format <format>", "what to build").choices(FORMATS).default("image"))
     .option("-o, --output <dir>", "copy the files there, instead of printing where they are kept")
     .option("--config <file>", "a config.yaml to put onto a disk; checked first")
+    .option("-f, --file <cluster.yaml>", "a medium for each node of a cluster file, with its config; needs --output")
     .addOption(new Option("--sector-size <bytes>", "for disks with sectors of 4096 bytes").choices(["512", "4096"]))
     .option("--key <file>", "for oci: the private ssh key that signs, as for ./k3os publish; needs --output")
     .option("--kernel <which>", "cloud, metal or a Debian package, instead of the one that the medium usually has")
@@ -48,6 +51,7 @@ export function buildCommand(io: Io): Command {
     ["./k3os build --format iso -o .", "k3os.iso in this directory"],
     ["./k3os build --format raw -o .", "k3os.raw, to be written onto a disk"],
     ["./k3os build --format qcow2 --config node.yaml -o .", "a disk that knows what it will be"],
+    ["./k3os build -f cluster.yaml --format raw -o out", "a disk for each node of a cluster (docs/cluster.md)"],
     ["./k3os build --format qcow2 --kernel metal -o .", "with the drivers of real machines"],
     ["./k3os build --format oci --key release -o .", "k3os.oci.tar, a container image that upgrades nodes"],
     ["./k3os build --refresh", "with today's security fixes"],
@@ -56,6 +60,7 @@ export function buildCommand(io: Io): Command {
 }
 
 async function runBuild(options: BuildCommandOptions, io: Io): Promise<void> {
+  if (options.file !== undefined) return runClusterBuild(options.file, options, io);
   const config = readConfig(options, io);
   const sign = await signerFor(options);
   if (options.output !== undefined) await requireDirectory(resolve(options.output));
@@ -65,6 +70,27 @@ async function runBuild(options: BuildCommandOptions, io: Io): Promise<void> {
   else if (dir !== built.dir) await copyFiles(built.dir, dir);
   if (options.json) printJson(io, { format: options.format, dir, image: built.image.imageJson });
   else printLine(io, dir);
+}
+
+async function runClusterBuild(path: string, options: BuildCommandOptions, io: Io): Promise<void> {
+  const { format, output, config, key, sectorSize, json = false } = options;
+  const other = config !== undefined ? "--config" : key !== undefined ? "--key" : undefined;
+  if (other !== undefined)
+    throw new K3osError("usage", `${other} does not go with --file.`, { hint: "Leave one of the two away." });
+  refuseFormat(format);
+  if (format === "iso" && sectorSize !== undefined) refuseNoDisk("--sector-size", format);
+  if (output === undefined) {
+    throw new K3osError("usage", "--file needs --output: each node has a file of its own.", { hint: "Add -o out." });
+  }
+  const directory = resolve(output);
+  await requireDirectory(directory);
+  const size = sectorSize === undefined ? undefined : (Number(sectorSize) as SectorSize);
+  const build = { path, format, directory, options: sourceOf(options), sectorSize: size, json };
+  const { image, nodes, shared, madeToken } = await buildForCluster(build, io);
+  if (json) return printJson(io, { format, dir: directory, image: image.imageJson, nodes, shared });
+  for (const file of [...shared, ...nodes.map((node) => node.file)]) printLine(io, file);
+  const made = madeToken === undefined ? "" : ` The cluster's token was made, and is kept in ${madeToken}.`;
+  printLine(io, `\nWhoever has one of the files of a node has the cluster's token: only you can read them.${made}`);
 }
 
 /** Who signs the container image; `undefined` if nobody is to. */
@@ -96,22 +122,32 @@ async function writeSigned(image: BuiltImage, target: string, sign: Sign, json: 
 /** Checks a config before anything is built. Only formats for a disk have a place for one. */
 function readConfig({ config, sectorSize, format }: BuildCommandOptions, io: Io): string | undefined {
   const given = config !== undefined ? "--config" : sectorSize !== undefined ? "--sector-size" : undefined;
-  if (given !== undefined && !MEDIA[format].isDisk) {
-    throw new K3osError("usage", `${given} is for disks, not for --format ${format}.`, {
-      hint: `Formats of disks: ${DISK_FORMATS.join(", ")}.`,
-    });
-  }
+  if (given !== undefined && !MEDIA[format].isDisk) refuseNoDisk(given, format);
   return config === undefined ? undefined : requireConfigFile(config, io);
+}
+
+function refuseNoDisk(option: string, format: Format): never {
+  throw new K3osError("usage", `${option} is for disks, not for --format ${format}.`, {
+    hint: `Formats of disks: ${DISK_FORMATS.join(", ")}.`,
+  });
+}
+
+/** What the image is made of, as far as the command line says it. */
+function sourceOf({ kernel, spec, lock, refresh = false, offline = false }: BuildCommandOptions): BuildOptions {
+  return {
+    ...{ refresh, offline },
+    ...(kernel !== undefined && { kernel }),
+    ...(spec !== undefined && { spec }),
+    ...(lock !== undefined && { lock }),
+  };
 }
 
 async function make(options: BuildCommandOptions, config: string | undefined, progress: Progress, io: Io) {
   const { buildMedium } = await import("../../build/index.ts");
-  const { format, kernel, spec, lock, sectorSize, refresh = false, offline = false } = options;
+  const { format, sectorSize } = options;
   const buildOptions: BuildOptions & DiskOptions = {
-    ...{ progress, signal: io.signal, refresh, offline, config },
-    ...(kernel !== undefined && { kernel }),
-    ...(spec !== undefined && { spec }),
-    ...(lock !== undefined && { lock }),
+    ...sourceOf(options),
+    ...{ progress, signal: io.signal, config },
     ...(sectorSize !== undefined && { sectorSize: Number(sectorSize) as SectorSize }),
   };
   // With a key, the archive is written from the image and its signature.

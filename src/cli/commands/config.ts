@@ -1,6 +1,9 @@
 import { Command } from "commander";
+import { readNamedFile } from "../../build/read-file.ts";
+import { clusterJsonSchema, isClusterText } from "../../cluster/index.ts";
 import { jsonSchema } from "../../config/json-schema.ts";
 import { K3osError } from "../../errors.ts";
+import { checkClusterFile } from "../cluster-file.ts";
 import { type CheckedFile, checkConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { examples, jsonOption } from "../options.ts";
@@ -8,9 +11,9 @@ import { ExitWith, reportError, reportProblems } from "../report.ts";
 
 export function configCommand(io: Io): Command {
   const check = new Command("check")
-    .summary("check config.yaml files")
+    .summary("check config.yaml and cluster.yaml files")
     .description(
-      "Checks config.yaml files as a node would read them; keys that would have no effect are errors here, unless " +
+      "Checks config.yaml files as a node would read them, and cluster files with their manifests; keys that would have no effect are errors here, unless " +
         "--lenient. The exit status is 1 if there is an error.",
     )
     .argument("<file...>", "the files")
@@ -20,16 +23,19 @@ export function configCommand(io: Io): Command {
   examples(
     check,
     ["./k3os config check node.yaml", "each problem with its line and column"],
+    ["./k3os config check cluster.yaml", "a whole cluster, see docs/cluster.md"],
     ["./k3os config check --lenient old/*.yaml", "files that were written for another system"],
   );
   const schema = new Command("schema")
     .summary("print the JSON Schema of config.yaml")
     .description("Prints the JSON Schema of config.yaml (draft 2020-12), by which editors complete and check it.")
-    .action(() => printJson(io, jsonSchema()));
-  examples(schema, [
-    "./k3os config schema > config.schema.json",
-    "for `# yaml-language-server: $schema=config.schema.json`",
-  ]);
+    .option("--cluster", "that of cluster.yaml instead")
+    .action(({ cluster }: { cluster?: true }) => printJson(io, cluster ? clusterJsonSchema() : jsonSchema()));
+  examples(
+    schema,
+    ["./k3os config schema > config.schema.json", "for `# yaml-language-server: $schema=config.schema.json`"],
+    ["./k3os config schema --cluster > cluster.schema.json", "the same for a cluster file"],
+  );
   const config = new Command("config")
     .summary("check config.yaml, a node's configuration")
     .description("Works with config.yaml, a node's configuration.")
@@ -62,7 +68,9 @@ function runCheck(files: readonly string[], { lenient, json }: CheckOptions, io:
 /** Reports a file that cannot be read and goes on, so that the other files are still checked. */
 function checkOrTell(file: string, lenient: boolean | undefined, io: Io): Pick<CheckedFile, "valid" | "problems"> {
   try {
-    return checkConfigFile(file, { lenient });
+    if (!isClusterText(readNamedFile(file))) return checkConfigFile(file, { lenient });
+    const { cluster, problems } = checkClusterFile(file);
+    return { valid: cluster !== undefined, problems };
   } catch (error) {
     if (!(error instanceof K3osError)) throw error;
     reportError(error, io);

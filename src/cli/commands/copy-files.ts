@@ -12,9 +12,14 @@ export async function copyFiles(from: string, to: string): Promise<void> {
   await requireDirectory(to);
   await writingTo(to, async () => {
     for (const entry of readdirSync(from, { withFileTypes: true })) {
-      if (entry.isFile()) await copyFile(from, to, entry.name);
+      if (entry.isFile()) await copyFile(join(from, entry.name), to, entry.name);
     }
   });
+}
+
+/** Copies one file as `copyFiles` does it, under that name. */
+export async function copyFileAs(from: string, to: string, name: string): Promise<void> {
+  await writingTo(to, () => copyFile(from, to, name));
 }
 
 /** Makes the directory if it is missing. Throws if it is not writable, so that this is found before a long build. */
@@ -46,8 +51,8 @@ async function writingTo(to: string, action: () => Promise<void>): Promise<void>
 async function copyFile(from: string, to: string, name: string): Promise<void> {
   const next = join(to, `.${name}.${process.pid}`);
   try {
-    if (isSparse(join(from, name))) await copySparse(join(from, name), next);
-    else copyFileSync(join(from, name), next, constants.COPYFILE_FICLONE);
+    if (isSparse(from)) await copySparse(from, next);
+    else copyFileSync(from, next, constants.COPYFILE_FICLONE);
     renameSync(next, join(to, name));
   } finally {
     rmSync(next, { force: true });

@@ -90,7 +90,7 @@ export async function describe(machine: Machine, signal: AbortSignal): Promise<S
   const kubeconfig = running && api.state === "running" ? await kubeconfigOf(api, signal) : undefined;
   const known = kubeconfig !== undefined ? await nodes(api.record.ports.api, kubeconfig, signal) : undefined;
   // The config may give a single machine another name.
-  const node = known?.find(({ name }) => name === machine.name) ?? (record.cluster ? undefined : known?.[0]);
+  const node = known?.find(({ name }) => name === machine.node) ?? (record.cluster ? undefined : known?.[0]);
   return {
     name: machine.name,
     state,

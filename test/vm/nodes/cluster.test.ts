@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildDisk } from "../../../src/build/index.ts";
+import { mediumConfigs, readCluster } from "../../../src/cluster/index.ts";
 import { lateTimer } from "../../../src/vm/qemu.ts";
 import { testImage, writeTestImage } from "../support/container-image.ts";
 import { fromDisk, overlay } from "../support/disks.ts";
@@ -16,26 +17,42 @@ const address = { server: "10.5.0.1", agent: "10.5.0.2" };
 /** A machine on the wire, which is reached by QEMU's own network. */
 function onWire(number: 1 | 2) {
   const macs = [`52:54:00:05:00:1${number}`, `52:54:00:05:00:2${number}`] as const;
-  const network = `    ethernets:
-      outside: { match: { macaddress: "${macs[0]}" }, dhcp4: true }
-      inside: { match: { macaddress: "${macs[1]}" }, addresses: [10.5.0.${number}/24] }
-`;
+  const cards = [
+    `outside: { match: { macaddress: "${macs[0]}" }, dhcp4: true }`,
+    `inside: { match: { macaddress: "${macs[1]}" }, addresses: [10.5.0.${number}/24] }`,
+  ];
+  const network = `{ ethernets: { ${cards.join(", ")} } }`;
   return { network, nics: [{ mac: macs[0] }, { mac: macs[1], wire }] };
 }
 
 const [first, second] = [onWire(1), onWire(2)];
-const serverConfig = `k3os:
-  token: the-secret
-  k3s_args: [server, --node-ip=${address.server}]
-  network:
-${first.network}`;
-const agentConfig = (token: string) => `k3os:
-  server_url: https://${address.server}:6443
-  token: ${token}
-  labels: { zone: b }
-  k3s_args: [agent, --node-ip=${address.agent}, --node-external-ip=${address.agent}]
-  network:
-${second.network}`;
+const clusterFile = `name: test
+nodes:
+- name: ${server.name}
+  role: server
+  address: ${address.server}
+  config:
+    k3os:
+      k3s_args: [--node-ip=${address.server}]
+      network: ${first.network}
+- name: ${agent.name}
+  role: agent
+  config:
+    k3os:
+      k3s_args: [--node-ip=${address.agent}, --node-external-ip=${address.agent}]
+      network: ${second.network}
+      labels: { zone: b }
+manifests: [from-file.yaml]
+`;
+
+/** The configs that media of the cluster file carry. */
+function configs(token: string): readonly string[] {
+  const manifest = "apiVersion: v1\nkind: Namespace\nmetadata: { name: from-file }\n";
+  const find = (path: string) => [{ path, text: manifest }];
+  const { cluster, problems } = readCluster({ path: "cluster.yaml", text: clusterFile }, find);
+  if (cluster === undefined) throw new Error(JSON.stringify(problems));
+  return mediumConfigs(cluster, token).map(({ text }) => text);
+}
 
 const ready = (name: string) =>
   server.kubectl(
@@ -119,14 +136,26 @@ beforeAll(async () => {
   const { dir } = await buildDisk("raw", { usualKernel: "cloud", arguments: [lateTimer] });
   const disk = async ({ directory }: TestMachine) =>
     await overlay(directory, { file: join(dir, "k3os.raw"), format: "raw" }, 4096);
-  serverMachine = { boot: fromDisk("bios"), config: serverConfig, nics: first.nics, disks: [await disk(server)] };
+  serverMachine = {
+    boot: fromDisk("bios"),
+    config: configs("the-secret")[0],
+    nics: first.nics,
+    disks: [await disk(server)],
+  };
   agentMachine = {
     boot: fromDisk("bios"),
-    config: agentConfig("another-secret"),
+    config: configs("another-secret")[1],
     nics: second.nics,
     disks: [await disk(agent)],
   };
   await server.startReady(serverMachine);
+});
+
+describe("a server whose medium was made of a cluster file", { timeout: 400_000 }, () => {
+  it("has the name and the manifests of the file", async () => {
+    expect(await server.node("hostname")).toBe(`${server.name}\n`);
+    await eventually(() => server.kubectl("get", "namespace", "from-file"), 60);
+  });
 });
 
 describe("a node that joins", { timeout: 400_000 }, () => {

@@ -1,0 +1,68 @@
+/** What `up` refuses before it builds anything. */
+import { readFileSync } from "node:fs";
+import { K3osError } from "../../errors.ts";
+import { requireKvm } from "../../vm/accel.ts";
+import { refuseRunning } from "../../vm/machine.ts";
+import { checkHostMemory } from "../../vm/memory.ts";
+import { commandFor } from "../../vm/name.ts";
+import { checkPort } from "../../vm/ports.ts";
+import { type How, hasDisk } from "./boot.ts";
+import { machinesIn, type Plan, type Planned } from "./plan.ts";
+
+interface Wanted extends How {
+  /** Of any of the machines. */
+  readonly disk?: true | number | undefined;
+  readonly servers?: number | undefined;
+  readonly agents: number;
+}
+
+/** Checks before the build, which may take minutes, for errors that would occur after it. */
+export async function refuseEarly(options: How, plan: Plan): Promise<void> {
+  const { server } = plan;
+  if (machinesIn(plan).length === 1 && server.from === undefined) refuseRunning(server.name);
+  if (options.sshPort !== undefined && server.running === undefined) await checkPort(options.sshPort, "ssh");
+  if (options.apiPort !== undefined && server.running === undefined)
+    await checkPort(options.apiPort, "the Kubernetes API");
+  if (options.accel === "kvm") requireKvm();
+  const missing = machinesIn(plan).filter(({ running }) => running === undefined);
+  for (const planned of missing) refuseUnusedDisk(planned, options);
+  const memory = missing.map(({ hardware }) => hardware.memoryMiB);
+  checkHostMemory(memory, readFileSync("/proc/meminfo", "utf8"));
+}
+
+/** Refuses combinations of options in which one would have no effect. */
+export function refuseContradictions(options: Wanted): void {
+  const { iso, disk, firmware, secureBoot, append, dev, servers = 1, agents, wait } = options;
+  if (agents + servers > 1 && (iso !== undefined || !wait)) {
+    const option = iso === undefined ? "--no-wait" : "--iso";
+    throw new K3osError("usage", `A cluster does not go with ${option}: others start when the first server is Ready.`, {
+      hint: `Leave ${option} away.`,
+    });
+  }
+  const firmwareOption = secureBoot === true ? "--secure-boot" : "--firmware";
+  if ((firmware !== undefined || secureBoot === true) && iso === undefined && disk === undefined) {
+    throw new K3osError(
+      "usage",
+      `${firmwareOption} has no effect: without --disk or --iso, QEMU itself starts the kernel.`,
+      {
+        hint: `Add --disk or --iso.`,
+      },
+    );
+  }
+  if (secureBoot === true && firmware === "bios")
+    throw new K3osError("usage", "BIOS knows no Secure Boot.", { hint: "Leave --firmware away." });
+  if ((append !== undefined || dev === true) && (iso !== undefined || disk !== undefined)) {
+    const option = append === undefined ? "--dev" : "--append";
+    throw new K3osError("usage", `${option} has no effect: from a disk or ISO, the boot menu starts the kernel.`, {
+      hint: "Leave --disk and --iso away, or change the kernel's arguments in the boot menu: ./k3os console",
+    });
+  }
+}
+
+function refuseUnusedDisk({ name, hardware, from }: Planned, { iso }: How): void {
+  if (hardware.disk !== undefined || iso !== undefined || !hasDisk(name)) return;
+  const add = from === undefined ? "Add --disk" : "Give its node a disk, `vm: { disk: 8G }`,";
+  throw new K3osError("usage", `The machine "${name}" has a disk, which it would not boot from.`, {
+    hint: `${add} to go on with it, or begin anew: ${commandFor("down", name, "--purge")}`,
+  });
+}
