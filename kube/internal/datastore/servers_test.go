@@ -36,13 +36,6 @@ type testServer struct {
 // testServers are the kinds of databases, by the test's name.
 var testServers = map[string]func(*testing.T) *testServer{"PostgreSQL": newPostgres, "MariaDB": newMariaDB}
 
-// onEach runs a test against each server that this host has.
-func onEach(t *testing.T, test func(*testing.T, *testServer)) {
-	for name, start := range testServers {
-		t.Run(name, func(t *testing.T) { test(t, start(t)) })
-	}
-}
-
 // program finds one of a database server, which Debian does not put into everyone's path.
 func program(t *testing.T, name string) string {
 	t.Helper()
@@ -67,7 +60,8 @@ func newPostgres(t *testing.T) *testServer {
 	}
 	data := filepath.Join(dir, "data")
 	s.run(initdb, "--pgdata="+data, "--username=k3s", "--auth=scram-sha-256", "--pwfile="+secret, "--no-sync")
-	key := s.certificate(dir)
+	var key string
+	s.ca, key = s.certificate(dir)
 	s.argv = []string{postgres, "-D", data, "-p", fmt.Sprint(s.port), "-k", dir, "-c", "listen_addresses=127.0.0.1",
 		"-c", "ssl=on", "-c", "ssl_cert_file=" + s.ca, "-c", "ssl_key_file=" + key}
 	s.endpoint = func(database, password string) string {
@@ -89,7 +83,8 @@ func newMariaDB(t *testing.T) *testServer {
 	}
 	data := filepath.Join(dir, "data")
 	s.run(install, "--no-defaults", "--datadir="+data, "--skip-test-db", "--auth-root-authentication-method=normal")
-	key := s.certificate(dir)
+	var key string
+	s.ca, key = s.certificate(dir)
 	s.argv = []string{mariadbd, "--no-defaults", "--ssl-cert=" + s.ca, "--ssl-key=" + key, "--datadir=" + data, "--port=" + fmt.Sprint(s.port), "--bind-address=127.0.0.1",
 		"--socket=" + filepath.Join(dir, "socket"), "--init-file=" + first, "--skip-name-resolve"}
 	s.endpoint = func(database, password string) string {
@@ -116,24 +111,24 @@ func (s *testServer) directory() string {
 	return dir
 }
 
-// certificate makes one for 127.0.0.1, followed by its authority in the same file, and returns its key.
-func (s *testServer) certificate(dir string) (key string) {
+// certificate makes one for 127.0.0.1, followed by its authority in the same file, and its key.
+func (s *testServer) certificate(dir string) (file, key string) {
 	s.t.Helper()
 	certPEM, keyPEM, err := cert.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.ca, key = filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
-	for file, text := range map[string][]byte{s.ca: certPEM, key: keyPEM} {
-		err = errors.Join(err, os.WriteFile(file, text, 0o600))
+	file, key = filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
+	for name, text := range map[string][]byte{file: certPEM, key: keyPEM} {
+		err = errors.Join(err, os.WriteFile(name, text, 0o600))
 		if s.as != nil {
-			err = errors.Join(err, os.Chown(file, int(s.as.Uid), int(s.as.Gid)))
+			err = errors.Join(err, os.Chown(name, int(s.as.Uid), int(s.as.Gid)))
 		}
 	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return key
+	return file, key
 }
 
 func (s *testServer) command(argv ...string) *exec.Cmd {
