@@ -34,20 +34,20 @@ var limits = map[string]limit{
 		server: []string{"--config=https://example.org/config.yaml"}, told: "https:",
 	},
 	"datastore-endpoint": {
-		text:   "PostgreSQL, MySQL, NATS and an etcd of your own are refused.",
-		server: []string{"--datastore-endpoint=postgres://a"}, told: "stores in SQLite",
+		text:   "NATS and an etcd of your own are refused.",
+		server: []string{"--datastore-endpoint=nats://a"}, told: "stores in SQLite",
 	},
 	"egress-selector-mode": {
 		text:   "`agent`, `cluster` and `pod` are taken with a warning: there is no tunnel.",
 		server: []string{"--egress-selector-mode=agent"}, told: "has no effect",
 	},
 	"flannel-backend": {
-		text:   "`wireguard-native` and `tailscale` are refused.",
-		server: []string{"--flannel-backend=wireguard-native"}, told: "use vxlan, host-gw or none",
+		text:   "`tailscale` is refused.",
+		server: []string{"--flannel-backend=tailscale"}, told: "use vxlan, host-gw, wireguard-native or none",
 	},
-	"node-external-ip": {
-		text:  "An agent refuses it, because only a server may write it.",
-		agent: []string{"--node-external-ip=192.0.2.1"}, told: "cannot publish it yet",
+	"secrets-encryption": {
+		text:   "Not over a database of yours.",
+		server: []string{"--secrets-encryption", "--datastore-endpoint=mysql://u:p@tcp(h)/"}, told: "does not share its keys",
 	},
 	"service-cidr": {
 		text: "IPv4 only.", server: []string{"--service-cidr=fd00::/112"}, told: "IPv6 is not supported",

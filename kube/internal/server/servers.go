@@ -90,8 +90,8 @@ func adoptAgentToken(cfg *config.Server, ofTheOthers string) error {
 	return nil
 }
 
-// sinceJoined is the cluster as it was when this server joined, with what may be changed afterwards, on one server after
-// the other.
+// sinceJoined is the cluster as it was when this server joined, with what may be changed afterwards, on one server
+// after the other.
 func sinceJoined(cfg config.Server, cluster supervisor.ClusterConfig) supervisor.ClusterConfig {
 	if cfg.Given("disable-network-policy") {
 		cluster.DisableNPC = cfg.DisableNetworkPolicy
