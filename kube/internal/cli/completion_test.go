@@ -14,7 +14,7 @@ func TestComplete(t *testing.T) {
 		return "nodes\tmachines of the cluster\n:4\n", nil
 	}
 	for _, tt := range []struct{ line, want string }{
-		{"", "server agent kubectl crictl ctr token completion"},
+		{"", "server agent kubectl crictl ctr etcd-snapshot token certificate secrets-encrypt completion"},
 		{"ku", "kubectl"},
 		{"kubectl get no", "nodes"},
 		{"server --cluster-i", "--cluster-init"},

@@ -16,10 +16,11 @@ import (
 
 func TestManifests(t *testing.T) {
 	want := map[string][]string{
-		"coredns":       {"Deployment/coredns", "Service/kube-dns"},
-		"local-storage": {"StorageClass/local-path"},
-		"runtimes":      {"RuntimeClass/crun", "RuntimeClass/runc"},
-		"cluster-dns":   {"ConfigMap/cluster-dns"},
+		"coredns":        {"Deployment/coredns", "Service/kube-dns"},
+		"local-storage":  {"StorageClass/local-path"},
+		"runtimes":       {"RuntimeClass/crun", "RuntimeClass/runc"},
+		"metrics-server": {"ClusterRole/system:aggregated-metrics-reader"},
+		"cluster-dns":    {"ConfigMap/cluster-dns"},
 	}
 	cfg := config.Server{ControlPlane: config.ControlPlane{ServiceCIDR: []string{"10.43.0.0/16"}, ClusterDomain: "cluster.local"}}
 	for _, c := range All {

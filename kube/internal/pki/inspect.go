@@ -41,7 +41,7 @@ type Certificate struct {
 // services are k3s's names for leaves. A service of k3s that this build does not have has none.
 var services = map[string][]string{
 	"admin": {Admin}, "api-server": {APIServer, APIToKubelet}, "auth-proxy": {AuthProxy}, "cloud-controller": nil,
-	"controller-manager": {ControllerManager}, "etcd": {EtcdPeer}, "k3s-controller": nil, "k3s-server": {APIServer},
+	"controller-manager": {ControllerManager}, "etcd": {EtcdPeer}, "k3s-controller": {K3sController}, "k3s-server": {APIServer},
 	"kube-proxy": {KubeProxy}, "kubelet": {Kubelet, KubeletServing}, "scheduler": {Scheduler}, "supervisor": {Supervisor},
 }
 
