@@ -83,19 +83,6 @@ function web(name: string, node: TestMachine) {
   };
 }
 
-/** A pod in the network of its node. */
-function onHost(name: string, node: TestMachine) {
-  const { metadata, spec } = web(name, node);
-  const containers = spec.containers.map((c) => ({ ...c, command: ["sleep", "100000"] }));
-  const network = { hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" };
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { ...metadata, labels: {} },
-    spec: { ...spec, ...network, containers },
-  };
-}
-
 const nodePort = 30080;
 
 /** How many bytes of a long answer arrive at the other node, in both directions. */
@@ -196,10 +183,9 @@ describe("a node that joins", { timeout: 400_000 }, () => {
     await server.apply({
       apiVersion: "v1",
       kind: "List",
-      items: [web("on-server", server), web("on-agent", agent), onHost("host", agent), service, local],
+      items: [web("on-server", server), web("on-agent", agent), service, local],
     });
-    const pods = ["pod/on-server", "pod/on-agent", "pod/host"];
-    await server.kubectl("wait", "--for=condition=Ready", ...pods, "--timeout=200s");
+    await server.kubectl("wait", "--for=condition=Ready", "pod/on-server", "pod/on-agent", "--timeout=200s");
     expect(await server.kubectl("logs", "on-agent")).toBe("started\n");
     expect(await server.kubectl("exec", "on-agent", "--", "cat", "/www/index.html")).toBe("on-agent\n");
   });
@@ -218,20 +204,6 @@ describe("a node that joins", { timeout: 400_000 }, () => {
       }, 60);
     }
     expect(await agent.node(`curl -sS -m 10 http://${await addressOf("on-server")}`)).toBe("on-server\n");
-  });
-
-  it("has nodes and pods in a node's network that reach services, whose pods are elsewhere", async () => {
-    const service = await server.kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}");
-    for (const ask of [
-      () => agent.node(`curl -sS -m 10 http://${service}`),
-      () => fetched("host", "http://web.default.svc.cluster.local"),
-    ]) {
-      const answered = new Set<string>();
-      await eventually(async () => {
-        answered.add((await ask()).trim());
-        expect([...answered].sort()).toEqual(["on-agent", "on-server"]);
-      }, 60);
-    }
   });
 
   it("shows a pod the address of who asks, where a service stays on the node", async () => {
