@@ -20,6 +20,7 @@ import (
 	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
+	"k3os.io/kube/internal/token"
 )
 
 // others are the servers of the cluster that this one joins, or belongs to.
@@ -42,6 +43,13 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 	peer, err := join.NewPeer(*cfg, host.NodeName, host.NodeIPs)
 	if err != nil {
 		return nil, err
+	}
+	peer.Password = func() (string, error) {
+		t, err := token.Parse(cfg.Token) // NewPeer has checked it
+		if err != nil {
+			return "", err
+		}
+		return join.ServerPassword(host.NodeName, t.Secret)
 	}
 	o := &others{peer: peer}
 	if b, err := os.ReadFile(cfg.ServerDir(clusterFile)); err == nil && etcd.Exists(etcdDir(*cfg)) {
