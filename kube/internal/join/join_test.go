@@ -645,3 +645,24 @@ func TestSnapshotsAreForAdministratorsAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestAServerWhoseNameIsTakenIsNoMember(t *testing.T) {
+	s := newServerWith(t, true)
+	cfg := config.Server{Node: config.Node{DataDir: t.TempDir()}, Join: config.Join{ServerURL: s.URL, Token: secret}}
+	p, err := NewPeer(cfg, "two", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Password = func() (string, error) { return "0123456789abcdef", nil }
+	s.passwords.kept["two"] = "that of another machine"
+	if _, err := p.AddMember(t.Context(), "two-1", "https://192.0.2.8:2380"); err == nil || !strings.Contains(err.Error(), "kubectl delete node two") {
+		t.Errorf("%v; want the way out", err)
+	}
+	if len(s.members.added) > 0 {
+		t.Errorf("members %v; want none", s.members.added)
+	}
+	delete(s.passwords.kept, "two")
+	if _, err := p.AddMember(t.Context(), "two-1", "https://192.0.2.8:2380"); err != nil || len(s.members.added) != 1 {
+		t.Errorf("%v, members %v; want one once the name is free", err, s.members.added)
+	}
+}

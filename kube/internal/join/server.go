@@ -16,7 +16,11 @@ import (
 )
 
 // A Peer is a server of the cluster, as another server that joins asks it.
-type Peer struct{ client *client }
+type Peer struct {
+	client *client
+	// Password is that of this machine's name, which AddMember shows; nil shows none.
+	Password func() (string, error)
+}
 
 // NewPeer returns the server of --server.
 func NewPeer(cfg config.Server, nodeName string, nodeIPs []net.IP) (*Peer, error) {
@@ -29,7 +33,7 @@ func NewPeer(cfg config.Server, nodeName string, nodeIPs []net.IP) (*Peer, error
 	}
 	t.User = token.Server
 	store := pki.NewNodeStore(cfg.AgentDir(), nodeName, nodeIPs)
-	return &Peer{&client{server: strings.TrimSuffix(cfg.ServerURL, "/"), token: t, store: store}}, nil
+	return &Peer{client: &client{server: strings.TrimSuffix(cfg.ServerURL, "/"), token: t, store: store}}, nil
 }
 
 // Bootstrap returns what all servers have in common, and what the cluster is like. It tries until ctx ends, and tells
@@ -49,11 +53,17 @@ func (p *Peer) Bootstrap(ctx context.Context, tell func(string)) (b pki.Bootstra
 
 // RegisterName keeps the name of a server for this machine.
 func RegisterName(ctx context.Context, passwords supervisor.PasswordKeeper, nodeName, secret string) error {
-	password, err := nodePassword(PasswordFile, func() string { return derivedPassword(secret, nodeName) })
+	password, err := ServerPassword(nodeName, secret)
 	if err != nil {
 		return err
 	}
 	return passwords.Check(ctx, nodeName, password)
+}
+
+// ServerPassword is the password of a server's name: the one in the file of this machine, which it makes if there is
+// none. secret is that of the token of servers.
+func ServerPassword(nodeName, secret string) (string, error) {
+	return nodePassword(PasswordFile, func() string { return derivedPassword(secret, nodeName) })
 }
 
 // AddMember makes a member of the datastore, see etcd.Joining.
@@ -139,6 +149,14 @@ func (p *Peer) send(ctx context.Context, method, path string, body any) ([]byte,
 	request, err := http.NewRequestWithContext(ctx, method, p.client.server+path, bytes.NewReader(b))
 	if err != nil {
 		return nil, err
+	}
+	if p.Password != nil && path == supervisor.PathMembers {
+		password, err := p.Password()
+		if err != nil {
+			return nil, err
+		}
+		request.Header.Set(supervisor.HeaderName, p.client.store.Names.NodeName)
+		request.Header.Set(supervisor.HeaderPassword, password)
 	}
 	return p.client.ask(request)
 }

@@ -45,6 +45,13 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 	if err != nil {
 		return nil, err
 	}
+	peer.Password = func() (string, error) {
+		t, err := token.Parse(cfg.Token) // NewPeer has checked it
+		if err != nil {
+			return "", err
+		}
+		return join.ServerPassword(host.NodeName, t.Secret)
+	}
 	o := &others{peer: peer}
 	if b, err := os.ReadFile(cfg.ServerDir(clusterFile)); err == nil && etcd.Exists(etcdDir(*cfg)) {
 		if err := json.Unmarshal(b, &o.cluster); err != nil {

@@ -277,7 +277,15 @@ func aboutMember(w http.ResponseWriter, r *http.Request, refused string, ask fun
 	answer(w, said)
 }
 
+// addMember looks at the name first: a member that is refused later, when it keeps its name, counts for the majority
+// and does not run.
 func (s *supervisor) addMember(w http.ResponseWriter, r *http.Request) {
+	if node := r.Header.Get(HeaderName); node != "" {
+		if status, err := s.mayBe(r, node, nil); err != nil {
+			http.Error(w, err.Error(), status)
+			return
+		}
+	}
 	aboutMember(w, r, "etcd takes no member now", func(m NewMember) (string, error) {
 		return s.Members.AddMember(r.Context(), m.Name, m.PeerURL)
 	})
