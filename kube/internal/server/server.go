@@ -40,7 +40,7 @@ func Run(ctx context.Context, cfg config.Server) error {
 	if err != nil {
 		return err
 	}
-	encryption, err := newEncryption(cfg, others, members)
+	encryption, err := newEncryption(cfg, others)
 	if err != nil {
 		return err
 	}

@@ -169,12 +169,9 @@ type supervisor struct {
 	reading, writing chan struct{}
 }
 
-// known lets those in that have a token or a certificate of a node, and only so many at once.
-func (s *supervisor) known(h http.HandlerFunc) http.Handler { return s.admit(h, false) }
-
-// admit lets in whom it can tell. Where only the token counts, or who joins anew, the certificate does not do.
-func (s *supervisor) admit(h http.HandlerFunc, byToken bool) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// seated lets only so many in at once.
+func (s *supervisor) seated(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		seats := s.reading
 		if r.Method != http.MethodGet {
 			seats = s.writing
@@ -187,6 +184,16 @@ func (s *supervisor) admit(h http.HandlerFunc, byToken bool) http.Handler {
 			http.Error(w, "many machines are joining: ask again", http.StatusTooManyRequests)
 			return
 		}
+		h(w, r)
+	}
+}
+
+// known lets those in that have a token or a certificate of a node.
+func (s *supervisor) known(h http.HandlerFunc) http.Handler { return s.admit(h, false) }
+
+// admit lets in whom it can tell. Where only the token counts, or who joins anew, the certificate does not do.
+func (s *supervisor) admit(h http.HandlerFunc, byToken bool) http.Handler {
+	return s.seated(func(w http.ResponseWriter, r *http.Request) {
 		who, status, err := s.authenticate(r, byToken || r.Method != http.MethodGet)
 		if err != nil {
 			http.Error(w, err.Error(), status)
