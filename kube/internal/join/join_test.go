@@ -533,8 +533,21 @@ func TestAServerJoins(t *testing.T) {
 	if err := os.WriteFile(pki.AgentTokenFile(filepath.Dir(s.store.Server)), []byte(agents+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	keys := pki.EncryptionFile(filepath.Dir(s.store.Server))
+	if err := os.MkdirAll(filepath.Dir(keys), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(keys, []byte("keys"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if shared, _, err = p.Bootstrap(t.Context(), func(string) {}); err != nil || shared.AgentToken() != agents {
 		t.Errorf("the token of agents is %q, %v; want %q", shared.AgentToken(), err, agents)
+	}
+	if err := store.KeepBootstrap(shared); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(pki.EncryptionFile(filepath.Dir(store.Server))); err != nil || string(b) != "keys" {
+		t.Errorf("the keys of Secrets are %q, %v; want them taken over", b, err)
 	}
 	other := newServerWith(t, true)
 	strange, _, err := peer(t, other.URL, secret).Bootstrap(t.Context(), func(string) {})

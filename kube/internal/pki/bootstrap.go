@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -80,19 +79,29 @@ func (s *Store) Bootstrap() (Bootstrap, error) {
 		}
 		b[name] = BootstrapFile{info.ModTime().UTC(), content}
 	}
-	if text, _ := KeptAgentToken(filepath.Dir(s.Server)); text != "" {
-		b[agentToken] = BootstrapFile{time.Now().UTC(), []byte(text)}
+	return b, s.addOptional(b)
+}
+
+// addOptional adds what not all clusters have.
+func (s *Store) addOptional(b Bootstrap) error {
+	serverDir := filepath.Dir(s.Server)
+	for name, file := range map[string]string{
+		agentToken: AgentTokenFile(serverDir), tokenSerial: filepath.Join(serverDir, serialFile), encryptionConfig: EncryptionFile(serverDir),
+	} {
+		info, err := os.Lstat(file)
+		if errors.Is(err, os.ErrNotExist) || err == nil && !info.Mode().IsRegular() { // a link leads to the token of servers
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		b[name] = BootstrapFile{info.ModTime().UTC(), content}
 	}
-	if serial := TokenSerial(filepath.Dir(s.Server)); serial > 0 {
-		b[tokenSerial] = BootstrapFile{time.Now().UTC(), []byte(strconv.FormatUint(serial, 10))}
-	}
-	content, err := os.ReadFile(EncryptionFile(filepath.Dir(s.Server)))
-	if err == nil {
-		b[encryptionConfig] = BootstrapFile{time.Now().UTC(), content}
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	return b, nil
+	return nil
 }
 
 // KeepBootstrap writes what another server has given. It fails if a file is there with another content: then this
@@ -129,12 +138,13 @@ func (s *Store) KeepBootstrap(b Bootstrap) error {
 			return err
 		}
 	}
-	if text, ok := b[tokenSerial]; ok {
-		serial, err := strconv.ParseUint(string(text.Content), 10, 64)
-		if err != nil {
-			return errors.New("the server gives a TokenSerial that is no number")
+	serverDir := filepath.Dir(s.Server)
+	for name, file := range map[string]string{tokenSerial: filepath.Join(serverDir, serialFile), encryptionConfig: EncryptionFile(serverDir)} {
+		if optional, ok := b[name]; ok {
+			if err := files.Write(file, optional.Content, 0o600); err != nil {
+				return err
+			}
 		}
-		return keepTokenSerial(filepath.Dir(s.Server), serial)
 	}
 	return nil
 }

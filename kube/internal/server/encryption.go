@@ -43,8 +43,8 @@ type secretsEncryption struct {
 	progress progress
 }
 
-// keepEncryption takes over the keys of the cluster, nil if it has none.
-func keepEncryption(cfg config.Server, ofTheOthers []byte) error {
+// checkEncryption compares the keys of the cluster, nil if it has none, with what the user has given.
+func checkEncryption(cfg config.Server, ofTheOthers []byte) error {
 	if ofTheOthers == nil {
 		if cfg.SecretsEncryption {
 			return errors.New("--secrets-encryption is given here, and the servers of the cluster do not have it: leave it out, or" +
@@ -62,7 +62,7 @@ func keepEncryption(cfg config.Server, ofTheOthers []byte) error {
 	if cfg.Given("secrets-encryption") && !cfg.SecretsEncryption {
 		return errors.New("--secrets-encryption is false here, and the servers of the cluster have it: leave it out, and it is taken over")
 	}
-	return files.Write(pki.EncryptionFile(cfg.ServerDir()), ofTheOthers, 0o600)
+	return nil
 }
 
 func checkProvider(cfg config.Server, c encryption.Config, who string) error {
@@ -89,12 +89,8 @@ func newEncryption(cfg config.Server, found foundDatastore) (*secretsEncryption,
 	case !cfg.SecretsEncryption:
 		return nil, nil
 	}
-	isNew := !found.joined
-	if found.members != nil {
-		isNew = isNew && !etcd.Exists(etcdDir(cfg))
-	} else {
-		isNew = isNew && !(datastore.SQLite{Dir: cfg.ServerDir("db"), Name: cfg.DatastoreEndpoint}).Exists() && cfg.DatastoreEndpoint == ""
-	}
+	isNew := !found.joined && cfg.DatastoreEndpoint == "" && !etcd.Exists(etcdDir(cfg)) &&
+		!(datastore.SQLite{Dir: cfg.ServerDir("db")}).Exists()
 	content, err = encryption.New(cfg.SecretsEncryptionProvider, isNew).Marshal()
 	if err != nil {
 		return nil, err

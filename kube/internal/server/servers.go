@@ -129,10 +129,10 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 	if o.shared == nil {
 		return member, nil
 	}
-	if err := store.KeepBootstrap(o.shared); err != nil {
+	if err := checkEncryption(cfg, o.shared.EncryptionConfig()); err != nil {
 		return nil, err
 	}
-	if err := keepEncryption(cfg, o.shared.EncryptionConfig()); err != nil {
+	if err := store.KeepBootstrap(o.shared); err != nil {
 		return nil, err
 	}
 	// Only now: it says that this machine has what the servers have in common.

@@ -208,7 +208,7 @@ func (s *supervisor) seated(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// known lets those in that have a token or a certificate of a node, and only so many at once.
+// known lets those in that have a token or a certificate of a node.
 func (s *supervisor) known(h http.HandlerFunc) http.Handler { return s.admit(h, false) }
 
 // admit lets in whom it can tell. Where only the token counts, or who joins anew, the certificate does not do.
