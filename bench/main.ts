@@ -12,6 +12,7 @@ import { fuzzCommand } from "./fuzz/command.ts";
 import { work } from "./fuzz/worker.ts";
 import { installCommand } from "./install/command.ts";
 import { powerLossCommand } from "./power-loss/command.ts";
+import { rollingUpgradeCommand } from "./rolling-upgrade/command.ts";
 import { upgradeBenchCommand } from "./upgrade/command.ts";
 
 /** The program behind `./k3os bench`. It ends this process; Ctrl-C stops what was started, then the command. */
@@ -34,7 +35,7 @@ async function runAndExit(): Promise<void> {
 function createBench(io: Io): Command {
   const bench = new Command("k3os bench").description("Runs a measurement and prints a table.");
   const commands = [
-    ...[bootCommand, apiCommand, installCommand, upgradeBenchCommand, buildBenchCommand],
+    ...[bootCommand, apiCommand, installCommand, upgradeBenchCommand, rollingUpgradeCommand, buildBenchCommand],
     ...[fuzzCommand, powerLossCommand],
   ];
   for (const create of commands) {
