@@ -11,7 +11,9 @@ import { buildBenchCommand } from "./build/command.ts";
 import { fuzzCommand } from "./fuzz/command.ts";
 import { work } from "./fuzz/worker.ts";
 import { installCommand } from "./install/command.ts";
+import { podsCommand } from "./pods/command.ts";
 import { powerLossCommand } from "./power-loss/command.ts";
+import { rollingUpgradeCommand } from "./rolling-upgrade/command.ts";
 import { upgradeBenchCommand } from "./upgrade/command.ts";
 
 /** The program behind `./k3os bench`. It ends this process; Ctrl-C stops what was started, then the command. */
@@ -34,8 +36,8 @@ async function runAndExit(): Promise<void> {
 function createBench(io: Io): Command {
   const bench = new Command("k3os bench").description("Runs a measurement and prints a table.");
   const commands = [
-    ...[bootCommand, apiCommand, installCommand, upgradeBenchCommand, buildBenchCommand],
-    ...[fuzzCommand, powerLossCommand],
+    ...[bootCommand, apiCommand, installCommand, upgradeBenchCommand, rollingUpgradeCommand, podsCommand],
+    ...[buildBenchCommand, fuzzCommand, powerLossCommand],
   ];
   for (const create of commands) {
     bench.addCommand(create(io));

@@ -1,0 +1,91 @@
+/** What is asked all the time while machines restart. */
+import { K3osError } from "../../src/errors.ts";
+import type { Machine } from "../../src/vm/machine.ts";
+import { sleep } from "../../src/vm/wait.ts";
+import { type Api, connect } from "../api/client.ts";
+import { succeed } from "./cluster.ts";
+
+/** What the servers answered. */
+export interface Quorum {
+  /** The fewest servers that answered at the same time. */
+  readonly fewestReady: number;
+  /** The longest time in which no server took a write, in seconds. */
+  readonly longestWithoutWrite: number;
+  readonly writes: number;
+}
+
+const EVERY_MS = 500;
+const configMaps = "/api/v1/namespaces/default/configmaps";
+
+/** Asks every server for its health, and for a write, until the returned function is called. */
+export function watchServers(servers: readonly Machine[], signal: AbortSignal): () => Promise<Quorum> {
+  const apis = servers.map(({ name, record, paths }): Api => {
+    const api = connect(record.ports.api, paths.kubeconfig, 2);
+    if (api === undefined) throw new K3osError("machine", `${name} has no kubeconfig.`);
+    return api;
+  });
+  let isOver = false;
+  let fewestReady = servers.length;
+  let longest = 0;
+  let writes = 0;
+  const watchHealth = async () => {
+    while (!isOver) {
+      const answers = await Promise.all(apis.map((api) => api.ask("GET", "/readyz")));
+      fewestReady = Math.min(fewestReady, answers.filter((status) => status === 200).length);
+      await sleep(EVERY_MS, signal);
+    }
+  };
+  const watchWrites = async () => {
+    let last = performance.now();
+    for (let turn = 0; !isOver; turn++) {
+      const api = apis[turn % apis.length];
+      const metadata = { name: `write-${turn}` };
+      if ((await api?.ask("POST", configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata })) === 201) {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+        writes++;
+      }
+      await sleep(EVERY_MS, signal);
+    }
+    longest = Math.max(longest, performance.now() - last);
+  };
+  const watching = Promise.all([watchHealth(), watchWrites()]);
+  // Its failure is told by the function that ends it.
+  watching.catch(() => undefined);
+  return async () => {
+    isOver = true;
+    await watching;
+    for (const api of apis) api.close();
+    return { fewestReady, longestWithoutWrite: longest / 1000, writes };
+  };
+}
+
+/** Answers to requests for a page, by their status; 000 is none. */
+export type Answers = ReadonlyMap<string, number>;
+
+/**
+ * Asks for the page on the machine, ten times a second at most, each time over a new connection, until the returned
+ * function is called.
+ */
+export async function watchPage(client: Machine, url: string): Promise<() => Promise<Answers>> {
+  const ask = `curl -s -o /dev/null -m 10 -w "%{http_code}\\n" ${url}`;
+  await succeed(
+    client,
+    `rm -f /tmp/stop; (while [ ! -e /tmp/stop ]; do ${ask}; sleep 0.1; done) >/tmp/answers 2>&1 & `,
+  );
+  return async () => {
+    const counted = await succeed(client, "touch /tmp/stop; sort /tmp/answers | uniq -c");
+    return parseAnswers(counted);
+  };
+}
+
+/** Lines of `uniq -c`. */
+export function parseAnswers(text: string): Answers {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return new Map(
+    lines.map((line) => {
+      const [count = "", ...answer] = line.trim().split(/\s+/);
+      return [answer.join(" "), Number(count)];
+    }),
+  );
+}
