@@ -279,7 +279,8 @@ describe("a node that joins", { timeout: 400_000 }, () => {
   });
 
   it("reaches services of type LoadBalancer at nodes with a pod, which sees who asks", async () => {
-    const script = "printf '#!/bin/sh\\necho; echo $REMOTE_ADDR\\n' >/www/cgi-bin/who; chmod +x /www/cgi-bin/who";
+    const script =
+      "printf '#!/bin/sh\\necho; echo $REMOTE_ADDR\\n' >/www/cgi-bin/who; busybox chmod +x /www/cgi-bin/who";
     const command = ["sh", "-c", `mkdir -p /www/cgi-bin; ${script}; exec httpd -f -h /www`];
     const pod = {
       apiVersion: "v1",
