@@ -39,7 +39,8 @@ type Node struct {
 
 	// APIReady is closed when the API answers; kubelet and kube-proxy wait for it.
 	APIReady <-chan struct{}
-	// Settled is closed when the node is Ready, or was waited for long enough: what is not urgent waits for it.
+	// Settled is closed when the node is Ready, on a server also when it was waited for long enough: what is not urgent
+	// waits for it.
 	Settled <-chan struct{}
 }
 

@@ -12,17 +12,14 @@ import (
 	"k3os.io/kube/internal/files"
 )
 
-// makeDirectory makes a volume's directory, for every user, in one that is root's alone. One that exists stays as
-// it is, with what is in it.
+// makeDirectory makes a volume's directory, for every user, in one that is root's alone if it is made, too. What exists
+// stays as it is, with what is in it.
 func makeDirectory(volume, path string) error {
 	if err := checkPath(volume, path); err != nil {
 		return err
 	}
 	parent := filepath.Dir(path)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return err
-	}
-	if err := os.Chmod(parent, 0o700); err != nil {
 		return err
 	}
 	err := os.Mkdir(path, 0o700)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -30,6 +31,9 @@ type opening struct {
 	mu     sync.Mutex
 	before *storage.MetricsBatch
 }
+
+// maxSummary is far more than a kubelet with the most pods has to say.
+const maxSummary = 16 << 20
 
 type summaryGetter func(context.Context, *corev1.Node) (*statsapi.Summary, error)
 
@@ -125,7 +129,7 @@ func (c summaryClient) get(ctx context.Context, node *corev1.Node) (*statsapi.Su
 		return nil, fmt.Errorf("%s: expected 200, got %s", u.String(), res.Status)
 	}
 	var summary statsapi.Summary
-	if err := json.NewDecoder(res.Body).Decode(&summary); err != nil {
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxSummary)).Decode(&summary); err != nil {
 		return nil, fmt.Errorf("%s: %w", u.String(), err)
 	}
 	return &summary, nil

@@ -125,7 +125,10 @@ func (o Options) removeNoted(ctx context.Context) error {
 	}
 	tx := nft.NewTransaction()
 	remove(tx)
-	return errors.Join(nft.Run(ctx, tx), os.Remove(o.NoteFile))
+	if err := nft.Run(ctx, tx); err != nil {
+		return err // and the note stays, so that this is done again
+	}
+	return os.Remove(o.NoteFile)
 }
 
 func connect() (knftables.Interface, error) {

@@ -37,6 +37,7 @@ func Reserved(apiPort int) map[Port]string {
 		{corev1.ProtocolTCP, 2380}:           "etcd",
 		{corev1.ProtocolTCP, 10250}:          "the kubelet",
 		{corev1.ProtocolUDP, 8472}:           "the pod network",
+		{corev1.ProtocolUDP, 51820}:          "the pod network",
 		{corev1.ProtocolTCP, int32(apiPort)}: "the API",
 	}
 }
@@ -201,27 +202,28 @@ func free(s *corev1.Service, candidates []*corev1.Node, taken map[string]map[Por
 	return nil, why
 }
 
-// addressesOf are the external ones, if any node has one, or else the internal ones. What is sent to an external
-// address that is translated on its way arrives at the internal one, so that comes after it.
-func addressesOf(nodes []*corev1.Node, families []corev1.IPFamily) []string {
-	external := ofKind(corev1.NodeExternalIP, nodes, families)
-	if len(external) == 0 {
-		return ofKind(corev1.NodeInternalIP, nodes, families)
-	}
-	translated := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool { return n.Annotations[addresses.BehindNAT] == "" })
-	return append(external, ofKind(corev1.NodeInternalIP, translated, families)...)
-}
-
-func ofKind(kind corev1.NodeAddressType, nodes []*corev1.Node, families []corev1.IPFamily) (all []string) {
+// addressesOf are of each node its external addresses, if it has some, or else its internal ones: a node that gets an
+// external address takes none from the others. What is sent to an external address that is translated on its way
+// arrives at the internal one, so such a node has both.
+func addressesOf(nodes []*corev1.Node, families []corev1.IPFamily) (all []string) {
 	for _, n := range nodes {
-		for _, a := range n.Status.Addresses {
-			if a.Type == kind && isOf(families, a.Address) {
-				all = append(all, a.Address)
-			}
+		external := ofKind(corev1.NodeExternalIP, n, families)
+		all = append(all, external...)
+		if len(external) == 0 || n.Annotations[addresses.BehindNAT] != "" {
+			all = append(all, ofKind(corev1.NodeInternalIP, n, families)...)
 		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+func ofKind(kind corev1.NodeAddressType, n *corev1.Node, families []corev1.IPFamily) (all []string) {
+	for _, a := range n.Status.Addresses {
+		if a.Type == kind && isOf(families, a.Address) {
+			all = append(all, a.Address)
+		}
+	}
+	return all
 }
 
 func isOf(families []corev1.IPFamily, address string) bool {

@@ -83,9 +83,9 @@ func TestDecide(t *testing.T) {
 		want     string // what Decide says, in its order
 	}{
 		{"all nodes", []*corev1.Node{b, a}, []*corev1.Service{service("s", 80)}, "s: 10.0.0.1 10.0.0.2"},
-		{"external addresses if there are any", []*corev1.Node{a, outside}, []*corev1.Service{service("s", 80)}, "s: 192.0.2.3"},
+		{"the external address of a node that has one", []*corev1.Node{a, outside}, []*corev1.Service{service("s", 80)}, "s: 10.0.0.1 192.0.2.3"},
 		{"where external addresses arrive", []*corev1.Node{a, outside, translated}, []*corev1.Service{service("s", 80)},
-			"s: 192.0.2.3 192.0.2.9 10.0.0.9"},
+			"s: 10.0.0.1 10.0.0.9 192.0.2.3 192.0.2.9"},
 		{"no node that is away, or excluded", []*corev1.Node{a, away, excluded}, []*corev1.Service{service("s", 80)}, "s: 10.0.0.1"},
 		{"no node", []*corev1.Node{away}, []*corev1.Service{service("s", 80)}, "s: there is no node for it"},
 		{"another family", []*corev1.Node{a}, []*corev1.Service{service("s", 80, func(s *corev1.Service) {

@@ -164,10 +164,12 @@ func New(o Options, next http.Handler) http.Handler {
 	}
 	snapshots := o.Snapshots
 	if snapshots == nil {
-		snapshots = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "this server stores in SQLite, which has no snapshots: stop k3s and copy state.db and state.db-wal in"+
-				" server/db, or restart it with --cluster-init", http.StatusConflict)
-		})
+		reason := "this server stores in SQLite, which has no snapshots: stop k3s and copy state.db and state.db-wal in" +
+			" server/db, or restart it with --cluster-init"
+		if o.Shared {
+			reason = "the objects are in a database of yours: save them by its own means"
+		}
+		snapshots = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, reason, http.StatusConflict) })
 	}
 	mux.Handle(pathSnapshot, s.administrators(snapshots.ServeHTTP))
 	for _, name := range pki.NodeLeaves() {
@@ -243,9 +245,17 @@ func (s *supervisor) servers(h http.HandlerFunc) http.Handler {
 // administrators lets those in that have the token of servers or the certificate of an administrator.
 func (s *supervisor) administrators(h http.HandlerFunc) http.Handler {
 	return s.seated(func(w http.ResponseWriter, r *http.Request) {
+		if s.isAdministrator(r) {
+			h(w, r)
+			return
+		}
+		// Until the API is ready, this server may not know yet that the token was changed.
+		if s.Passwords() == nil {
+			s.ready(w, r)
+			return
+		}
 		user, password, _ := r.BasicAuth()
-		secrets, err := s.Secrets()
-		if !s.isAdministrator(r) && (err != nil || user != token.Server || !equal(password, secrets.Server)) {
+		if secrets, err := s.Secrets(); err != nil || user != token.Server || !equal(password, secrets.Server) {
 			http.Error(w, "only the token of servers or the administrator's certificate reaches snapshots", http.StatusForbidden)
 			return
 		}
@@ -352,12 +362,11 @@ func (s *supervisor) sign(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	node := r.Header.Get(HeaderName)
-	if name == pki.Kubelet || name == pki.KubeletServing {
-		if status, err := s.mayBe(r, node, ips); err != nil {
-			fmt.Fprintf(os.Stderr, "k3s: %s of node %q is not signed for %s: %v\n", name, node, r.RemoteAddr, err)
-			http.Error(w, err.Error(), status)
-			return
-		}
+	// For each of them: one that names no node would outlive a node that was taken out.
+	if status, err := s.mayBe(r, node, ips); err != nil {
+		fmt.Fprintf(os.Stderr, "k3s: %s of node %q is not signed for %s: %v\n", name, node, r.RemoteAddr, err)
+		http.Error(w, err.Error(), status)
+		return
 	}
 	signed, err := s.Store.Sign(name, node, ips, request)
 	if err != nil {
@@ -404,12 +413,26 @@ func (s *supervisor) mayBe(r *http.Request, node string, ips []net.IP) (status i
 	var other *OtherMachineError
 	switch {
 	case err == nil:
-		return 0, nil
+		return s.refuseServers(r, ips)
 	case errors.As(err, &other), errors.Is(err, errNotJoined):
 		return http.StatusForbidden, err
 	default:
 		return http.StatusServiceUnavailable, fmt.Errorf("the API does not keep the node's password: %w", err)
 	}
+}
+
+// refuseServers refuses addresses of the other servers: with a certificate for one, a node could pass for that server.
+func (s *supervisor) refuseServers(r *http.Request, ips []net.IP) (status int, err error) {
+	for _, server := range s.Servers(r.Context()) {
+		host, _, err := net.SplitHostPort(server)
+		if err != nil {
+			return http.StatusInternalServerError, err
+		}
+		if ip := net.ParseIP(host); ip != nil && slices.ContainsFunc(ips, ip.Equal) {
+			return http.StatusForbidden, fmt.Errorf("%s is the address of a server: give this machine another one (--node-ip)", host)
+		}
+	}
+	return 0, nil
 }
 
 func parseIPs(text string) (ips []net.IP, err error) {
