@@ -280,7 +280,7 @@ describe("a node that joins", { timeout: 400_000 }, () => {
     await eventually(async () => expect(await agent.node(`sudo ls -A ${storage}`)).toBe(""), 60);
   });
 
-  it("reaches services of type LoadBalancer, whose address is that of a node with a pod", async () => {
+  it("reaches services whose pod is elsewhere, and those of type LoadBalancer at the address of its node", async () => {
     const who = web("who", server);
     const service = {
       apiVersion: "v1",
@@ -298,7 +298,11 @@ describe("a node that joins", { timeout: 400_000 }, () => {
     await eventually(async () => {
       const status = "jsonpath={.status.loadBalancer.ingress[*].ip}";
       expect(await server.kubectl("get", "service", "who", "-o", status)).toBe(address.server);
-      expect(await agent.node(`curl -sS -m 10 http://${address.server}:8080`)).toBe("who\n");
+      for (const at of [
+        address.server,
+        await server.kubectl("get", "service", "who", "-o", "jsonpath={.spec.clusterIP}"),
+      ])
+        expect(await agent.node(`curl -sS -m 10 http://${at}:8080`)).toBe("who\n");
     }, 120);
   });
 
