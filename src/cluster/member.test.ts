@@ -19,7 +19,9 @@ describe("a member over a database", () => {
   });
 
   it("is none without one", () => {
-    expect(argsOf({ environment: { K3S_DATASTORE_ENDPOINT: "" } })?.k3s_args).toEqual(["server", "--cluster-init"]);
+    for (const K3S_DATASTORE_ENDPOINT of ["", "sqlite", "sqlite:///a.db"]) {
+      expect(argsOf({ environment: { K3S_DATASTORE_ENDPOINT } })?.k3s_args).toEqual(["server", "--cluster-init"]);
+    }
     expect(argsOf({ k3s_args: ["--datastore-cafile=/x"] }, url)?.k3s_args).toContain(`--server=${url}`);
   });
 });

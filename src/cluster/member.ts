@@ -29,13 +29,13 @@ export function asMember(own: Config, { role, token, joins, several, flags }: Me
   };
 }
 
-/** Servers over a database of its own find each other there. */
-function isOverDatabase({ k3os }: Config): boolean {
+/** Whether servers find each other, and the authority of their cluster, in a database: SQLite is for one alone. */
+export function isOverDatabase({ k3os }: Config): boolean {
   const { environment, k3s_args = [] } = k3os ?? {};
-  return (
-    (environment?.K3S_DATASTORE_ENDPOINT ?? "") !== "" ||
-    k3s_args.some((arg) => /^--?datastore-endpoint(?=[=\s]|$)/.test(arg))
-  );
+  // A flag's value is in its own word or in the next one.
+  const given = /(?:^| )--?datastore-endpoint(?:=|\s+)(\S+)/.exec(k3s_args.join(" "))?.[1];
+  const endpoint = given ?? environment?.K3S_DATASTORE_ENDPOINT ?? "";
+  return /^["']?(postgres|postgresql|mysql):\/\//.test(endpoint);
 }
 
 /** The API of the server that listens there. */

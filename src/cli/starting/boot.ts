@@ -2,6 +2,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildOptions, BuiltImage } from "../../build/index.ts";
+import { isOverDatabase } from "../../cluster/member.ts";
+import { load } from "../../config/index.ts";
 import type { Progress } from "../../progress.ts";
 import { chooseAccel } from "../../vm/accel.ts";
 import type { OwnDisk } from "../../vm/disk.ts";
@@ -33,13 +35,14 @@ export function hasDisk(name: string): boolean {
 }
 
 /**
- * Whether the first server, when it is switched on, makes its authority anew, which machines of before do not trust. One
- * that keeps its disk, or joins one that has stayed, does not.
+ * Whether the first server, when it is switched on, makes its authority anew, which machines of before do not trust.
+ * One that keeps its disk, joins one that has stayed, or finds its authority in a database, does not.
  */
 export function beginsAnew({ server, otherServers }: Plan): boolean {
   const kept = server.hardware.disk !== undefined && hasDisk(server.name);
   const stayed = otherServers.some(({ running }) => running !== undefined);
-  return server.running === undefined && !kept && !stayed;
+  const { config } = load([{ name: "config.yaml", kind: "userdata", text: server.config ?? "" }]);
+  return server.running === undefined && !kept && !stayed && !isOverDatabase(config);
 }
 
 export async function imageFor({ iso, dev }: How, context: BuildOptions): Promise<BuiltImage> {

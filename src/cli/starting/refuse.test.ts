@@ -24,6 +24,8 @@ const early = (plan: Plan) => refuseEarly({ timeout: 1, wait: true }, plan);
 describe("a server that is switched on while its agents run", () => {
   it("begins anew without a disk, and with one that is yet to be made", () => {
     expect([beginsAnew(planWith()), beginsAnew(planWith(onDisk))]).toEqual([true, true]);
+    const config = "k3os: { environment: { K3S_DATASTORE_ENDPOINT: 'postgres://10.0.0.1/k3s' } }\n";
+    expect(beginsAnew(planWith({ config }))).toBe(false);
     noteDisk("c");
     expect(beginsAnew(planWith(onDisk))).toBe(false);
   });
