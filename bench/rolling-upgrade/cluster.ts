@@ -66,7 +66,8 @@ export async function withMachines<T>(options: StartOptions, work: (machines: Ma
     // Two at a time: emulated machines that start together are slower than one after the other.
     const join = async (members: readonly Member[]) => {
       update(members.map(({ name }) => name).join(", "));
-      const machines = await Promise.all(members.map((member) => powerOn(member, 1)));
+      // All of them have started or failed before anything is stopped.
+      const machines = await settled(members.map((member) => powerOn(member, 1)));
       await Promise.all(machines.map((machine) => waitJoined(machine, server, { timeoutMs, signal })));
       return machines;
     };
@@ -77,9 +78,18 @@ export async function withMachines<T>(options: StartOptions, work: (machines: Ma
     if (client === undefined) throw new Error("no machine is left to ask");
     return await work({ servers: [server, ...otherServers], agents: upgraded, client });
   } finally {
-    await Promise.all(started.map((machine) => machine.stop({ graceMs: 0 })));
-    rmSync(home, { recursive: true, force: true });
+    try {
+      await settled(started.map((machine) => machine.stop({ graceMs: 0 })));
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
   }
+}
+
+/** `Promise.all`, but a failure is thrown only once all have ended. */
+async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
 }
 
 /** Puts the image of the page's pods onto the machine, where it survives upgrades. */

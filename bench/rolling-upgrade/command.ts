@@ -107,14 +107,21 @@ async function measure(machines: Machines, image: string, conditions: Conditions
     await leaveOutClient(server, conditions);
     const stopAsking = await watchPage(machines.client, url);
     const stopServers = watchServers(machines.servers, signal);
+    let ends: readonly [PromiseSettledResult<Answers>, PromiseSettledResult<Quorum>];
+    let mostAway: number;
+    let seconds: number;
     const begun = performance.now();
     const spec = { image: { channel: "stable", source: `http://10.0.2.2:${source.port}` } };
-    // The client's machine is not upgraded, so its kubeconfig's server may be any; the first one restarts, too.
-    for (const pool of ["servers", "agents"]) await patchPool(server, pool, spec);
-    const mostAway = await untilUpgraded(machines, conditions);
-    const seconds = (performance.now() - begun) / 1000;
-    const answers = await stopAsking();
-    const quorum = await stopServers();
+    try {
+      // The client's machine is not upgraded, so its kubeconfig's server may be any; the first one restarts, too.
+      for (const pool of ["servers", "agents"]) await patchPool(server, pool, spec);
+      mostAway = await untilUpgraded(machines, conditions);
+      seconds = (performance.now() - begun) / 1000;
+    } finally {
+      // A failure of theirs must not hide that of the upgrade.
+      ends = await Promise.allSettled([stopAsking(), stopServers()]);
+    }
+    const [answers, quorum] = [outcomeOf(ends[0]), outcomeOf(ends[1])];
     const machineList = await objects<MachineObject>(machines.servers, "km");
     const names = new Set(upgraded.map(({ name }) => name));
     const downtimes = (machineList ?? [])
@@ -125,6 +132,11 @@ async function measure(machines: Machines, image: string, conditions: Conditions
     source.close();
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+function outcomeOf<T>(end: PromiseSettledResult<T>): T {
+  if (end.status === "rejected") throw end.reason;
+  return end.value;
 }
 
 async function publishTo(www: string, image: string, { io }: Conditions) {

@@ -54,8 +54,11 @@ export function watchServers(servers: readonly Machine[], signal: AbortSignal): 
   watching.catch(() => undefined);
   return async () => {
     isOver = true;
-    await watching;
-    for (const api of apis) api.close();
+    try {
+      await watching;
+    } finally {
+      for (const api of apis) api.close();
+    }
     return { fewestReady, longestWithoutWrite: longest / 1000, writes };
   };
 }

@@ -1,10 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { checkClusterFile, tokenFor, tokenPath } from "./cluster-file.ts";
 import { run } from "./exit.ts";
+import { noteMachine, useNoMachines } from "./starting/testing.ts";
 import { testIo } from "./test-io.ts";
+
+useNoMachines();
 
 let directory: string;
 beforeEach(() => {
@@ -39,6 +42,8 @@ describe("the manifests of a cluster file", () => {
     const path = write("c.yaml", `name: c\n${NODES}manifests: [one.json, "m/*.yml", m/*.yaml]\n`);
     const names = fileAt(path).nodes[0]?.config.k3os?.manifests?.map(({ name }) => name);
     expect(names).toEqual(["one", "a", "aa", "b"]);
+    symlinkSync("nowhere", join(directory, "m/gone.yaml"));
+    expect(fileAt(path).nodes[0]?.config.k3os?.manifests).toHaveLength(4);
     const deep = write("d.yaml", `name: c\n${NODES}manifests: ["m/**/*.yaml"]\n`);
     expect(fileAt(deep).nodes[0]?.config.k3os?.manifests?.map(({ name }) => name)).toEqual(["c"]);
   });
@@ -95,6 +100,18 @@ describe("./k3os with a cluster file", () => {
     const path = write("c.yaml", `name: c\n${NODES}`);
     const { status, err } = await k3os(...words, "--file", path);
     expect([status, err]).toEqual([2, expect.stringContaining(message)]);
+  });
+
+  it.each(["up", "down"])("%s leaves alone what another file of the same name has started", async (verb) => {
+    const [path, other] = [write("a/c.yaml", `name: c\n${NODES}`), write("b/c.yaml", `name: c\n${NODES}`)];
+    const from = { path: other, cluster: "c", node: "a", role: "server" as const, number: 1, config: "" };
+    noteMachine("c-a", { from });
+    const { status, err } = await k3os(verb, "--file", path);
+    expect([status, err]).toEqual([2, expect.stringContaining(`The machines of "c" were started by ${other}`)]);
+    expect(err).toContain(`./k3os down --file ${other} --purge`);
+    expect(() => statSync(tokenPath(path))).toThrow();
+    rmSync(other);
+    if (verb === "down") expect(await k3os("down", "--file", path)).toMatchObject({ status: 0 });
   });
 
   it("builds nothing for nodes that could not find each other", async () => {

@@ -44,7 +44,7 @@ function manifestsIn(directory: string, pattern: string): readonly ManifestFile[
   const recursive = /\*\*|[*{].*\//s.test(pattern);
   const all = readdirSync(above, { recursive, encoding: "utf8" }).map((name) => join(above, name));
   return all
-    .filter((path) => isMeant(path) && statSync(path).isFile())
+    .filter((path) => isMeant(path) && statSync(path, { throwIfNoEntry: false })?.isFile() === true)
     .sort()
     .map(read);
 }

@@ -1,4 +1,5 @@
-import { relative } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { relative, resolve } from "node:path";
 import { K3osError } from "../errors.ts";
 import { optionFor } from "../vm/cluster.ts";
 import { apiMachine, findMachine, type Machine, machineNames } from "../vm/machine.ts";
@@ -33,6 +34,18 @@ function notRunning(machine: Machine): K3osError {
 export function startCommand({ name, record: { server, from } }: Pick<Machine, "name" | "record">): string {
   if (from !== undefined) return fileCommand("up", from.path);
   return server === undefined ? commandFor("up", name) : commandFor("up", server, optionFor(name));
+}
+
+/** Refuses machines that another cluster file, which is still there, has started under the same name. */
+export function refuseOtherFile(path: string, cluster: string, machines: readonly Machine[]): void {
+  const own = existsSync(path) ? realpathSync(path) : resolve(path);
+  const others = machines.flatMap(({ record: { from } }) => from?.path ?? []);
+  const other = others.find((one) => existsSync(one) && realpathSync(one) !== own);
+  if (other === undefined) return;
+  const message = `The machines of "${cluster}" were started by ${other}, and ${path} has the same \`name\`.`;
+  throw new K3osError("usage", message, {
+    hint: `Rename one of the two clusters. To remove those machines: ${fileCommand("down", other)} --purge`,
+  });
 }
 
 /** A command line about all machines of a cluster file. */

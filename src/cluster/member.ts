@@ -17,15 +17,25 @@ export interface Membership {
 /** The config with what makes its node a member. */
 export function asMember(own: Config, { role, token, joins, several, flags }: Membership): Config {
   const beginning = joins === undefined ? (several ? ["--cluster-init"] : []) : [`--server=${joins}`];
+  const isAlone = role === "agent" || isOverDatabase(own);
   return {
     ...own,
     k3os: {
       ...own.k3os,
       token,
       ...(role === "agent" && joins !== undefined && { server_url: joins }),
-      k3s_args: [role, ...flags, ...(role === "server" ? beginning : []), ...(own.k3os?.k3s_args ?? [])],
+      k3s_args: [role, ...flags, ...(isAlone ? [] : beginning), ...(own.k3os?.k3s_args ?? [])],
     },
   };
+}
+
+/** Whether servers find each other, and the authority of their cluster, in a database: SQLite is for one alone. */
+export function isOverDatabase({ k3os }: Config): boolean {
+  const { environment, k3s_args = [] } = k3os ?? {};
+  // A flag's value is in its own word or in the next one.
+  const given = /(?:^| )--?datastore-endpoint(?:=|\s+)(\S+)/.exec(k3s_args.join(" "))?.[1];
+  const endpoint = given ?? environment?.K3S_DATASTORE_ENDPOINT ?? "";
+  return /^["']?(postgres|postgresql|mysql):\/\//.test(endpoint);
 }
 
 /** The API of the server that listens there. */
@@ -33,7 +43,12 @@ export const urlOf = (address: string): string => `https://${address.includes(":
 
 /** What makes a node a member, in k3s's arguments. Those of the list belong to one node, whatever its role. */
 const OF_MEMBER = /^(server|agent|--?(?:token|token-file|t|server|s|cluster-init|node-name))(?=[=\s]|$)/;
-const OF_NODE = /^(--?(?:node-ip|i))(?=[=\s]|$)/;
+const NODE_FLAGS = [
+  ...["node-ip", "i", "node-external-ip", "node-internal-dns", "node-external-dns"],
+  ...["flannel-iface", "advertise-address", "bind-address"],
+].join("|");
+const OF_NODE = new RegExp(`^(--?(?:${NODE_FLAGS}))(?=[=\\s]|$)`);
+const NODE_FLAG_ALONE = new RegExp(`^--?(?:${NODE_FLAGS})$`);
 
 /** The first argument that makes a node a member, without its value, which may be a secret. */
 export const membershipIn = (args: readonly string[]): string | undefined => firstMatch(args, OF_MEMBER);
@@ -47,6 +62,6 @@ function firstMatch(args: readonly string[], pattern: RegExp): string | undefine
 
 /** The arguments without those that hold for one machine alone, and their values. */
 export function withoutMachine(args: readonly string[]): readonly string[] {
-  const isFlag = (arg: string | undefined) => arg !== undefined && /^--?(?:node-ip|i)$/.test(arg);
+  const isFlag = (arg: string | undefined) => arg !== undefined && NODE_FLAG_ALONE.test(arg);
   return args.filter((arg, index) => machineIn([arg]) === undefined && !isFlag(args[index - 1]));
 }

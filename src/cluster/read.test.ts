@@ -123,6 +123,17 @@ nodes:
       ["2:1 warning nodes: expected an odd number of servers, got 2"],
     ],
     [
+      "an even number of servers, and what does not go together once merged",
+      `name: c
+config: { k3os: { upgrade: { stable_for: 8m } } }
+nodes: [{ name: a, role: server, config: { k3os: { upgrade: { deadline: 2m } } } }, { name: b, role: server }]
+`,
+      [
+        "3:1 warning nodes: expected an odd number of servers, got 2",
+        "3:9 error nodes[0].config: merged with `config`, `k3os.upgrade.stable_for` is refused: expected less than the deadline, 2m, got 8m",
+      ],
+    ],
+    [
       "a role that is none",
       "name: c\nnodes: [{ name: a, role: worker }]\n",
       ['2:26 error nodes[0].role: expected `server` or `agent`, got "worker"'],

@@ -72,7 +72,9 @@ export function readCluster(source: ManifestFile, find: FindManifests): ReadClus
   const manifests = (yaml.manifests ?? []).map((pattern) => find(pattern));
   const nodes = yaml.nodes.map((node) => ({ ...node, merged: merged(yaml, node, manifests.flat()) }));
   const crossed = crossFindings(yaml, manifests).map((flaw) => ({ ...flaw, span: spanOf(flaw.path) }));
-  const unmerged = crossed.length > 0 ? [] : nodes.flatMap(({ merged }, index) => mergeFindings(merged, index, spanOf));
+  const unmerged = crossed.some(({ weight }) => weight === "error")
+    ? []
+    : nodes.flatMap(({ merged }, index) => mergeFindings(merged, index, spanOf));
   const problems = [...first, ...told([...crossed, ...unmerged]), ...manifests.flat().flatMap(manifestProblems)];
   if (problems.some(isError)) return { cluster: undefined, name, problems, complain };
   const { token, image = {} } = yaml;

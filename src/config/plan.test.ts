@@ -164,6 +164,22 @@ describe("a plan", () => {
     );
   });
 
+  it("tells secrets of the environment to k3s alone", () => {
+    const found = steps(`
+write_files: [{ path: /etc/environment, content: "B=2" }]
+k3os:
+  environment: { A: "1", AWS_SECRET_ACCESS_KEY: x, K3S_DATASTORE_ENDPOINT: a, DB: "mysql://me:pw@tcp(10.0.0.1)/k3s" }
+`);
+    const k3s = found.find(({ kind }) => kind === "k3s");
+    expect(k3s?.kind === "k3s" && Object.keys(k3s.environment)).toEqual([
+      ...["A", "AWS_SECRET_ACCESS_KEY", "K3S_DATASTORE_ENDPOINT", "DB"],
+    ]);
+    expect(found.find(({ kind }) => kind === "environment")).toMatchObject({ variables: { A: "1" } });
+    expect(found.find(({ kind }) => kind === "file")).toMatchObject({ content: "B=2\nA=1\n" });
+    const secret = steps("k3os: { environment: { MY_TOKEN: x } }");
+    expect(secret.map(({ kind }) => kind)).not.toContain("environment");
+  });
+
   it("is described without secrets", () => {
     const lines = steps(`${WHOLE.replace("[--node-ip=10.0.0.2]", "[--token, hunter2, --agent-token=hunter2]")}`).map(
       describeStep,

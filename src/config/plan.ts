@@ -6,6 +6,7 @@ import { manifestStep } from "./planning/manifests.ts";
 import { proxyVariables } from "./planning/proxy.ts";
 import { passwordStep, userSteps } from "./planning/users.ts";
 import type { Config, ConfigFile } from "./schema.ts";
+import { isSecretName, withoutUserInfo } from "./secrets.ts";
 import { ENVIRONMENT, environmentText } from "./steps/environment.ts";
 import type { CommandList, Phase, Step } from "./steps/step.ts";
 import { ENCODINGS, REMOVED_FLAGS, splitsIntoWords } from "./values.ts";
@@ -29,6 +30,7 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
   const { k3os = {} } = config;
   const environment = { ...proxyVariables(config), ...k3os.environment };
   const k3s = k3sStep(config, environment, facts);
+  const open = withoutSecrets(environment);
   return [
     ...commands("init", "init_cmd", config),
     ...(k3os.modules ?? []).map(moduleStep),
@@ -53,13 +55,17 @@ export function plan(config: Config, facts: Facts): readonly Step[] {
       : [{ phase: "boot", kind: "registries", content: yamlText(k3os.registries) } as const]),
     // An agent has no directory for manifests.
     ...(k3s.role === "server" ? (k3os.manifests ?? []).map(manifestStep) : []),
-    ...fileSteps(config.write_files ?? [], environment),
-    ...(Object.keys(environment).length === 0
-      ? []
-      : [{ phase: "boot", kind: "environment", variables: environment } as const]),
+    ...fileSteps(config.write_files ?? [], open),
+    ...(Object.keys(open).length === 0 ? [] : [{ phase: "boot", kind: "environment", variables: open } as const]),
     ...commands("boot", "boot_cmd", config),
     ...commands("runtime", "run_cmd", config),
   ];
+}
+
+/** What everybody on the node may read, as they can /etc/environment. */
+function withoutSecrets(environment: Readonly<Record<string, string>>): Record<string, string> {
+  const isOpen = ([name, value]: [string, string]) => !isSecretName(name) && withoutUserInfo(value) === value;
+  return Object.fromEntries(Object.entries(environment).filter(isOpen));
 }
 
 function listStep<Value>(values: readonly Value[] | undefined, step: (values: readonly Value[]) => Step): Step[] {

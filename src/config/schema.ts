@@ -82,7 +82,8 @@ const k3os = struct(
       example: "[server, --disable=metrics-server]",
     }),
     environment: map(text({ check: values.environmentValue }), {
-      about: "Variables for k3s and for everybody who logs in.",
+      about:
+        "Variables for k3s and for everybody who logs in; secrets, by name or as the user of a URL, for k3s alone.",
       example: "{ AWS_REGION: us-west-1 }",
       checkKey: values.environmentName,
     }),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { HostError } from "../host/host.ts";
 import { memoryHost } from "../host/memory.ts";
 import { withLock } from "./lock.ts";
 
@@ -40,6 +41,24 @@ describe("withLock", () => {
     await expect(withLock(host, "installer", async () => {})).rejects.toThrow("another installer has just begun");
     expect(host.readLink("/run/k3os/installer.lock")).toBe("200@777");
     expect(host.list("/run/k3os")).toEqual(["installer.lock", "mode"]);
+  });
+
+  it("is left to who takes it just after it was found free", async () => {
+    const path = "/run/k3os/installer.lock";
+    const inner = machine("300@1", (taken) => {
+      if (!taken.endsWith(".after-")) return;
+      inner.remove(path);
+      inner.symlink("200@777", path);
+    });
+    let looks = 0;
+    const readLink = (of: string) => {
+      // As if it was looked at between the end of one process and the beginning of another.
+      if (of === path && looks++ < 2) throw new HostError("ENOENT", "readlink", of);
+      return inner.readLink(of);
+    };
+    const work = withLock({ ...inner, readLink }, "installer", async () => {});
+    await expect(work).rejects.toThrow("another installer has just begun");
+    expect(inner.readLink(path)).toBe("200@777");
   });
 
   it("waits for nobody who ended while he took a lock over", async () => {

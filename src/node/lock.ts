@@ -1,5 +1,5 @@
 import { K3osError } from "../errors.ts";
-import type { Host } from "../host/host.ts";
+import { type Host, HostError } from "../host/host.ts";
 import { RUN } from "./places.ts";
 
 /** What only one process of this machine may do at a time, and what messages call that process. */
@@ -36,7 +36,7 @@ async function acquire(host: Host, lock: Lock, path: string, me: string): Promis
   const right = `${path}.after-${holder}`;
   await acquire(host, lock, right, me);
   try {
-    if (holderOf(host, path) === holder) host.remove(path);
+    if (holder !== "" && holderOf(host, path) === holder) host.remove(path);
     if (!(await take(host, path, me))) throw new LockHeld("busy", `another ${lock} has just begun`);
   } finally {
     host.remove(right);
@@ -44,7 +44,14 @@ async function acquire(host: Host, lock: Lock, path: string, me: string): Promis
 }
 
 /** Who holds the lock; empty if nobody does. */
-const holderOf = (host: Host, path: string) => (host.stat(path) === undefined ? "" : host.readLink(path));
+function holderOf(host: Host, path: string): string {
+  try {
+    return host.readLink(path);
+  } catch (error) {
+    if (error instanceof HostError && error.code === "ENOENT") return "";
+    throw error;
+  }
+}
 
 /** ln(1) fails if the link exists, so checking and taking the lock are one step. */
 async function take(host: Host, path: string, me: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import { type Machine, machinesOf } from "../../vm/machine.ts";
 import type { MachineState } from "../../vm/record.ts";
 import { checkClusterFile, requireClusterFile } from "../cluster-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
-import { requireMachine } from "../machines.ts";
+import { refuseOtherFile, requireMachine } from "../machines.ts";
 import { examples, jsonOption, nameOption } from "../options.ts";
 import { asStep, withProgress } from "../progress/index.ts";
 
@@ -50,6 +50,7 @@ async function runFile(path: string, options: DownOptions, io: Io): Promise<void
   // A mistake elsewhere in the file keeps nobody from stopping its machines.
   const name = checkClusterFile(path).name ?? requireClusterFile(path, io).name;
   const machines = machinesOf(name);
+  refuseOtherFile(path, name, machines);
   const isServer = (machine: Machine) => machine.record.from?.role === "server";
   const results: Stopped[] = [];
   for (const group of [machines.filter((one) => !isServer(one)), machines.filter(isServer)])

@@ -2,13 +2,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildOptions, BuiltImage } from "../../build/index.ts";
+import { isOverDatabase } from "../../cluster/member.ts";
+import { load } from "../../config/index.ts";
 import type { Progress } from "../../progress.ts";
 import { chooseAccel } from "../../vm/accel.ts";
 import type { OwnDisk } from "../../vm/disk.ts";
 import { findMachine } from "../../vm/machine.ts";
 import { type Accel, type Boot, type Firmware, lateTimer } from "../../vm/qemu.ts";
 import type { Io } from "../io.ts";
-import type { Planned } from "./plan.ts";
+import type { Plan, Planned } from "./plan.ts";
 
 /** How `up` starts machines, whichever they are. */
 export interface How {
@@ -30,6 +32,17 @@ export interface How {
 export function hasDisk(name: string): boolean {
   const machine = findMachine(name);
   return machine !== undefined && existsSync(machine.paths.disk);
+}
+
+/**
+ * Whether the first server, when it is switched on, makes its authority anew, which machines of before do not trust.
+ * One that keeps its disk, joins one that has stayed, or finds its authority in a database, does not.
+ */
+export function beginsAnew({ server, otherServers }: Plan): boolean {
+  const kept = server.hardware.disk !== undefined && hasDisk(server.name);
+  const stayed = otherServers.some(({ running }) => running !== undefined);
+  const { config } = load([{ name: "config.yaml", kind: "userdata", text: server.config ?? "" }]);
+  return server.running === undefined && !kept && !stayed && !isOverDatabase(config);
 }
 
 export async function imageFor({ iso, dev }: How, context: BuildOptions): Promise<BuiltImage> {

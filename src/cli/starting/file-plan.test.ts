@@ -4,7 +4,7 @@ import { load } from "../../config/index.ts";
 import type { MachineRecord } from "../../vm/record.ts";
 import { changedKeys, type FilePlan, planOfFile } from "./file-plan.ts";
 import { machinesIn } from "./plan.ts";
-import { noteMachine, useNoMachines } from "./testing.ts";
+import { noteDisk, noteMachine, useNoMachines } from "./testing.ts";
 
 useNoMachines();
 
@@ -90,12 +90,12 @@ nodes:
     start(before, "c-b");
     const again = plan(`${THREE}- { name: x, role: agent }\n`);
     expect(machinesIn(again).map(({ name, running }) => [name, running !== undefined])).toEqual([
-      ...[["c-a", false] as const, ["c-b", true] as const, ["c-c", false] as const],
+      ...[["c-b", true] as const, ["c-a", false] as const, ["c-c", false] as const],
       ...[["c-w", false] as const, ["c-x", false] as const],
     ]);
     expect(again.server.cluster).toEqual(before.server.cluster);
     // The first server comes back to those that have stayed.
-    expect(argsOf(again)[0]).toBe("server --node-ip=10.5.0.2 --server=https://10.5.0.3:6443");
+    expect(argsOf(again)[1]).toBe("server --node-ip=10.5.0.2 --server=https://10.5.0.3:6443");
     expect(argsOf(again)[4]).toBe("agent --node-ip=10.5.0.5");
   });
 
@@ -103,6 +103,17 @@ nodes:
     start(plan(THREE.replace(/.*name: c, .*\n/, "").replace(/.*name: b, .*\n/, "- { name: b, role: server }\n")));
     const moved = plan(THREE.replace("- { name: w, role: agent }\n", "- { name: z, role: server }\n"));
     expect(moved.server.name).toBe("c-a");
+  });
+
+  it("goes on with a server that has a disk, before one that has forgotten its cluster", () => {
+    const before = plan(THREE);
+    start(before);
+    noteDisk("c-b");
+    const again = plan(THREE);
+    expect(machinesIn(again).map(({ name }) => name)).toEqual(["c-b", "c-a", "c-c", "c-w"]);
+    expect(argsOf(again)[1]).toBe("server --node-ip=10.5.0.2 --server=https://10.5.0.3:6443");
+    start(before, "c-c");
+    expect(plan(THREE).server.name).toBe("c-c");
   });
 
   it("says what has changed of a machine that runs, and the way to it", () => {

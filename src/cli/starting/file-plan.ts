@@ -44,19 +44,15 @@ export function planOfFile({ path, file, token, usual }: AskedByFile): FilePlan 
   const machines = new Map(members.map(({ name }) => [name, findMachine(name)]));
   const isOn = (name: string) => machines.get(name)?.state === "running";
   const servers = members.filter(({ node }) => node.role === "server");
-  // Whoever has been a member before must not begin another cluster.
-  const [first, ...others] = [...servers].sort(
-    (a, b) => Number(machines.get(b.name) !== undefined) - Number(machines.get(a.name) !== undefined),
-  );
+  // Whoever has been a member before must not begin another cluster, and one without a disk has forgotten that.
+  const rank = (name: string) => (isOn(name) ? 3 : hasDisk(name) ? 2 : machines.get(name) === undefined ? 0 : 1);
+  const [first, ...others] = [...servers].sort((a, b) => rank(b.name) - rank(a.name));
   if (first === undefined) throw new Error("a cluster file without a server was not refused");
-  // A server that comes back without a disk joins one that has stayed.
-  const stayed = others.find(({ name }) => isOn(name))?.number;
   const planned = (member: (typeof members)[number]): Planned => {
     const { node, name, number } = member;
     const found = machines.get(name);
     if (found !== undefined && found.record.from?.cluster !== file.name) throw takenName(name);
-    const via = member === first ? (isOn(name) ? undefined : stayed) : isOn(first.name) ? first.number : stayed;
-    const joins = via ?? (member === first ? undefined : first.number);
+    const joins = member === first ? undefined : first.number;
     const config = forMachine(node.config);
     const from: FromFile = {
       ...{ path: resolve(path), cluster: file.name, node: node.name, role: node.role, number },

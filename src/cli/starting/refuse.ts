@@ -6,7 +6,7 @@ import { refuseRunning } from "../../vm/machine.ts";
 import { checkHostMemory } from "../../vm/memory.ts";
 import { commandFor } from "../../vm/name.ts";
 import { checkPort } from "../../vm/ports.ts";
-import { type How, hasDisk } from "./boot.ts";
+import { beginsAnew, type How, hasDisk } from "./boot.ts";
 import { machinesIn, type Plan, type Planned } from "./plan.ts";
 
 interface Wanted extends How {
@@ -23,6 +23,7 @@ export async function refuseEarly(options: How, plan: Plan): Promise<void> {
   if (options.sshPort !== undefined && server.running === undefined) await checkPort(options.sshPort, "ssh");
   if (options.apiPort !== undefined && server.running === undefined)
     await checkPort(options.apiPort, "the Kubernetes API");
+  refuseDistrust(plan);
   if (options.accel === "kvm") requireKvm();
   const missing = machinesIn(plan).filter(({ running }) => running === undefined);
   for (const planned of missing) refuseUnusedDisk(planned, options);
@@ -57,6 +58,15 @@ export function refuseContradictions(options: Wanted): void {
       hint: "Leave --disk and --iso away, or change the kernel's arguments in the boot menu: ./k3os console",
     });
   }
+}
+
+/** What runs from a disk keeps the authority that it trusts over a restart. */
+function refuseDistrust(plan: Plan): void {
+  const distrusts = machinesIn(plan).find(({ name, running }) => running !== undefined && hasDisk(name));
+  if (distrusts === undefined || !beginsAnew(plan)) return;
+  const { name } = distrusts;
+  const message = `The server "${plan.server.name}" would begin a new cluster, and "${name}" trusts the one before: it has a disk.`;
+  throw new K3osError("usage", message, { hint: `Begin it anew, too: ${commandFor("down", name, "--purge")}` });
 }
 
 function refuseUnusedDisk({ name, hardware, from }: Planned, { iso }: How): void {

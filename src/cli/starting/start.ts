@@ -7,7 +7,7 @@ import type { Accel } from "../../vm/qemu.ts";
 import { type ReadyOptions, waitJoined, waitReady } from "../../vm/ready.ts";
 import type { Io } from "../io.ts";
 import { asStep } from "../progress/index.ts";
-import { bootOf, type How, hasDisk, versionOn } from "./boot.ts";
+import { beginsAnew, bootOf, type How, hasDisk, versionOn } from "./boot.ts";
 import { machinesIn, type Plan, type Planned } from "./plan.ts";
 
 export interface StartContext {
@@ -28,7 +28,9 @@ export interface StartContext {
  */
 export async function startAll(plan: Plan, context: StartContext): Promise<readonly [Machine, ...Machine[]]> {
   const { io } = context;
-  const { running, hardware } = plan.server;
+  const { running } = plan.server;
+  // Before its disk is made.
+  const isAnew = beginsAnew(plan);
   const serverExisted = findMachine(plan.server.name) !== undefined;
   // Servers that were members before have a majority only together.
   const isTogether = plan.otherServers.some((other) => other.running === undefined && hasDisk(other.name));
@@ -38,9 +40,6 @@ export async function startAll(plan: Plan, context: StartContext): Promise<reado
       ? awaitOrGiveUp(server, undefined, serverExisted, context)
       : awaitReady(running, undefined, context);
   if (!isTogether) await ready;
-  // One without a disk that joins nobody has made its authority anew, and machines of before do not trust it.
-  const stayed = plan.otherServers.some((other) => other.running !== undefined);
-  const isAnew = running === undefined && hardware.disk === undefined && !stayed;
   const join = async (member: Planned): Promise<Machine> => {
     if (member.running !== undefined && !isAnew) {
       await awaitReady(member.running, server, context);

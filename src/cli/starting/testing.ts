@@ -1,9 +1,9 @@
 /** Test support: notes of machines that nobody has started. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, vi } from "vitest";
-import { machinesDir } from "../../vm/paths.ts";
+import { machinePaths, machinesDir } from "../../vm/paths.ts";
 import { identify } from "../../vm/process.ts";
 import { type MachineRecord, writeRecord } from "../../vm/record.ts";
 
@@ -18,6 +18,11 @@ export function useNoMachines(): void {
     vi.unstubAllEnvs();
     rmSync(state, { recursive: true });
   });
+}
+
+/** As if a noted machine had a disk of its own. */
+export function noteDisk(name: string): void {
+  writeFileSync(machinePaths(machinesDir(), name).disk, "");
 }
 
 /** Notes a machine; one that runs is this process. */

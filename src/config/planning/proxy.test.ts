@@ -46,4 +46,11 @@ describe("the variables of a proxy", () => {
       expect(set).toMatchObject({ HTTP_PROXY: "http://mine", HTTPS_PROXY: "http://p", https_proxy: "http://p" });
     }
   });
+
+  it("are k3s's alone if they have a password", () => {
+    const steps = plan(loadText("k3os: { proxy: { http: 'http://me:pw@p' } }").config, { mode: "live", version: "1" });
+    expect(steps.find(({ kind }) => kind === "k3s")).toMatchObject({ environment: { http_proxy: "http://me:pw@p" } });
+    const shells = steps.find(({ kind }) => kind === "environment");
+    expect(shells?.kind === "environment" && Object.keys(shells.variables)).toEqual(["NO_PROXY", "no_proxy"]);
+  });
 });

@@ -14,7 +14,7 @@ export const proxy = struct(
       example: "[.example.com, 203.0.113.0/24]",
     }),
   },
-  { about: "The proxy of k3s, containerd and whoever logs in." },
+  { about: "The proxy of k3s, containerd and whoever logs in; one with a password is for k3s and containerd alone." },
 );
 
 export type Proxy = Infer<typeof proxy>;

@@ -1,3 +1,4 @@
+import { K3S_ENVIRONMENT } from "../../config/steps/k3s.ts";
 import type { Host } from "../../host/host.ts";
 import { curlFailure, curlQuoted } from "../curl.ts";
 
@@ -9,10 +10,16 @@ const PATIENCE = [
 /** Larger than any keys or manifest. All of it is held in memory. */
 const LIMIT = ["--max-filesize", "16M"];
 
-/** Fetches the text at a URL. Uses the proxy of the config, which /etc/environment holds by now. */
+/** Fetches the text at a URL. Uses the proxy of the config: one with a password is in k3s's environment alone. */
 export async function fetchText(host: Host, url: string): Promise<string> {
   const curl = ["curl", "--fail", "--silent", "--show-error", "--location", ...PATIENCE, ...LIMIT, "--config", "-"];
-  const argv = ["sh", "-c", 'set -a; . /etc/environment; exec "$@"', "fetch", ...curl];
+  const argv = [
+    "sh",
+    "-c",
+    `set -a; . /etc/environment; [ ! -e ${K3S_ENVIRONMENT} ] || . ${K3S_ENVIRONMENT}; exec "$@"`,
+    "fetch",
+    ...curl,
+  ];
   const result = await host.exec(argv, { input: `url = ${curlQuoted(url)}\n` });
   if (result.status !== 0) throw curlFailure(url, result);
   return result.stdout;
