@@ -78,15 +78,18 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 	return o, adopt(cfg, o.cluster)
 }
 
-// readCluster reads what a server has kept. Builds that did not know NetworkPolicies wrote that they are off; those do
-// not know FlannelExternalIP either.
+// readCluster reads what a server has kept.
 func readCluster(b []byte) (c supervisor.ClusterConfig, err error) {
 	err = json.Unmarshal(b, &c)
-	if !bytes.Contains(b, []byte(`"FlannelExternalIP"`)) {
+	if !knowsPolicies(b) {
 		c.DisableNPC = false
 	}
 	return c, err
 }
+
+// knowsPolicies tells whether the build that wrote this knew NetworkPolicies. One that did not wrote that they are off,
+// and did not know FlannelExternalIP either.
+func knowsPolicies(b []byte) bool { return bytes.Contains(b, []byte(`"FlannelExternalIP"`)) }
 
 // adoptAgentToken takes over the token of agents, which is "" where they join with that of servers.
 func adoptAgentToken(cfg *config.Server, ofTheOthers string) error {
