@@ -109,9 +109,9 @@ func (s *Store) addOptional(b Bootstrap) error {
 	return nil
 }
 
-// KeepBootstrap writes what another server has given, and drops what this machine has of a cluster before: which tokens
-// do not count any more, and the keys of Secrets, which stay beside those of the cluster. It fails, and changes nothing,
-// if an authority is there with another content: then this machine is a server of another cluster.
+// KeepBootstrap writes what another server has given, and drops what this machine has of a cluster before: which
+// tokens do not count any more, and the keys of Secrets, which stay beside those of the cluster. It fails, and changes
+// nothing, if an authority is there with another content: then this machine is a server of another cluster.
 func (s *Store) KeepBootstrap(b Bootstrap) error {
 	if err := s.checkAuthorities(b); err != nil {
 		return err
@@ -183,8 +183,8 @@ func keepEncryption(file string, ofTheCluster []byte) error {
 	return removeIfThere(file)
 }
 
-// KeepAside keeps a copy of a secret file beside it, under a name that is free, unless next is the same. It returns what
-// the file has; nil if there is none.
+// KeepAside keeps a copy of a secret file beside it, under a name that is free, unless next is the same. It returns
+// what the file has; nil if there is none.
 func KeepAside(file, suffix string, next []byte) (own []byte, err error) {
 	own, err = os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
