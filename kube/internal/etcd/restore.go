@@ -70,7 +70,7 @@ func cutPrefix(key []byte) (string, bool) {
 
 // Restore makes this machine the only member of a new etcd that has what the snapshot has. A member that is there
 // already is set aside, as a whole: oldDir is where it is then, or "". At any moment there is the old one or the new
-// one in Dir.
+// one in Dir; after an error it is the old one, unless oldDir is told.
 func (m *Member) Restore(file string) (oldDir string, err error) {
 	fresh, err := m.scratch("restore")
 	if err != nil {
@@ -163,7 +163,8 @@ func (m *Member) replace(fresh string) (oldDir string, err error) {
 		return "", fmt.Errorf("cannot exchange %s and %s: %w", fresh, m.Dir, err)
 	}
 	if err := os.Rename(fresh, oldDir); err != nil {
-		return "", err
+		// Or the old one would be removed as what is left of this try.
+		return "", errors.Join(err, unix.Renameat2(unix.AT_FDCWD, fresh, unix.AT_FDCWD, m.Dir, unix.RENAME_EXCHANGE))
 	}
 	return oldDir, files.SyncDir(parent)
 }

@@ -32,8 +32,11 @@ func saved(t *testing.T, m *Member) (file string, at int64) {
 	if err := m.KeepShared(t.Context(), "gone", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.ForgetShared(t.Context(), "gone"); err != nil {
-		t.Fatal(err)
+	if kept, err := m.ForgetShared(t.Context(), "not there", "one"); err != nil || kept {
+		t.Fatalf("%v, %v; want nothing removed for what is not there", kept, err)
+	}
+	if kept, err := m.ForgetShared(t.Context(), "one", "gone"); err != nil || !kept {
+		t.Fatal(kept, err)
 	}
 	file = filepath.Join(t.TempDir(), "s")
 	if err := m.SaveSnapshot(t.Context(), file); err != nil {

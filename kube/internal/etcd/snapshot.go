@@ -95,10 +95,14 @@ func (m *Member) KeepShared(ctx context.Context, name string, value []byte) erro
 	return err
 }
 
-// ForgetShared removes such a value.
-func (m *Member) ForgetShared(ctx context.Context, name string) error {
+// ForgetShared removes such a value as long as another one is there; otherwise it does nothing, and kept is false.
+func (m *Member) ForgetShared(ctx context.Context, keep, name string) (kept bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestPatience)
 	defer cancel()
-	_, err := m.client.Delete(ctx, bootstrapPrefix+name)
-	return err
+	r, err := m.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(bootstrapPrefix+keep), ">", 0)).
+		Then(clientv3.OpDelete(bootstrapPrefix + name)).Commit()
+	if err != nil {
+		return false, err
+	}
+	return r.Succeeded, nil
 }

@@ -1,11 +1,13 @@
 package pki
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,9 +24,12 @@ type BootstrapFile struct {
 	Content   []byte
 }
 
+// serverCA is k3s's name for the certificate of the servers' authority.
+const serverCA = "ServerCA"
+
 // bootstrapFiles are the names of k3s, and the files in server/tls.
 var bootstrapFiles = map[string]string{
-	"ServerCA":           ServerCA + ".crt",
+	serverCA:             ServerCA + ".crt",
 	"ServerCAKey":        ServerCA + ".key",
 	"ClientCA":           ClientCA + ".crt",
 	"ClientCAKey":        ClientCA + ".key",
@@ -104,11 +109,25 @@ func (s *Store) addOptional(b Bootstrap) error {
 	return nil
 }
 
-// KeepBootstrap writes what another server has given. It fails if a file is there with another content: then this
-// machine is a server of another cluster.
+// KeepBootstrap writes what another server has given, and drops what this machine has of a cluster before: which
+// tokens do not count any more, and the keys of Secrets, which stay beside those of the cluster. It fails, and changes
+// nothing, if an authority is there with another content: then this machine is a server of another cluster.
 func (s *Store) KeepBootstrap(b Bootstrap) error {
-	all := s.bootstrapFiles()
-	for name, file := range all {
+	if err := s.checkAuthorities(b); err != nil {
+		return err
+	}
+	serverDir := filepath.Dir(s.Server)
+	if err := KeepTokenChanges(serverDir, b); err != nil {
+		return err
+	}
+	if err := keepEncryption(EncryptionFile(serverDir), b.EncryptionConfig()); err != nil {
+		return err
+	}
+	return s.KeepAuthorities(b) // last, since who has them has joined
+}
+
+func (s *Store) checkAuthorities(b Bootstrap) error {
+	for name, file := range s.bootstrapFiles() {
 		given, ok := b[name]
 		if !ok || len(given.Content) == 0 {
 			return fmt.Errorf("the server does not give its %s: is it one with etcd (--cluster-init)? To share a database with it takes"+
@@ -124,27 +143,63 @@ func (s *Store) KeepBootstrap(b Bootstrap) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// KeepAuthorities is the part of KeepBootstrap that does not depend on what this machine was before.
+func (s *Store) KeepAuthorities(b Bootstrap) error {
+	if err := s.checkAuthorities(b); err != nil {
+		return err
+	}
 	for _, d := range []string{s.Server, filepath.Join(s.Server, "etcd")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return err
 		}
 	}
-	for name, file := range all {
+	all := s.bootstrapFiles()
+	names := slices.Sorted(maps.Keys(all))
+	// Whoever finds the certificate of the servers' authority takes it that all the others are there.
+	names = append(slices.DeleteFunc(names, func(name string) bool { return name == serverCA }), serverCA)
+	for _, name := range names {
 		mode := os.FileMode(0o600)
-		if filepath.Ext(file) == ".crt" {
+		if filepath.Ext(all[name]) == ".crt" {
 			mode = 0o644
 		}
-		if err := files.Write(filepath.Join(s.Server, file), b[name].Content, mode); err != nil {
+		if err := files.Write(filepath.Join(s.Server, all[name]), b[name].Content, mode); err != nil {
 			return err
 		}
 	}
-	serverDir := filepath.Dir(s.Server)
-	for name, file := range map[string]string{tokenSerial: filepath.Join(serverDir, serialFile), encryptionConfig: EncryptionFile(serverDir)} {
-		if optional, ok := b[name]; ok {
-			if err := files.Write(file, optional.Content, 0o600); err != nil {
-				return err
-			}
+	return nil
+}
+
+// keepEncryption makes the keys of Secrets those of the cluster, which may have none.
+func keepEncryption(file string, ofTheCluster []byte) error {
+	if _, err := KeepAside(file, ".before-joining", ofTheCluster); err != nil {
+		return err
+	}
+	if ofTheCluster != nil {
+		return files.Write(file, ofTheCluster, 0o600)
+	}
+	return removeIfThere(file)
+}
+
+// KeepAside keeps a copy of a secret file beside it, under a name that is free, unless next is the same. It returns
+// what the file has; nil if there is none.
+func KeepAside(file, suffix string, next []byte) (own []byte, err error) {
+	own, err = os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil || bytes.Equal(own, next) {
+		return own, err
+	}
+	for aside := file + suffix; ; aside += "-1" {
+		have, err := os.ReadFile(aside)
+		if errors.Is(err, os.ErrNotExist) {
+			return own, files.Write(aside, own, 0o600)
+		}
+		if err != nil || bytes.Equal(have, own) {
+			return own, err
 		}
 	}
-	return nil
 }

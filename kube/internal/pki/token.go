@@ -99,6 +99,26 @@ func keepTokenSerial(serverDir string, serial uint64) error {
 	return files.Write(filepath.Join(serverDir, serialFile), []byte(strconv.FormatUint(serial, 10)+"\n"), 0o600)
 }
 
+// KeepTokenChanges makes what this server knows of changes of the token what the cluster knows that it becomes a server
+// of: a token that did not count in another one may be that of this one.
+func KeepTokenChanges(serverDir string, b Bootstrap) error {
+	file := filepath.Join(serverDir, serialFile)
+	var err error
+	if serial, ok := b[tokenSerial]; ok {
+		err = files.Write(file, serial.Content, 0o600)
+	} else {
+		err = removeIfThere(file)
+	}
+	return errors.Join(err, removeIfThere(filepath.Join(serverDir, retiredFile)))
+}
+
+func removeIfThere(file string) error {
+	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // IsRetired tells whether a token, in any form, has the secret that was that of this server before.
 func IsRetired(serverDir, given string) bool {
 	t, err := token.Parse(given)
@@ -145,7 +165,7 @@ func link(file, name string) error {
 	if to, _ := os.Readlink(name); to == file {
 		return nil
 	}
-	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeIfThere(name); err != nil {
 		return err
 	}
 	return os.Symlink(file, name)

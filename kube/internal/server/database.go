@@ -138,11 +138,18 @@ func (d *sharedDatabase) join(
 	}
 	_, err = os.Stat(cfg.ServerDir(clusterFile))
 	joined = isNew || err == nil
+	kept, isKnown := pki.KeptAgentToken(cfg.ServerDir())
+	if isNew {
+		isKnown = false // what is there is of another cluster
+		if err := pki.KeepTokenChanges(cfg.ServerDir(), nil); err != nil {
+			return nil, false, err
+		}
+	}
 	if joined {
 		if err := adopt(cfg, state.Cluster); err != nil {
 			return nil, false, err
 		}
-		if kept, isKnown := pki.KeptAgentToken(cfg.ServerDir()); isKnown {
+		if isKnown {
 			if err := adoptAgentToken(cfg, kept); err != nil {
 				return nil, false, fmt.Errorf("%w; if it was changed on all of them, remove %s", err, pki.AgentTokenFile(cfg.ServerDir()))
 			}
@@ -153,16 +160,27 @@ func (d *sharedDatabase) join(
 	}
 	// To open what is sealed takes a while, on purpose.
 	if isNew || hashOf(own) != state.Authority || !sameSecret(*cfg) {
-		if err := d.take(cfg, store, state, isNew); err != nil {
+		bootstrap, err := open(*cfg, state)
+		if err != nil {
+			return nil, false, err
+		}
+		if joined && !isKnown {
+			if err := adoptAgentToken(cfg, bootstrap.AgentToken()); err != nil {
+				return nil, false, err
+			}
+		}
+		// Before the authorities: who has those, and not this, is the one who began.
+		if joined {
+			if err := keepCluster(*cfg, state); err != nil {
+				return nil, false, err
+			}
+		}
+		if err := store.KeepBootstrap(bootstrap); err != nil {
 			return nil, false, err
 		}
 	}
 	if joined {
-		b, err := json.Marshal(state.Cluster)
-		if err != nil {
-			return nil, false, err
-		}
-		return store, true, files.Write(cfg.ServerDir(clusterFile), append(b, '\n'), 0o600)
+		return store, true, keepCluster(*cfg, state)
 	}
 	// Who began the cluster says what it is like.
 	now, err := json.Marshal(clusterConfig(*cfg))
@@ -177,26 +195,26 @@ func (d *sharedDatabase) join(
 	return store, false, err
 }
 
-// take keeps what the token opens.
-func (d *sharedDatabase) take(cfg *config.Server, store *pki.Store, state sharedState, isNew bool) error {
-	secret, err := givenSecret(*cfg)
+func keepCluster(cfg config.Server, state sharedState) error {
+	b, err := json.Marshal(state.Cluster)
 	if err != nil {
 		return err
+	}
+	return files.Write(cfg.ServerDir(clusterFile), append(b, '\n'), 0o600)
+}
+
+// open opens what is sealed with the token.
+func open(cfg config.Server, state sharedState) (pki.Bootstrap, error) {
+	secret, err := givenSecret(cfg)
+	if err != nil {
+		return nil, err
 	}
 	bootstrap, err := pki.OpenBootstrap(state.Sealed, secret)
 	if errors.Is(err, pki.ErrOtherToken) {
-		return fmt.Errorf("--token is not that of the cluster in this database: copy it from %s of one of its servers, or name"+
+		return nil, fmt.Errorf("--token is not that of the cluster in this database: copy it from %s of one of its servers, or name"+
 			" an empty database", cfg.ServerDir("token"))
 	}
-	if err != nil {
-		return err
-	}
-	if isNew {
-		if err := adoptAgentToken(cfg, bootstrap.AgentToken()); err != nil {
-			return err
-		}
-	}
-	return store.KeepBootstrap(bootstrap)
+	return bootstrap, err
 }
 
 // read returns nil if no server has begun.
@@ -212,6 +230,9 @@ func (d *sharedDatabase) read(ctx context.Context) (state *sharedState, revision
 	}
 	if err := json.Unmarshal(r.Kvs[0].Value, &state); err != nil {
 		return nil, 0, fmt.Errorf("%s in the database is not what a server has written: %w", sharedKey, err)
+	}
+	if !knowsPolicies(r.Kvs[0].Value) {
+		state.Cluster.DisableNPC = false
 	}
 	return state, r.Kvs[0].ModRevision, nil
 }
@@ -236,9 +257,9 @@ func (d *sharedDatabase) write(ctx context.Context, state sharedState, revision 
 	return r.Succeeded, nil
 }
 
-// givenSecret is that of --token, or of an earlier start.
+// givenSecret is that of --token, if that counts, or of an earlier start.
 func givenSecret(cfg config.Server) (string, error) {
-	if cfg.Token != "" {
+	if cfg.Token != "" && !pki.IsRetired(cfg.ServerDir(), cfg.Token) {
 		t, err := token.Parse(cfg.Token)
 		if err == nil && t.User == token.Node {
 			err = errors.New("--token: it is one of agents: a server needs the one in server/token of another server")

@@ -141,3 +141,72 @@ func TestWhoCannotShareADatabaseSaysWhy(t *testing.T) {
 		t.Errorf("after a change it is %s, %v; want e.f", s.cfg.ClusterDomain, err)
 	}
 }
+
+func TestAServerThatIsCutWhileItJoinsADatabaseJoins(t *testing.T) {
+	db := newDatabase(t)
+	if _, _, err := newSharing(t, db, t.TempDir(), "s1", "--token=secret", "--agent-token=agents").agree(t); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	s := newSharing(t, db, dir, "s2", "--token=secret")
+	blocked := s.cfg.ServerDir(clusterFile)
+	if err := os.MkdirAll(blocked, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := db.agree(t.Context(), &s.cfg, s.host); err == nil {
+		t.Fatal("a directory was written over")
+	}
+	if _, err := os.Stat(s.cfg.ServerDir("tls", pki.ServerCA+".crt")); err == nil {
+		t.Error("it has the authority, and does not know that it has joined")
+	}
+	if err := os.Remove(blocked); err != nil {
+		t.Fatal(err)
+	}
+	s = newSharing(t, db, dir, "s2", "--token=secret")
+	if _, joined, err := db.agree(t.Context(), &s.cfg, s.host); err != nil || !joined {
+		t.Fatal(joined, err)
+	}
+	// Here it is cut before it has written tokens.
+	s = newSharing(t, db, dir, "s2", "--token=secret")
+	if _, joined, err := s.agree(t); err != nil || !joined {
+		t.Fatalf("joined %v, %v; want as before", joined, err)
+	}
+	if secrets, err := readSecrets(s.cfg); err != nil || secrets.Agent != "agents" {
+		t.Errorf("%v; want the token of agents of the cluster", err)
+	}
+}
+
+func TestATokenThatWasReplacedBeforeTheMoveToADatabaseDoesNotCount(t *testing.T) {
+	db, dir := newDatabase(t), t.TempDir()
+	s := newSharing(t, db, dir, "s1", "--token=first")
+	store, err := newStore(s.cfg, s.host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (ownCredentials{s.cfg, store}).Ensure(); err != nil {
+		t.Fatal(err)
+	}
+	if err := pki.ReplaceToken(s.cfg.ServerDir(), store.CertFile(pki.ServerCA), "second", 1); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, joined, err := newSharing(t, db, dir, "s1", "--token=first").agree(t); err != nil || joined {
+			t.Errorf("joined %v, %v; want it to begin with the token that counts", joined, err)
+		}
+	}
+	// On another machine the same text may be retired, too.
+	other := t.TempDir()
+	s = newSharing(t, db, other, "s2", "--token=second")
+	if err := os.MkdirAll(s.cfg.ServerDir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := pki.EnsureTokens(s.cfg.ServerDir(), store.CertFile(pki.ServerCA), "second", "elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	if err := pki.ReplaceToken(s.cfg.ServerDir(), store.CertFile(pki.ServerCA), "third", 7); err != nil {
+		t.Fatal(err)
+	}
+	if _, joined, err := s.agree(t); err != nil || !joined || pki.TokenSerial(s.cfg.ServerDir()) != 1 || s.cfg.AgentToken != "" {
+		t.Errorf("joined %v, %v; want what the machine was before to be forgotten", joined, err)
+	}
+}

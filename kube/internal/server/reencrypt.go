@@ -93,6 +93,17 @@ type encryptionKeeper struct{ p *controlPlane }
 var errNotEncrypting = &supervisor.EncryptionRefusal{Reason: "this server runs without --secrets-encryption: restart all servers with" +
 	" it, and then run `k3s secrets-encrypt enable`"}
 
+// mayChange tells why no keys are changed here.
+func (k encryptionKeeper) mayChange() error {
+	switch {
+	case k.p.cfg.HasExternalDatastore():
+		return &supervisor.EncryptionRefusal{Reason: "servers over a database do not share changed keys yet: Secrets stay as they are"}
+	case k.p.encryption == nil:
+		return errNotEncrypting
+	}
+	return nil
+}
+
 func (k encryptionKeeper) Status(ctx context.Context) (s supervisor.EncryptionStatus, err error) {
 	e := k.p.encryption
 	if e == nil {
@@ -125,17 +136,17 @@ func (k encryptionKeeper) Keys() ([]byte, error) {
 }
 
 func (k encryptionKeeper) Apply(ctx context.Context, keys supervisor.EncryptionKeys) error {
-	if k.p.encryption == nil {
-		return errNotEncrypting
+	if err := k.mayChange(); err != nil {
+		return err
 	}
 	return k.p.encryption.apply(ctx, keys)
 }
 
 func (k encryptionKeeper) Change(ctx context.Context, change supervisor.EncryptionChange) error {
-	e := k.p.encryption
-	if e == nil {
-		return errNotEncrypting
+	if err := k.mayChange(); err != nil {
+		return err
 	}
+	e := k.p.encryption
 	c, _, err := e.config()
 	if err != nil {
 		return err

@@ -68,3 +68,20 @@ func TestApplyAllTellsWhoDoesNot(t *testing.T) {
 		t.Errorf("%v; want it in the place of what the server has now", err)
 	}
 }
+
+func TestOverADatabaseNoKeysAreChanged(t *testing.T) {
+	enabled := true
+	for _, e := range []*secretsEncryption{nil, {}} {
+		p := &controlPlane{encryption: e}
+		p.cfg.DatastoreEndpoint = "postgres://h/d"
+		for what, err := range map[string]error{
+			"change": encryptionKeeper{p}.Change(t.Context(), supervisor.EncryptionChange{Enable: &enabled}),
+			"apply":  encryptionKeeper{p}.Apply(t.Context(), supervisor.EncryptionKeys{}),
+		} {
+			refusal, ok := err.(*supervisor.EncryptionRefusal)
+			if !ok || !strings.Contains(refusal.Reason, "over a database") {
+				t.Errorf("%s: %v; want it refused with the reason", what, err)
+			}
+		}
+	}
+}

@@ -1,16 +1,15 @@
 package server
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/datastore"
+	"k3os.io/kube/internal/encryption"
 	"k3os.io/kube/internal/etcd"
 	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/pki"
@@ -25,6 +24,10 @@ var resetFlag = []string{"db", "reset-flag"}
 // reset makes this server the only one of its cluster, with what it has or with what a snapshot has. It changes nothing
 // before it knows that it can.
 func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
+	if cfg.HasExternalDatastore() {
+		return errors.New("--cluster-reset is for etcd, and the objects of this cluster lie in a database: restore the database from" +
+			" its own backup, and start the servers with the token that they had then")
+	}
 	flag := cfg.ServerDir(resetFlag...)
 	if _, err := os.Stat(flag); err == nil {
 		return fmt.Errorf("this server was reset already and has not run since: restart without --cluster-reset, or remove"+
@@ -48,14 +51,14 @@ func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
 	} else {
 		oldDir, err = restore(ctx, cfg, store, member)
 	}
+	if oldDir != "" {
+		fmt.Fprintf(os.Stderr, "k3s: the etcd of before is in %s\n", oldDir)
+	}
 	if err != nil {
 		return err
 	}
 	if err := files.Write(flag, nil, 0o600); err != nil {
 		return err
-	}
-	if oldDir != "" {
-		fmt.Fprintf(os.Stderr, "k3s: the etcd of before is in %s\n", oldDir)
 	}
 	fmt.Fprintln(os.Stderr, "k3s: etcd has one member now, this server: restart without --cluster-reset."+
 		" Other servers join again when server/db/etcd is moved away on them.")
@@ -89,43 +92,88 @@ func restore(ctx context.Context, cfg config.Server, store *pki.Store, member *e
 	if err != nil {
 		return "", err
 	}
-	if shared != nil {
-		store.Etcd = true
-		if err := store.KeepBootstrap(shared); err != nil {
-			return "", err
-		}
-		if err := keepRestoredEncryption(cfg, shared.EncryptionConfig()); err != nil {
-			return "", err
-		}
-		// So that a start without --token does not make another one.
-		agentToken := cmp.Or(cfg.AgentToken, shared.AgentToken())
-		if err := pki.EnsureTokens(cfg.ServerDir(), store.CertFile(pki.ServerCA), cfg.Token, agentToken); err != nil {
-			return "", err
-		}
+	if shared == nil {
+		return member.Restore(file)
 	}
-	return member.Restore(file)
+	store.Etcd = true
+	// Before etcd is there: a start with it and without them would make others.
+	if err := store.KeepAuthorities(shared); err != nil {
+		return "", err
+	}
+	keys := restoredKeys{file: pki.EncryptionFile(cfg.ServerDir()), ofTheSnapshot: shared.EncryptionConfig()}
+	if err := keys.prepare(); err != nil {
+		return "", err
+	}
+	if oldDir, err = member.Restore(file); err != nil {
+		if oldDir == "" {
+			err = errors.Join(err, keys.putBack())
+		}
+		return oldDir, err
+	}
+	if err := keys.finish(); err != nil {
+		return oldDir, err
+	}
+	if err := pki.KeepTokenChanges(cfg.ServerDir(), shared); err != nil {
+		return oldDir, err
+	}
+	// So that a start without --token does not make another one.
+	agentToken := cmp.Or(cfg.AgentToken, shared.AgentToken())
+	return oldDir, pki.EnsureTokens(cfg.ServerDir(), store.CertFile(pki.ServerCA), cfg.Token, agentToken)
 }
 
-// keepRestoredEncryption makes the keys of a snapshot's Secrets those of this server. Other ones stay beside them: the
-// etcd that is set aside needs them.
-func keepRestoredEncryption(cfg config.Server, ofTheSnapshot []byte) error {
-	file := pki.EncryptionFile(cfg.ServerDir())
-	own, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if ofTheSnapshot == nil || bytes.Equal(own, ofTheSnapshot) {
+// restoredKeys make the keys of a snapshot's Secrets those of this server. Its own ones stay beside them: the etcd that
+// is set aside needs them. In between the file reads with both, so that it fits whichever etcd there is when the power
+// is cut. It cannot where the two have different providers: then it has its own keys until etcd is exchanged, and a
+// server that does not read its Secrets after a cut is reset once more.
+type restoredKeys struct {
+	file          string
+	ofTheSnapshot []byte // nil where they are not encrypted: then own keys stay, which read that
+	own           []byte // nil where there are none
+}
+
+func (k *restoredKeys) prepare() (err error) {
+	if k.ofTheSnapshot == nil {
 		return nil
 	}
-	if own != nil {
-		if err := files.Write(file+".before-reset", own, 0o600); err != nil {
-			return err
-		}
+	theirs, err := encryption.Parse(k.ofTheSnapshot)
+	if err != nil {
+		return fmt.Errorf("the keys for Secrets in the snapshot: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	if k.own, err = pki.KeepAside(k.file, ".before-reset", k.ofTheSnapshot); err != nil {
 		return err
 	}
-	return files.Write(file, ofTheSnapshot, 0o600)
+	both := theirs
+	both.Enabled = false
+	if k.own != nil {
+		own, err := encryption.Parse(k.own)
+		if err != nil || own.Provider != theirs.Provider {
+			return nil
+		}
+		both = own.Reading(theirs)
+	}
+	content, err := both.Marshal()
+	if err != nil {
+		return err
+	}
+	return files.Write(k.file, content, 0o600)
+}
+
+func (k *restoredKeys) finish() error {
+	if k.ofTheSnapshot == nil {
+		return nil
+	}
+	return files.Write(k.file, k.ofTheSnapshot, 0o600)
+}
+
+// putBack is for an etcd that was not exchanged.
+func (k *restoredKeys) putBack() error {
+	switch {
+	case k.ofTheSnapshot == nil:
+		return nil
+	case k.own == nil:
+		return os.Remove(k.file)
+	}
+	return files.Write(k.file, k.own, 0o600)
 }
 
 // sharedOf are the keys of the cluster that a snapshot is of; nil if it has none and this machine has them.

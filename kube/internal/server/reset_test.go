@@ -33,8 +33,10 @@ func TestResetRefusesWhatItCannotDo(t *testing.T) {
 	for name, tt := range map[string]struct {
 		there []string // below server
 		from  string
+		store string
 		want  string
 	}{
+		"a database":         {store: "postgres://h/d", want: "lie in a database"},
 		"nothing to reset":   {want: "there is no etcd in"},
 		"a second time":      {there: []string{"db/reset-flag"}, want: "was reset already"},
 		"SQLite":             {there: []string{"db/state.db"}, want: "has objects in SQLite"},
@@ -46,7 +48,7 @@ func TestResetRefusesWhatItCannotDo(t *testing.T) {
 			for _, file := range tt.there {
 				write(t, cfg.ServerDir(file))
 			}
-			cfg.Reset.From = tt.from
+			cfg.Reset.From, cfg.DatastoreEndpoint = tt.from, tt.store
 			if err := reset(t.Context(), cfg, host); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v; want %q", err, tt.want)
 			}

@@ -109,6 +109,9 @@ func findDatastore(ctx context.Context, cfg *config.Server, host hostFacts) (f f
 	if f.store, err = newStore(*cfg, host); err != nil {
 		return f, err
 	}
+	if err := keepAgentToken(cfg); err != nil {
+		return f, err
+	}
 	f.joined = others != nil
 	if f.members, err = memberOf(*cfg, host, f.store, others); err != nil {
 		return f, err

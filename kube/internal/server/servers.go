@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,7 +55,7 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 	}
 	o := &others{peer: peer}
 	if b, err := os.ReadFile(cfg.ServerDir(clusterFile)); err == nil && etcd.Exists(etcdDir(*cfg)) {
-		if err := json.Unmarshal(b, &o.cluster); err != nil {
+		if o.cluster, err = readCluster(b); err != nil {
 			return nil, fmt.Errorf("%s is damaged: %w", cfg.ServerDir(clusterFile), err)
 		}
 		if kept, isKnown := pki.KeptAgentToken(cfg.ServerDir()); isKnown {
@@ -77,6 +78,19 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 	return o, adopt(cfg, o.cluster)
 }
 
+// readCluster reads what a server has kept.
+func readCluster(b []byte) (c supervisor.ClusterConfig, err error) {
+	err = json.Unmarshal(b, &c)
+	if !knowsPolicies(b) {
+		c.DisableNPC = false
+	}
+	return c, err
+}
+
+// knowsPolicies tells whether the build that wrote this knew NetworkPolicies. One that did not wrote that they are off,
+// and did not know FlannelExternalIP either.
+func knowsPolicies(b []byte) bool { return bytes.Contains(b, []byte(`"FlannelExternalIP"`)) }
+
 // adoptAgentToken takes over the token of agents, which is "" where they join with that of servers.
 func adoptAgentToken(cfg *config.Server, ofTheOthers string) error {
 	if cfg.AgentToken == "" {
@@ -94,6 +108,25 @@ func adoptAgentToken(cfg *config.Server, ofTheOthers string) error {
 	if theirs, err := token.Parse(ofTheOthers); err != nil || theirs.Secret != own.Secret {
 		return errors.New("--agent-token is another one than that of the servers of the cluster: leave it out, and theirs is taken over")
 	}
+	return nil
+}
+
+// keepAgentToken makes the token of agents that this server has that of this start, if it is to keep it without being
+// given it: with etcd it may have come from a snapshot, or the other servers go on with it.
+func keepAgentToken(cfg *config.Server) error {
+	if cfg.AgentToken != "" || !etcd.Exists(etcdDir(*cfg)) {
+		return nil
+	}
+	kept, _ := pki.KeptAgentToken(cfg.ServerDir())
+	if kept == "" {
+		return nil
+	}
+	t, err := token.Parse(kept)
+	if err != nil {
+		return fmt.Errorf("%s is damaged: %w; give --agent-token, or remove the file, and agents join with the token of servers",
+			pki.AgentTokenFile(cfg.ServerDir()), err)
+	}
+	cfg.AgentToken = token.Node + ":" + t.Secret // the authority may be another one since
 	return nil
 }
 

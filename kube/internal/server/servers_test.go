@@ -1,12 +1,17 @@
 package server
 
 import (
+	"bytes"
+	"encoding/json"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
 )
 
@@ -106,5 +111,73 @@ func TestPoliciesCanBeSwitchedOffAfterAServerHasJoined(t *testing.T) {
 		if cluster.DisableNPC != tt.want {
 			t.Errorf("%v on a server that has joined with %v = %v; want %v", tt.args, tt.joined, cluster.DisableNPC, tt.want)
 		}
+	}
+}
+
+func TestAServerThatJoinedWithABuildWithoutPoliciesHasThem(t *testing.T) {
+	for name, isOld := range map[string]bool{"of before": true, "of now": false} {
+		cfg, host := resettable(t)
+		write(t, filepath.Join(etcdDir(cfg), "member", "wal", "x"))
+		cluster := clusterConfig(cfg)
+		cluster.DisableNPC = true
+		b, err := json.Marshal(cluster)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if isOld {
+			b = bytes.Replace(b, []byte(`"FlannelExternalIP":false,`), nil, 1)
+		}
+		if err := os.WriteFile(cfg.ServerDir(clusterFile), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := askOthers(t.Context(), &cfg, host); err != nil || cfg.DisableNetworkPolicy == isOld {
+			t.Errorf("%s: policies are disabled %v, %v; want %v", name, cfg.DisableNetworkPolicy, err, !isOld)
+		}
+	}
+}
+
+func TestTheTokenOfAgentsStaysWithEtcd(t *testing.T) {
+	cfg, host := resettable(t)
+	store, err := newStore(cfg, host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Ensure(); err != nil {
+		t.Fatal(err)
+	}
+	// start returns the secret of agents afterwards.
+	start := func(given string) string {
+		t.Helper()
+		cfg.AgentToken = given
+		err := keepAgentToken(&cfg)
+		if err == nil {
+			err = pki.EnsureTokens(cfg.ServerDir(), store.CertFile(pki.ServerCA), "servers", cfg.AgentToken)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets, err := readSecrets(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secrets.Agent
+	}
+	start("agents")
+	if got := start(""); got != "servers" {
+		t.Errorf("a server alone: %q; want the flag to count", got)
+	}
+	write(t, filepath.Join(etcdDir(cfg), "member", "wal", "x"))
+	for _, tt := range []struct{ given, want string }{
+		{"", "servers"}, {"agents", "agents"}, {"", "agents"}, {"others", "others"}, {"", "others"},
+	} {
+		if got := start(tt.given); got != tt.want {
+			t.Errorf("--agent-token=%s: %q; want %q", tt.given, got, tt.want)
+		}
+	}
+	if err := os.Remove(pki.AgentTokenFile(cfg.ServerDir())); err != nil {
+		t.Fatal(err)
+	}
+	if got := start(""); got != "servers" {
+		t.Errorf("without the file: %q; want that of servers", got)
 	}
 }

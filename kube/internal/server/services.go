@@ -12,8 +12,9 @@ import (
 	"k3os.io/kube/internal/servicelb"
 )
 
-// controllersName is that of the part, and of the election. Without upstream's controllers it is another election,
-// so that this server does not keep them from running elsewhere.
+// controllersName is that of the part, and of the election. Without upstream's controllers it is another election, so
+// that this server does not keep them from running elsewhere. Our own then run on two servers if not all are without
+// upstream's: an election of their own would cost every cluster a write every few seconds, so the flag has to be equal.
 func (p *controlPlane) controllersName() string {
 	if p.cfg.DisableControllerManager {
 		return "k3s-controllers"

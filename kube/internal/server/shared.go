@@ -22,49 +22,68 @@ func (p *controlPlane) SaveSnapshot(ctx context.Context, file string) error {
 	return p.members.SaveSnapshot(ctx, file)
 }
 
+// keepShared begins anew where a server that has other keys, or another token, has removed what this one has kept.
 func (p *controlPlane) keepShared(ctx context.Context) error {
+	// First: another server may have changed the token, and its number is among what is kept.
+	secrets, err := p.currentSecrets()
+	if err != nil {
+		return err
+	}
 	own, err := p.store.Bootstrap()
 	if err != nil {
 		return err
 	}
-	secrets, err := p.joinSecrets()
-	if err != nil {
-		return err
-	}
-	kept, err := p.members.Kept(ctx)
-	if err != nil {
-		return err
-	}
-	var others []string // of a token before, or damaged
-	// In the order of their names, so that two servers that do this at the same time keep the same one.
-	for _, name := range slices.Sorted(maps.Keys(kept)) {
-		text := kept[name]
-		if have, err := pki.OpenBootstrap(text, secrets.Server); err == nil && have.Equal(own) {
-			others = slices.DeleteFunc(slices.Collect(maps.Keys(kept)), func(other string) bool { return other == name })
-			return p.forgetShared(ctx, others)
-		}
-		others = append(others, name)
-	}
-	text, err := own.Seal(secrets.Server)
-	if err != nil {
-		return err
-	}
-	random := make([]byte, 8)
-	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
-	if err := p.members.KeepShared(ctx, hex.EncodeToString(random), text); err != nil {
-		return err
-	}
-	return p.forgetShared(ctx, others)
-}
-
-// forgetShared removes what a token opens that does not count any more.
-func (p *controlPlane) forgetShared(ctx context.Context, names []string) error {
-	for _, name := range names {
-		if err := p.members.ForgetShared(ctx, name); err != nil {
+	for {
+		isKept, err := keepOne(ctx, p.members, own, secrets.Server)
+		if err != nil || isKept {
 			return err
 		}
 	}
-	return nil
+}
+
+// A sharedKeeper is etcd's.
+type sharedKeeper interface {
+	Kept(ctx context.Context) (map[string][]byte, error)
+	KeepShared(ctx context.Context, name string, value []byte) error
+	ForgetShared(ctx context.Context, keep, name string) (kept bool, err error)
+}
+
+// keepOne keeps one value that the secret opens, and removes the others, which are of a token before, or damaged.
+func keepOne(ctx context.Context, in sharedKeeper, own pki.Bootstrap, secret string) (isKept bool, err error) {
+	kept, err := in.Kept(ctx)
+	if err != nil {
+		return false, err
+	}
+	// In the order of their names, so that two servers that do this at the same time keep the same one.
+	names := slices.Sorted(maps.Keys(kept))
+	isOwn := func(name string) bool {
+		have, err := pki.OpenBootstrap(kept[name], secret)
+		return err == nil && have.Equal(own)
+	}
+	var keep string
+	if i := slices.IndexFunc(names, isOwn); i >= 0 {
+		keep = names[i]
+	} else {
+		text, err := own.Seal(secret)
+		if err != nil {
+			return false, err
+		}
+		random := make([]byte, 8)
+		_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
+		keep = hex.EncodeToString(random)
+		if err := in.KeepShared(ctx, keep, text); err != nil {
+			return false, err
+		}
+	}
+	for _, name := range names {
+		if name == keep {
+			continue
+		}
+		if isKept, err := in.ForgetShared(ctx, keep, name); err != nil || !isKept {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // openShared opens what SaveSnapshot has kept, from a snapshot.
