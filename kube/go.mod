@@ -45,6 +45,7 @@ require (
 	github.com/docker/docker v28.5.2+incompatible
 	github.com/invopop/jsonschema v0.13.0
 	github.com/k3s-io/kine v0.17.5
+	github.com/moby/sys/mountinfo v0.7.2
 	github.com/urfave/cli/v2 v2.27.7
 	k8s.io/component-base v0.37.2
 	k8s.io/kubectl v0.37.2
@@ -228,7 +229,6 @@ require (
 	github.com/moby/ipvs v1.1.0 // indirect
 	github.com/moby/locker v1.0.1 // indirect
 	github.com/moby/spdystream v0.5.1 // indirect
-	github.com/moby/sys/mountinfo v0.7.2 // indirect
 	github.com/moby/sys/signal v0.7.1 // indirect
 	github.com/moby/sys/symlink v0.3.0 // indirect
 	github.com/moby/sys/user v0.4.1 // indirect

@@ -5,7 +5,6 @@ package addresses
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -16,10 +15,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
+	"k3os.io/kube/internal/apinode"
 	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/loop"
 )
 
 // BehindNAT is the annotation of a node that has an external address on none of its interfaces, so what is sent to
@@ -88,20 +88,17 @@ func Tell(ctx context.Context, client kubernetes.Interface, cfg config.Node, nam
 		return err
 	}
 	want := annotationsOf(cfg, name, ips, own)
-	last := ""
+	var reasons loop.Reasons
 	for {
 		err := tell(ctx, client, name, want)
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}
-		if !apierrors.IsNotFound(err) && err.Error() != last {
-			last = err.Error()
+		if !apierrors.IsNotFound(err) && reasons.IsNew(err) {
 			fmt.Fprintf(os.Stderr, "k3s: cannot tell the addresses of this node: %v\n", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !loop.Pause(ctx, retryAfter) {
 			return nil
-		case <-time.After(retryAfter):
 		}
 	}
 }
@@ -120,12 +117,7 @@ func tell(ctx context.Context, client kubernetes.Interface, name string, want ma
 	if len(changed) == 0 {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": changed}})
-	if err != nil {
-		return err
-	}
-	_, err = client.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return err
+	return apinode.Annotate(ctx, client, name, changed)
 }
 
 // of are the addresses that a Node's annotations say; none if it is the kubelet that publishes them.

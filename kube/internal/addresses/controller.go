@@ -2,7 +2,6 @@ package addresses
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -12,22 +11,20 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
+
+	"k3os.io/kube/internal/apinode"
+	"k3os.io/kube/internal/loop"
 )
 
 // Run publishes what nodes have said until ctx ends. nodes is of an informer that runs.
 func Run(ctx context.Context, client kubernetes.Interface, nodes cache.SharedIndexInformer) {
-	changed := make(chan struct{}, 1)
+	changed := loop.NewSignal()
 	look := func(o any) {
-		if node, ok := o.(*corev1.Node); !ok || !isDue(node) {
-			return
-		}
-		select {
-		case changed <- struct{}{}:
-		default: // a look is due already
+		if node, ok := o.(*corev1.Node); ok && isDue(node) {
+			changed.Give()
 		}
 	}
 	handler, err := nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: look, UpdateFunc: func(_, o any) { look(o) }})
@@ -92,11 +89,7 @@ func publish(ctx context.Context, client kubernetes.Interface, node *corev1.Node
 }
 
 func patch(ctx context.Context, client kubernetes.Interface, name string, change map[string]any, subresources ...string) error {
-	b, err := json.Marshal(change)
-	if err != nil {
-		return err
-	}
-	_, err = client.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, b, metav1.PatchOptions{}, subresources...)
+	err := apinode.Patch(ctx, client, name, change, subresources...)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}

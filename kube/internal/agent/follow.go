@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -14,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
+	"k3os.io/kube/internal/loop"
 	"k3os.io/kube/internal/overlay"
 )
 
@@ -37,22 +37,10 @@ func FollowPodCIDR(ctx context.Context, client kubernetes.Interface, name string
 			return nil
 		}
 		fmt.Fprintf(os.Stderr, "k3s: cannot move the pod network to the node's range: %v\n", err)
-		select {
-		case <-ctx.Done():
+		if !loop.Pause(ctx, retryOverlay) {
 			return nil
-		case <-time.After(retryOverlay):
 		}
 	}
-}
-
-// IsReady tells whether the kubelet has said so.
-func IsReady(n *corev1.Node) bool {
-	for _, c := range n.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // LinkMTU is that of the interface to the other nodes; 0 if there is none.

@@ -28,6 +28,9 @@ type PodNetwork interface {
 	// Adopt moves the network to the range that the cluster gave the node, should it not be the expected one: a node
 	// that was renamed is a second node to the cluster. Pods that run already keep their addresses.
 	Adopt(ctx context.Context, podCIDR string) error
+	// Overlay is how the pods of different nodes reach each other; false if that is the matter of the user's CNI
+	// plugin.
+	Overlay() (overlay.Config, bool)
 }
 
 // Plugins are the directories of CNI's configuration and programs.
@@ -73,7 +76,7 @@ func NewNetwork(o NetworkOptions) (PodNetwork, error) {
 		return nil, err
 	}
 	n := &bridge{
-		clusterCIDR: o.ClusterCIDR, podCIDR: first, mtu: flannel.PodMTU(o.LinkMTU), cniConf: o.CNIConf,
+		clusterCIDR: o.ClusterCIDR, podCIDR: first, flannel: flannel, mtu: flannel.PodMTU(o.LinkMTU), cniConf: o.CNIConf,
 		plugins:  Plugins{filepath.Join(o.AgentDir, "etc", "cni", "net.d"), o.BinDirs},
 		keptFile: filepath.Join(o.AgentDir, "etc", "pod-cidr"),
 	}
@@ -97,6 +100,7 @@ func (n ownNetwork) Plugins() Plugins                  { return n.plugins }
 func (ownNetwork) Configure() error                    { return nil }
 func (ownNetwork) Connect(context.Context) error       { return nil }
 func (ownNetwork) Adopt(context.Context, string) error { return nil }
+func (ownNetwork) Overlay() (overlay.Config, bool)     { return overlay.Config{}, false }
 
 // A bridge gives pods addresses from the node's own range. No overlay is needed until there is a second node.
 type bridge struct {
@@ -105,6 +109,7 @@ type bridge struct {
 	// because a kubelet that finds no CNI configuration reports itself unready and looks again only seconds later. It
 	// is empty on a node that has just joined.
 	podCIDR string
+	flannel overlay.Config
 	mtu     int    // 0 is the CNI plugin's own choice
 	cniConf string // the user's file, or ""
 	plugins Plugins
@@ -125,6 +130,8 @@ func (n *bridge) kept() string {
 }
 
 func (n *bridge) Plugins() Plugins { return n.plugins }
+
+func (n *bridge) Overlay() (overlay.Config, bool) { return n.flannel, true }
 
 func (n *bridge) Adopt(ctx context.Context, podCIDR string) error {
 	if podCIDR == "" || podCIDR == n.podCIDR {

@@ -18,10 +18,12 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	watchtools "k8s.io/client-go/tools/watch"
 
+	"k3os.io/kube/internal/apinode"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/logging"
+	"k3os.io/kube/internal/loop"
 	"k3os.io/kube/internal/machine"
 	"k3os.io/kube/internal/memory"
 	"k3os.io/kube/internal/overlay"
@@ -159,32 +161,28 @@ func (w *worker) parts(balancer net.Listener, settle func()) []parts.Part {
 			return err
 		}},
 	}
-	if w.cluster.FlannelBackend == "none" {
-		return all
-	}
 	return append(all, parts.Part{Name: "overlay", Tier: parts.Clients, Ends: true, After: []<-chan struct{}{ranged.Reached()},
 		Run: func(ctx context.Context) error {
-			return ConnectNodes(ctx, w.membership, w.host, w.cfg.Node, w.cluster)
+			return ConnectNodes(ctx, w.membership, w.host, w.cfg.Node, w.node.Network, w.cluster.FlannelExternalIP)
 		}})
 }
 
-// ConnectNodes connects the pods of this node with those of others until ctx ends. What keeps it from doing so is told,
-// and tried again: a node whose pods reach no other node is worth more than none.
+// ConnectNodes connects the pods of this node with those of others until ctx ends, at the external addresses of nodes
+// if atExternal. What keeps it from doing so is told, and tried again: a node whose pods reach no other node is worth
+// more than none. It returns at once if that is the matter of the user's CNI plugin.
 func ConnectNodes(
-	ctx context.Context, c Credentials, host machine.Facts, cfg config.Node, cluster supervisor.ClusterConfig,
+	ctx context.Context, c Credentials, host machine.Facts, cfg config.Node, network PodNetwork, atExternal bool,
 ) error {
-	flannel, err := flannelConfig(NetworkOptions{
-		ClusterCIDR: cluster.ClusterIPRange.String(), Backend: cluster.FlannelBackend, FlannelConf: cfg.FlannelConf, AgentDir: cfg.AgentDir(),
-	})
-	if err != nil {
-		return err // which the start would have had, too
+	flannel, isOurs := network.Overlay()
+	if !isOurs {
+		return nil
 	}
 	options := overlay.Options{
 		Kubeconfig: c.Kubeconfig(pki.Kubelet), NodeName: host.NodeName, NodeIP: host.IPv4(), Interface: cfg.FlannelIface,
 		Config: flannel,
 	}
-	if cluster.FlannelExternalIP {
-		options.ExternalIP = firstIPv4(cfg.NodeExternalIP)
+	if atExternal {
+		options.ExternalIP = machine.FirstIPv4(parseIPs(cfg.NodeExternalIP))
 	}
 	for {
 		err := overlay.Run(ctx, options)
@@ -192,31 +190,22 @@ func ConnectNodes(
 			return nil
 		}
 		fmt.Fprintf(os.Stderr, "k3s: the pods of this node cannot reach those of others: %v\n", err)
-		select {
-		case <-ctx.Done():
+		if !loop.Pause(ctx, retryOverlay) {
 			return nil
-		case <-time.After(retryOverlay):
 		}
 	}
 }
 
-func firstIPv4(addresses []string) net.IP {
+func parseIPs(addresses []string) (ips []net.IP) {
 	for _, a := range addresses {
-		if ip := net.ParseIP(a); ip.To4() != nil {
-			return ip
-		}
+		ips = append(ips, net.ParseIP(a))
 	}
-	return nil
+	return ips
 }
 
 // keepCredentials renews certificates long before they expire.
 func (w *worker) keepCredentials(ctx context.Context) error {
-	for pause := time.Duration(0); ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
+	for pause := time.Duration(0); loop.Pause(ctx, pause); {
 		written, err := w.membership.Ensure()
 		pause = renewEvery
 		if err != nil {
@@ -226,25 +215,19 @@ func (w *worker) keepCredentials(ctx context.Context) error {
 			fmt.Fprintf(os.Stderr, "k3s: renewed the certificates %v\n", written)
 		}
 	}
+	return nil
 }
 
 // followServers keeps the list of servers for the load balancer, and for the next start.
 func (w *worker) followServers(ctx context.Context) error {
-	last := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(refreshEvery):
-		}
+	var reasons loop.Reasons
+	for loop.Pause(ctx, refreshEvery) {
 		err := w.membership.Refresh(ctx)
-		if err != nil && err.Error() != last && ctx.Err() == nil {
+		if reasons.IsNew(err) && ctx.Err() == nil {
 			fmt.Fprintf(os.Stderr, "k3s: cannot ask which servers there are: %v\n", err)
 		}
-		if last = ""; err != nil {
-			last = err.Error()
-		}
 	}
+	return nil
 }
 
 // awaitReady reports when the node is Ready for the first time.
@@ -252,7 +235,7 @@ func (w *worker) awaitReady(ctx context.Context, settle func()) error {
 	defer settle()
 	_, err := watchtools.UntilWithSync(ctx, Watcher(w.client, w.host.NodeName), &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
 		node, ok := e.Object.(*corev1.Node)
-		return ok && e.Type != watch.Deleted && IsReady(node), nil
+		return ok && e.Type != watch.Deleted && apinode.IsReady(node), nil
 	})
 	if err == nil {
 		w.ready.Reach()

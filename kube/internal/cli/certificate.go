@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/duration"
-	"sigs.k8s.io/yaml"
 
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/pki"
@@ -73,11 +72,7 @@ func checkCertificates(args []string, stdout, stderr io.Writer) error {
 	case "json":
 		return json.NewEncoder(stdout).Encode(list)
 	case "yaml":
-		b, err := yaml.Marshal(list)
-		if err == nil {
-			_, err = stdout.Write(b)
-		}
-		return err
+		return writeYAML(stdout, list)
 	case "table":
 		return certificateTable(all, stdout)
 	case "text":
@@ -102,13 +97,18 @@ func certificateTable(all []pki.Certificate, stdout io.Writer) error {
 func sentence(one pki.Certificate) string {
 	what := fmt.Sprintf("%s: certificate %s (%s)", one.Filename, one.Subject, orNone(one.Usages...))
 	when := one.ExpiryTime.UTC().Format(time.RFC3339)
+	renewal, anew := "a running k3s renews it 90 days before", "a start of k3s makes a new one"
+	if one.IsCA {
+		renewal = "it is an authority, which k3s does not renew: found a new cluster before that"
+		anew = "it was an authority, and k3s does not start without: found a new cluster"
+	}
 	switch one.Status {
 	case pki.StatusNotYetValid:
 		return fmt.Sprintf("ERROR %s does not hold yet: is the clock right? It expires at %s", what, when)
 	case pki.StatusExpired:
-		return fmt.Sprintf("ERROR %s expired at %s: a start of k3s makes a new one", what, when)
+		return fmt.Sprintf("ERROR %s expired at %s: %s", what, when, anew)
 	case pki.StatusWarning:
-		return fmt.Sprintf("WARNING %s expires within %d days, at %s: a running k3s renews it 90 days before", what, pki.WarnBefore/(24*time.Hour), when)
+		return fmt.Sprintf("WARNING %s expires within %d days, at %s: %s", what, pki.WarnBefore/(24*time.Hour), when, renewal)
 	}
 	return fmt.Sprintf("%s is ok, expires at %s", what, when)
 }

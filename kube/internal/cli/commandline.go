@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/yaml"
 
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/join"
@@ -121,4 +122,12 @@ func (c *commandLine) peer() (*join.Peer, error) {
 	}
 	cfg.ServerURL, cfg.Token = url, text
 	return join.NewPeer(cfg, cfg.NodeName, nil)
+}
+
+func writeYAML(w io.Writer, value any) error {
+	b, err := yaml.Marshal(value)
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	return err
 }

@@ -18,9 +18,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/snapshots"
+	"k3os.io/kube/internal/supervisor"
 )
 
 const snapshotHelp = `Save what etcd has, through the server that runs on this machine.
@@ -51,7 +51,7 @@ func (o *snapshotOptions) flags() *pflag.FlagSet {
 	f.StringVar(&o.name, "name", "on-demand", "what the name of the snapshot begins with: `NAME`-NODE-TIME")
 	f.StringVar(&o.dir, "etcd-snapshot-dir", "", "`DIR` of the server's machine (also --dir)")
 	f.BoolVar(&o.compress, "etcd-snapshot-compress", false, "compress it (also --snapshot-compress)")
-	f.IntVar(&o.retention, "etcd-snapshot-retention", 5, "`NUMBER` of snapshots of that name that are kept; 0 is all (also --snapshot-retention)")
+	f.IntVar(&o.retention, "etcd-snapshot-retention", 0, "`NUMBER` of snapshots of that name that are kept, 0 is all (default that of the server; also --snapshot-retention)")
 	f.StringVarP(&o.output, "output", "o", "", "`FORMAT` of ls: json")
 	f.StringVarP(&o.dataDir, "data-dir", "d", "", "where the server keeps its state, a `DIR`")
 	f.StringVarP(&o.server, "etcd-server", "s", "", "ask the server at `URL` instead, with --etcd-token")
@@ -87,9 +87,7 @@ func snapshot(args []string, stdout io.Writer) error {
 	}
 	request := snapshots.Request{Operation: f.Arg(0)}
 	switch request.Operation {
-	case "list", "l":
-		request.Operation = snapshots.List
-	case "ls":
+	case "ls", "list", "l":
 		request.Operation = snapshots.List
 	case snapshots.Save, snapshots.Prune, snapshots.Delete:
 	default:
@@ -132,12 +130,9 @@ func snapshot(args []string, stdout io.Writer) error {
 }
 
 func (o snapshotOptions) ask(request snapshots.Request) ([]byte, error) {
-	cfg, _, err := config.Parse(config.System(nil))
+	cfg, err := localServer(o.dataDir)
 	if err != nil {
 		return nil, err
-	}
-	if o.dataDir != "" {
-		cfg.DataDir = o.dataDir
 	}
 	if o.server != "" {
 		cfg.ServerURL, cfg.Token = o.server, o.token
@@ -145,7 +140,7 @@ func (o snapshotOptions) ask(request snapshots.Request) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--etcd-token: %w", err)
 		}
-		return peer.Ask(context.Background(), snapshots.Path, request)
+		return peer.Ask(context.Background(), supervisor.PathSnapshot, request)
 	}
 	kubeconfig := cfg.ServerDir("cred", "supervisor.kubeconfig")
 	if _, err := os.Stat(kubeconfig); err != nil {
@@ -167,7 +162,7 @@ func post(client *rest.Config, body any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := h.Post(client.Host+snapshots.Path, "application/json", bytes.NewReader(text))
+	answer, err := h.Post(client.Host+supervisor.PathSnapshot, "application/json", bytes.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("the server of this machine does not answer (does k3s run?): %w", err)
 	}

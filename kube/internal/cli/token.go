@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/client-go/kubernetes"
 	bootstraputil "k8s.io/cluster-bootstrap/token/util"
-	"sigs.k8s.io/yaml"
 
 	"k3os.io/kube/internal/bootstraptoken"
 	"k3os.io/kube/internal/token"
@@ -168,11 +167,7 @@ func listTokens(args []string, stdout, stderr io.Writer) error {
 	case "json":
 		return json.NewEncoder(stdout).Encode(all)
 	case "yaml":
-		b, err := yaml.Marshal(all)
-		if err == nil {
-			_, err = stdout.Write(b)
-		}
-		return err
+		return writeYAML(stdout, all)
 	}
 	w := tabwriter.NewWriter(stdout, 10, 4, 3, ' ', 0)
 	fmt.Fprintln(w, "TOKEN\tTTL\tEXPIRES\tUSAGES\tDESCRIPTION\tEXTRA GROUPS")

@@ -145,7 +145,7 @@ type S3 struct {
 	Folder        string
 	Retention     int // as of Snapshots
 	Proxy         string
-	Timeout       time.Duration // of one request of the user's
+	Timeout       time.Duration // of each request to S3
 }
 
 // Reset asks to make this server the only one of its cluster.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -509,13 +510,35 @@ func (s Snapshots) check() error {
 		return fmt.Errorf("--etcd-snapshot-schedule-cron: expected a schedule of cron such as \"0 */12 * * *\", got %q: %w",
 			s.Schedule, err)
 	}
+	if err := CheckSnapshotName("--etcd-snapshot-name", s.Name); err != nil {
+		return err
+	}
+	if err := s.CheckPlace(); err != nil {
+		return err
+	}
+	return s.S3.check()
+}
+
+// CheckPlace looks at what a request may set, too: where snapshots are, and how many are kept.
+func (s Snapshots) CheckPlace() error {
 	if s.Retention < 0 {
 		return fmt.Errorf("--etcd-snapshot-retention: expected a number of snapshots, got %d", s.Retention)
 	}
 	if s.Dir != "" && !filepath.IsAbs(s.Dir) {
 		return fmt.Errorf("--etcd-snapshot-dir: expected an absolute path, got %q", s.Dir)
 	}
-	return s.S3.check()
+	return nil
+}
+
+// snapshotName is of what a user may choose: it must be a name of a file, whatever comes after it.
+var snapshotName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// CheckSnapshotName looks at what the names of snapshots are to begin with, by this flag.
+func CheckSnapshotName(flag, name string) error {
+	if !snapshotName.MatchString(name) {
+		return fmt.Errorf("%s: expected letters, digits, ., - and _, beginning with a letter or a digit, got %q", flag, name)
+	}
+	return nil
 }
 
 func (s S3) check() error {
@@ -530,6 +553,8 @@ func (s S3) check() error {
 		return errors.New("--etcd-s3-access-key and --etcd-s3-secret-key belong together: give both, or none of them")
 	case s.BucketLookup != "auto" && s.BucketLookup != "dns" && s.BucketLookup != "path":
 		return fmt.Errorf("--etcd-s3-bucket-lookup-type: expected auto, dns or path, got %q", s.BucketLookup)
+	case s.Timeout <= 0:
+		return fmt.Errorf("--etcd-s3-timeout: expected a time such as 5m, got %s", s.Timeout)
 	case s.Retention < 0:
 		return fmt.Errorf("--etcd-s3-retention: expected a number of snapshots, got %d", s.Retention)
 	}

@@ -106,6 +106,8 @@ func TestParseExplains(t *testing.T) {
 		{"external addresses by routes", []string{"--flannel-backend=host-gw", "--flannel-external-ip"}, nil, "leads to no external addresses"},
 		{"a label without value", []string{"--node-label=a"}, nil, "expected KEY=VALUE"},
 		{"a mode that YAML has read", nil, files{main: "write-kubeconfig-mode: 0644"}, "with quotes"},
+		{"a snapshot's name that is a path", []string{"--etcd-snapshot-name=a/b"}, nil, "--etcd-snapshot-name: expected letters"},
+		{"no time for S3", []string{"--etcd-s3", "--etcd-s3-bucket=b", "--etcd-s3-timeout=0s"}, nil, "--etcd-s3-timeout: expected a time"},
 		{"two tokens", []string{"--token=a", "--token-file=/b"}, nil, "exclude each other"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"k3os.io/kube/internal/loop"
 )
 
 // stopPatience is how long containerd may take to end when it is asked to.
@@ -38,10 +40,8 @@ func Run(ctx context.Context, configFile, logFile string) error {
 			pause = 100 * time.Millisecond
 		}
 		fmt.Fprintf(os.Stderr, "k3s: containerd ended (%v), starting it again in %v; its log is %s\n", err, pause, logFile)
-		select {
-		case <-ctx.Done():
+		if !loop.Pause(ctx, pause) {
 			return nil
-		case <-time.After(pause):
 		}
 		pause = min(2*pause, 10*time.Second)
 	}
@@ -75,10 +75,8 @@ func WaitReady(ctx context.Context, socket string) error {
 		if err == nil {
 			return c.Close()
 		}
-		select {
-		case <-ctx.Done():
+		if !loop.Pause(ctx, 20*time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/k3s-io/kine/pkg/logstructured/sqllog"
 	"github.com/k3s-io/kine/pkg/server"
 	"github.com/k3s-io/kine/pkg/tls"
+
+	"k3os.io/kube/internal/loop"
 )
 
 const (
@@ -106,7 +108,8 @@ func (x External) Open(ctx context.Context) (Endpoint, error) {
 
 // await returns when the database answers.
 func (x External) await(ctx context.Context) error {
-	end, pause, last := time.Now().Add(patience), firstPause, ""
+	end, pause := time.Now().Add(patience), firstPause
+	var reasons loop.Reasons
 	for {
 		err := x.kind().connect(ctx, x)
 		var later *awayError
@@ -117,14 +120,11 @@ func (x External) await(ctx context.Context) error {
 			return ctx.Err()
 		case !errors.As(err, &later) || time.Now().After(end):
 			return err
-		case err.Error() != last && x.Tell != nil:
+		case reasons.IsNew(err) && x.Tell != nil:
 			x.Tell(err.Error())
 		}
-		last = err.Error()
-		select {
-		case <-ctx.Done():
+		if !loop.Pause(ctx, pause) {
 			return ctx.Err()
-		case <-time.After(pause):
 		}
 		pause = min(2*pause, lastPause)
 	}

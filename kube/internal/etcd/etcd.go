@@ -24,6 +24,7 @@ import (
 
 	"k3os.io/kube/internal/datastore"
 	"k3os.io/kube/internal/files"
+	"k3os.io/kube/internal/loop"
 )
 
 // PeerPort is where members talk to each other.
@@ -241,7 +242,8 @@ func (m *Member) await(ctx context.Context, name string) error {
 
 // eventually tries until it works, and tells why it does not, each reason once in a row.
 func eventually(ctx context.Context, patience time.Duration, what string, try func() error) error {
-	end, last := time.Now().Add(patience), ""
+	end := time.Now().Add(patience)
+	var reasons loop.Reasons
 	for {
 		err := try()
 		switch {
@@ -253,14 +255,11 @@ func eventually(ctx context.Context, patience time.Duration, what string, try fu
 			return ctx.Err()
 		case time.Now().After(end):
 			return fmt.Errorf("%s: %w", what, err)
-		case err.Error() != last:
-			last = err.Error()
+		case reasons.IsNew(err):
 			fmt.Fprintf(os.Stderr, "k3s: %s yet: %v\n", what, err)
 		}
-		select {
-		case <-ctx.Done():
+		if !loop.Pause(ctx, pace.retryEvery) {
 			return ctx.Err()
-		case <-time.After(pace.retryEvery):
 		}
 	}
 }
@@ -337,22 +336,6 @@ func (m *Member) PromoteMember(ctx context.Context, name string) error {
 		return err
 	}
 	return fmt.Errorf("etcd has no member %s", name)
-}
-
-// MembersOf are the members of a node: one, or none.
-func (m *Member) MembersOf(ctx context.Context, nodeName string) (ids []uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, requestPatience)
-	defer cancel()
-	known, err := m.client.MemberList(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, one := range known.Members {
-		if nodeOf(one.Name) == nodeName {
-			ids = append(ids, one.ID)
-		}
-	}
-	return ids, nil
 }
 
 // RemoveMember takes a member away. It does nothing if there is none of that ID. While the others have not seen enough

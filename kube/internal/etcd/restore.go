@@ -77,7 +77,7 @@ func (m *Member) Restore(file string) (oldDir string, err error) {
 		return "", err
 	}
 	defer os.RemoveAll(fresh)
-	if err := m.restoreInto(fresh, file, bump); err != nil {
+	if _, err := m.restoreInto(fresh, file, bump); err != nil {
 		return "", err
 	}
 	return m.replace(fresh)
@@ -114,13 +114,12 @@ func (m *Member) scratch(purpose string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
-// restoreInto makes dir the directory of a new member; it has none yet.
-func (m *Member) restoreInto(dir, file string, bump uint64) error {
+// restoreInto makes dir the directory of a new member, whose name it returns; there is none yet.
+func (m *Member) restoreInto(dir, file string, bump uint64) (name string, err error) {
 	fresh := *m
 	fresh.Dir = dir
-	name, err := fresh.name()
-	if err != nil {
-		return err
+	if name, err = fresh.name(); err != nil {
+		return "", err
 	}
 	wal.SegmentSizeBytes = segmentBytes
 	peer := m.peerURL()
@@ -132,15 +131,15 @@ func (m *Member) restoreInto(dir, file string, bump uint64) error {
 		RevisionBump: bump, MarkCompacted: true,
 	})
 	if err != nil {
-		return fmt.Errorf("%s cannot be restored: %w", file, err)
+		return "", fmt.Errorf("%s cannot be restored: %w", file, err)
 	}
 	if err := os.Rename(filepath.Join(inside, "member"), filepath.Join(dir, "member")); err != nil {
-		return err
+		return "", err
 	}
 	if err := os.Remove(inside); err != nil {
-		return err
+		return "", err
 	}
-	return syncTree(dir)
+	return name, syncTree(dir)
 }
 
 // replace puts a directory in the place of Dir, in one step.

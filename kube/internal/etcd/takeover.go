@@ -1,7 +1,6 @@
 package etcd
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -77,15 +76,12 @@ func (m *Member) TakeOver(ctx context.Context, from string) (objects int, err er
 		return 0, err
 	}
 	fresh := filepath.Join(work, "fresh")
-	if err := m.restoreInto(fresh, empty, uint64(revision+margin)); err != nil {
-		return 0, err
-	}
-	name, err := os.ReadFile(filepath.Join(fresh, "name"))
+	name, err := m.restoreInto(fresh, empty, uint64(revision+margin))
 	if err != nil {
 		return 0, err
 	}
 	var copied tally
-	named := func(c *embed.Config) { c.Name = string(bytes.TrimSpace(name)) }
+	named := func(c *embed.Config) { c.Name = name }
 	err = alone(ctx, fresh, named, func(to *clientv3.Client, _ string) (err error) {
 		copied, err = copyAll(ctx, source, to, revision)
 		return err

@@ -20,6 +20,7 @@ import (
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/loadbalancer"
+	"k3os.io/kube/internal/loop"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
 	"k3os.io/kube/internal/token"
@@ -82,7 +83,8 @@ func (m *Membership) Join(ctx context.Context, tell func(reason string)) (cluste
 
 // untilJoined tries until it works or ctx ends, and tells what is in the way, each reason once in a row.
 func untilJoined(ctx context.Context, tell func(reason string), try func() error) error {
-	pause, last := firstPause, ""
+	pause := firstPause
+	var reasons loop.Reasons
 	for {
 		err := try()
 		if err == nil {
@@ -91,14 +93,11 @@ func untilJoined(ctx context.Context, tell func(reason string), try func() error
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err.Error() != last {
-			last = err.Error()
-			tell(last)
+		if reasons.IsNew(err) {
+			tell(err.Error())
 		}
-		select {
-		case <-ctx.Done():
+		if !loop.Pause(ctx, pause+rand.N(pause/2)) { // not all machines of a cluster at the same time
 			return ctx.Err()
-		case <-time.After(pause + rand.N(pause/2)): // not all machines of a cluster at the same time
 		}
 		pause = min(2*pause, lastPause)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -68,7 +69,16 @@ func ServerPassword(nodeName, secret string) (string, error) {
 
 // AddMember makes a member of the datastore, see etcd.Joining.
 func (p *Peer) AddMember(ctx context.Context, name, peerURL string) (cluster string, err error) {
-	b, err := p.post(ctx, supervisor.PathMembers, supervisor.NewMember{Name: name, PeerURL: peerURL})
+	header := http.Header{}
+	if p.Password != nil {
+		password, err := p.Password()
+		if err != nil {
+			return "", err
+		}
+		header.Set(supervisor.HeaderName, p.client.store.Names.NodeName)
+		header.Set(supervisor.HeaderPassword, password)
+	}
+	b, err := p.send(ctx, http.MethodPost, supervisor.PathMembers, supervisor.NewMember{Name: name, PeerURL: peerURL}, header)
 	if err != nil {
 		return "", err
 	}
@@ -83,7 +93,7 @@ func (p *Peer) PromoteMember(ctx context.Context, name string) error {
 
 // RotateToken makes another secret the one of servers. It names the servers that take it over when they start again.
 func (p *Peer) RotateToken(ctx context.Context, secret string) (unreached []string, err error) {
-	b, err := p.send(ctx, http.MethodPut, supervisor.PathToken, supervisor.NewToken{NewToken: secret})
+	b, err := p.put(ctx, supervisor.PathToken, supervisor.NewToken{NewToken: secret})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +103,7 @@ func (p *Peer) RotateToken(ctx context.Context, secret string) (unreached []stri
 
 // EncryptionStatus is how Secrets are encrypted, and what is done about it.
 func (p *Peer) EncryptionStatus(ctx context.Context) (status supervisor.EncryptionStatus, err error) {
-	b, err := p.send(ctx, http.MethodGet, supervisor.PathEncryptionStatus, nil)
+	b, err := p.get(ctx, supervisor.PathEncryptionStatus)
 	if err != nil {
 		return status, err
 	}
@@ -102,30 +112,30 @@ func (p *Peer) EncryptionStatus(ctx context.Context) (status supervisor.Encrypti
 
 // ChangeEncryption begins what EncryptionStatus then tells of.
 func (p *Peer) ChangeEncryption(ctx context.Context, change supervisor.EncryptionChange) error {
-	_, err := p.send(ctx, http.MethodPut, supervisor.PathEncryption, change)
+	_, err := p.put(ctx, supervisor.PathEncryption, change)
 	return err
 }
 
 // EncryptionKeys are the keys of a server, as the file has them.
 func (p *Peer) EncryptionKeys(ctx context.Context) ([]byte, error) {
-	return p.send(ctx, http.MethodGet, supervisor.PathEncryptionKeys, nil)
+	return p.get(ctx, supervisor.PathEncryptionKeys)
 }
 
 // ApplyEncryption gives it others, and returns when its API server goes by them.
 func (p *Peer) ApplyEncryption(ctx context.Context, keys supervisor.EncryptionKeys) error {
-	_, err := p.send(ctx, http.MethodPut, supervisor.PathEncryptionKeys, keys)
+	_, err := p.put(ctx, supervisor.PathEncryptionKeys, keys)
 	return err
 }
 
 // Ping shows a server the token, so that it looks whether that was changed.
 func (p *Peer) Ping(ctx context.Context) error {
-	_, err := p.send(ctx, http.MethodGet, supervisor.PathToken, nil)
+	_, err := p.get(ctx, supervisor.PathToken)
 	return err
 }
 
 // Ask is for what an administrator asks of a server, and takes as long as that takes.
 func (p *Peer) Ask(ctx context.Context, path string, body any) ([]byte, error) {
-	if err := p.client.trust(ctx); err != nil {
+	if err := p.trust(ctx); err != nil {
 		return nil, err
 	}
 	p.client.http.Timeout = 0
@@ -133,14 +143,31 @@ func (p *Peer) Ask(ctx context.Context, path string, body any) ([]byte, error) {
 }
 
 func (p *Peer) post(ctx context.Context, path string, body any) ([]byte, error) {
-	return p.send(ctx, http.MethodPost, path, body)
+	return p.send(ctx, http.MethodPost, path, body, nil)
 }
 
-func (p *Peer) send(ctx context.Context, method, path string, body any) ([]byte, error) {
-	if p.client.http == nil {
-		if err := p.client.trust(ctx); err != nil {
-			return nil, err
-		}
+func (p *Peer) put(ctx context.Context, path string, body any) ([]byte, error) {
+	return p.send(ctx, http.MethodPut, path, body, nil)
+}
+
+func (p *Peer) get(ctx context.Context, path string) ([]byte, error) {
+	if err := p.trust(ctx); err != nil {
+		return nil, err
+	}
+	return p.client.get(ctx, path)
+}
+
+// trust makes sure that whoever answers is a server of the cluster, once.
+func (p *Peer) trust(ctx context.Context) error {
+	if p.client.http != nil {
+		return nil
+	}
+	return p.client.trust(ctx)
+}
+
+func (p *Peer) send(ctx context.Context, method, path string, body any, header http.Header) ([]byte, error) {
+	if err := p.trust(ctx); err != nil {
+		return nil, err
 	}
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -150,13 +177,6 @@ func (p *Peer) send(ctx context.Context, method, path string, body any) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	if p.Password != nil && path == supervisor.PathMembers {
-		password, err := p.Password()
-		if err != nil {
-			return nil, err
-		}
-		request.Header.Set(supervisor.HeaderName, p.client.store.Names.NodeName)
-		request.Header.Set(supervisor.HeaderPassword, password)
-	}
+	maps.Copy(request.Header, header)
 	return p.client.ask(request)
 }

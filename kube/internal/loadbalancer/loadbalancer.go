@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"k3os.io/kube/internal/loop"
 )
 
 // dialTimeout is how long one server may take to accept a connection before the next one is asked.
@@ -39,10 +41,7 @@ func (b *Balancer) Run(ctx context.Context, listener net.Listener) error {
 		if err != nil {
 			// Such as too many open files, for now.
 			fmt.Fprintf(os.Stderr, "k3s: cannot take a connection to the API: %v\n", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second):
-			}
+			loop.Pause(ctx, time.Second)
 			continue
 		}
 		open.Go(func() { b.handOn(ctx, from) })

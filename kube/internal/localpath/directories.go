@@ -1,13 +1,13 @@
 package localpath
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"github.com/moby/sys/mountinfo"
 
 	"k3os.io/kube/internal/files"
 )
@@ -49,19 +49,12 @@ func removeDirectory(volume, path string) error {
 	if err != nil {
 		return err
 	}
-	mounts, err := os.Open("/proc/self/mountinfo")
+	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(real))
 	if err != nil {
 		return err
 	}
-	defer mounts.Close()
-	lines := bufio.NewScanner(mounts)
-	for lines.Scan() {
-		if at := mountPoint(lines.Text()); at == real || strings.HasPrefix(at, real+"/") {
-			return fmt.Errorf("%s is mounted there: unmount it first", at)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return err
+	if len(mounts) > 0 {
+		return fmt.Errorf("%s is mounted there: unmount it first", mounts[0].Mountpoint)
 	}
 	if err := os.RemoveAll(path); err != nil {
 		return err
@@ -78,15 +71,4 @@ func isDirectory(path string) error {
 		return fmt.Errorf("%s is not a directory: expected one, or nothing", path)
 	}
 	return nil
-}
-
-var octal = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-
-// mountPoint is that of a line of mountinfo; "" if it has none.
-func mountPoint(line string) string {
-	fields := strings.Fields(line)
-	if len(fields) < 5 {
-		return ""
-	}
-	return octal.Replace(fields[4])
 }

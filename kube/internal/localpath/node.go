@@ -20,6 +20,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 	watchtools "k8s.io/client-go/tools/watch"
+
+	"k3os.io/kube/internal/loop"
 )
 
 // retryAnswer is how long a node waits that could not tell its answer, or not watch its Node.
@@ -45,7 +47,7 @@ func Serve(ctx context.Context, kubeconfig, nodeName string) error {
 			return nil
 		}
 		fmt.Fprintf(os.Stderr, "k3s: cannot tell which volumes this node is asked for: %v\n", err)
-		if !pause(ctx, retryAnswer) {
+		if !loop.Pause(ctx, retryAnswer) {
 			return nil
 		}
 	}
@@ -149,17 +151,8 @@ func (k *keeper) answer(ctx context.Context, volume, asked string, o order) {
 		if ctx.Err() == nil {
 			fmt.Fprintf(os.Stderr, "k3s: cannot tell what became of volume %s: %v\n", volume, err)
 		}
-		if !pause(ctx, retryAnswer) {
+		if !loop.Pause(ctx, retryAnswer) {
 			return
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
 	}
 }

@@ -2,7 +2,6 @@ package localpath
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
@@ -20,6 +18,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/sig-storage-lib-external-provisioner/v11/controller"
+
+	"k3os.io/kube/internal/apinode"
+	"k3os.io/kube/internal/loop"
 )
 
 // Annotations of local-path-provisioner: the node of a volume, and what a claim or its class says of its type.
@@ -73,16 +74,12 @@ func Run(ctx context.Context, client kubernetes.Interface, nodes corelisters.Nod
 
 // awaitUse returns when the cluster has a claim or a volume; false if ctx ends before.
 func awaitUse(ctx context.Context, client kubernetes.Interface, claims cache.SharedIndexInformer) bool {
-	first := make(chan struct{}, 1)
+	first := loop.NewSignal()
 	// It fails only for an informer that has ended.
-	handler, _ := claims.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: func(any) {
-		select {
-		case first <- struct{}{}:
-		default:
-		}
-	}})
+	handler, _ := claims.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: func(any) { first.Give() }})
 	defer func() { _ = claims.RemoveEventHandler(handler) }()
-	for told := ""; ; {
+	var reasons loop.Reasons
+	for {
 		// A volume may be left of a claim that was deleted while no server was looking.
 		volumes, err := client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{Limit: 1})
 		if err == nil && len(volumes.Items) > 0 {
@@ -91,8 +88,7 @@ func awaitUse(ctx context.Context, client kubernetes.Interface, claims cache.Sha
 		var again <-chan time.Time
 		if err != nil {
 			again = time.After(firstRetry)
-			if err.Error() != told && ctx.Err() == nil {
-				told = err.Error()
+			if reasons.IsNew(err) && ctx.Err() == nil {
 				fmt.Fprintf(os.Stderr, "k3s: cannot look for volumes: %v\n", err)
 			}
 		}
@@ -258,18 +254,10 @@ func (p *provisioner) look(node, volume string) (o order, ready bool, err error)
 	if err != nil {
 		return o, false, err
 	}
-	for _, c := range n.Status.Conditions {
-		ready = ready || c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-	}
 	o, _ = parseOrder(n.Annotations[annotations+volume])
-	return o, ready, nil
+	return o, apinode.IsReady(n), nil
 }
 
 func (p *provisioner) annotate(ctx context.Context, node, volume string, value any) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{annotations + volume: value}}})
-	if err != nil {
-		return err
-	}
-	_, err = p.client.CoreV1().Nodes().Patch(ctx, node, types.MergePatchType, patch, metav1.PatchOptions{})
-	return err
+	return apinode.Annotate(ctx, p.client, node, map[string]any{annotations + volume: value})
 }

@@ -26,8 +26,11 @@ type Facts struct {
 }
 
 // IPv4 is the first such address of the node; nil if it has none.
-func (f Facts) IPv4() net.IP {
-	for _, ip := range f.NodeIPs {
+func (f Facts) IPv4() net.IP { return FirstIPv4(f.NodeIPs) }
+
+// FirstIPv4 is the first such address; nil if there is none.
+func FirstIPv4(ips []net.IP) net.IP {
+	for _, ip := range ips {
 		if ip.To4() != nil {
 			return ip
 		}

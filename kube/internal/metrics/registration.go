@@ -13,6 +13,8 @@ import (
 	"k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 	informers "k8s.io/kube-aggregator/pkg/client/informers/externalversions/apiregistration/v1"
 	"k8s.io/metrics/pkg/apis/metrics/v1beta1"
+
+	"k3os.io/kube/internal/loop"
 )
 
 // apiServiceName is the object by which an API server is told who serves the group.
@@ -29,35 +31,28 @@ type Registration struct {
 	client   clientset.Interface
 	wanted   bool
 	log      func(string)
-	changed  chan struct{}
+	changed  loop.Signal
 	foreign  string // whose was told last
 }
 
 // NewRegistration has to be called before the informers start. Without wanted, Run takes away what an earlier start
 // has left.
 func NewRegistration(services informers.APIServiceInformer, client clientset.Interface, wanted bool) (*Registration, error) {
-	r := &Registration{services: services, client: client, wanted: wanted, changed: make(chan struct{}, 1)}
+	r := &Registration{services: services, client: client, wanted: wanted, changed: loop.NewSignal()}
 	r.log = func(s string) { fmt.Fprintf(os.Stderr, "k3s: %s\n", s) }
-	r.notify()
+	r.changed.Give()
 	if !wanted {
 		return r, nil
 	}
 	note := func(obj any) {
 		if name, err := cache.DeletionHandlingMetaNamespaceKeyFunc(obj); err == nil && name == apiServiceName {
-			r.notify()
+			r.changed.Give()
 		}
 	}
 	_, err := services.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: note, UpdateFunc: func(_, obj any) { note(obj) }, DeleteFunc: note,
 	})
 	return r, err
-}
-
-func (r *Registration) notify() {
-	select {
-	case r.changed <- struct{}{}:
-	default:
-	}
 }
 
 // Run follows the APIService until ctx ends, or, if it is not wanted, until it is gone once: other servers may want it.
@@ -77,7 +72,7 @@ func (r *Registration) Run(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			r.log(fmt.Sprintf("cannot register metrics.k8s.io, will try again: %v", err))
-			time.AfterFunc(retry, r.notify)
+			time.AfterFunc(retry, r.changed.Give)
 		}
 	}
 }

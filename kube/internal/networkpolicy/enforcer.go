@@ -18,6 +18,8 @@ import (
 	networkinglisters "k8s.io/client-go/listers/networking/v1"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/knftables"
+
+	"k3os.io/kube/internal/loop"
 )
 
 // settle is how long changes are gathered. Each new set of rules takes a process, and in a large cluster some time: the
@@ -40,12 +42,12 @@ type enforcer struct {
 	nft     knftables.Interface // when it is connected
 	written string              // the last transaction that worked
 	at      time.Time           // when it did
-	told    string              // the last failure
-	changed chan struct{}
+	reasons loop.Reasons
+	changed loop.Signal
 }
 
 func newEnforcer(o Options, client kubernetes.Interface, connect func() (knftables.Interface, error)) *enforcer {
-	return &enforcer{options: o, client: client, connect: connect, retry: retry, changed: make(chan struct{}, 1)}
+	return &enforcer{options: o, client: client, connect: connect, retry: retry, changed: loop.NewSignal()}
 }
 
 // run returns when there has been no policy for that long, and then has removed all rules; or when ctx ends.
@@ -93,7 +95,7 @@ func (e *enforcer) run(ctx context.Context, linger time.Duration) {
 			timer.Reset(e.retry)
 			continue
 		}
-		e.told = ""
+		e.reasons = loop.Reasons{}
 		switch {
 		case len(c.policies) > 0:
 			empty = time.Time{}
@@ -147,20 +149,14 @@ func (e *enforcer) apply(ctx context.Context, c cluster) (err error) {
 }
 
 func (e *enforcer) tell(err error) {
-	if err.Error() != e.told {
-		e.told = err.Error()
+	if e.reasons.IsNew(err) {
 		fmt.Fprintf(os.Stderr, "k3s: the rules of NetworkPolicies cannot be brought up to date: %v\n", err)
 	}
 }
 
 // changes asks for a look at what concerns rules.
 func (e *enforcer) changes() cache.ResourceEventHandler {
-	look := func() {
-		select {
-		case e.changed <- struct{}{}:
-		default:
-		}
-	}
+	look := e.changed.Give
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { look() },
 		DeleteFunc: func(any) { look() },

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/knftables"
 
 	"k3os.io/kube/internal/files"
+	"k3os.io/kube/internal/loop"
 )
 
 // Options say whose policies are enforced.
@@ -48,18 +49,17 @@ func (o Options) Noted() bool {
 // Run enforces policies until ctx ends, and leaves the rules in the kernel then. Until there is a policy, it costs a
 // watch that nothing happens in. What keeps it from enforcing them is told, each reason once in a row, and tried again.
 func Run(ctx context.Context, o Options) {
-	last := ""
+	var reasons loop.Reasons
 	for ctx.Err() == nil {
 		err := o.enforceOnce(ctx)
 		if err == nil || ctx.Err() != nil {
-			last = ""
+			reasons = loop.Reasons{}
 			continue
 		}
-		if err.Error() != last {
-			last = err.Error()
+		if reasons.IsNew(err) {
 			fmt.Fprintf(os.Stderr, "k3s: NetworkPolicies are not enforced: %v\n", err)
 		}
-		pause(ctx, retry)
+		loop.Pause(ctx, retry)
 	}
 }
 
@@ -82,13 +82,6 @@ func (o Options) enforceOnce(ctx context.Context) error {
 	}
 	newEnforcer(o, client, connect).run(ctx, linger)
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 // awaitFirst returns when there is a policy. It calls none if there is none at first.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -135,7 +136,7 @@ func (r *ruleset) isolate(d direction, local map[string]*corev1.Pod) {
 		}
 		selector := selectorOf(&p.Spec.PodSelector)
 		var selected []*corev1.Pod
-		for _, ip := range sorted(local) {
+		for _, ip := range slices.Sorted(maps.Keys(local)) {
 			if pod := local[ip]; pod.Namespace == p.Namespace && selector.Matches(labels.Set(pod.Labels)) {
 				of[ip] = append(of[ip], p)
 				selected = append(selected, pod)
@@ -145,7 +146,7 @@ func (r *ruleset) isolate(d direction, local map[string]*corev1.Pod) {
 			r.writePolicy(d, p, selected)
 		}
 	}
-	for _, ip := range sorted(of) {
+	for _, ip := range slices.Sorted(maps.Keys(of)) {
 		var jumps []string
 		for _, p := range of[ip] {
 			jumps = append(jumps, "jump "+chainOf(d, p))
@@ -224,7 +225,7 @@ func (r *ruleset) peerMatches(d direction, namespace string, peers []networkingv
 		}
 	}
 	if len(pods) > 0 {
-		all = append(all, d.peer+" @"+r.set("ipv4_addr", sorted(pods)))
+		all = append(all, d.peer+" @"+r.set("ipv4_addr", slices.Sorted(maps.Keys(pods))))
 	}
 	return all
 }
@@ -324,7 +325,7 @@ func (r *ruleset) namedPorts(pods []*corev1.Pod, protocol corev1.Protocol, name 
 			}
 		}
 	}
-	return sorted(found)
+	return slices.Sorted(maps.Keys(found))
 }
 
 // set returns the name of the set with these elements, which rules share.
@@ -339,15 +340,6 @@ func (r *ruleset) set(kind string, elements []string) string {
 		r.tx.Add(&knftables.Element{Set: name, Key: strings.Split(e, " . ")})
 	}
 	return name
-}
-
-func sorted[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // digest makes names of any length fit nftables.

@@ -3,7 +3,6 @@ package overlay
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -17,10 +16,10 @@ import (
 	_ "github.com/flannel-io/flannel/pkg/backend/vxlan"     // registers itself
 	_ "github.com/flannel-io/flannel/pkg/backend/wireguard" // registers itself
 	"github.com/flannel-io/flannel/pkg/subnet/kube"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"k3os.io/kube/internal/apinode"
 )
 
 // annotations are flannel's own, which all nodes of a cluster read.
@@ -95,19 +94,11 @@ func tellExternal(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	var external *string
+	var external any // nil removes it
 	if o.ExternalIP != nil {
-		text := o.ExternalIP.String()
-		external = &text
+		external = o.ExternalIP.String()
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"annotations": map[string]any{annotations + "/public-ip-overwrite": external}, // null removes it
-	}})
-	if err != nil {
-		return err
-	}
-	_, err = nodes.CoreV1().Nodes().Patch(ctx, o.NodeName, types.MergePatchType, patch, metav1.PatchOptions{})
-	return err
+	return apinode.Annotate(ctx, nodes, o.NodeName, map[string]any{annotations + "/public-ip-overwrite": external})
 }
 
 // InterfaceOf is the interface of that name, or if there is none, the one that has the node's address, and its address.

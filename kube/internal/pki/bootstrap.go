@@ -43,6 +43,9 @@ var bootstrapFiles = map[string]string{
 // agentToken is the name for the token of agents, if they have one of their own. It is not one of k3s's.
 const agentToken = "AgentToken"
 
+// Authority is the certificate of the servers' authority, as PEM.
+func (b Bootstrap) Authority() []byte { return b[serverCA].Content }
+
 // AgentToken is the token of agents; "" if they join with that of servers.
 func (b Bootstrap) AgentToken() string { return strings.TrimSpace(string(b[agentToken].Content)) }
 

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type Certificate struct {
 	ExpiryTime   time.Time
 	ResidualTime time.Duration
 	Status       string
+	IsCA         bool `json:"-"`
 }
 
 // services are k3s's names for leaves. A service of k3s that this build does not have has none.
@@ -121,7 +123,7 @@ func Inspect(dataDir string, names []string, now time.Time) (all []Certificate, 
 
 func describe(name string, c *x509.Certificate, now time.Time) Certificate {
 	d := Certificate{
-		Filename: name, Subject: c.Subject.CommonName, Issuer: c.Issuer.CommonName, Usages: usagesOf(c),
+		Filename: name, Subject: c.Subject.CommonName, Issuer: c.Issuer.CommonName, Usages: usagesOf(c), IsCA: c.IsCA,
 		ExpiryTime: c.NotAfter, ResidualTime: c.NotAfter.Sub(now), Status: StatusOK,
 	}
 	switch {
@@ -192,7 +194,8 @@ func SetAside(dataDir string, names []string, now time.Time) (moved, dirs []stri
 		}
 	}
 	if len(moved) == 0 {
-		return nil, nil, fmt.Errorf("there is no certificate of %s below %s", strings.Join(names, ", "), dataDir)
+		return nil, nil, fmt.Errorf("there is no certificate of %s below %s: are they set aside already? A start of k3s makes new ones",
+			cmp.Or(strings.Join(names, ", "), "any service"), dataDir)
 	}
 	return moved, dirs, nil
 }

@@ -70,6 +70,9 @@ func TestInspectAndSetAside(t *testing.T) {
 	if moved, _, err := SetAside(dataDir, nil, time.Now().Add(time.Second)); err != nil || len(moved) != len(s.leaves()) {
 		t.Errorf("moved %v, %v; want all leaves", moved, err)
 	}
+	if _, _, err := SetAside(dataDir, nil, time.Now().Add(2*time.Second)); err == nil || !strings.Contains(err.Error(), "A start of k3s makes new ones") {
+		t.Errorf("%v; want the way out, when all are set aside", err)
+	}
 	ensure(t, s)
 	if now, _ := os.ReadFile(s.CertFile(ServerCA)); string(now) != string(ca) {
 		t.Error("the authority is another one")

@@ -48,6 +48,11 @@ func (s *Store) box(purpose string) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newBox(key)
+}
+
+// newBox is AES-GCM.
+func newBox(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package pki
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/json"
@@ -68,11 +67,7 @@ func (s sealed) cipher(secret string) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
+	return newBox(key)
 }
 
 // Equal tells whether two bootstraps have the same content, whenever their files were written.

@@ -234,8 +234,10 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 	}
 	passwords := supervisor.NewPasswords(client)
 	if p.isOneOfSeveral() {
-		if err := p.followToken(ctx); err != nil {
-			fmt.Fprintf(os.Stderr, "k3s: cannot tell whether the token was changed: %v\n", err)
+		if p.members != nil { // over a database the token stays
+			if err := p.followToken(ctx); err != nil {
+				fmt.Fprintf(os.Stderr, "k3s: cannot tell whether the token was changed: %v\n", err)
+			}
 		}
 		// So that no other machine takes the name at one of the other servers.
 		secrets, err := p.joinSecrets()

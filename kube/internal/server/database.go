@@ -3,8 +3,6 @@ package server
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -121,7 +119,7 @@ func (d *sharedDatabase) begin(ctx context.Context, cfg config.Server, host host
 	if err != nil {
 		return nil, false, err
 	}
-	began, err := d.write(ctx, sharedState{clusterConfig(cfg), authorityOf(bootstrap), sealed}, 0)
+	began, err := d.write(ctx, sharedState{clusterConfig(cfg), token.HashOf(bootstrap.Authority()), sealed}, 0)
 	if err == nil && !began && isNew {
 		err = os.RemoveAll(cfg.ServerDir("tls")) // nobody has seen these authorities
 	}
@@ -138,20 +136,19 @@ func (d *sharedDatabase) join(
 	}
 	_, err = os.Stat(cfg.ServerDir(clusterFile))
 	joined = isNew || err == nil
-	kept, isKnown := pki.KeptAgentToken(cfg.ServerDir())
 	if isNew {
-		isKnown = false // what is there is of another cluster
 		if err := pki.KeepTokenChanges(cfg.ServerDir(), nil); err != nil {
 			return nil, false, err
 		}
 	}
+	isKnown := false
 	if joined {
 		if err := adopt(cfg, state.Cluster); err != nil {
 			return nil, false, err
 		}
-		if isKnown {
-			if err := adoptAgentToken(cfg, kept); err != nil {
-				return nil, false, fmt.Errorf("%w; if it was changed on all of them, remove %s", err, pki.AgentTokenFile(cfg.ServerDir()))
+		if !isNew { // or what is there is of another cluster
+			if isKnown, err = adoptKeptAgentToken(cfg); err != nil {
+				return nil, false, err
 			}
 		}
 	}
@@ -159,7 +156,7 @@ func (d *sharedDatabase) join(
 		return nil, false, err
 	}
 	// To open what is sealed takes a while, on purpose.
-	if isNew || hashOf(own) != state.Authority || !sameSecret(*cfg) {
+	if isNew || token.HashOf(own) != state.Authority || !sameSecret(*cfg) {
 		bootstrap, err := open(*cfg, state)
 		if err != nil {
 			return nil, false, err
@@ -171,16 +168,20 @@ func (d *sharedDatabase) join(
 		}
 		// Before the authorities: who has those, and not this, is the one who began.
 		if joined {
-			if err := keepCluster(*cfg, state); err != nil {
+			if err := keepCluster(*cfg, state.Cluster); err != nil {
 				return nil, false, err
 			}
 		}
 		if err := store.KeepBootstrap(bootstrap); err != nil {
 			return nil, false, err
 		}
+	} else if joined {
+		if err := keepCluster(*cfg, state.Cluster); err != nil {
+			return nil, false, err
+		}
 	}
 	if joined {
-		return store, true, keepCluster(*cfg, state)
+		return store, true, nil
 	}
 	// Who began the cluster says what it is like.
 	now, err := json.Marshal(clusterConfig(*cfg))
@@ -195,8 +196,9 @@ func (d *sharedDatabase) join(
 	return store, false, err
 }
 
-func keepCluster(cfg config.Server, state sharedState) error {
-	b, err := json.Marshal(state.Cluster)
+// keepCluster says that this machine has what the servers have in common.
+func keepCluster(cfg config.Server, cluster supervisor.ClusterConfig) error {
+	b, err := json.Marshal(cluster)
 	if err != nil {
 		return err
 	}
@@ -291,11 +293,4 @@ func secretIn(file string) (string, error) {
 	}
 	t, err := token.Parse(strings.TrimSpace(string(b)))
 	return t.Secret, err
-}
-
-func authorityOf(b pki.Bootstrap) string { return hashOf(b["ServerCA"].Content) }
-
-func hashOf(pem []byte) string {
-	sum := sha256.Sum256(pem)
-	return hex.EncodeToString(sum[:])
 }

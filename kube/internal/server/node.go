@@ -2,14 +2,11 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
@@ -17,6 +14,8 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"k3os.io/kube/internal/agent"
+	"k3os.io/kube/internal/apinode"
+	"k3os.io/kube/internal/loop"
 )
 
 // serverLabels are those that a kubelet may not give itself.
@@ -45,7 +44,7 @@ func (p *controlPlane) followNode(ctx context.Context) error {
 				labelled = true
 			}
 		}
-		return labelled && agent.IsReady(node), nil
+		return labelled && apinode.IsReady(node), nil
 	})
 	if err != nil {
 		return nil // only the end of ctx ends the wait
@@ -125,25 +124,18 @@ const (
 
 // sweepPasswords forgets what followNodes has missed.
 func (p *controlPlane) sweepPasswords(ctx context.Context) error {
-	for pause := joinsFor; ; pause = sweepEvery {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
+	for pause := joinsFor; loop.Pause(ctx, pause); pause = sweepEvery {
 		if err := p.passwords.Load().Sweep(ctx, joinsFor); err != nil && ctx.Err() == nil {
 			fmt.Fprintf(os.Stderr, "k3s: cannot look for passwords without a node: %v\n", err)
 		}
 	}
+	return nil
 }
 
 // connectNodes connects the pods of this node with those of others. It comes with the second node: until then there is
 // nothing to connect.
 func (p *controlPlane) connectNodes(ctx context.Context) error {
-	if p.cfg.FlannelBackend == "none" {
-		return nil
-	}
-	return agent.ConnectNodes(ctx, p.credentials, p.host.Facts, p.cfg.Node, clusterConfig(p.cfg))
+	return agent.ConnectNodes(ctx, p.credentials, p.host.Facts, p.cfg.Node, p.network, p.cfg.FlannelExternalIP)
 }
 
 func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.Node, labels map[string]string) error {
@@ -156,10 +148,5 @@ func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.
 	if len(missing) == 0 {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": missing}})
-	if err != nil {
-		return err
-	}
-	_, err = client.CoreV1().Nodes().Patch(ctx, node.Name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return err
+	return apinode.Patch(ctx, client, node.Name, map[string]any{"metadata": map[string]any{"labels": missing}})
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -340,12 +339,13 @@ const secretsPrefix = "/registry/secrets/"
 // writes.
 func (e *secretsEncryption) count(ctx context.Context, c encryption.Config) (total, upToDate int, err error) {
 	client, err := clientv3.New(clientv3.Config{
-		Endpoints: strings.Split(e.datastore, ","), DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
+		Endpoints: []string{e.datastore}, DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
 	})
 	if err != nil {
 		return 0, 0, err
 	}
 	defer client.Close()
+	prefix := c.Prefix()
 	from, end := secretsPrefix, clientv3.GetPrefixRangeEnd(secretsPrefix)
 	for {
 		answer, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page))
@@ -355,7 +355,7 @@ func (e *secretsEncryption) count(ctx context.Context, c encryption.Config) (tot
 		for _, one := range answer.Kvs {
 			total++
 			isPlain := !bytes.HasPrefix(one.Value, []byte("k8s:enc:"))
-			if prefix := c.Prefix(); prefix == nil && isPlain || prefix != nil && bytes.HasPrefix(one.Value, prefix) {
+			if prefix == nil && isPlain || prefix != nil && bytes.HasPrefix(one.Value, prefix) {
 				upToDate++
 			}
 		}

@@ -202,7 +202,7 @@ func sharedOf(cfg config.Server, store *pki.Store, file string) (pki.Bootstrap, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", cfg.Reset.From, err)
 	}
-	if err := t.CheckAuthority(shared["ServerCA"].Content); err != nil {
+	if err := t.CheckAuthority(shared.Authority()); err != nil {
 		return nil, fmt.Errorf("--token: %w", err)
 	}
 	return shared, nil
@@ -213,10 +213,10 @@ func tokenOf(cfg config.Server) (token.Token, error) {
 	if cfg.Token != "" {
 		return token.Parse(cfg.Token)
 	}
-	secrets, err := readSecrets(cfg)
+	secret, err := secretIn(cfg.ServerDir("token"))
 	if errors.Is(err, os.ErrNotExist) {
 		return token.Token{}, errors.New("--token (K3S_TOKEN) is missing: the keys in a snapshot open with the token that the" +
 			" servers had when it was saved (server/token)")
 	}
-	return token.Token{User: token.Server, Secret: secrets.Server}, err
+	return token.Token{User: token.Server, Secret: secret}, err
 }

@@ -18,7 +18,6 @@ import (
 	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/etcd"
-	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
@@ -58,10 +57,8 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 		if o.cluster, err = readCluster(b); err != nil {
 			return nil, fmt.Errorf("%s is damaged: %w", cfg.ServerDir(clusterFile), err)
 		}
-		if kept, isKnown := pki.KeptAgentToken(cfg.ServerDir()); isKnown {
-			if err := adoptAgentToken(cfg, kept); err != nil {
-				return nil, fmt.Errorf("%w; if it was changed on all of them, remove %s", err, pki.AgentTokenFile(cfg.ServerDir()))
-			}
+		if _, err := adoptKeptAgentToken(cfg); err != nil {
+			return nil, err
 		}
 		return o, adopt(cfg, sinceJoined(*cfg, o.cluster))
 	}
@@ -90,6 +87,18 @@ func readCluster(b []byte) (c supervisor.ClusterConfig, err error) {
 // knowsPolicies tells whether the build that wrote this knew NetworkPolicies. One that did not wrote that they are off,
 // and did not know FlannelExternalIP either.
 func knowsPolicies(b []byte) bool { return bytes.Contains(b, []byte(`"FlannelExternalIP"`)) }
+
+// adoptKeptAgentToken is adoptAgentToken with the one that this server took over before, if that is known.
+func adoptKeptAgentToken(cfg *config.Server) (isKnown bool, err error) {
+	kept, isKnown := pki.KeptAgentToken(cfg.ServerDir())
+	if !isKnown {
+		return false, nil
+	}
+	if err := adoptAgentToken(cfg, kept); err != nil {
+		return true, fmt.Errorf("%w; if it was changed on all of them, remove %s", err, pki.AgentTokenFile(cfg.ServerDir()))
+	}
+	return true, nil
+}
 
 // adoptAgentToken takes over the token of agents, which is "" where they join with that of servers.
 func adoptAgentToken(cfg *config.Server, ofTheOthers string) error {
@@ -168,12 +177,7 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 	if err := store.KeepBootstrap(o.shared); err != nil {
 		return nil, err
 	}
-	// Only now: it says that this machine has what the servers have in common.
-	b, err := json.Marshal(o.cluster)
-	if err != nil {
-		return nil, err
-	}
-	return member, files.Write(cfg.ServerDir(clusterFile), append(b, '\n'), 0o600)
+	return member, keepCluster(cfg, o.cluster) // only now, that it is so
 }
 
 func newMember(cfg config.Server, host hostFacts, store *pki.Store) *etcd.Member {

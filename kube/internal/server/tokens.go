@@ -120,9 +120,6 @@ func (p *controlPlane) rotateToken(ctx context.Context, text string) (unreached 
 	if err != nil {
 		return nil, &supervisor.BadTokenError{Reason: err.Error()}
 	}
-	if err := p.tokenChanged(ctx, own.Server, secret); err != nil {
-		return nil, err
-	}
 	told := toldToken{pki.TokenSerial(p.cfg.ServerDir()) + 1, secret}
 	if p.members != nil {
 		if err := p.tellToken(ctx, told); err != nil {
@@ -136,16 +133,11 @@ func (p *controlPlane) rotateToken(ctx context.Context, text string) (unreached 
 		return nil, err
 	}
 	fmt.Fprintln(os.Stderr, "k3s: the token was changed")
-	if err := p.keepShared(ctx); err != nil { // saving a snapshot does it again
+	// Nobody but a restore needs the keys in etcd, and saving a snapshot seals them anew as well.
+	if err := p.keepShared(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "k3s: the keys of the cluster in the datastore still open with the old token: %v\n", err)
 	}
 	return p.pingOthers(ctx, secret)
-}
-
-// tokenChanged is called before a new token counts. Whatever is encrypted with the token is to be encrypted anew here,
-// and to be found with the old one until that is done. It may be called again with the same tokens.
-func (p *controlPlane) tokenChanged(_ context.Context, _, _ string) error {
-	return nil // the keys in etcd are sealed anew afterwards: nobody but a restore needs them
 }
 
 func (p *controlPlane) newSecret(text string, own supervisor.Secrets) (string, error) {

@@ -22,6 +22,8 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
+
+	"k3os.io/kube/internal/loop"
 )
 
 // manager owns the statuses that this package writes.
@@ -38,7 +40,7 @@ type controller struct {
 	slices   cache.SharedIndexInformer // nil as long as no service needs it
 	reserved map[Port]string
 	recorder record.EventRecorder
-	changed  chan struct{}
+	changed  loop.Signal
 	told     map[types.UID]string // the reason of the last Event of each service
 }
 
@@ -55,7 +57,7 @@ func Run(ctx context.Context, client kubernetes.Interface, nodes cache.SharedInd
 		}),
 		reserved: reserved,
 		recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: manager}),
-		changed:  make(chan struct{}, 1),
+		changed:  loop.NewSignal(),
 		told:     map[types.UID]string{},
 	}
 	atNodes, err := nodes.AddEventHandler(c.handler())
@@ -96,12 +98,7 @@ func (c *controller) start(ctx context.Context, informer cache.SharedIndexInform
 }
 
 func (c *controller) handler() cache.ResourceEventHandler {
-	look := func() {
-		select {
-		case c.changed <- struct{}{}:
-		default: // a look is due already
-		}
-	}
+	look := c.changed.Give
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc: func(any) { look() }, UpdateFunc: func(any, any) { look() }, DeleteFunc: func(any) { look() },
 	}
@@ -225,10 +222,8 @@ func Withdraw(ctx context.Context, client kubernetes.Interface) {
 			return
 		}
 		fmt.Fprintf(os.Stderr, "k3s: cannot take back the addresses of services: %v\n", err)
-		select {
-		case <-ctx.Done():
+		if !loop.Pause(ctx, retryAfter) {
 			return
-		case <-time.After(retryAfter):
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"k3os.io/kube/internal/addresses"
+	"k3os.io/kube/internal/apinode"
 )
 
 // Name is what --disable calls it.
@@ -154,7 +155,7 @@ func candidates(s *corev1.Service, nodes []*corev1.Node) (all []*corev1.Node) {
 	for _, n := range nodes {
 		_, excluded := n.Labels[corev1.LabelNodeExcludeBalancers]
 		switch {
-		case excluded || n.DeletionTimestamp != nil || !isReady(n):
+		case excluded || n.DeletionTimestamp != nil || !apinode.IsReady(n):
 		case chosen && n.Labels[enableLabel] != "true":
 		case chosen && pool != "" && n.Labels[poolLabel] != pool:
 		default:
@@ -162,12 +163,6 @@ func candidates(s *corev1.Service, nodes []*corev1.Node) (all []*corev1.Node) {
 		}
 	}
 	return all
-}
-
-func isReady(n *corev1.Node) bool {
-	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
-		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-	})
 }
 
 // free are the candidates on which all ports of a service are free, or the reason why there are none.

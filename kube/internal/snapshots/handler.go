@@ -14,9 +14,6 @@ import (
 	"k3os.io/kube/internal/config"
 )
 
-// Path is where a server is asked, on the port of the API.
-const Path = "/db/snapshot"
-
 // What can be asked, as k3s has it.
 const (
 	Save   = "save"

@@ -37,7 +37,7 @@ type Keeper struct {
 // A Snapshot is one that is kept.
 type Snapshot struct {
 	Name     string
-	Node     string // "" where only S3 has it
+	Node     string // "s3" where only S3 has it
 	Location string // file:///PATH, or s3://BUCKET/PATH
 	Size     int64
 	Created  time.Time
@@ -48,9 +48,6 @@ const zipped = ".zip"
 
 // A file's name ends in the seconds since 1970 when it was saved.
 var fileName = regexp.MustCompile(`^(.+)-(\d{9,12})(\.zip)?$`)
-
-// baseName is of what a user may choose: it must be a name of a file, whatever comes after it.
-var baseName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
 // errBusy says that one is being saved.
 var errBusy = errors.New("another snapshot is being saved: try again when it is there")
@@ -70,21 +67,12 @@ func (k *Keeper) with(r Request) (config.Snapshots, error) {
 	if r.Retention != nil {
 		c.Retention = *r.Retention
 	}
-	switch {
-	case !filepath.IsAbs(c.Dir):
-		return c, fmt.Errorf("--etcd-snapshot-dir: expected an absolute path, got %q", c.Dir)
-	case c.Retention < 0:
-		return c, fmt.Errorf("--etcd-snapshot-retention: expected a number of snapshots, got %d", c.Retention)
-	}
-	return c, nil
+	return c, c.CheckPlace()
 }
 
 // prefix is what the names of this server's snapshots of one kind begin with.
 func (k *Keeper) prefix(c config.Snapshots) (string, error) {
-	if !baseName.MatchString(c.Name) {
-		return "", fmt.Errorf("--name: expected letters, digits, - and _, got %q", c.Name)
-	}
-	return c.Name + "-" + k.NodeName, nil
+	return c.Name + "-" + k.NodeName, config.CheckSnapshotName("--name", c.Name)
 }
 
 // save saves one, and then deletes those that are more than are to be kept.
@@ -289,6 +277,7 @@ func (k *Keeper) remove(ctx context.Context, c config.Snapshots, names []string)
 	if err != nil {
 		return result, err
 	}
+	var far *bucket // opened for the first that is there
 	for _, name := range names {
 		found := false
 		for _, s := range all {
@@ -299,7 +288,12 @@ func (k *Keeper) remove(ctx context.Context, c config.Snapshots, names []string)
 			if strings.HasPrefix(s.Location, "file://") {
 				err = os.Remove(filepath.Join(c.Dir, name))
 			} else {
-				err = removeFar(ctx, c.S3, name)
+				if far == nil {
+					if far, err = openBucket(c.S3); err != nil {
+						return result, err
+					}
+				}
+				err = far.remove(ctx, name)
 			}
 			if err != nil {
 				return result, err
@@ -317,12 +311,4 @@ func (k *Keeper) remove(ctx context.Context, c config.Snapshots, names []string)
 		return result, nil // all were in S3
 	}
 	return result, files.SyncDir(c.Dir)
-}
-
-func removeFar(ctx context.Context, c config.S3, name string) error {
-	far, err := openBucket(c)
-	if err != nil {
-		return err
-	}
-	return far.remove(ctx, name)
 }

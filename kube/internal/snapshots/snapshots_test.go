@@ -192,7 +192,7 @@ func TestServeHTTP(t *testing.T) {
 	k := keeper(t)
 	ask := func(method, body string) (int, string) {
 		w := httptest.NewRecorder()
-		k.ServeHTTP(w, httptest.NewRequest(method, Path, strings.NewReader(body)))
+		k.ServeHTTP(w, httptest.NewRequest(method, "/db/snapshot", strings.NewReader(body)))
 		return w.Code, w.Body.String()
 	}
 	if status, said := ask("POST", `{"operation":"save","name":["on-demand"]}`); status != http.StatusOK || !strings.Contains(said, "on-demand-node-1-") {

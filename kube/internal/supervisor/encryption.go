@@ -70,21 +70,22 @@ func (s *supervisor) encryptionKeys(w http.ResponseWriter, _ *http.Request) {
 
 func (s *supervisor) changeEncryption(w http.ResponseWriter, r *http.Request) {
 	var change EncryptionChange
-	if decoded(w, r, &change) {
+	if decoded(w, r, "a request", &change) {
 		respond(w, "ok", s.Encryption.Change(r.Context(), change))
 	}
 }
 
 func (s *supervisor) applyEncryption(w http.ResponseWriter, r *http.Request) {
 	var keys EncryptionKeys
-	if decoded(w, r, &keys) {
+	if decoded(w, r, "a request", &keys) {
 		respond(w, "ok", s.Encryption.Apply(r.Context(), keys))
 	}
 }
 
-func decoded(w http.ResponseWriter, r *http.Request, into any) bool {
+// decoded reads the body of a request; what is expected of it, it says where it is something else.
+func decoded(w http.ResponseWriter, r *http.Request, what string, into any) bool {
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(into); err != nil {
-		http.Error(w, "expected a request in JSON", http.StatusBadRequest)
+		http.Error(w, "expected "+what+" in JSON", http.StatusBadRequest)
 		return false
 	}
 	return true

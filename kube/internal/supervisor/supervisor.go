@@ -43,7 +43,8 @@ const (
 	PathEncryptionStatus = PathPrefix + "encrypt/status"
 	PathEncryption       = PathPrefix + "encrypt/config"
 	PathEncryptionKeys   = PathPrefix + "encrypt/keys"
-	pathSnapshot         = pathDatastore + "snapshot"
+	// PathSnapshot takes a snapshots.Request.
+	PathSnapshot = pathDatastore + "snapshot"
 
 	HeaderName     = "k3s-Node-Name"
 	HeaderPassword = "k3s-Node-Password"
@@ -170,7 +171,7 @@ func New(o Options, next http.Handler) http.Handler {
 		}
 		snapshots = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, reason, http.StatusConflict) })
 	}
-	mux.Handle(pathSnapshot, s.administrators(snapshots.ServeHTTP))
+	mux.Handle(PathSnapshot, s.administrators(snapshots.ServeHTTP))
 	for _, name := range pki.NodeLeaves() {
 		mux.Handle("POST "+PathPrefix+name+".crt", s.known(func(w http.ResponseWriter, r *http.Request) { s.sign(w, r, name) }))
 	}
@@ -274,8 +275,7 @@ func (s *supervisor) bootstrap(w http.ResponseWriter, _ *http.Request) {
 // aboutMember answers a request about a member of the datastore. Where ask fails, the machine asks again.
 func aboutMember(w http.ResponseWriter, r *http.Request, refused string, ask func(NewMember) (string, error)) {
 	var m NewMember
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&m); err != nil {
-		http.Error(w, "expected a member in JSON", http.StatusBadRequest)
+	if !decoded(w, r, "a member", &m) {
 		return
 	}
 	said, err := ask(m)

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -94,8 +93,7 @@ type Rotated struct {
 
 func (s *supervisor) rotateToken(w http.ResponseWriter, r *http.Request) {
 	var asked NewToken
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&asked); err != nil {
-		http.Error(w, "expected a token in JSON", http.StatusBadRequest)
+	if !decoded(w, r, "a token", &asked) {
 		return
 	}
 	unreached, err := s.RotateToken(r.Context(), asked.NewToken)

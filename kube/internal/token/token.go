@@ -65,7 +65,7 @@ func IsBootstrap(secret string) bool { return bootstrap.MatchString(secret) }
 
 // FormatBootstrap is the full form of a bootstrap token of a cluster with this authority.
 func FormatBootstrap(authorityPEM []byte, idAndSecret string) string {
-	return prefix + hashOf(authorityPEM) + "::" + idAndSecret
+	return prefix + HashOf(authorityPEM) + "::" + idAndSecret
 }
 
 func malformed(got string) error {
@@ -83,19 +83,20 @@ const (
 
 // Format is the full form, for a user, of a cluster with this authority.
 func Format(authorityPEM []byte, user, secret string) string {
-	return prefix + hashOf(authorityPEM) + "::" + user + ":" + secret
+	return prefix + HashOf(authorityPEM) + "::" + user + ":" + secret
 }
 
 // CheckAuthority fails if the token was made for a cluster with another authority.
 func (t Token) CheckAuthority(authorityPEM []byte) error {
-	if own := hashOf(authorityPEM); t.Hash != "" && t.Hash != own {
+	if own := HashOf(authorityPEM); t.Hash != "" && t.Hash != own {
 		return fmt.Errorf("the token belongs to another cluster: expected K10%s…, the hash of this cluster's authority,"+
 			" but got K10%s…", own[:12], t.Hash[:12])
 	}
 	return nil
 }
 
-func hashOf(pem []byte) string {
+// HashOf is that of an authority, in hex, of its PEM file.
+func HashOf(pem []byte) string {
 	sum := sha256.Sum256(pem)
 	return hex.EncodeToString(sum[:])
 }
