@@ -4,8 +4,10 @@ import { jsonOption, memoryOption, numberOption } from "../../src/cli/options.ts
 import { asStep, withProgress } from "../../src/cli/progress/index.ts";
 import { K3osError } from "../../src/errors.ts";
 import type { Machine } from "../../src/vm/machine.ts";
+import { hostMemory } from "../../src/vm/memory.ts";
 import { throwAway } from "../../src/vm/throw-away.ts";
 import { poll } from "../../src/vm/wait.ts";
+import { apply, succeed } from "../on-machine.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import { rounded } from "../statistics.ts";
 
@@ -80,9 +82,7 @@ async function measure(
     },
   };
   const begun = performance.now();
-  const input = JSON.stringify(deployment);
-  const applied = await machine.kubectl(["apply", "--validate=false", "-f", "-"], { input });
-  if (applied.status !== 0) throw new K3osError("machine", applied.stderr.trim());
+  await apply(machine, [deployment]);
   const found = await poll(
     async () => {
       const { stdout } = await machine.kubectl(["get", "deploy", "many", "-o", "jsonpath={.status.readyReplicas}"]);
@@ -98,7 +98,6 @@ async function measure(
 
 /** MemTotal − MemAvailable, in MiB. */
 async function used(machine: Machine): Promise<number> {
-  const { stdout } = await machine.ssh("cat /proc/meminfo");
-  const kib = (name: string) => Number(new RegExp(`^${name}: +(\\d+) kB$`, "m").exec(stdout)?.[1]);
-  return (kib("MemTotal") - kib("MemAvailable")) / 1024;
+  const { totalMiB, availableMiB } = hostMemory(await succeed(machine, "cat /proc/meminfo"));
+  return totalMiB - availableMiB;
 }

@@ -1,10 +1,10 @@
 /** Five machines that a pool upgrades, and one that asks for a page all the time. */
 
-import { randomBytes, randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BuiltImage } from "../../src/build/index.ts";
+import { freeWire, newToken } from "../../src/cli/starting/plan.ts";
 import { K3osError } from "../../src/errors.ts";
 import { agentsOf, type Cluster, configOf, type Member, nicsOf, serversOf } from "../../src/vm/cluster.ts";
 import type { Machine } from "../../src/vm/machine.ts";
@@ -12,6 +12,7 @@ import { fetchKubeconfig, waitJoined, waitReady } from "../../src/vm/ready.ts";
 import { startOf } from "../../src/vm/throw-away.ts";
 import { poll } from "../../src/vm/wait.ts";
 import { writeTestImage } from "../../test/vm/support/container-image.ts";
+import { succeed } from "../on-machine.ts";
 
 const SERVERS = 3;
 const AGENTS = 2;
@@ -39,8 +40,8 @@ export async function withMachines<T>(options: StartOptions, work: (machines: Ma
   const { timeoutMs, signal, update } = options;
   const home = mkdtempSync(join(tmpdir(), "k3os-bench-"));
   const cluster: Cluster = {
-    wire: randomInt(20_000, 60_000),
-    token: randomBytes(16).toString("hex"),
+    wire: freeWire(),
+    token: newToken(),
     servers: SERVERS,
   };
   const started: Machine[] = [];
@@ -97,18 +98,9 @@ export async function loadPage(machine: Machine, directory: string): Promise<voi
   const archive = join(directory, `${machine.name}.tar`);
   writeTestImage(machine.tools, archive);
   const to = "/var/lib/rancher/k3s/agent/images";
-  await succeed(
-    machine,
-    `sudo sh -c 'mkdir -p ${to}; cat >${to}/.page; mv ${to}/.page ${to}/page.tar'`,
-    readFileSync(archive),
-  );
-}
-
-/** Runs a command on the machine that must succeed, and returns what it printed. */
-export async function succeed(machine: Machine, command: string, input: string | Uint8Array = ""): Promise<string> {
-  const { status, stdout, stderr } = await machine.ssh(command, { input });
-  if (status !== 0) throw new K3osError("machine", `${machine.name}: ${command}: ${stderr.trim()}`);
-  return stdout;
+  await succeed(machine, `sudo sh -c 'mkdir -p ${to}; cat >${to}/.page; mv ${to}/.page ${to}/page.tar'`, {
+    input: readFileSync(archive),
+  });
 }
 
 /** Waits until `look` finds something; `what` is said when it did not come. */

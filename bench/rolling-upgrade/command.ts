@@ -16,6 +16,7 @@ import type { Machine } from "../../src/vm/machine.ts";
 import { lateTimer } from "../../src/vm/qemu.ts";
 import { testImage } from "../../test/vm/support/container-image.ts";
 import { serveDirectory } from "../../test/vm/support/serve.ts";
+import { apply, kubectl } from "../on-machine.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import { rounded } from "../statistics.ts";
 import type { Table } from "../table.ts";
@@ -113,7 +114,6 @@ async function measure(machines: Machines, image: string, conditions: Conditions
     const begun = performance.now();
     const spec = { image: { channel: "stable", source: `http://10.0.2.2:${source.port}` } };
     try {
-      // The client's machine is not upgraded, so its kubeconfig's server may be any; the first one restarts, too.
       for (const pool of ["servers", "agents"]) await patchPool(server, pool, spec);
       mostAway = await untilUpgraded(machines, conditions);
       seconds = (performance.now() - begun) / 1000;
@@ -186,12 +186,12 @@ async function deployPage(server: Machine, conditions: Conditions): Promise<stri
   await awaited(
     "The page's second replica",
     async () => {
-      const ready = await kubectl(server, "get", "deploy", PAGE, "-o", "jsonpath={.status.readyReplicas}");
+      const ready = await kubectl(server, ["get", "deploy", PAGE, "-o", "jsonpath={.status.readyReplicas}"]);
       return ready === "2" || undefined;
     },
     conditions,
   );
-  return `http://${await kubectl(server, "get", "service", PAGE, "-o", "jsonpath={.spec.clusterIP}")}/`;
+  return `http://${await kubectl(server, ["get", "service", PAGE, "-o", "jsonpath={.spec.clusterIP}"])}/`;
 }
 
 /** The machine that asks belongs to no pool. */
@@ -212,7 +212,7 @@ async function leaveOutClient(server: Machine, conditions: Conditions): Promise<
 }
 
 const patchPool = (server: Machine, pool: string, spec: object) =>
-  kubectl(server, "patch", "kmp", pool, "--type=merge", "-p", JSON.stringify({ spec }));
+  kubectl(server, ["patch", "kmp", pool, "--type=merge", "-p", JSON.stringify({ spec })]);
 
 /** Returns once all machines run the image; the most that were away at once. A pool that is stalled is an error. */
 async function untilUpgraded({ servers }: Machines, conditions: Conditions): Promise<number> {
@@ -252,17 +252,4 @@ async function objects<T>(servers: readonly Machine[], kind: string): Promise<re
     if (status === 0) return (JSON.parse(stdout) as { items: readonly T[] }).items;
   }
   return undefined;
-}
-
-async function kubectl(server: Machine, ...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await server.kubectl(args);
-  if (status !== 0) throw new K3osError("machine", `kubectl ${args.join(" ")}: ${stderr.trim()}`);
-  return stdout;
-}
-
-async function apply(server: Machine, items: readonly object[]): Promise<void> {
-  // Without validation, which would ask for the whole OpenAPI document.
-  const list = JSON.stringify({ apiVersion: "v1", kind: "List", items });
-  const { status, stderr } = await server.kubectl(["apply", "--validate=false", "-f", "-"], { input: list });
-  if (status !== 0) throw new K3osError("machine", `kubectl apply: ${stderr.trim()}`);
 }

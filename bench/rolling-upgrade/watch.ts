@@ -3,7 +3,7 @@ import { K3osError } from "../../src/errors.ts";
 import type { Machine } from "../../src/vm/machine.ts";
 import { sleep } from "../../src/vm/wait.ts";
 import { type Api, connect } from "../api/client.ts";
-import { succeed } from "./cluster.ts";
+import { succeed } from "../on-machine.ts";
 
 /** What the servers answered. */
 export interface Quorum {

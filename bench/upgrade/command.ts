@@ -8,11 +8,12 @@ import { K3osError } from "../../src/errors.ts";
 import type { Machine } from "../../src/vm/machine.ts";
 import { throwAway } from "../../src/vm/throw-away.ts";
 import { poll } from "../../src/vm/wait.ts";
+import { serveDirectory } from "../../test/vm/support/serve.ts";
 import { connect } from "../api/client.ts";
+import { succeed } from "../on-machine.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import { rounded, spread } from "../statistics.ts";
 import { cell, type Table } from "../table.ts";
-import { serveImage } from "./serve.ts";
 
 interface UpgradeOptions extends OutputOptions {
   readonly runs: number;
@@ -102,7 +103,7 @@ async function measure({ image, disk, second, options, signal, update }: Conditi
     ...{ image, signal, timeoutMs, boot: { kind: "disk", firmware: "bios" } },
     disk: { from: disk, sizeMiB: diskMiB },
   });
-  const servers = await Promise.all([serveImage(second.dir), serveImage(image.dir)]);
+  const servers = await Promise.all([serveDirectory(second.dir), serveDirectory(image.dir)]);
   try {
     const client = await podClient(machine, timeoutMs);
     const idle = await writtenDuring(machine, () => machine.ssh(`sleep ${IDLE_S}`));
@@ -113,11 +114,11 @@ async function measure({ image, disk, second, options, signal, update }: Conditi
       const reboot = await client.silence(() => machine.ssh("sudo reboot"));
       const url = `http://10.0.2.2:${servers[run % 2]?.port}`;
       const begun = performance.now();
-      const stage = () => succeed(machine, `sudo k3os upgrade --stage ${url}`);
+      const stage = () => succeed(machine, `sudo k3os upgrade --stage ${url}`, { mayEnd: true });
       const bytes = await writtenDuring(machine, stage);
       const seconds = (performance.now() - begun) / 1000;
       if (run === 0) written = bytes - (idle / IDLE_S) * seconds;
-      const upgrade = await client.silence(() => succeed(machine, `sudo k3os upgrade ${url}`));
+      const upgrade = await client.silence(() => succeed(machine, `sudo k3os upgrade ${url}`, { mayEnd: true }));
       await committed(machine, timeoutMs);
       turns.push({ reboot, upgrade, committed: (performance.now() - begun) / 1000 });
     }
@@ -172,7 +173,7 @@ async function podClient(machine: Machine, timeoutMs: number): Promise<PodClient
 async function writtenDuring(machine: Machine, work: () => Promise<unknown>): Promise<number> {
   const disk = "$(sed -n 's,^/dev/\\([a-z]*\\)[0-9]* /run/k3os/state .*,\\1,p' /proc/mounts)";
   const sectors = async () =>
-    Number((await succeed(machine, `sync; cut -c1- /sys/block/${disk}/stat`)).trim().split(/\s+/)[6]);
+    Number((await succeed(machine, `sync; cut -c1- /sys/block/${disk}/stat`, { mayEnd: true })).trim().split(/\s+/)[6]);
   const before = await sectors();
   await work();
   return ((await sectors()) - before) * 512;
@@ -196,11 +197,4 @@ async function committed(machine: Machine, timeoutMs: number): Promise<void> {
     "machine",
     `The image was not kept: ${outcome?.reason ?? `no decision after ${timeoutMs / 1000} s`}.`,
   );
-}
-
-/** Runs a command on the node that must succeed. The connection may end with the machine. */
-async function succeed(machine: Machine, command: string): Promise<string> {
-  const { status, stdout, stderr } = await machine.ssh(command);
-  if (status !== 0 && status !== 255) throw new K3osError("machine", `${command}: ${stderr.trim()}`);
-  return stdout;
 }

@@ -92,22 +92,26 @@ export function buildDevImage(options: BuildOptions = {}): Promise<BuiltImage> {
 /** Builds the image and of it a medium (`MEDIA`). Only disks have a place for `DiskOptions`. */
 export async function buildMedium(format: Format, options: BuildOptions & DiskOptions = {}): Promise<Medium> {
   const { config, arguments: machine, sectorSize } = options;
-  const [medium] = await buildMedia(format, options, [{ config, arguments: machine, sectorSize }]);
-  if (medium === undefined) throw new Error("no medium was made");
-  return medium;
+  return inWorkshop(format, options, async (shop) => {
+    const made = await makeImage(shop);
+    return { image: made.image, dir: await MEDIA[format].make(shop, made, { config, arguments: machine, sectorSize }) };
+  });
+}
+
+/** Several media of one image. */
+export interface Media {
+  readonly image: BuiltImage;
+  /** A directory with the files of each medium. */
+  readonly dirs: readonly string[];
 }
 
 /** Builds the image once, and one medium of it for each of `each`, one after the other. */
-export function buildMedia(
-  format: Format,
-  options: BuildOptions,
-  each: readonly DiskOptions[],
-): Promise<readonly Medium[]> {
+export function buildMedia(format: Format, options: BuildOptions, each: readonly DiskOptions[]): Promise<Media> {
   return inWorkshop(format, options, async (shop) => {
     const made = await makeImage(shop);
-    const media: Medium[] = [];
-    for (const one of each) media.push({ image: made.image, dir: await MEDIA[format].make(shop, made, one) });
-    return media;
+    const dirs: string[] = [];
+    for (const one of each) dirs.push(await MEDIA[format].make(shop, made, one));
+    return { image: made.image, dirs };
   });
 }
 

@@ -102,6 +102,20 @@ describe("./k3os with a cluster file", () => {
     expect([status, err]).toEqual([2, expect.stringContaining(message)]);
   });
 
+  it("says of a file that gives no node a disk how to, instead of naming an option that it refuses", async () => {
+    const path = write("c.yaml", `name: c\n${NODES}`);
+    const { err } = await k3os("up", "--firmware", "uefi", "--file", path);
+    expect(err).toContain("Give a node of the file a disk: `vm: { disk: 8G }`.");
+    expect(err).not.toContain("--disk or --iso.");
+  });
+
+  it("finds the machines to stop whatever is wrong with the manifests", async () => {
+    mkdirSync(join(directory, "x.yaml"), { recursive: true });
+    const path = write("c.yaml", `name: c\n${NODES}manifests: [x.yaml]\n`);
+    const { status, out } = await k3os("down", "--file", path);
+    expect([status, out]).toEqual([0, 'There is no machine of the cluster "c".\n']);
+  });
+
   it.each(["up", "down"])("%s leaves alone what another file of the same name has started", async (verb) => {
     const [path, other] = [write("a/c.yaml", `name: c\n${NODES}`), write("b/c.yaml", `name: c\n${NODES}`)];
     const from = { path: other, cluster: "c", node: "a", role: "server" as const, number: 1, config: "" };

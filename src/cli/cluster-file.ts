@@ -12,9 +12,15 @@ import { matcher } from "../image/glob.ts";
 import type { Io } from "./io.ts";
 import { reportProblems } from "./report.ts";
 
+const readClusterText = (path: string) =>
+  readNamedFile(path, "docs/cluster.md says what it holds; examples/cluster.yaml is one.");
+
+/** The name of the cluster, if the file says one, whatever else is wrong with it or its manifests. */
+export const clusterNameIn = (path: string): string | undefined =>
+  readCluster({ path, text: readClusterText(path) }, () => []).name;
+
 /** Reads and checks a cluster file and the manifests that it names. */
-export function checkClusterFile(path: string): ReadCluster {
-  const text = readNamedFile(path, "docs/cluster.md says what it holds; examples/cluster.yaml is one.");
+export function checkClusterFile(path: string, text = readClusterText(path)): ReadCluster {
   return readCluster({ path, text }, (pattern) => manifestsIn(dirname(path), pattern));
 }
 

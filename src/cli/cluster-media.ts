@@ -1,5 +1,4 @@
 /** `./k3os build -f`: a medium for each node of a cluster file. */
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildOptions, BuiltImage, SectorSize } from "../build/index.ts";
 import { DISK_FORMATS, type Format, MEDIA } from "../build/media/index.ts";
@@ -65,7 +64,7 @@ export async function buildForCluster(build: ClusterBuild, io: Io): Promise<Clus
 /** One disk for each node, its config inside. */
 async function disks(build: ClusterBuild, file: ClusterFile, configs: readonly NodeConfig[], io: Io) {
   const { format, directory, sectorSize } = build;
-  const media = await inProgress(build, file, io, async (options) => {
+  const { image, dirs } = await inProgress(build, file, io, async (options) => {
     const { buildMedia } = await import("../build/index.ts");
     return buildMedia(
       format,
@@ -75,13 +74,13 @@ async function disks(build: ClusterBuild, file: ClusterFile, configs: readonly N
   });
   const nodes: { node: string; file: string }[] = [];
   for (const [index, { node }] of configs.entries()) {
-    const { dir } = media[index] ?? {};
+    const dir = dirs[index];
     if (dir === undefined) throw new Error(`there is no medium for ${node}`);
     const name = `${file.name}-${node}.${format}`;
-    await copyFileAs(join(dir, onlyFile(dir)), directory, name);
+    await copyFileAs(join(dir, `k3os.${format}`), directory, name);
     nodes.push({ node, file: join(directory, name) });
   }
-  return { image: imageOf(media), nodes, shared: [] };
+  return { image, nodes, shared: [] };
 }
 
 /** One disc for all, and for each node a NoCloud volume with its config. */
@@ -91,7 +90,7 @@ async function discs(build: ClusterBuild, file: ClusterFile, configs: readonly N
     const { buildMedium } = await import("../build/index.ts");
     return buildMedium("iso", options);
   });
-  const disc = onlyFile(medium.dir);
+  const disc = "k3os.iso";
   await copyFileAs(join(medium.dir, disc), directory, disc);
   const nodes = configs.map(({ node, text }) => {
     const path = join(directory, `${file.name}-${node}-cidata.iso`);
@@ -111,16 +110,4 @@ function inProgress<T>(
   return withProgress(io, json, (progress) =>
     make({ ...imageOptions(path, file), ...options, progress, signal: io.signal }),
   );
-}
-
-function onlyFile(directory: string): string {
-  const [name, ...others] = readdirSync(directory).filter((each) => each.startsWith("k3os."));
-  if (name !== undefined && others.length === 0) return name;
-  throw new Error(`${directory} holds ${others.length === 0 ? "no medium" : "several media"}`);
-}
-
-function imageOf(media: readonly { readonly image: BuiltImage }[]): BuiltImage {
-  const [first] = media;
-  if (first === undefined) throw new Error("no medium was made");
-  return first.image;
 }

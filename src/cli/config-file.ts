@@ -14,8 +14,7 @@ export interface CheckedFile {
 /**
  * Checks a config.yaml as a node would read it. Unlike on a node, a key without effect is an error, unless `lenient`.
  */
-export function checkConfigFile(path: string, { lenient = false } = {}): CheckedFile {
-  const text = readNamedFile(path);
+export function checkConfigFile(path: string, { lenient = false, text = readNamedFile(path) } = {}): CheckedFile {
   const { problems } = load([{ name: path, kind: "userdata", text }], { strict: !lenient });
   return { text, problems, valid: !problems.some(({ severity }) => severity === "error") };
 }

@@ -5,7 +5,6 @@ export { mediumConfigs, withoutAddress } from "./media.ts";
 import { jsonSchema } from "../config/json-schema.ts";
 import { schema } from "./schema.ts";
 
-export { asMember, urlOf } from "./member.ts";
 export { type ClusterFile, type ClusterNode, isClusterText, type ReadCluster, readCluster } from "./read.ts";
 
 /** docs/cluster.schema.json, for editors. */

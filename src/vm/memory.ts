@@ -7,8 +7,11 @@ export function hostMemory(meminfo: string): { readonly totalMiB: number; readon
   return { totalMiB: field("MemTotal"), availableMiB: field("MemAvailable") };
 }
 
-/** Throws, before anything is started, if the host has too little memory for these machines. */
-export function checkHostMemory(eachMiB: readonly number[], meminfo: string): void {
+/**
+ * Throws, before anything is started, if the host has too little memory for these machines. `less` is how to ask for
+ * less.
+ */
+export function checkHostMemory(eachMiB: readonly number[], meminfo: string, less = "--memory"): void {
   const wantedMiB = eachMiB.reduce((sum, one) => sum + one, 0);
   const machines = eachMiB.length;
   const host = hostMemory(meminfo);
@@ -16,6 +19,6 @@ export function checkHostMemory(eachMiB: readonly number[], meminfo: string): vo
   throw new K3osError(
     "host",
     `${machines === 1 ? "The machine is" : `The ${machines} machines are`} to have ${wantedMiB} MiB of memory, but this host has only ${host.availableMiB} MiB free (of ${host.totalMiB}).`,
-    { hint: "Ask for less with --memory, or stop another machine: ./k3os list" },
+    { hint: `Ask for less with ${less}, or stop another machine: ./k3os list` },
   );
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { jsonSchema } from "../../config/json-schema.ts";
+import { runCommand } from "../../process/run.ts";
 import { run } from "../exit.ts";
 import { testIo } from "../test-io.ts";
 
@@ -27,6 +28,15 @@ describe("config check", () => {
 
   it("says which files are valid", async () => {
     expect(await check(good, good)).toEqual({ status: 0, out: `${good}: valid\n`.repeat(2), err: "" });
+  });
+
+  it("reads what comes by a pipe, which can be read once", async () => {
+    const pipe = join(directory, "pipe");
+    await runCommand(["mkfifo", pipe]);
+    const writing = runCommand(["sh", "-c", 'cat "$1" >"$2"', "sh", bad, pipe]);
+    const { status, err } = await check(pipe);
+    await writing;
+    expect([status, err]).toEqual([1, expect.stringContaining(`${pipe}:1:11 hostname: expected a host name`)]);
   });
 
   it("shows every problem of every file, each with its place, a caret and a way out", async () => {

@@ -68,8 +68,10 @@ function runCheck(files: readonly string[], { lenient, json }: CheckOptions, io:
 /** Reports a file that cannot be read and goes on, so that the other files are still checked. */
 function checkOrTell(file: string, lenient: boolean | undefined, io: Io): Pick<CheckedFile, "valid" | "problems"> {
   try {
-    if (!isClusterText(readNamedFile(file))) return checkConfigFile(file, { lenient });
-    const { cluster, problems } = checkClusterFile(file);
+    // Once: it may be a pipe.
+    const text = readNamedFile(file);
+    if (!isClusterText(text)) return checkConfigFile(file, { lenient, text });
+    const { cluster, problems } = checkClusterFile(file, text);
     return { valid: cluster !== undefined, problems };
   } catch (error) {
     if (!(error instanceof K3osError)) throw error;

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { K3osError } from "../../errors.ts";
 import { type Machine, machinesOf } from "../../vm/machine.ts";
 import type { MachineState } from "../../vm/record.ts";
-import { checkClusterFile, requireClusterFile } from "../cluster-file.ts";
+import { clusterNameIn, requireClusterFile } from "../cluster-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { refuseOtherFile, requireMachine } from "../machines.ts";
 import { examples, jsonOption, nameOption } from "../options.ts";
@@ -48,7 +48,7 @@ async function runDown(options: DownOptions, io: Io): Promise<void> {
 /** Stops the agents of a cluster before its servers, so that what they do at their end is still noted. */
 async function runFile(path: string, options: DownOptions, io: Io): Promise<void> {
   // A mistake elsewhere in the file keeps nobody from stopping its machines.
-  const name = checkClusterFile(path).name ?? requireClusterFile(path, io).name;
+  const name = clusterNameIn(path) ?? requireClusterFile(path, io).name;
   const machines = machinesOf(name);
   refuseOtherFile(path, name, machines);
   const isServer = (machine: Machine) => machine.record.from?.role === "server";

@@ -51,7 +51,8 @@ export function planOfFile({ path, file, token, usual }: AskedByFile): FilePlan 
   const planned = (member: (typeof members)[number]): Planned => {
     const { node, name, number } = member;
     const found = machines.get(name);
-    if (found !== undefined && found.record.from?.cluster !== file.name) throw takenName(name);
+    if (found !== undefined && found.record.from?.cluster !== file.name)
+      throw takenName(name, "give the node or the cluster another name in the file");
     const joins = member === first ? undefined : first.number;
     const config = forMachine(node.config);
     const from: FromFile = {

@@ -108,8 +108,9 @@ export const freeWire = (): number => randomInt(20_000, 60_000);
 
 export const newToken = (): string => randomBytes(16).toString("hex");
 
-export function takenName(name: string): K3osError {
+/** `other` is how the cluster gets other names. */
+export function takenName(name: string, other = "start the cluster under another --name"): K3osError {
   return new K3osError("usage", `There is a machine "${name}" already, which is none of this cluster.`, {
-    hint: `Remove it: ${commandFor("down", name, "--purge")}. Or start the cluster under another --name.`,
+    hint: `Remove it: ${commandFor("down", name, "--purge")}. Or ${other}.`,
   });
 }

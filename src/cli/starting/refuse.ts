@@ -14,6 +14,8 @@ interface Wanted extends How {
   readonly disk?: true | number | undefined;
   readonly servers?: number | undefined;
   readonly agents: number;
+  /** The cluster file, which says what has disks. */
+  readonly file?: string | undefined;
 }
 
 /** Checks before the build, which may take minutes, for errors that would occur after it. */
@@ -28,12 +30,13 @@ export async function refuseEarly(options: How, plan: Plan): Promise<void> {
   const missing = machinesIn(plan).filter(({ running }) => running === undefined);
   for (const planned of missing) refuseUnusedDisk(planned, options);
   const memory = missing.map(({ hardware }) => hardware.memoryMiB);
-  checkHostMemory(memory, readFileSync("/proc/meminfo", "utf8"));
+  const less = server.from === undefined ? "--memory" : "`vm: { memory: 1G }` of its nodes";
+  checkHostMemory(memory, readFileSync("/proc/meminfo", "utf8"), less);
 }
 
 /** Refuses combinations of options in which one would have no effect. */
 export function refuseContradictions(options: Wanted): void {
-  const { iso, disk, firmware, secureBoot, append, dev, servers = 1, agents, wait } = options;
+  const { iso, disk, firmware, secureBoot, append, dev, servers = 1, agents, wait, file } = options;
   if (agents + servers > 1 && (iso !== undefined || !wait)) {
     const option = iso === undefined ? "--no-wait" : "--iso";
     throw new K3osError("usage", `A cluster does not go with ${option}: others start when the first server is Ready.`, {
@@ -46,7 +49,7 @@ export function refuseContradictions(options: Wanted): void {
       "usage",
       `${firmwareOption} has no effect: without --disk or --iso, QEMU itself starts the kernel.`,
       {
-        hint: `Add --disk or --iso.`,
+        hint: file === undefined ? "Add --disk or --iso." : "Give a node of the file a disk: `vm: { disk: 8G }`.",
       },
     );
   }
@@ -55,7 +58,7 @@ export function refuseContradictions(options: Wanted): void {
   if ((append !== undefined || dev === true) && (iso !== undefined || disk !== undefined)) {
     const option = append === undefined ? "--dev" : "--append";
     throw new K3osError("usage", `${option} has no effect: from a disk or ISO, the boot menu starts the kernel.`, {
-      hint: "Leave --disk and --iso away, or change the kernel's arguments in the boot menu: ./k3os console",
+      hint: `${file === undefined ? "Leave --disk and --iso away" : "Take the disks out of the file"}, or change the kernel's arguments in the boot menu: ./k3os console`,
     });
   }
 }
