@@ -77,6 +77,30 @@ describe("withLock", () => {
     );
   });
 
+  it("waits a while for who holds it for some seconds only, as a step, and no longer", async () => {
+    const host = machine();
+    const [path, steps] = ["/run/k3os/upgrade.lock", [] as string[]];
+    const step = (title: string) => {
+      steps.push(title);
+      return { update() {}, done: () => steps.push("done"), fail: () => steps.push("failed") };
+    };
+    const { sleep } = host;
+    host.symlink("200@777", path);
+    host.sleep = async (milliseconds) => {
+      if (host.monotonic() >= 5000) host.remove(path);
+      await sleep(milliseconds);
+    };
+    expect(await withLock(host, "upgrade", async () => "done", { step })).toBe("done");
+    expect([host.monotonic(), steps]).toEqual([
+      6000,
+      ["Wait, because another upgrade is at work (process 200)", "done"],
+    ]);
+    host.symlink("200@777", path);
+    host.sleep = sleep;
+    await expect(withLock(host, "upgrade", async () => {}, { step })).rejects.toThrow("another upgrade is at work");
+    expect([host.monotonic(), steps.at(-1)]).toEqual([36_000, "failed"]);
+  });
+
   it("takes over what a process left that is gone, or whose number came again", async () => {
     expect(await withLock(machine("300@1"), "installer", async () => "done")).toBe("done");
     expect(await withLock(machine("200@1"), "installer", async () => "done")).toBe("done");

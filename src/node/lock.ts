@@ -1,5 +1,6 @@
 import { K3osError } from "../errors.ts";
 import { type Host, HostError } from "../host/host.ts";
+import { type Progress, type ProgressStep, silent } from "../progress.ts";
 import { RUN } from "./places.ts";
 
 /** What only one process of this machine may do at a time, and what messages call that process. */
@@ -8,17 +9,50 @@ export type Lock = "installer" | "upgrade";
 /** Another process holds the lock, and will be done some time. */
 export class LockHeld extends K3osError {}
 
+/**
+ * How long one waits for the holder. An upgrade takes minutes, but `upgrade` is also held for seconds: by who keeps a
+ * trial, and by who renews the boot loader after it. Nobody should be refused because of those.
+ */
+const PATIENCE_MS: { readonly [L in Lock]: number } = { installer: 0, upgrade: 30_000 };
+const LOOK_EVERY_MS = 1000;
+
 /** A dangling link. Its target identifies the holder by process number and start time, because numbers are reused. */
 const pathOf = (lock: Lock) => `${RUN}/${lock}.lock`;
 
-/** Does `work` while it holds the lock. Throws `LockHeld` if another process holds it, unless that has ended. */
-export async function withLock<T>(host: Host, lock: Lock, work: () => Promise<T>): Promise<T> {
+/**
+ * Does `work` while it holds the lock. Throws `LockHeld` if another process holds it, and does not let it go within the
+ * lock's patience. A process that has ended holds nothing. To wait is a step of `progress`.
+ */
+export async function withLock<T>(
+  host: Host,
+  lock: Lock,
+  work: () => Promise<T>,
+  progress: Progress = silent,
+): Promise<T> {
   const path = pathOf(lock);
-  await acquire(host, lock, path, `${identity(host, host.readLink("/proc/self"))}`);
+  await acquirePatiently(host, lock, `${identity(host, host.readLink("/proc/self"))}`, progress);
   try {
     return await work();
   } finally {
     host.remove(path);
+  }
+}
+
+async function acquirePatiently(host: Host, lock: Lock, me: string, progress: Progress): Promise<void> {
+  const end = host.monotonic() + PATIENCE_MS[lock];
+  let waiting: ProgressStep | undefined;
+  for (;;) {
+    try {
+      await acquire(host, lock, pathOf(lock), me);
+      return waiting?.done();
+    } catch (error) {
+      if (!(error instanceof LockHeld) || host.monotonic() >= end) {
+        waiting?.fail();
+        throw error;
+      }
+      waiting ??= progress.step(`Wait, because ${error.message}`);
+      await host.sleep(LOOK_EVERY_MS);
+    }
   }
 }
 

@@ -63,7 +63,7 @@ export interface Upgraded extends Deployment {
  */
 export function upgrade(host: Host, config: Config, options: UpgradeOptions, progress: Progress): Promise<Upgraded> {
   espDevice(host); // throws if there are no slots
-  return withLock(host, "upgrade", async () => {
+  const work = async () => {
     const before = await withEsp(host, async (esp) => readSlots(host, { esp, state: STATE }));
     const node: NodeSlots = { ...before, running: runningSlot(host), onTrial: isTrial(host) };
     requireSettled(node);
@@ -82,7 +82,8 @@ export function upgrade(host: Host, config: Config, options: UpgradeOptions, pro
     } finally {
       await releaseMedium(host);
     }
-  });
+  };
+  return withLock(host, "upgrade", work, progress);
 }
 
 interface Request {
