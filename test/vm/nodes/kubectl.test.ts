@@ -12,7 +12,7 @@ import { useMachine } from "../support/machine.ts";
 import { type Served, serveDirectory } from "../support/serve.ts";
 
 const node = useMachine("test-kubectl");
-const config = "k3os: { upgrade: { unsigned: true, stable_for: 1s, deadline: 3m } }\n";
+const config = "k3os: { upgrade: { unsigned: true, stable_for: 1s, deadline: 2m } }\n";
 /** This host has an address that no network has, and this node none that any has (RFC 5737). */
 const cutOff = { ethernets: { eth0: { dhcp4: false, addresses: ["192.0.2.1/32"] } } };
 
