@@ -51,6 +51,8 @@ export async function withMachines<T>(options: StartOptions, work: (machines: Ma
     const machine = await startOf(options.image, {
       ...{ name: member.name, home, boot: { kind: "disk", firmware: "bios" }, signal },
       ...{ disk: { from: options.disk, sizeMiB: diskMiB }, nics: nicsOf(member, cluster), cluster },
+      // Emulated processors that are more than the host's wait for one another.
+      cpus: 1,
       config: configOf(member, cluster, own, via),
       ...(member !== first && { server: first.name }),
     });
