@@ -87,7 +87,8 @@ async function runConformance(options: ConformanceOptions, io: Io): Promise<void
           await loadImages(machine, suite.images, signal);
         }
         const onSpec = (ended: number, failed: number) => update(`${ended} of ${specs.length}, ${failed} failed`);
-        return runSpecs(server, suite, specs, { seed, signal, onSpec, ...(log !== undefined && { log }) });
+        const explained = EXPLAINED.filter(({ fewerThan = Number.POSITIVE_INFINITY }) => nodes < fewerThan);
+        return runSpecs(server, suite, specs, { seed, explained, signal, onSpec, ...(log !== undefined && { log }) });
       }),
     );
   });

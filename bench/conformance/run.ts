@@ -6,7 +6,7 @@ import { finished } from "node:stream/promises";
 import { K3osError } from "../../src/errors.ts";
 import { show } from "../../src/process/run.ts";
 import type { Machine } from "../../src/vm/machine.ts";
-import { EXPLAINED } from "./explained.ts";
+import type { Explained } from "./explained.ts";
 import { type Result, readReport } from "./report.ts";
 import { focusOn } from "./select.ts";
 import type { Suite } from "./suite.ts";
@@ -14,6 +14,8 @@ import type { Suite } from "./suite.ts";
 export interface RunOptions {
   /** The order of the specs. */
   readonly seed: number;
+  /** Failures that are none of the node's. */
+  readonly explained?: readonly Explained[];
   /** A file for what the suite itself prints. */
   readonly log?: string;
   readonly signal?: AbortSignal;
@@ -49,7 +51,7 @@ export async function runSpecs(
       },
     );
     options.signal?.throwIfAborted();
-    if (existsSync(report)) return readReport(readFileSync(report, "utf8"), specs, EXPLAINED);
+    if (existsSync(report)) return readReport(readFileSync(report, "utf8"), specs, options.explained ?? []);
     throw new K3osError("machine", `The suite ended with status ${status} and no report: ${last.join("\n")}`, {
       hint: "With --log FILE, all that it prints is kept.",
     });
