@@ -37,6 +37,18 @@ describe("the report of a run", () => {
     expect(() => readReport(broken, specs, [])).toThrow("SynchronizedBeforeSuite failed: no node is ready");
   });
 
+  it("tells of a check after all specs that failed", () => {
+    const after = {
+      ...report("Invariant Metrics", "failed", "2 requests", "ReportAfterSuite"),
+      ContainerHierarchyTexts: null,
+    };
+    const results = readReport(json(report("runs", "passed"), after), specs.slice(0, 1), []);
+    expect(results.map(({ spec, state }) => [spec, state])).toEqual([
+      [specs[0], "passed"],
+      ["Invariant Metrics", "failed"],
+    ]);
+  });
+
   it("is counted while it is made", () => {
     const progress = new Progress();
     const lines = [

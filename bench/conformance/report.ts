@@ -29,28 +29,35 @@ interface SuiteReport {
 }
 
 /**
- * What became of the selected specs. Throws `machine` if what comes before all specs failed, or if one of them is not
- * in the report.
+ * What became of the selected specs, and which checks failed that the suite makes after them. Throws `machine` if what
+ * comes before all specs failed, or if one of them is not in the report.
  */
 export function readReport(json: string, selected: readonly string[], explained: readonly Explained[]): Result[] {
   const reports = (JSON.parse(json) as SuiteReport[]).flatMap(({ SpecReports }) => SpecReports ?? []);
-  const broken = reports.find(({ LeafNodeType, State }) => LeafNodeType !== "It" && isFailed(State));
+  const broken = reports.find(({ LeafNodeType, State }) => /BeforeSuite$/.test(LeafNodeType) && isFailed(State));
   if (broken !== undefined) {
     const { LeafNodeType, LeafNodeText, Failure } = broken;
     throw new K3osError("machine", `${LeafNodeText || LeafNodeType} failed: ${Failure?.Message ?? broken.State}`);
   }
   const bySpec = new Map(reports.map((report) => [nameOf(report), report]));
-  return selected.map((spec): Result => {
+  const results = selected.map((spec) => {
     const report = bySpec.get(spec);
     if (report === undefined) throw new K3osError("machine", `The suite's report does not tell of ${spec}.`);
-    const { State, RunTime, Failure } = report;
-    const why = explained.find((one) => one.spec.test(spec))?.reason;
-    return {
-      ...{ spec, seconds: RunTime / 1e9, message: Failure?.Message ?? "" },
-      state: State === "passed" ? "passed" : isFailed(State) ? "failed" : "skipped",
-      ...(why !== undefined && { explained: why }),
-    };
+    return resultOf(spec, report, explained);
   });
+  const afterwards = reports
+    .filter(({ LeafNodeType, State }) => /AfterSuite$/.test(LeafNodeType) && isFailed(State))
+    .map((report) => resultOf(report.LeafNodeText || report.LeafNodeType, report, explained));
+  return [...results, ...afterwards];
+}
+
+function resultOf(spec: string, { State, RunTime, Failure }: SpecReport, explained: readonly Explained[]): Result {
+  const why = explained.find((one) => one.spec.test(spec))?.reason;
+  return {
+    ...{ spec, seconds: RunTime / 1e9, message: Failure?.Message ?? "" },
+    state: State === "passed" ? "passed" : isFailed(State) ? "failed" : "skipped",
+    ...(why !== undefined && { explained: why }),
+  };
 }
 
 const nameOf = ({ ContainerHierarchyTexts, LeafNodeText }: SpecReport) =>
