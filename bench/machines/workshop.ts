@@ -24,7 +24,12 @@ export interface BenchWorkshop {
 }
 
 /** The modules whose code makes the results of the benches' steps. */
-const BENCH_MAKERS = { parts: "bench/machines/parts.ts", peer: "bench/machines/peer.ts" } as const;
+const BENCH_MAKERS = {
+  parts: "bench/machines/parts.ts",
+  peer: "bench/machines/peer.ts",
+  suite: "bench/conformance/compile.ts",
+  containers: "bench/conformance/containers.ts",
+} as const;
 type BenchMaker = keyof typeof BENCH_MAKERS;
 
 export interface WorkshopOptions {

@@ -162,6 +162,22 @@ describe("container image", () => {
     expect(docker.RepoTags).toEqual(["k3os.io/pause:1"]);
     expect(docker.Layers).toEqual([`blobs/sha256/${manifest.layers[0].digest.replace("sha256:", "")}`]);
   });
+
+  it("lies in one archive with others, and what they share is there once", () => {
+    const base = [{ path: "lib", data: text("shared") }];
+    const above = { ...image, below: [base], command: ["run"] };
+    const images = ["a:1", "b:1"].map((reference) => ({ ...above, reference }));
+    const archive = imageArchive([...images, { ...above, reference: "c:1", files: [] }], { sha256 });
+    const names = execFileSync("tar", ["--list"], { input: archive }).toString().trim().split("\n");
+    // Two layers, and config and manifest of a and b, which are the same, and of c.
+    expect(names.filter((name) => /^blobs\/sha256\/./.test(name))).toHaveLength(2 + 2 + 2);
+    const docker = JSON.parse(execFileSync("tar", ["-xO", "manifest.json"], { input: archive }).toString());
+    expect(docker.map(({ RepoTags, Layers }: Record<string, unknown[]>) => [RepoTags?.[0], Layers?.length])).toEqual([
+      ["a:1", 2],
+      ["b:1", 2],
+      ["c:1", 1],
+    ]);
+  });
 });
 
 function readCpio(archive: Uint8Array): { path: string; mode: number; data: Uint8Array }[] {

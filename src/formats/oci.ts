@@ -6,8 +6,13 @@ export interface ContainerImage {
   readonly reference: string;
   /** Processor of its programs, such as `amd64`. */
   readonly architecture: string;
+  /** Of the uppermost layer. */
   readonly files: readonly TarEntry[];
+  /** The files of the layers below it, the lowest first. */
+  readonly below?: readonly (readonly TarEntry[])[];
   readonly entrypoint: readonly string[];
+  /** The arguments that a pod's own replace. */
+  readonly command?: readonly string[];
   readonly user?: string;
   readonly environment?: readonly string[];
 }
@@ -25,10 +30,48 @@ export interface Blob {
   readonly data: Uint8Array;
 }
 
-/** The blobs of a container image of one layer (OCI image format specification). Equal input gives equal bytes. */
+/** The blobs of a container image (OCI image format specification). Equal input gives equal bytes. */
 export function imageBlobs(image: ContainerImage, { sha256 }: Hashing) {
-  const blob = (mediaType: string, data: Uint8Array): Blob => ({ mediaType, digest: `sha256:${sha256(data)}`, data });
-  const layer = blob("application/vnd.oci.image.layer.v1.tar", tar(image.files));
+  return blobsOf(image, blobMaker({ sha256 }));
+}
+
+/**
+ * Container images as an archive that docker, podman and containerd load: an OCI layout with the older `manifest.json`
+ * beside it. What images have in common is in it once.
+ */
+export function imageArchive(images: ContainerImage | readonly ContainerImage[], hashing: Hashing): Uint8Array {
+  const make = blobMaker(hashing);
+  const made = [images].flat().map((image) => ({ image, ...blobsOf(image, make) }));
+  const index = {
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.index.v1+json",
+    manifests: made.map(({ image, manifest }) => ({
+      ...descriptor(manifest),
+      annotations: {
+        "io.containerd.image.name": image.reference,
+        "org.opencontainers.image.ref.name": image.reference.split(":").at(-1),
+      },
+    })),
+  };
+  const dockerManifest = made.map(({ image, layers, config }) => ({
+    Config: pathOf(config),
+    RepoTags: [image.reference],
+    Layers: layers.map(pathOf),
+  }));
+  const blobs = made.flatMap(({ layers, config, manifest }) => [...layers, config, manifest]);
+  const byPath = new Map(blobs.map((blob) => [pathOf(blob), blob.data]));
+  return tar([
+    { path: "oci-layout", data: json({ imageLayoutVersion: "1.0.0" }) },
+    { path: "index.json", data: json(index) },
+    { path: "manifest.json", data: json(dockerManifest) },
+    { path: "blobs", type: "directory" },
+    { path: "blobs/sha256", type: "directory" },
+    ...[...byPath].map(([path, data]) => ({ path, data })),
+  ]);
+}
+
+function blobsOf(image: ContainerImage, { blob, layer }: BlobMaker) {
+  const layers = [...(image.below ?? []), image.files].filter((files) => files.length > 0).map(layer);
   const config = blob(
     "application/vnd.oci.image.config.v1+json",
     json({
@@ -39,9 +82,10 @@ export function imageBlobs(image: ContainerImage, { sha256 }: Hashing) {
         ...(image.user !== undefined && { User: image.user }),
         Env: image.environment ?? ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
         Entrypoint: image.entrypoint,
+        ...(image.command !== undefined && { Cmd: image.command }),
         WorkingDir: "/",
       },
-      rootfs: { type: "layers", diff_ids: [layer.digest] },
+      rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },
     }),
   );
   const manifest = blob(
@@ -50,39 +94,29 @@ export function imageBlobs(image: ContainerImage, { sha256 }: Hashing) {
       schemaVersion: 2,
       mediaType: "application/vnd.oci.image.manifest.v1+json",
       config: descriptor(config),
-      layers: [descriptor(layer)],
+      layers: layers.map(descriptor),
     }),
   );
-  return { layer, config, manifest };
+  return { layers, config, manifest };
 }
 
-/**
- * A container image as an archive that docker, podman and containerd load: an OCI layout with the older `manifest.json`
- * beside it.
- */
-export function imageArchive(image: ContainerImage, hashing: Hashing): Uint8Array {
-  const { layer, config, manifest } = imageBlobs(image, hashing);
-  const named = {
-    ...descriptor(manifest),
-    annotations: {
-      "io.containerd.image.name": image.reference,
-      "org.opencontainers.image.ref.name": image.reference.split(":").at(-1),
+interface BlobMaker {
+  blob(mediaType: string, data: Uint8Array): Blob;
+  layer(files: readonly TarEntry[]): Blob;
+}
+
+/** Packs a list of files that several images have once. */
+function blobMaker({ sha256 }: Hashing): BlobMaker {
+  const blob = (mediaType: string, data: Uint8Array): Blob => ({ mediaType, digest: `sha256:${sha256(data)}`, data });
+  const packed = new Map<readonly TarEntry[], Blob>();
+  return {
+    blob,
+    layer(files) {
+      const known = packed.get(files) ?? blob("application/vnd.oci.image.layer.v1.tar", tar(files));
+      packed.set(files, known);
+      return known;
     },
   };
-  const index = {
-    schemaVersion: 2,
-    mediaType: "application/vnd.oci.image.index.v1+json",
-    manifests: [named],
-  };
-  const dockerManifest = [{ Config: pathOf(config), RepoTags: [image.reference], Layers: [pathOf(layer)] }];
-  return tar([
-    { path: "oci-layout", data: json({ imageLayoutVersion: "1.0.0" }) },
-    { path: "index.json", data: json(index) },
-    { path: "manifest.json", data: json(dockerManifest) },
-    { path: "blobs", type: "directory" },
-    { path: "blobs/sha256", type: "directory" },
-    ...[layer, config, manifest].map((one) => ({ path: pathOf(one), data: one.data })),
-  ]);
 }
 
 const json = (value: unknown) => text(JSON.stringify(value));

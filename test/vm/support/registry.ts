@@ -22,10 +22,10 @@ export async function startRegistry(image: () => ContainerImage): Promise<Regist
   const requests: string[] = [];
   const serve = (url: string) => {
     if (url === "/v2/") return { mediaType: "application/json", digest: "", data: new Uint8Array() };
-    const { layer, config, manifest } = imageBlobs(image(), hashing);
+    const { layers, config, manifest } = imageBlobs(image(), hashing);
     const [, kind, name] = /^\/v2\/[\w/-]+\/(manifests|blobs)\/([\w.:-]+)$/.exec(url.replace(/\?.*/, "")) ?? [];
     if (kind === "manifests") return manifest;
-    return [layer, config].find(({ digest }) => digest === name);
+    return [...layers, config].find(({ digest }) => digest === name);
   };
   const server = createServer(({ method, url = "", headers }, response) => {
     const allowed = headers.authorization === expected;
