@@ -18,6 +18,7 @@ import (
 	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/etcd"
+	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
@@ -172,6 +173,9 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 		return member, nil
 	}
 	if err := checkEncryption(cfg, o.shared.EncryptionConfig()); err != nil {
+		return nil, err
+	}
+	if err := files.Write(cfg.ServerDir(unconfirmedKeys...), nil, 0o600); err != nil {
 		return nil, err
 	}
 	if err := store.KeepBootstrap(o.shared); err != nil {
