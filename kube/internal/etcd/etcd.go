@@ -62,6 +62,9 @@ type Member struct {
 	PeerCert string
 	PeerKey  string
 	PeerCA   string
+	Args     []string // flags of etcd
+	// Metrics is whether anybody may read them at MetricsPort.
+	Metrics bool
 	// Joining asks a server of the cluster to take this member; nil where the cluster begins.
 	Joining Joining
 
@@ -94,6 +97,9 @@ func (m *Member) Open(ctx context.Context) (datastore.Endpoint, error) {
 	cfg, err := m.config(name)
 	if err != nil {
 		return datastore.Endpoint{}, err
+	}
+	if m.Metrics {
+		m.exposeMetrics(cfg)
 	}
 	isNew := !Exists(m.Dir)
 	if err := os.Remove(m.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -176,15 +182,18 @@ func (m *Member) config(name string) (*embed.Config, error) {
 	peers := m.peerURL()
 	clients := url.URL{Scheme: "unix", Path: m.socket()}
 	c := embed.NewConfig()
+	c.TickMs, c.ElectionMs = pace.heartbeatMs, pace.electionMs
+	c.QuotaBackendBytes = limits.quota
+	c.MaxRequestBytes = maxRequest
+	if err := apply(c, m.Args); err != nil {
+		return nil, err
+	}
 	c.Name, c.Dir = name, m.Dir
 	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{peers}, []url.URL{peers}
 	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{clients}, []url.URL{clients}
 	c.InitialCluster = name + "=" + peers.String()
 	c.PeerTLSInfo = transport.TLSInfo{CertFile: m.PeerCert, KeyFile: m.PeerKey, TrustedCAFile: m.PeerCA, ClientCertAuth: true}
-	c.TickMs, c.ElectionMs = pace.heartbeatMs, pace.electionMs
-	c.QuotaBackendBytes = limits.quota
 	c.MaxLearners = maxLearners
-	c.MaxRequestBytes = maxRequest
 	c.EnableGRPCGateway = false
 	m.level = zap.NewAtomicLevelAt(zap.ErrorLevel)
 	log := logutil.DefaultZapLoggerConfig
@@ -194,6 +203,9 @@ func (m *Member) config(name string) (*embed.Config, error) {
 		return nil, err
 	}
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(logger)
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("--etcd-arg: %w", err)
+	}
 	return c, nil
 }
 
