@@ -67,7 +67,7 @@ func Run(ctx context.Context, cfg config.Server) error {
 		start:       newStart(),
 	}
 	if found.members != nil {
-		plane.snapshots = &snapshots.Keeper{NodeName: host.NodeName, Defaults: cfg.Snapshots, Source: plane}
+		plane.snapshots = &snapshots.Keeper{NodeName: host.NodeName, Defaults: cfg.Snapshots, Source: plane, Others: plane.othersSnapshots}
 	}
 	all := plane.parts()
 	if !cfg.DisableAgent {
