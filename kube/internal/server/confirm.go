@@ -31,8 +31,8 @@ func (p *controlPlane) confirmKeys(ctx context.Context) error {
 		return err
 	}
 	if p.others == nil {
-		return errors.New("this server was stopped while it joined, and the keys of Secrets may have changed since: start it once" +
-			" with --server=URL of another server")
+		return errors.New("this server was stopped while it joined, and the keys of Secrets may have changed since: start it" +
+			" once with --server=URL of another server")
 	}
 	shared, _, err := p.others.Bootstrap(ctx, agent.TellJoining)
 	if err != nil {

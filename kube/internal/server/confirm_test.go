@@ -128,8 +128,8 @@ func begin(t *testing.T, cfg config.Server, host hostFacts) *controlPlane {
 		t.Fatal(err)
 	}
 	return &controlPlane{
-		cfg: cfg, host: host, store: found.store, datastore: found.datastore, members: found.members, joined: found.joined,
-		others: found.others, encryption: e, start: newStart(),
+		cfg: cfg, host: host, store: found.store, datastore: found.datastore, members: found.members,
+		joined: found.joined, others: found.others, encryption: e, start: newStart(),
 	}
 }
 
@@ -219,7 +219,7 @@ func TestAServerThatWasCutWhileItJoinedAsksForTheKeysAgain(t *testing.T) {
 	without := cfg
 	without.ServerURL = ""
 	p = begin(t, without, hostAt("two", 2))
-	if _, err := p.open(t); err == nil || !strings.Contains(err.Error(), "start it once with --server=URL") {
+	if _, err := p.open(t); err == nil || !strings.Contains(err.Error(), "once with --server=URL") {
 		t.Errorf("without --server: %v; want it refused", err)
 	}
 	p = begin(t, cfg, hostAt("two", 2))

@@ -238,7 +238,9 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 		return err
 	}
 	if p.encryption != nil {
-		p.encryption.begin(ctx, client, p.endpoint.URL)
+		if err := p.encryption.begin(ctx, client, p.endpoint.URL); err != nil {
+			return err
+		}
 	}
 	passwords := supervisor.NewPasswords(client)
 	if p.isOneOfSeveral() {

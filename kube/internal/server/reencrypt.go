@@ -8,10 +8,8 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,14 +87,14 @@ func (p *progress) tell(s *supervisor.EncryptionStatus) {
 // encryptionKeeper is the supervisor's.
 type encryptionKeeper struct{ p *controlPlane }
 
-var errNotEncrypting = &supervisor.EncryptionRefusal{Reason: "this server runs without --secrets-encryption: restart all servers with" +
+var errNotEncrypting = &supervisor.Refusal{Reason: "this server runs without --secrets-encryption: restart all servers with" +
 	" it, and then run `k3s secrets-encrypt enable`"}
 
 // mayChange tells why no keys are changed here.
 func (k encryptionKeeper) mayChange() error {
 	switch {
 	case k.p.cfg.HasExternalDatastore():
-		return &supervisor.EncryptionRefusal{Reason: "servers over a database do not share changed keys yet: Secrets stay as they are"}
+		return &supervisor.Refusal{Reason: "servers over a database do not share changed keys yet: Secrets stay as they are"}
 	case k.p.encryption == nil:
 		return errNotEncrypting
 	}
@@ -153,11 +151,11 @@ func (k encryptionKeeper) Change(ctx context.Context, change supervisor.Encrypti
 	rotate := change.Stage != nil
 	switch {
 	case rotate && *change.Stage != supervisor.StageRotateKeys, !rotate && change.Enable == nil:
-		return &supervisor.EncryptionRefusal{Reason: "this build knows enable, disable and rotate-keys alone"}
+		return &supervisor.Refusal{Reason: "this build knows enable, disable and rotate-keys alone"}
 	case rotate && !c.Enabled:
-		return &supervisor.EncryptionRefusal{Reason: "Secrets are not encrypted, so there is no key to change: `k3s secrets-encrypt enable`"}
+		return &supervisor.Refusal{Reason: "Secrets are not encrypted, so there is no key to change: `k3s secrets-encrypt enable`"}
 	case !e.progress.begin():
-		return &supervisor.EncryptionRefusal{Reason: "another change is under way: `k3s secrets-encrypt status`"}
+		return &supervisor.Refusal{Reason: "another change is under way: `k3s secrets-encrypt status`"}
 	}
 	enabled := rotate || *change.Enable
 	go func() { // whoever has asked may go away
@@ -338,17 +336,10 @@ const secretsPrefix = "/registry/secrets/"
 // count looks into the datastore: how many Secrets there are, and how many of them are stored as the configuration
 // writes.
 func (e *secretsEncryption) count(ctx context.Context, c encryption.Config) (total, upToDate int, err error) {
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints: []string{e.datastore}, DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
-	})
-	if err != nil {
-		return 0, 0, err
-	}
-	defer client.Close()
 	prefix := c.Prefix()
 	from, end := secretsPrefix, clientv3.GetPrefixRangeEnd(secretsPrefix)
 	for {
-		answer, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page))
+		answer, err := e.datastore.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page))
 		if err != nil {
 			return 0, 0, err
 		}
