@@ -77,6 +77,19 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
+func TestAMemberOfEtcdIsAsTheUserTunesIt(t *testing.T) {
+	cfg := parse(t, "--etcd-arg=snapshot-count=100", "--etcd-arg=metrics=extensive", "--etcd-expose-metrics")
+	cfg.DataDir = t.TempDir()
+	store, err := newStore(cfg, hostAt("n", 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMember(cfg, hostAt("n", 3), store)
+	if !slices.Equal(m.Args, []string{"snapshot-count=100", "metrics=extensive"}) || !m.Metrics {
+		t.Errorf("%v, %v; want what was given", m.Args, m.Metrics)
+	}
+}
+
 func TestAdoptAgentToken(t *testing.T) {
 	const theirs = "K10" + "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" + "::node:hush"
 	cfg := parse(t)
