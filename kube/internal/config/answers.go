@@ -24,10 +24,9 @@ var withoutEffect = map[string]answer{
 }
 
 const (
-	fixedEtcd = "etcd's settings are fixed in this build; drop the flag"
-	noCloud   = "this build has no cloud controller; run your provider's in a pod"
-	onePort   = "the API is the only listener; use --https-listen-port and --bind-address"
-	tunnel    = "bring the tunnel up yourself and set --node-ip"
+	noCloud = "this build has no cloud controller; run your provider's in a pod"
+	onePort = "the API is the only listener; use --https-listen-port and --bind-address"
+	tunnel  = "bring the tunnel up yourself and set --node-ip"
 )
 
 // unsupported are flags of k3s whose promise this build cannot keep.
@@ -42,8 +41,6 @@ var unsupported = map[string]answer{
 	"docker":                            {toggle: true, reason: "containerd is the only runtime; drop the flag"},
 	"embedded-registry":                 {toggle: true, reason: "nodes share no images; use a mirror in registries.yaml"},
 	"enable-pprof":                      {toggle: true, reason: "use --kube-apiserver-arg=profiling=true"},
-	"etcd-arg":                          {reason: fixedEtcd},
-	"etcd-expose-metrics":               {toggle: true, reason: fixedEtcd},
 	"etcd-s3-config-secret":             {reason: "a server without its datastore could not read it; write the keys into a file in config.yaml.d"},
 	"etcd-snapshot-reconcile-interval":  {reason: "a server lists its snapshots when it is asked; drop the flag"},
 	"etcd-snapshot-restrictions":        {reason: "only the administrator and the token of servers reach snapshots; drop the flag"},

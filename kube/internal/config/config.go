@@ -116,6 +116,8 @@ type ControlPlane struct {
 	APIServerArgs         []string
 	ControllerManagerArgs []string
 	SchedulerArgs         []string
+	EtcdArgs              []string
+	EtcdExposeMetrics     bool
 }
 
 // Snapshots say how a member of etcd saves what it has.

@@ -142,6 +142,8 @@ func newFlagSet(role Role, s *Server, configFile *string) *flagSet {
 	f.args(RoleServer, famComponents, &s.APIServerArgs, "kube-apiserver-arg", "`FLAG=VALUE` for the API server")
 	f.args(RoleServer, famComponents, &s.ControllerManagerArgs, "kube-controller-manager-arg", "`FLAG=VALUE` for the controller manager")
 	f.args(RoleServer, famComponents, &s.SchedulerArgs, "kube-scheduler-arg", "`FLAG=VALUE` for the scheduler")
+	f.args(RoleServer, famComponents, &s.EtcdArgs, "etcd-arg", "`FLAG=VALUE` for etcd")
+	f.boolean(RoleServer, famComponents, &s.EtcdExposeMetrics, "etcd-expose-metrics", "", "anybody may read metrics of etcd at port 2381 of the node, without TLS")
 	f.boolean(both, famComponents, &s.ProtectKernelDefaults, "protect-kernel-defaults", "", "fail where a kernel setting is not what the kubelet needs, instead of changing it")
 	f.args(both, famComponents, &s.KubeletArgs, "kubelet-arg", "`FLAG=VALUE` for the kubelet")
 	f.args(both, famComponents, &s.KubeProxyArgs, "kube-proxy-arg", "`FLAG=VALUE` for kube-proxy")

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"go.etcd.io/etcd/client/pkg/v3/logutil"
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -62,6 +61,9 @@ type Member struct {
 	PeerCert string
 	PeerKey  string
 	PeerCA   string
+	Args     []string // flags of etcd
+	// Metrics is whether anybody may read them at MetricsPort.
+	Metrics bool
 	// Joining asks a server of the cluster to take this member; nil where the cluster begins.
 	Joining Joining
 
@@ -94,6 +96,9 @@ func (m *Member) Open(ctx context.Context) (datastore.Endpoint, error) {
 	cfg, err := m.config(name)
 	if err != nil {
 		return datastore.Endpoint{}, err
+	}
+	if m.Metrics {
+		m.exposeMetrics(cfg)
 	}
 	isNew := !Exists(m.Dir)
 	if err := os.Remove(m.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -176,15 +181,18 @@ func (m *Member) config(name string) (*embed.Config, error) {
 	peers := m.peerURL()
 	clients := url.URL{Scheme: "unix", Path: m.socket()}
 	c := embed.NewConfig()
+	c.TickMs, c.ElectionMs = pace.heartbeatMs, pace.electionMs
+	c.QuotaBackendBytes = limits.quota
+	c.MaxRequestBytes = maxRequest
+	if err := apply(c, m.Args); err != nil {
+		return nil, err
+	}
 	c.Name, c.Dir = name, m.Dir
 	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{peers}, []url.URL{peers}
 	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{clients}, []url.URL{clients}
 	c.InitialCluster = name + "=" + peers.String()
 	c.PeerTLSInfo = transport.TLSInfo{CertFile: m.PeerCert, KeyFile: m.PeerKey, TrustedCAFile: m.PeerCA, ClientCertAuth: true}
-	c.TickMs, c.ElectionMs = pace.heartbeatMs, pace.electionMs
-	c.QuotaBackendBytes = limits.quota
 	c.MaxLearners = maxLearners
-	c.MaxRequestBytes = maxRequest
 	c.EnableGRPCGateway = false
 	m.level = zap.NewAtomicLevelAt(zap.ErrorLevel)
 	log := logutil.DefaultZapLoggerConfig
@@ -194,6 +202,9 @@ func (m *Member) config(name string) (*embed.Config, error) {
 		return nil, err
 	}
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(logger)
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("--etcd-arg: %w", err)
+	}
 	return c, nil
 }
 
@@ -262,99 +273,4 @@ func eventually(ctx context.Context, patience time.Duration, what string, try fu
 			return ctx.Err()
 		}
 	}
-}
-
-// AddMember is Joining's, as the member that is asked does it.
-func (m *Member) AddMember(ctx context.Context, name, peerURL string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestPatience)
-	defer cancel()
-	known, err := m.client.MemberList(ctx)
-	if err != nil {
-		return "", err
-	}
-	members := known.Members
-	isThere := false
-	for _, one := range members {
-		if len(one.PeerURLs) == 0 || one.PeerURLs[0] != peerURL {
-			continue
-		}
-		// A member that has not started yet has no name.
-		if one.Name == name || one.Name == "" {
-			isThere = true
-			continue
-		}
-		// The machine at this address has lost its disk: it is a new member now.
-		if nodeOf(one.Name) != nodeOf(name) {
-			return "", fmt.Errorf("%s is the address of %s, which is a member: correct --node-ip, or delete the node of that"+
-				" machine first", peerURL, nodeOf(one.Name))
-		}
-		if _, err := m.client.MemberRemove(ctx, one.ID); err != nil {
-			return "", err
-		}
-	}
-	if !isThere {
-		added, err := m.client.MemberAddAsLearner(ctx, []string{peerURL})
-		if err != nil {
-			return "", err
-		}
-		members = added.Members
-	} else if known, err = m.client.MemberList(ctx); err == nil {
-		members = known.Members
-	}
-	var cluster []string
-	for _, one := range members {
-		for _, u := range one.PeerURLs {
-			n := one.Name
-			if u == peerURL {
-				n = name
-			}
-			if n == "" {
-				n = fmt.Sprintf("%x", one.ID) // it has not started yet: etcd compares addresses only
-			}
-			cluster = append(cluster, n+"="+u)
-		}
-	}
-	return strings.Join(cluster, ","), nil
-}
-
-// PromoteMember is Joining's, likewise.
-func (m *Member) PromoteMember(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, requestPatience)
-	defer cancel()
-	known, err := m.client.MemberList(ctx)
-	if err != nil {
-		return err
-	}
-	for _, one := range known.Members {
-		if one.Name != name {
-			continue
-		}
-		if !one.IsLearner {
-			return nil
-		}
-		_, err := m.client.MemberPromote(ctx, one.ID)
-		return err
-	}
-	return fmt.Errorf("etcd has no member %s", name)
-}
-
-// RemoveMember takes a member away. It does nothing if there is none of that ID. While the others have not seen enough
-// of each other, or would lose their majority, it tries again for a minute.
-func (m *Member) RemoveMember(ctx context.Context, id uint64) error {
-	return eventually(ctx, time.Minute, "a member cannot be taken out of etcd", func() error {
-		ctx, cancel := context.WithTimeout(ctx, requestPatience)
-		defer cancel()
-		if _, err := m.client.MemberRemove(ctx, id); err != nil && !errors.Is(err, rpctypes.ErrMemberNotFound) {
-			return err
-		}
-		return nil
-	})
-}
-
-// nodeOf is the node of a member's name.
-func nodeOf(member string) string {
-	if i := strings.LastIndex(member, "-"); i >= 0 {
-		return member[:i]
-	}
-	return member
 }

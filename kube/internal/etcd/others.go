@@ -2,11 +2,14 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 )
 
 // Others are the other members that have started once: the host of each, by the name of its node.
@@ -66,4 +69,99 @@ func (m *Member) list(ctx context.Context) ([]*etcdserverpb.Member, error) {
 		return nil, err
 	}
 	return known.Members, nil
+}
+
+// AddMember is Joining's, as the member that is asked does it.
+func (m *Member) AddMember(ctx context.Context, name, peerURL string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	known, err := m.client.MemberList(ctx)
+	if err != nil {
+		return "", err
+	}
+	members := known.Members
+	isThere := false
+	for _, one := range members {
+		if len(one.PeerURLs) == 0 || one.PeerURLs[0] != peerURL {
+			continue
+		}
+		// A member that has not started yet has no name.
+		if one.Name == name || one.Name == "" {
+			isThere = true
+			continue
+		}
+		// The machine at this address has lost its disk: it is a new member now.
+		if nodeOf(one.Name) != nodeOf(name) {
+			return "", fmt.Errorf("%s is the address of %s, which is a member: correct --node-ip, or delete the node of that"+
+				" machine first", peerURL, nodeOf(one.Name))
+		}
+		if _, err := m.client.MemberRemove(ctx, one.ID); err != nil {
+			return "", err
+		}
+	}
+	if !isThere {
+		added, err := m.client.MemberAddAsLearner(ctx, []string{peerURL})
+		if err != nil {
+			return "", err
+		}
+		members = added.Members
+	} else if known, err = m.client.MemberList(ctx); err == nil {
+		members = known.Members
+	}
+	var cluster []string
+	for _, one := range members {
+		for _, u := range one.PeerURLs {
+			n := one.Name
+			if u == peerURL {
+				n = name
+			}
+			if n == "" {
+				n = fmt.Sprintf("%x", one.ID) // it has not started yet: etcd compares addresses only
+			}
+			cluster = append(cluster, n+"="+u)
+		}
+	}
+	return strings.Join(cluster, ","), nil
+}
+
+// PromoteMember is Joining's, likewise.
+func (m *Member) PromoteMember(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	known, err := m.client.MemberList(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range known.Members {
+		if one.Name != name {
+			continue
+		}
+		if !one.IsLearner {
+			return nil
+		}
+		_, err := m.client.MemberPromote(ctx, one.ID)
+		return err
+	}
+	return fmt.Errorf("etcd has no member %s", name)
+}
+
+// RemoveMember takes a member away. It does nothing if there is none of that ID. While the others have not seen enough
+// of each other, or would lose their majority, it tries again for a minute.
+func (m *Member) RemoveMember(ctx context.Context, id uint64) error {
+	return eventually(ctx, time.Minute, "a member cannot be taken out of etcd", func() error {
+		ctx, cancel := context.WithTimeout(ctx, requestPatience)
+		defer cancel()
+		if _, err := m.client.MemberRemove(ctx, id); err != nil && !errors.Is(err, rpctypes.ErrMemberNotFound) {
+			return err
+		}
+		return nil
+	})
+}
+
+// nodeOf is the node of a member's name.
+func nodeOf(member string) string {
+	if i := strings.LastIndex(member, "-"); i >= 0 {
+		return member[:i]
+	}
+	return member
 }

@@ -53,12 +53,13 @@ func (m *Member) tryMakeRoom(ctx context.Context) error {
 	full := slices.ContainsFunc(alarms.Alarms, func(a *etcdserverpb.AlarmMember) bool {
 		return a.Alarm == etcdserverpb.AlarmType_NOSPACE && a.MemberID == status.Header.MemberId
 	})
+	quota := m.server.Config().QuotaBackendBytes
 	switch {
 	case !full:
 		return nil
-	case status.DbSize > limits.quota/10*9:
+	case status.DbSize > quota/10*9:
 		return fmt.Errorf("%d of %d MiB are used, and it takes nothing more: delete objects, and restart k3s",
-			status.DbSizeInUse>>20, limits.quota>>20)
+			status.DbSizeInUse>>20, quota>>20)
 	}
 	alarm := etcdserverpb.AlarmMember{MemberID: status.Header.MemberId, Alarm: etcdserverpb.AlarmType_NOSPACE}
 	_, err = m.client.AlarmDisarm(ctx, (*clientv3.AlarmMember)(&alarm))

@@ -118,7 +118,7 @@ func newServerWith(t *testing.T, etcd bool) *testServer {
 		Bootstrap: func(_ context.Context, token string) (bool, error) { return token == bootstrapToken && !s.expired, nil },
 		RotateToken: func(_ context.Context, given string) ([]string, error) {
 			if given == s.secret {
-				return nil, &supervisor.BadTokenError{Reason: "it is the token already"}
+				return nil, &supervisor.Refusal{Reason: "it is the token already"}
 			}
 			s.secret = given
 			return []string{"three"}, nil

@@ -16,6 +16,7 @@ import (
 	_ "github.com/flannel-io/flannel/pkg/backend/vxlan"     // registers itself
 	_ "github.com/flannel-io/flannel/pkg/backend/wireguard" // registers itself
 	"github.com/flannel-io/flannel/pkg/subnet/kube"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -50,7 +51,11 @@ func Run(ctx context.Context, o Options) error {
 	if err := leaveOthers(o.Config); err != nil {
 		return fmt.Errorf("cannot remove what another flannel backend has left: %w", err)
 	}
-	if err := tellExternal(ctx, o); err != nil {
+	client, err := clientOf(o.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	if err := tellExternal(ctx, client, o.NodeName, o.ExternalIP); err != nil {
 		return fmt.Errorf("cannot tell the other nodes where this one is: %w", err)
 	}
 	// The library knows no other way.
@@ -83,22 +88,32 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
+// overwrite is flannel's annotation of where others reach a node.
+const overwrite = annotations + "/public-ip-overwrite"
+
 // tellExternal notes in the Node where others reach this one, if that is not at the interface: behind a router that
-// translates addresses. flannel reads it when it starts.
-func tellExternal(ctx context.Context, o Options) error {
-	client, err := clientcmd.BuildConfigFromFlags("", o.Kubeconfig)
+// translates addresses. flannel reads it when it starts. A Node that has it noted is not written again.
+func tellExternal(ctx context.Context, client kubernetes.Interface, nodeName string, external net.IP) error {
+	node, err := client.CoreV1().Nodes().Get(ctx, nodeName, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
-	nodes, err := kubernetes.NewForConfig(client)
+	noted, isNoted := node.Annotations[overwrite]
+	switch {
+	case external != nil && noted != external.String():
+		return apinode.Annotate(ctx, client, nodeName, map[string]any{overwrite: external.String()})
+	case external == nil && isNoted:
+		return apinode.Annotate(ctx, client, nodeName, map[string]any{overwrite: nil})
+	}
+	return nil
+}
+
+func clientOf(kubeconfig string) (kubernetes.Interface, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var external any // nil removes it
-	if o.ExternalIP != nil {
-		external = o.ExternalIP.String()
-	}
-	return apinode.Annotate(ctx, nodes, o.NodeName, map[string]any{annotations + "/public-ip-overwrite": external})
+	return kubernetes.NewForConfig(config)
 }
 
 // InterfaceOf is the interface of that name, or if there is none, the one that has the node's address, and its address.

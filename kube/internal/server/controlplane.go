@@ -47,6 +47,7 @@ type controlPlane struct {
 	datastore   Datastore
 	members     *etcd.Member      // the datastore, if it is a member of etcd; otherwise nil
 	joined      bool              // other servers were there before this one
+	others      cluster           // whom members joins; nil if it begins a cluster, or has no --server
 	snapshots   *snapshots.Keeper // of members; nil with it
 	network     agent.PodNetwork
 	settle      func() // ends what the process does differently while it starts
@@ -171,12 +172,19 @@ func (p *controlPlane) openDatastore(ctx context.Context) (err error) {
 	if p.endpoint, err = p.datastore.Open(ctx); err != nil {
 		return err
 	}
-	p.start.datastoreOpen.Reach()
-	if p.members != nil {
-		return p.members.Wait(ctx)
+	if p.members == nil {
+		p.start.datastoreOpen.Reach()
+		<-ctx.Done()
+		return nil
 	}
-	<-ctx.Done()
-	return nil
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	if err = p.confirmKeys(ctx); err == nil {
+		p.start.datastoreOpen.Reach()
+	} else {
+		stop()
+	}
+	return errors.Join(err, p.members.Wait(serving))
 }
 
 // componentOptions are the command lines of the three components.
@@ -230,7 +238,9 @@ func (p *controlPlane) awaitAPI(ctx context.Context) (err error) {
 		return err
 	}
 	if p.encryption != nil {
-		p.encryption.begin(ctx, client, p.endpoint.URL)
+		if err := p.encryption.begin(ctx, client, p.endpoint.URL); err != nil {
+			return err
+		}
 	}
 	passwords := supervisor.NewPasswords(client)
 	if p.isOneOfSeveral() {

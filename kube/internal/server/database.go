@@ -230,11 +230,9 @@ func (d *sharedDatabase) read(ctx context.Context) (state *sharedState, revision
 	if len(r.Kvs) == 0 {
 		return nil, 0, nil
 	}
-	if err := json.Unmarshal(r.Kvs[0].Value, &state); err != nil {
+	state = &sharedState{}
+	if err := readCluster(r.Kvs[0].Value, state, &state.Cluster); err != nil {
 		return nil, 0, fmt.Errorf("%s in the database is not what a server has written: %w", sharedKey, err)
-	}
-	if !knowsPolicies(r.Kvs[0].Value) {
-		state.Cluster.DisableNPC = false
 	}
 	return state, r.Kvs[0].ModRevision, nil
 }

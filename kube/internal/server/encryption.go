@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/server/options/encryptionconfig"
 	"k8s.io/client-go/kubernetes"
@@ -37,7 +39,7 @@ type secretsEncryption struct {
 	// When the API is ready.
 	ctx       context.Context // ends with the API's clients
 	client    kubernetes.Interface
-	datastore string
+	datastore *clientv3.Client
 
 	mu       sync.Mutex // of the file
 	progress progress
@@ -98,8 +100,13 @@ func newEncryption(cfg config.Server, found foundDatastore) (*secretsEncryption,
 	return e, files.Write(e.file, content, 0o600)
 }
 
-func (e *secretsEncryption) begin(ctx context.Context, client kubernetes.Interface, datastore string) {
-	e.ctx, e.client, e.datastore = ctx, client, datastore
+func (e *secretsEncryption) begin(ctx context.Context, client kubernetes.Interface, datastore string) (err error) {
+	e.ctx, e.client = ctx, client
+	e.datastore, err = clientv3.New(clientv3.Config{Endpoints: []string{datastore}, Logger: zap.NewNop()})
+	if err == nil {
+		context.AfterFunc(ctx, func() { _ = e.datastore.Close() })
+	}
+	return err
 }
 
 func (e *secretsEncryption) config() (encryption.Config, []byte, error) {
@@ -115,7 +122,7 @@ func (e *secretsEncryption) config() (encryption.Config, []byte, error) {
 // whoever asks believes: then somebody else changes them, too.
 func (e *secretsEncryption) apply(ctx context.Context, keys supervisor.EncryptionKeys) error {
 	if _, err := encryption.Parse(keys.To); err != nil {
-		return &supervisor.EncryptionRefusal{Reason: fmt.Sprintf("the keys for Secrets: %v", err)}
+		return &supervisor.Refusal{Reason: fmt.Sprintf("the keys for Secrets: %v", err)}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -124,7 +131,7 @@ func (e *secretsEncryption) apply(ctx context.Context, keys supervisor.Encryptio
 		return err
 	}
 	if !bytes.Equal(have, keys.From) && !bytes.Equal(have, keys.To) {
-		return &supervisor.EncryptionRefusal{Reason: "the keys for Secrets were changed by another request meanwhile: see `k3s secrets-encrypt" +
+		return &supervisor.Refusal{Reason: "the keys for Secrets were changed by another request meanwhile: see `k3s secrets-encrypt" +
 			" status` on all servers, and try again"}
 	}
 	if err := files.Write(e.file, keys.To, 0o600); err != nil {

@@ -138,7 +138,7 @@ func TestOtherKeysAreTakenOnlyInThePlaceOfThoseThatAreKnown(t *testing.T) {
 		}
 	}
 	for name, keys := range map[string]supervisor.EncryptionKeys{"others": {From: a, To: c}, "none": {From: b}} {
-		if _, ok := e.apply(t.Context(), keys).(*supervisor.EncryptionRefusal); !ok {
+		if _, ok := e.apply(t.Context(), keys).(*supervisor.Refusal); !ok {
 			t.Errorf("%s were taken", name)
 		}
 	}

@@ -109,6 +109,7 @@ func clusterConfig(cfg config.Server) supervisor.ClusterConfig {
 		FlannelBackend: cfg.FlannelBackend, FlannelExternalIP: cfg.FlannelExternalIP, DisableKubeProxy: cfg.DisableKubeProxy,
 		ServesDNS:  len(cfg.ClusterDNS) > 0 || !cfg.Disabled(coredns.Name),
 		DisableCCM: true, DisableNPC: cfg.DisableNetworkPolicy, EgressSelectorMode: "disabled",
+		DisabledParts: disabledParts(cfg.ControlPlane),
 	}
 }
 

@@ -6,23 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
-	"time"
-
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"k3os.io/kube/internal/encryption"
 	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/supervisor"
 )
-
-// page is how many Secrets are read at once.
-const page = 200
 
 // k3s's words for where a change is.
 const (
@@ -89,14 +78,14 @@ func (p *progress) tell(s *supervisor.EncryptionStatus) {
 // encryptionKeeper is the supervisor's.
 type encryptionKeeper struct{ p *controlPlane }
 
-var errNotEncrypting = &supervisor.EncryptionRefusal{Reason: "this server runs without --secrets-encryption: restart all servers with" +
+var errNotEncrypting = &supervisor.Refusal{Reason: "this server runs without --secrets-encryption: restart all servers with" +
 	" it, and then run `k3s secrets-encrypt enable`"}
 
 // mayChange tells why no keys are changed here.
 func (k encryptionKeeper) mayChange() error {
 	switch {
 	case k.p.cfg.HasExternalDatastore():
-		return &supervisor.EncryptionRefusal{Reason: "servers over a database do not share changed keys yet: Secrets stay as they are"}
+		return &supervisor.Refusal{Reason: "servers over a database do not share changed keys yet: Secrets stay as they are"}
 	case k.p.encryption == nil:
 		return errNotEncrypting
 	}
@@ -153,11 +142,11 @@ func (k encryptionKeeper) Change(ctx context.Context, change supervisor.Encrypti
 	rotate := change.Stage != nil
 	switch {
 	case rotate && *change.Stage != supervisor.StageRotateKeys, !rotate && change.Enable == nil:
-		return &supervisor.EncryptionRefusal{Reason: "this build knows enable, disable and rotate-keys alone"}
+		return &supervisor.Refusal{Reason: "this build knows enable, disable and rotate-keys alone"}
 	case rotate && !c.Enabled:
-		return &supervisor.EncryptionRefusal{Reason: "Secrets are not encrypted, so there is no key to change: `k3s secrets-encrypt enable`"}
+		return &supervisor.Refusal{Reason: "Secrets are not encrypted, so there is no key to change: `k3s secrets-encrypt enable`"}
 	case !e.progress.begin():
-		return &supervisor.EncryptionRefusal{Reason: "another change is under way: `k3s secrets-encrypt status`"}
+		return &supervisor.Refusal{Reason: "another change is under way: `k3s secrets-encrypt status`"}
 	}
 	enabled := rotate || *change.Enable
 	go func() { // whoever has asked may go away
@@ -295,73 +284,4 @@ func applyAll(ctx context.Context, servers []*encryptingServer, c encryption.Con
 	}
 	all.Wait()
 	return errors.Join(errs...)
-}
-
-// rewrite updates each Secret with what it has: the API server writes those whose stored form would be another one.
-func (e *secretsEncryption) rewrite(ctx context.Context) error {
-	next := ""
-	for {
-		list, err := e.client.CoreV1().Secrets(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: page, Continue: next})
-		if apierrors.IsResourceExpired(err) && next != "" {
-			next = "" // it took too long: those that are done are not written again
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for i := range list.Items {
-			if err := e.rewriteOne(ctx, &list.Items[i]); err != nil {
-				return err
-			}
-			e.progress.one()
-		}
-		if next = list.Continue; next == "" {
-			return nil
-		}
-	}
-}
-
-func (e *secretsEncryption) rewriteOne(ctx context.Context, s *corev1.Secret) error {
-	_, err := e.client.CoreV1().Secrets(s.Namespace).Update(ctx, s, metav1.UpdateOptions{})
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return nil // somebody else has just written it anew, or deleted it
-	}
-	if err != nil {
-		return fmt.Errorf("Secret %s of namespace %s: %w", s.Name, s.Namespace, err)
-	}
-	return nil
-}
-
-// secretsPrefix is where the API server keeps Secrets.
-const secretsPrefix = "/registry/secrets/"
-
-// count looks into the datastore: how many Secrets there are, and how many of them are stored as the configuration
-// writes.
-func (e *secretsEncryption) count(ctx context.Context, c encryption.Config) (total, upToDate int, err error) {
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints: []string{e.datastore}, DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
-	})
-	if err != nil {
-		return 0, 0, err
-	}
-	defer client.Close()
-	prefix := c.Prefix()
-	from, end := secretsPrefix, clientv3.GetPrefixRangeEnd(secretsPrefix)
-	for {
-		answer, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page))
-		if err != nil {
-			return 0, 0, err
-		}
-		for _, one := range answer.Kvs {
-			total++
-			isPlain := !bytes.HasPrefix(one.Value, []byte("k8s:enc:"))
-			if prefix == nil && isPlain || prefix != nil && bytes.HasPrefix(one.Value, prefix) {
-				upToDate++
-			}
-		}
-		if !answer.More || len(answer.Kvs) == 0 {
-			return total, upToDate, nil
-		}
-		from = string(slices.Concat(answer.Kvs[len(answer.Kvs)-1].Key, []byte{0}))
-	}
 }

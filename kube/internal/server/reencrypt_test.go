@@ -78,7 +78,7 @@ func TestOverADatabaseNoKeysAreChanged(t *testing.T) {
 			"change": encryptionKeeper{p}.Change(t.Context(), supervisor.EncryptionChange{Enable: &enabled}),
 			"apply":  encryptionKeeper{p}.Apply(t.Context(), supervisor.EncryptionKeys{}),
 		} {
-			refusal, ok := err.(*supervisor.EncryptionRefusal)
+			refusal, ok := err.(*supervisor.Refusal)
 			if !ok || !strings.Contains(refusal.Reason, "over a database") {
 				t.Errorf("%s: %v; want it refused with the reason", what, err)
 			}

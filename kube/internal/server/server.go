@@ -60,13 +60,14 @@ func Run(ctx context.Context, cfg config.Server) error {
 		datastore:   found.datastore,
 		members:     found.members,
 		joined:      found.joined,
+		others:      found.others,
 		encryption:  encryption,
 		network:     network,
 		settle:      settle,
 		start:       newStart(),
 	}
 	if found.members != nil {
-		plane.snapshots = &snapshots.Keeper{NodeName: host.NodeName, Defaults: cfg.Snapshots, Source: plane}
+		plane.snapshots = &snapshots.Keeper{NodeName: host.NodeName, Defaults: cfg.Snapshots, Source: plane, Others: plane.othersSnapshots}
 	}
 	all := plane.parts()
 	if !cfg.DisableAgent {
@@ -84,8 +85,9 @@ type foundDatastore struct {
 	datastore Datastore
 	members   *etcd.Member // the datastore, if it is a member of etcd
 	store     *pki.Store
-	joined    bool   // other servers were there before this one
-	close     func() // may be nil
+	joined    bool    // other servers were there before this one
+	others    cluster // whom members joins; nil if it begins a cluster, or has no --server
+	close     func()  // may be nil
 }
 
 // findDatastore asks those that are there already. cfg takes over from them what the user has left open.
@@ -112,7 +114,9 @@ func findDatastore(ctx context.Context, cfg *config.Server, host hostFacts) (f f
 	if err := keepAgentToken(cfg); err != nil {
 		return f, err
 	}
-	f.joined = others != nil
+	if f.joined = others != nil; f.joined {
+		f.others = others.peer
+	}
 	if f.members, err = memberOf(*cfg, host, f.store, others); err != nil {
 		return f, err
 	}

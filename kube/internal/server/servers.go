@@ -7,17 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
-	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/leaderelection"
-	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
 	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/etcd"
+	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
@@ -54,7 +48,7 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 	}
 	o := &others{peer: peer}
 	if b, err := os.ReadFile(cfg.ServerDir(clusterFile)); err == nil && etcd.Exists(etcdDir(*cfg)) {
-		if o.cluster, err = readCluster(b); err != nil {
+		if err := readCluster(b, &o.cluster, &o.cluster); err != nil {
 			return nil, fmt.Errorf("%s is damaged: %w", cfg.ServerDir(clusterFile), err)
 		}
 		if _, err := adoptKeptAgentToken(cfg); err != nil {
@@ -75,13 +69,15 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 	return o, adopt(cfg, o.cluster)
 }
 
-// readCluster reads what a server has kept.
-func readCluster(b []byte) (c supervisor.ClusterConfig, err error) {
-	err = json.Unmarshal(b, &c)
-	if !knowsPolicies(b) {
-		c.DisableNPC = false
+// readCluster reads what a server has kept into a value that has the cluster in it, or is it.
+func readCluster(b []byte, into any, cluster *supervisor.ClusterConfig) error {
+	if err := json.Unmarshal(b, into); err != nil {
+		return err
 	}
-	return c, err
+	if !knowsPolicies(b) {
+		cluster.DisableNPC = false
+	}
+	return nil
 }
 
 // knowsPolicies tells whether the build that wrote this knew NetworkPolicies. One that did not wrote that they are off,
@@ -139,15 +135,6 @@ func keepAgentToken(cfg *config.Server) error {
 	return nil
 }
 
-// sinceJoined is the cluster as it was when this server joined, with what may be changed afterwards, on one server
-// after the other.
-func sinceJoined(cfg config.Server, cluster supervisor.ClusterConfig) supervisor.ClusterConfig {
-	if cfg.Given("disable-network-policy") {
-		cluster.DisableNPC = cfg.DisableNetworkPolicy
-	}
-	return cluster
-}
-
 func etcdDir(cfg config.Server) string { return cfg.ServerDir("db", "etcd") }
 
 // memberOf is this machine's member of etcd; nil if the server stores by itself.
@@ -174,6 +161,9 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 	if err := checkEncryption(cfg, o.shared.EncryptionConfig()); err != nil {
 		return nil, err
 	}
+	if err := files.Write(cfg.ServerDir(unconfirmedKeys...), nil, 0o600); err != nil {
+		return nil, err
+	}
 	if err := store.KeepBootstrap(o.shared); err != nil {
 		return nil, err
 	}
@@ -188,137 +178,6 @@ func newMember(cfg config.Server, host hostFacts, store *pki.Store) *etcd.Member
 	return &etcd.Member{
 		Dir: etcdDir(cfg), NodeName: host.NodeName, NodeIP: ip,
 		PeerCert: store.CertFile(pki.EtcdPeer), PeerKey: store.KeyFile(pki.EtcdPeer), PeerCA: store.CertFile(pki.EtcdPeerCA),
-	}
-}
-
-// adopt makes the values that all servers must have in common those of the cluster. One that the user has set to
-// something else is an error.
-func adopt(cfg *config.Server, cluster supervisor.ClusterConfig) error {
-	c := &cfg.ControlPlane
-	for _, one := range []struct {
-		flag        string
-		own         *[]string
-		ofTheOthers []string
-	}{
-		{"cluster-cidr", &c.ClusterCIDR, texts(cluster.ClusterIPRanges)},
-		{"service-cidr", &c.ServiceCIDR, texts(cluster.ServiceIPRanges)},
-	} {
-		if err := adoptOne(cfg, one.flag, strings.Join(*one.own, ","), strings.Join(one.ofTheOthers, ",")); err != nil {
-			return err
-		}
-		*one.own = one.ofTheOthers
-	}
-	dns := cluster.ClusterDNS.String()
-	if err := adoptOne(cfg, "cluster-dns", strings.Join(c.ClusterDNS, ","), dns); err != nil {
-		return err
-	}
-	if own, err := c.DNSAddress(); err != nil || own.String() != dns {
-		c.ClusterDNS = []string{dns}
-	}
-	for _, one := range []struct {
-		flag        string
-		own         *string
-		ofTheOthers string
-	}{
-		{"cluster-domain", &c.ClusterDomain, cluster.ClusterDomain},
-		{"flannel-backend", &c.FlannelBackend, cluster.FlannelBackend},
-	} {
-		if err := adoptOne(cfg, one.flag, *one.own, one.ofTheOthers); err != nil {
-			return err
-		}
-		*one.own = one.ofTheOthers
-	}
-	for _, one := range []struct {
-		flag        string
-		own         *bool
-		ofTheOthers bool
-	}{
-		{"disable-network-policy", &c.DisableNetworkPolicy, cluster.DisableNPC},
-		{"flannel-external-ip", &c.FlannelExternalIP, cluster.FlannelExternalIP},
-	} {
-		if err := adoptOne(cfg, one.flag, strconv.FormatBool(*one.own), strconv.FormatBool(one.ofTheOthers)); err != nil {
-			return err
-		}
-		*one.own = one.ofTheOthers
-	}
-	return nil
-}
-
-func adoptOne(cfg *config.Server, flag, own, ofTheOthers string) error {
-	if cfg.Given(flag) && own != ofTheOthers {
-		return fmt.Errorf("--%s is %s here and %s on the servers of the cluster: set it to that, or leave it out", flag, own, ofTheOthers)
-	}
-	return nil
-}
-
-func texts[T fmt.Stringer](values []T) (all []string) {
-	for _, v := range values {
-		all = append(all, v.String())
-	}
-	return all
-}
-
-// How long a part that only one server runs is another's, as k3s has it.
-const (
-	leaseDuration = 40 * time.Second
-	renewDeadline = 30 * time.Second
-	retryPeriod   = 5 * time.Second
-)
-
-// identity is what no other server has, and this one has again after a restart.
-func (p *controlPlane) identity() string {
-	if p.members != nil {
-		return p.members.Name()
-	}
-	return p.host.NodeName
-}
-
-// elected runs a part on one of several servers at a time. Upstream's own election ends the process when it is lost,
-// and etcd with it; this one ends the part, and begins anew.
-func (p *controlPlane) elected(name string, run func(context.Context) error) func(context.Context) error {
-	if !p.isOneOfSeveral() {
-		return run
-	}
-	return func(ctx context.Context) error {
-		lock := &resourcelock.LeaseLock{
-			LeaseMeta:  metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: name},
-			Client:     p.client.CoordinationV1(),
-			LockConfig: resourcelock.ResourceLockConfig{Identity: p.identity()},
-		}
-		for {
-			turn, end := context.WithCancel(ctx)
-			ended := make(chan error, 1)
-			elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-				Lock: lock, Name: name, ReleaseOnCancel: true,
-				LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
-				Callbacks: leaderelection.LeaderCallbacks{
-					OnStartedLeading: func(ctx context.Context) {
-						err := run(ctx)
-						if ctx.Err() != nil {
-							err = nil // it was told to end
-						}
-						ended <- err
-						end()
-					},
-					OnStoppedLeading: func() {},
-				},
-			})
-			if err != nil {
-				end()
-				return err
-			}
-			elector.Run(turn)
-			if ctx.Err() != nil {
-				end()
-				return nil
-			}
-			// It led, since only the end of ctx ends the wait for that. The part must be over before it begins anew.
-			err = <-ended
-			end()
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(os.Stderr, "k3s: another server may run the %s now\n", name)
-		}
+		Args: cfg.EtcdArgs, Metrics: cfg.EtcdExposeMetrics,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -73,6 +74,19 @@ func TestAdopt(t *testing.T) {
 		if err := adopt(&cfg, cluster); err == nil || !strings.Contains(err.Error(), flag+" is "+value+" here and ") {
 			t.Errorf("%s: %v; want an error with both values", arg, err)
 		}
+	}
+}
+
+func TestAMemberOfEtcdIsAsTheUserTunesIt(t *testing.T) {
+	cfg := parse(t, "--etcd-arg=snapshot-count=100", "--etcd-arg=metrics=extensive", "--etcd-expose-metrics")
+	cfg.DataDir = t.TempDir()
+	store, err := newStore(cfg, hostAt("n", 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMember(cfg, hostAt("n", 3), store)
+	if !slices.Equal(m.Args, []string{"snapshot-count=100", "metrics=extensive"}) || !m.Metrics {
+		t.Errorf("%v, %v; want what was given", m.Args, m.Metrics)
 	}
 }
 
@@ -179,5 +193,45 @@ func TestTheTokenOfAgentsStaysWithEtcd(t *testing.T) {
 	}
 	if got := start(""); got != "servers" {
 		t.Errorf("without the file: %q; want that of servers", got)
+	}
+}
+
+func TestPartsThatAllServersRunOrNone(t *testing.T) {
+	all := []string{"controller-manager", "local-storage", "metrics-server", "servicelb"}
+	cluster := func(disabled ...string) supervisor.ClusterConfig {
+		c := clusterConfig(parse(t))
+		c.DisabledParts = disabled
+		return c
+	}
+	cfg := parse(t)
+	if err := adopt(&cfg, cluster(all...)); err != nil || !slices.Equal(disabledParts(cfg.ControlPlane), all) {
+		t.Errorf("%v, %v; want what the others do not run", disabledParts(cfg.ControlPlane), err)
+	}
+	for _, tt := range []struct {
+		flag   string
+		theirs []string
+		want   string
+	}{
+		{"--disable-controller-manager", []string{}, "--disable-controller-manager is given here, and the servers of the cluster run the"},
+		{"--disable-controller-manager=false", all, "the controller-manager is enabled here, and the servers of the cluster have --disable-con"},
+		{"--disable=servicelb", []string{}, "--disable=servicelb is given here, and the servers of the cluster run the servicelb"},
+		{"--disable=coredns", all[3:], "the servicelb is enabled here, and the servers of the cluster have --disable=servicelb"},
+		{"--disable=metrics-server,coredns,x", all[2:3], ""},
+		{"--disable=metrics-server", nil, ""}, // of an earlier build
+		{"--disable=coredns", []string{}, ""},
+	} {
+		cfg := parse(t, tt.flag)
+		err := adopt(&cfg, cluster(tt.theirs...))
+		if tt.theirs == nil {
+			err = adoptDisabled(&cfg, nil)
+		}
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.want)) {
+			t.Errorf("%s, and %v on the others: %v; want %q", tt.flag, tt.theirs, err, tt.want)
+		}
+		// A server that has joined may be given another one, and the others after it.
+		joined := parse(t, tt.flag)
+		if err := adopt(&joined, sinceJoined(joined, cluster(tt.theirs...))); err != nil {
+			t.Errorf("%s on a server that has joined: %v", tt.flag, err)
+		}
 	}
 }

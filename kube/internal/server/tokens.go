@@ -109,7 +109,7 @@ func (p *controlPlane) replaceToken(told toldToken) error {
 // answer: they ask for it before they answer anybody with the token.
 func (p *controlPlane) rotateToken(ctx context.Context, text string) (unreached []string, err error) {
 	if p.cfg.HasExternalDatastore() {
-		return nil, &supervisor.BadTokenError{Reason: "servers over a database share their keys in it, sealed with the token, and this build" +
+		return nil, &supervisor.Refusal{Reason: "servers over a database share their keys in it, sealed with the token, and this build" +
 			" does not seal them anew yet: keep the token"}
 	}
 	own, err := p.currentSecrets()
@@ -118,7 +118,7 @@ func (p *controlPlane) rotateToken(ctx context.Context, text string) (unreached 
 	}
 	secret, err := p.newSecret(text, own)
 	if err != nil {
-		return nil, &supervisor.BadTokenError{Reason: err.Error()}
+		return nil, &supervisor.Refusal{Reason: err.Error()}
 	}
 	told := toldToken{pki.TokenSerial(p.cfg.ServerDir()) + 1, secret}
 	if p.members != nil {

@@ -107,7 +107,7 @@ func TestRotateTokenOfOneServer(t *testing.T) {
 	p := serverWithToken(t, fake.NewClientset(), nil)
 	for _, text := range []string{"", "first", "node:x", "abcdef.0123456789abcdef", "K10nonsense", "K10" + strings.Repeat("0", 64) + "::server:hush"} {
 		_, err := p.rotateToken(t.Context(), text)
-		if wrong, ok := err.(*supervisor.BadTokenError); !ok || strings.Contains(wrong.Reason, "hush") {
+		if wrong, ok := err.(*supervisor.Refusal); !ok || strings.Contains(wrong.Reason, "hush") {
 			t.Errorf("%q: %v; want it refused", text, err)
 		}
 	}

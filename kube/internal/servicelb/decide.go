@@ -36,6 +36,7 @@ func Reserved(apiPort int) map[Port]string {
 		{corev1.ProtocolTCP, 22}:             "ssh",
 		{corev1.ProtocolTCP, 2379}:           "etcd",
 		{corev1.ProtocolTCP, 2380}:           "etcd",
+		{corev1.ProtocolTCP, 2381}:           "etcd",
 		{corev1.ProtocolTCP, 10250}:          "the kubelet",
 		{corev1.ProtocolUDP, 8472}:           "the pod network",
 		{corev1.ProtocolUDP, 51820}:          "the pod network",

@@ -29,6 +29,8 @@ type Request struct {
 	Dir       *string  `json:"dir,omitempty"`
 	Compress  *bool    `json:"compress,omitempty"`
 	Retention *int     `json:"retention,omitempty"`
+	// Own asks for the files of the server that is asked, and for nothing else. It is not one of k3s's.
+	Own bool `json:"own,omitempty"`
 }
 
 // A Result are names.
@@ -123,22 +125,31 @@ func (k *Keeper) Do(ctx context.Context, r Request) (any, error) {
 		}
 		return k.logged(k.remove(ctx, c, r.Name))
 	case List:
-		return k.list(ctx, c)
+		if r.Own {
+			c.S3.Enabled = false
+		}
+		// Another server has other directories.
+		return k.list(ctx, c, !r.Own && r.Dir == nil)
 	}
 	return nil, fmt.Errorf("expected save, list, delete or prune, got %q", r.Operation)
 }
 
-func (k *Keeper) list(ctx context.Context, c config.Snapshots) (Files, error) {
+func (k *Keeper) list(ctx context.Context, c config.Snapshots, everywhere bool) (Files, error) {
 	found := Files{APIVersion: "k3s.cattle.io/v1", Kind: "ETCDSnapshotFileList", Items: []File{}}
 	all, problem, err := k.listAll(ctx, c)
 	if err != nil {
 		return found, err
 	}
-	if problem != nil {
-		found.Warning = oneLine(problem)
-	}
 	for _, s := range all {
 		found.Items = append(found.Items, fileOf(s))
+	}
+	if everywhere && k.Others != nil {
+		others, missing := k.Others(ctx)
+		found.Items = append(found.Items, others...)
+		problem = errors.Join(problem, missing)
+	}
+	if problem != nil {
+		found.Warning = oneLine(problem)
 	}
 	return found, nil
 }

@@ -113,19 +113,19 @@ func (b *bucket) remove(ctx context.Context, name string) error {
 	return b.explain(b.client.RemoveObject(ctx, b.Bucket, b.key(name), minio.RemoveObjectOptions{}))
 }
 
-// prune deletes the oldest ones of a kind.
-func (b *bucket) prune(ctx context.Context, prefix string) (deleted []string, err error) {
+// prune deletes the oldest ones of a kind, and notes them.
+func (b *bucket) prune(ctx context.Context, prefix string, result *Result) error {
 	all, err := b.list(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, s := range superfluous(all, prefix, b.Retention) {
 		if err := b.remove(ctx, s.Name); err != nil {
-			return deleted, err
+			return err
 		}
-		deleted = append(deleted, s.Name)
+		result.add([]string{s.Name})
 	}
-	return deleted, nil
+	return nil
 }
 
 // Fetch downloads a snapshot by its name to a directory, and returns the file.

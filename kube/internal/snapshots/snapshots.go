@@ -30,6 +30,8 @@ type Keeper struct {
 	NodeName string
 	Defaults config.Snapshots
 	Source   Source
+	// Others returns the snapshots of the other servers; with an error, those of which it could learn. nil is none.
+	Others func(ctx context.Context) ([]File, error)
 
 	saving sync.Mutex
 }
@@ -122,8 +124,7 @@ func (k *Keeper) save(ctx context.Context, c config.Snapshots) (result Result, e
 	if err != nil {
 		return result, fmt.Errorf("the snapshot %s is in %s, and not in S3: %w", name, c.Dir, err)
 	}
-	deleted, err := far.prune(ctx, prefix)
-	result.add(deleted)
+	err = far.prune(ctx, prefix, &result)
 	return result, err
 }
 
@@ -140,8 +141,7 @@ func (k *Keeper) pruneAll(ctx context.Context, c config.Snapshots) (result Resul
 	if err != nil {
 		return result, err
 	}
-	deleted, err := far.prune(ctx, prefix)
-	result.add(deleted)
+	err = far.prune(ctx, prefix, &result)
 	return result, err
 }
 
@@ -303,7 +303,8 @@ func (k *Keeper) remove(ctx context.Context, c config.Snapshots, names []string)
 			return result, problem
 		}
 		if !found {
-			return result, fmt.Errorf("there is no snapshot %s in %s", name, c.Dir)
+			return result, fmt.Errorf("there is no snapshot %s in %s of this server: one of another server is deleted there, or with"+
+				" --etcd-server", name, c.Dir)
 		}
 		result.add([]string{name})
 	}

@@ -211,3 +211,34 @@ func TestServeHTTP(t *testing.T) {
 		t.Errorf("no JSON: %d", status)
 	}
 }
+
+func TestTheListHasTheSnapshotsOfAllServers(t *testing.T) {
+	k := keeper(t)
+	own := do(t, k, Request{Operation: Save}).Created[0]
+	var there File
+	there.Spec.SnapshotName, there.Spec.NodeName = "etcd-snapshot-node-2-1700000000", "node-2"
+	k.Others = func(context.Context) ([]File, error) { return []File{there}, errors.New("node-3 is off") }
+	dir := k.Defaults.Dir
+	for _, tt := range []struct {
+		request Request
+		want    []string
+		warning string
+	}{
+		{Request{}, []string{own, there.Spec.SnapshotName}, "node-3 is off"},
+		{Request{Own: true}, []string{own}, ""},
+		{Request{Dir: &dir}, []string{own}, ""}, // a directory of this server
+	} {
+		tt.request.Operation = List
+		said, err := k.Do(t.Context(), tt.request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range said.(Files).Items {
+			got = append(got, f.Spec.SnapshotName)
+		}
+		if warning := said.(Files).Warning; !slices.Equal(got, tt.want) || warning != tt.warning {
+			t.Errorf("%+v: %v, %q; want %v, %q", tt.request, got, warning, tt.want, tt.warning)
+		}
+	}
+}

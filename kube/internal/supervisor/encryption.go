@@ -2,14 +2,11 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 )
 
-// An EncryptionKeeper knows how the Secrets of the cluster are encrypted. An EncryptionRefusal is its error where
-// trying again does not help.
+// An EncryptionKeeper knows how the Secrets of the cluster are encrypted. A Refusal is its error where trying again
+// does not help.
 type EncryptionKeeper interface {
 	Status(ctx context.Context) (EncryptionStatus, error)
 	// Change begins a change on all servers, and returns when it is under way.
@@ -49,11 +46,6 @@ const StageRotateKeys = "rotate_keys"
 // EncryptionKeys replace others, if those are what a server has.
 type EncryptionKeys struct{ From, To []byte }
 
-// An EncryptionRefusal is a sentence for the user.
-type EncryptionRefusal struct{ Reason string }
-
-func (e *EncryptionRefusal) Error() string { return e.Reason }
-
 func (s *supervisor) encryptionStatus(w http.ResponseWriter, r *http.Request) {
 	status, err := s.Encryption.Status(r.Context())
 	respond(w, status, err)
@@ -79,26 +71,5 @@ func (s *supervisor) applyEncryption(w http.ResponseWriter, r *http.Request) {
 	var keys EncryptionKeys
 	if decoded(w, r, "a request", &keys) {
 		respond(w, "ok", s.Encryption.Apply(r.Context(), keys))
-	}
-}
-
-// decoded reads the body of a request; what is expected of it, it says where it is something else.
-func decoded(w http.ResponseWriter, r *http.Request, what string, into any) bool {
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(into); err != nil {
-		http.Error(w, "expected "+what+" in JSON", http.StatusBadRequest)
-		return false
-	}
-	return true
-}
-
-func respond(w http.ResponseWriter, value any, err error) {
-	var refusal *EncryptionRefusal
-	switch {
-	case errors.As(err, &refusal):
-		http.Error(w, err.Error(), http.StatusConflict)
-	case err != nil:
-		http.Error(w, fmt.Sprintf("the server cannot do it now: %v", err), http.StatusServiceUnavailable)
-	default:
-		answer(w, value)
 	}
 }

@@ -4,22 +4,13 @@ package supervisor
 
 import (
 	"context"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
-	"time"
-
-	"k8s.io/apiserver/pkg/authentication/user"
 
 	"k3os.io/kube/internal/pki"
-	"k3os.io/kube/internal/token"
 )
 
 // Where machines ask. The paths, headers and users are k3s's.
@@ -71,6 +62,8 @@ type ClusterConfig struct {
 	DisableCCM         bool
 	DisableNPC         bool
 	EgressSelectorMode string
+	// DisabledParts are those that no server may run; nil if the server's build does not tell. It is not one of k3s's.
+	DisabledParts []string
 }
 
 // Secrets are those of the tokens. They are the same if agents have none of their own.
@@ -100,15 +93,6 @@ type Options struct {
 	Encryption EncryptionKeeper
 }
 
-// A MemberKeeper is a member of the datastore that is asked for others.
-type MemberKeeper interface {
-	AddMember(ctx context.Context, name, peerURL string) (initialCluster string, err error)
-	PromoteMember(ctx context.Context, name string) error
-}
-
-// A NewMember is the body of a request about a member of the datastore.
-type NewMember struct{ Name, PeerURL string }
-
 // A PasswordKeeper knows the password of each node.
 type PasswordKeeper interface {
 	// Check compares the password with that of the node, or keeps it if the node has none. It returns an
@@ -129,6 +113,8 @@ const (
 const (
 	notReady   = "the API is not ready yet: ask again"
 	wrongToken = "the token is not that of this cluster"
+
+	aloneInSQLite = "the cluster has one server, which stores in SQLite"
 )
 
 // New answers what is asked of the supervisor, and leaves the rest to next.
@@ -151,7 +137,7 @@ func New(o Options, next http.Handler) http.Handler {
 	}
 	if !o.Shared {
 		mux.Handle(PathBootstrap, s.servers(func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "the cluster has one server, which stores in SQLite: restart that with --cluster-init", http.StatusConflict)
+			http.Error(w, aloneInSQLite+": restart that with --cluster-init", http.StatusConflict)
 		}))
 	}
 	mux.Handle("PUT "+PathToken, s.servers(s.rotateToken))
@@ -164,8 +150,8 @@ func New(o Options, next http.Handler) http.Handler {
 	}
 	snapshots := o.Snapshots
 	if snapshots == nil {
-		reason := "this server stores in SQLite, which has no snapshots: stop k3s and copy state.db and state.db-wal in" +
-			" server/db, or restart it with --cluster-init"
+		reason := aloneInSQLite + ", and has no snapshots: stop k3s and copy state.db and state.db-wal in server/db, or restart" +
+			" it with --cluster-init"
 		if o.Shared {
 			reason = "the objects are in a database of yours: save them by its own means"
 		}
@@ -191,78 +177,6 @@ type supervisor struct {
 	reading, writing chan struct{}
 }
 
-// seated lets only so many in at once.
-func (s *supervisor) seated(h http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		seats := s.reading
-		if r.Method != http.MethodGet {
-			seats = s.writing
-		}
-		select {
-		case seats <- struct{}{}:
-			defer func() { <-seats }()
-		default:
-			w.Header().Set("Retry-After", retryIn)
-			http.Error(w, "many machines are joining: ask again", http.StatusTooManyRequests)
-			return
-		}
-		h(w, r)
-	}
-}
-
-// known lets those in that have a token or a certificate of a node.
-func (s *supervisor) known(h http.HandlerFunc) http.Handler { return s.admit(h, false) }
-
-// admit lets in whom it can tell. Where only the token counts, or who joins anew, the certificate does not do.
-func (s *supervisor) admit(h http.HandlerFunc, byToken bool) http.Handler {
-	return s.seated(func(w http.ResponseWriter, r *http.Request) {
-		who, status, err := s.authenticate(r, byToken || r.Method != http.MethodGet)
-		if err != nil {
-			http.Error(w, err.Error(), status)
-			return
-		}
-		h(w, r.WithContext(context.WithValue(r.Context(), visitorKey{}, who)))
-	})
-}
-
-// servers lets those in that have the token of servers. Until the API is ready, this server may not know yet that the
-// token was changed.
-func (s *supervisor) servers(h http.HandlerFunc) http.Handler {
-	return s.admit(func(w http.ResponseWriter, r *http.Request) {
-		switch who := visitorOf(r); {
-		case who == aNode:
-			http.Error(w, wrongToken, http.StatusUnauthorized)
-		case who != aServer:
-			http.Error(w, "the token is one of agents: a server joins with that in server/token", http.StatusForbidden)
-		case s.Passwords() == nil:
-			s.ready(w, r)
-		default:
-			h(w, r)
-		}
-	}, true)
-}
-
-// administrators lets those in that have the token of servers or the certificate of an administrator.
-func (s *supervisor) administrators(h http.HandlerFunc) http.Handler {
-	return s.seated(func(w http.ResponseWriter, r *http.Request) {
-		if s.isAdministrator(r) {
-			h(w, r)
-			return
-		}
-		// Until the API is ready, this server may not know yet that the token was changed.
-		if s.Passwords() == nil {
-			s.ready(w, r)
-			return
-		}
-		user, password, _ := r.BasicAuth()
-		if secrets, err := s.Secrets(); err != nil || user != token.Server || !equal(password, secrets.Server) {
-			http.Error(w, "only the token of servers or the administrator's certificate reaches snapshots", http.StatusForbidden)
-			return
-		}
-		h(w, r)
-	})
-}
-
 func (s *supervisor) bootstrap(w http.ResponseWriter, _ *http.Request) {
 	b, err := s.Store.Bootstrap()
 	if err != nil {
@@ -270,68 +184,6 @@ func (s *supervisor) bootstrap(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	answer(w, b)
-}
-
-// aboutMember answers a request about a member of the datastore. Where ask fails, the machine asks again.
-func aboutMember(w http.ResponseWriter, r *http.Request, refused string, ask func(NewMember) (string, error)) {
-	var m NewMember
-	if !decoded(w, r, "a member", &m) {
-		return
-	}
-	said, err := ask(m)
-	if err != nil {
-		http.Error(w, fmt.Sprintf("%s: %v", refused, err), http.StatusServiceUnavailable)
-		return
-	}
-	answer(w, said)
-}
-
-// addMember looks at the name first: a member that is refused later, when it keeps its name, counts for the majority
-// and does not run.
-func (s *supervisor) addMember(w http.ResponseWriter, r *http.Request) {
-	if node := r.Header.Get(HeaderName); node != "" {
-		if status, err := s.mayBe(r, node, nil); err != nil {
-			http.Error(w, err.Error(), status)
-			return
-		}
-	}
-	aboutMember(w, r, "etcd takes no member now", func(m NewMember) (string, error) {
-		return s.Members.AddMember(r.Context(), m.Name, m.PeerURL)
-	})
-}
-
-func (s *supervisor) promoteMember(w http.ResponseWriter, r *http.Request) {
-	aboutMember(w, r, "etcd does not give the member a vote yet", func(m NewMember) (string, error) {
-		return "ok", s.Members.PromoteMember(r.Context(), m.Name)
-	})
-}
-
-// isNode tells whether a certificate of a node of this cluster was shown.
-func (s *supervisor) isNode(r *http.Request) bool {
-	name := s.certified(r)
-	return strings.HasPrefix(name.CommonName, "system:node:") && slices.Contains(name.Organization, user.NodesGroup)
-}
-
-func (s *supervisor) isAdministrator(r *http.Request) bool {
-	return slices.Contains(s.certified(r).Organization, user.SystemPrivilegedGroup)
-}
-
-// certified is whom the certificate that was shown stands for; nobody if this cluster has not signed it.
-func (s *supervisor) certified(r *http.Request) (name pkix.Name) {
-	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
-		return name
-	}
-	pem, err := os.ReadFile(s.Store.CertFile(pki.ClientCA))
-	if err != nil {
-		return name
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	c := r.TLS.PeerCertificates[0]
-	if _, err := c.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
-		return name
-	}
-	return c.Subject
 }
 
 func (s *supervisor) file(authority string) http.HandlerFunc {
@@ -352,10 +204,4 @@ func (s *supervisor) ready(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, "ok")
-}
-
-func answer(w http.ResponseWriter, value any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	_ = json.NewEncoder(w).Encode(value)
 }

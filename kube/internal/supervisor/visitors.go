@@ -79,36 +79,3 @@ func (s *supervisor) byToken(ctx context.Context, name, password string) (visito
 	}
 	return anAgent, nil
 }
-
-// A NewToken is what the secret of servers is to be, in k3s's form.
-type NewToken struct {
-	NewToken string `json:"newToken"`
-}
-
-// A Rotated is the answer to a NewToken.
-type Rotated struct {
-	// Unreached are the servers that take over the secret when they start again.
-	Unreached []string `json:"unreached,omitempty"`
-}
-
-func (s *supervisor) rotateToken(w http.ResponseWriter, r *http.Request) {
-	var asked NewToken
-	if !decoded(w, r, "a token", &asked) {
-		return
-	}
-	unreached, err := s.RotateToken(r.Context(), asked.NewToken)
-	var wrong *BadTokenError
-	switch {
-	case errors.As(err, &wrong):
-		http.Error(w, err.Error(), http.StatusBadRequest)
-	case err != nil:
-		http.Error(w, fmt.Sprintf("the token was not changed: %v", err), http.StatusServiceUnavailable)
-	default:
-		answer(w, Rotated{unreached})
-	}
-}
-
-// A BadTokenError says why a text is not to be the token.
-type BadTokenError struct{ Reason string }
-
-func (e *BadTokenError) Error() string { return e.Reason }

@@ -9,7 +9,7 @@ import { findMachine, type Machine, machinesOf } from "../../vm/machine.ts";
 import { commandFor } from "../../vm/name.ts";
 import { fileCommand } from "../machines.ts";
 import { hasDisk } from "./boot.ts";
-import { freeWire, type Hardware, type Plan, type Planned, takenName } from "./plan.ts";
+import { aloneInSqlite, freeWire, type Hardware, type Plan, type Planned, takenName } from "./plan.ts";
 
 export interface FilePlan extends Plan {
   /** What the file says and machines do not have, each as sentences with a way out. */
@@ -91,9 +91,7 @@ function refuseMisfit(path: string, file: ClusterFile, { token, count, before, e
     const message = `The token of ${path} is not the one that the machines of "${file.name}" were started with.`;
     throw new K3osError("usage", message, { hint: `Put it back. ${hint}` });
   }
-  if (before?.servers === 1 && count > 1) {
-    throw new K3osError("usage", `The cluster "${file.name}" has one server, which stores in SQLite.`, { hint });
-  }
+  if (before?.servers === 1 && count > 1) throw aloneInSqlite(file.name, hint);
   const other = existing.find(({ record: { from } }) =>
     file.nodes.some(({ name, role }) => name === from?.node && role !== from.role),
   );

@@ -74,9 +74,10 @@ export function planOf({ name, servers, agents, hardware, config }: Asked): Plan
     });
   }
   if (before?.servers === 1 && count > 1) {
-    throw new K3osError("usage", `The cluster "${name}" has one server, which stores in SQLite.`, {
-      hint: `Begin anew: ${commandFor("down", name, "--purge")}, or start another cluster under another --name.`,
-    });
+    throw aloneInSqlite(
+      name,
+      `Begin anew: ${commandFor("down", name, "--purge")}, or start another cluster under another --name.`,
+    );
   }
   const common = before ?? { wire: freeWire(), token: newToken(), servers: count };
   const own = config === undefined ? {} : load([{ name: config.path, kind: "userdata", text: config.text }]).config;
@@ -102,6 +103,10 @@ export function planOf({ name, servers, agents, hardware, config }: Asked): Plan
     agents: agentsOf(name, agents).map((agent) => planned(agent)),
   };
 }
+
+/** Why a cluster that began with one server gets no second one. */
+export const aloneInSqlite = (cluster: string, hint: string): K3osError =>
+  new K3osError("usage", `The cluster "${cluster}" has one server, which stores in SQLite.`, { hint });
 
 /** What machines of a new cluster are on. */
 export const freeWire = (): number => randomInt(20_000, 60_000);

@@ -1,0 +1,111 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+// How long a part that only one server runs is another's, as k3s has it.
+const (
+	leaseDuration = 40 * time.Second
+	renewDeadline = 30 * time.Second
+	retryPeriod   = 5 * time.Second
+)
+
+// identity is what no other server has, and this one has again after a restart.
+func (p *controlPlane) identity() string {
+	if p.members != nil {
+		return p.members.Name()
+	}
+	return p.host.NodeName
+}
+
+// elected runs a part on one of several servers at a time. Upstream's own election ends the process when it is lost,
+// and etcd with it; this one ends the part, and begins anew.
+func (p *controlPlane) elected(name string, run func(context.Context) error) func(context.Context) error {
+	if !p.isOneOfSeveral() {
+		return run
+	}
+	return func(ctx context.Context) error {
+		lock := &resourcelock.LeaseLock{
+			LeaseMeta:  metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: name},
+			Client:     p.client.CoordinationV1(),
+			LockConfig: resourcelock.ResourceLockConfig{Identity: p.identity()},
+		}
+		for {
+			turn, end := context.WithCancel(ctx)
+			ended := make(chan error, 1)
+			elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+				Lock: lock, Name: name,
+				LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
+				Callbacks: leaderelection.LeaderCallbacks{
+					OnStartedLeading: func(ctx context.Context) {
+						err := run(ctx)
+						if ctx.Err() != nil {
+							err = nil // it was told to end
+						}
+						ended <- err
+						end()
+					},
+					OnStoppedLeading: func() {},
+				},
+			})
+			if err != nil {
+				end()
+				return err
+			}
+			elector.Run(turn)
+			if ctx.Err() == nil || elector.IsLeader() { // or it has never led
+				// The part must be over before it begins anew, here or elsewhere. When the server stops, there is not
+				// time for all that a part does then.
+				select {
+				case err = <-ended:
+				case <-stopping(ctx, endPatience):
+				}
+				release(lock)
+			}
+			end()
+			if err != nil || ctx.Err() != nil {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, "k3s: another server may run the %s now\n", name)
+		}
+	}
+}
+
+// How long a server that stops waits for a part to end, and for the API to take note of that.
+const (
+	endPatience     = time.Second
+	releasePatience = time.Second
+)
+
+// stopping is reached some time after ctx has ended.
+func stopping(ctx context.Context, patience time.Duration) <-chan struct{} {
+	over := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(patience, func() { close(over) }) })
+	return over
+}
+
+// release lets another server run the part at once, if the lease is this one's. client-go would do it before the part
+// is over, and would take the lease from whoever has it by now.
+func release(lock resourcelock.Interface) {
+	ctx, cancel := context.WithTimeout(context.Background(), releasePatience)
+	defer cancel()
+	record, _, err := lock.Get(ctx)
+	if err != nil || record.HolderIdentity != lock.Identity() {
+		return
+	}
+	now := metav1.Now()
+	err = lock.Update(ctx, resourcelock.LeaderElectionRecord{
+		LeaseDurationSeconds: 1, RenewTime: now, AcquireTime: now, LeaderTransitions: record.LeaderTransitions,
+	})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "k3s: other servers wait until the lease %s expires: %v\n", lock.Describe(), err)
+	}
+}

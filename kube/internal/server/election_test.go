@@ -1,0 +1,74 @@
+package server
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/utils/ptr"
+)
+
+func TestOnlyTheOwnLeaseIsReleased(t *testing.T) {
+	for holder, want := range map[string]string{"own": "", "another": "another"} {
+		client := fake.NewClientset(&coordinationv1.Lease{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "part"},
+			Spec:       coordinationv1.LeaseSpec{HolderIdentity: &holder, LeaseTransitions: ptr.To[int32](7)},
+		})
+		release(&resourcelock.LeaseLock{
+			LeaseMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "part"}, Client: client.CoordinationV1(),
+			LockConfig: resourcelock.ResourceLockConfig{Identity: "own"},
+		})
+		lease, err := client.CoordinationV1().Leases("kube-system").Get(t.Context(), "part", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ptr.Deref(lease.Spec.HolderIdentity, ""); got != want || *lease.Spec.LeaseTransitions != 7 {
+			t.Errorf("held by %s: it is held by %q, transitions %d; want %q", holder, got, *lease.Spec.LeaseTransitions, want)
+		}
+	}
+}
+
+// The next server need not wait until the lease expires.
+func TestAServerThatStopsGivesItsPartAwayWhenThatIsOver(t *testing.T) {
+	client := fake.NewClientset()
+	server := func(name string) *controlPlane {
+		p := &controlPlane{client: client}
+		p.cfg.DatastoreEndpoint, p.host.NodeName = "postgres://h/d", name
+		return p
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	runs, over, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	one := server("one").elected("part", func(ctx context.Context) error {
+		close(runs)
+		<-ctx.Done()
+		time.Sleep(100 * time.Millisecond) // a part that takes a moment
+		close(over)
+		return nil
+	})
+	go func() { ended <- one(ctx) }()
+	<-runs
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-over:
+	default:
+		t.Error("the lease is released, and the part runs")
+	}
+	ctx, stop = context.WithTimeout(t.Context(), leaseDuration/2)
+	defer stop()
+	began := false
+	two := server("two").elected("part", func(context.Context) error {
+		began = true
+		stop()
+		return nil
+	})
+	if err := two(ctx); err != nil || !began {
+		t.Errorf("%v; want the next one to run the part", err)
+	}
+}
