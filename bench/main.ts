@@ -37,8 +37,9 @@ async function runAndExit(): Promise<void> {
 function createBench(io: Io): Command {
   const bench = new Command("k3os bench").description("Runs a measurement and prints a table.");
   const commands = [
+    conformanceCommand,
     ...[bootCommand, apiCommand, installCommand, upgradeBenchCommand, rollingUpgradeCommand, podsCommand],
-    ...[conformanceCommand, buildBenchCommand, fuzzCommand, powerLossCommand],
+    ...[buildBenchCommand, fuzzCommand, powerLossCommand],
   ];
   for (const create of commands) {
     bench.addCommand(create(io));
