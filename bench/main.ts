@@ -9,6 +9,7 @@ import { apiCommand } from "./api/command.ts";
 import { bootCommand } from "./boot/command.ts";
 import { buildBenchCommand } from "./build/command.ts";
 import { conformanceCommand } from "./conformance/command.ts";
+import { faultsCommand } from "./faults/command.ts";
 import { fuzzCommand } from "./fuzz/command.ts";
 import { work } from "./fuzz/worker.ts";
 import { installCommand } from "./install/command.ts";
@@ -39,7 +40,7 @@ function createBench(io: Io): Command {
   const commands = [
     conformanceCommand,
     ...[bootCommand, apiCommand, installCommand, upgradeBenchCommand, rollingUpgradeCommand, podsCommand],
-    ...[buildBenchCommand, fuzzCommand, powerLossCommand],
+    ...[buildBenchCommand, fuzzCommand, powerLossCommand, faultsCommand],
   ];
   for (const create of commands) {
     bench.addCommand(create(io));

@@ -43,6 +43,7 @@ require (
 	github.com/containerd/containerd/v2 v2.4.2
 	github.com/coredns/coredns v1.15.0
 	github.com/docker/docker v28.5.2+incompatible
+	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/invopop/jsonschema v0.13.0
 	github.com/k3s-io/kine v0.17.5
 	github.com/moby/sys/mountinfo v0.7.2
