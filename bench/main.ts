@@ -8,6 +8,7 @@ import { interrupted } from "../src/errors.ts";
 import { apiCommand } from "./api/command.ts";
 import { bootCommand } from "./boot/command.ts";
 import { buildBenchCommand } from "./build/command.ts";
+import { clusterFaultsCommand } from "./cluster-faults/command.ts";
 import { fuzzCommand } from "./fuzz/command.ts";
 import { work } from "./fuzz/worker.ts";
 import { installCommand } from "./install/command.ts";
@@ -37,7 +38,7 @@ function createBench(io: Io): Command {
   const bench = new Command("k3os bench").description("Runs a measurement and prints a table.");
   const commands = [
     ...[bootCommand, apiCommand, installCommand, upgradeBenchCommand, rollingUpgradeCommand, podsCommand],
-    ...[buildBenchCommand, fuzzCommand, powerLossCommand],
+    ...[buildBenchCommand, fuzzCommand, powerLossCommand, clusterFaultsCommand],
   ];
   for (const create of commands) {
     bench.addCommand(create(io));
