@@ -5,6 +5,7 @@ import type { Io } from "../../src/cli/io.ts";
 import { jsonOption, numberOption } from "../../src/cli/options.ts";
 import { asStep, withProgress } from "../../src/cli/progress/index.ts";
 import { ExitWith } from "../../src/cli/report.ts";
+import type { Progress } from "../../src/progress.ts";
 import { agentsOf } from "../../src/vm/cluster.ts";
 import { lateTimer } from "../../src/vm/qemu.ts";
 import { type ClusterOptions, withCluster } from "../cluster.ts";
@@ -78,7 +79,7 @@ async function runFaults(options: FaultsOptions, io: Io): Promise<void> {
             ? { boot: { kind: "disk", firmware: "bios" }, disk }
             : { memoryMiB: options.agentMemory, cpus: 1 },
       };
-      return measure(cluster, options);
+      return measure(cluster, options, progress);
     });
   });
   const tables = [
@@ -94,21 +95,33 @@ async function runFaults(options: FaultsOptions, io: Io): Promise<void> {
   if (all.some(({ lost, restarts }) => lost + restarts > 0) || (joined?.restarts ?? 0) > 0) throw new ExitWith(1);
 }
 
-function measure(cluster: ClusterOptions, { faults, lasting, agents }: FaultsOptions): Promise<Measured> {
-  const { timeoutMs, signal, update } = cluster;
+function measure(
+  cluster: ClusterOptions,
+  { faults, lasting, agents }: FaultsOptions,
+  progress: Progress,
+): Promise<Measured> {
+  const { timeoutMs, signal } = cluster;
   return withCluster(cluster, async (running) => {
     const writer = startWriting(running.servers, signal);
     const outcomes = new Map<CaseName, Outcome>();
     try {
-      const conditions = { cluster: running, writer, lastingMs: lasting * 1000, timeoutMs, signal, update };
-      for (const name of faults) outcomes.set(name, await run(CASES[name], conditions));
+      const conditions = { cluster: running, writer, lastingMs: lasting * 1000, timeoutMs, signal };
+      for (const name of faults) {
+        const happen = (update: (text: string) => void) => run(CASES[name], { ...conditions, update });
+        outcomes.set(name, await asStep(progress, name, happen, inWords));
+      }
       if (agents === 0) return { outcomes };
-      return { outcomes, joined: await joinAtOnce(agentsOf(NAME, agents), running, writer, conditions) };
+      const members = agentsOf(NAME, agents);
+      const join = (update: (text: string) => void) => joinAtOnce(members, running, writer, { ...conditions, update });
+      return { outcomes, joined: await asStep(progress, `Join ${agents} agents at once`, join) };
     } finally {
       await writer.stop();
     }
   });
 }
+
+const inWords = ({ withoutWrite, untilAllWrite, lost, restarts }: Outcome) =>
+  `${withoutWrite.toFixed(1)} s without a write, ${untilAllWrite.toFixed(1)} s until all write, ${lost} lost, ${restarts} restarts`;
 
 function faultsTable(outcomes: Measured["outcomes"]): Table {
   return {

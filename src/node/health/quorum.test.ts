@@ -14,13 +14,15 @@ users:
 `;
 const SERVER = { ...FILES, [MEMBER]: "", "/etc/rancher/k3s/k3s.yaml": ADMIN };
 
-/** As on a server at 10.5.0.1, which has called one of the others and calls two. */
+/** As on a server at 10.5.0.1: it calls two of the others, hears of the third, and the fourth has fallen silent. */
 const CONNECTIONS = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100050A:094C 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 8113 1 0 100 0 0 10 0
    1: 0100050A:8D28 0300050A:094C 02 00000001:00000000 01:00000046 00000001     0        0 9012 2 0 800 0 0 1 -1
    2: 0100050A:8D2A 0200050A:094C 02 00000001:00000000 01:00000046 00000001     0        0 9013 2 0 800 0 0 1 -1
    3: 0100050A:8D2C 0200050A:094C 02 00000001:00000000 01:00000046 00000001     0        0 9014 2 0 800 0 0 1 -1
    4: 0100050A:8D2E 0400050A:094C 01 00000000:00000000 02:00000046 00000000     0        0 9015 2 0 20 4 30 10 -1
+   6: 0100050A:094C 0600050A:A001 01 00000100:00000000 01:00000046 00000005     0        0 9017 2 0 800 0 0 1 -1
+   7: 0100050A:094C 0400050A:A001 01 00000100:00000000 01:00000046 00000001     0        0 9018 2 0 800 0 0 1 -1
    5: 0100050A:8D30 0900050A:192B 02 00000001:00000000 01:00000046 00000001     0        0 9016 2 0 800 0 0 1 -1
 `;
 
@@ -33,7 +35,9 @@ describe("why etcd does not answer", () => {
 
   it("is the servers that it calls in vain", async () => {
     const { host } = observed({ ...SERVER, "/proc/net/tcp": CONNECTIONS });
-    expect(await observeQuorum(host)).toBe("etcd has no majority: 10.5.0.2 and 10.5.0.3 do not answer at port 2380");
+    expect(await observeQuorum(host)).toBe(
+      "etcd has no majority: 10.5.0.2 and 10.5.0.3 and 10.5.0.6 do not answer at port 2380",
+    );
   });
 
   it("is not asked where etcd answers, on another node than a server with etcd, or while the API is not there", async () => {
@@ -47,7 +51,7 @@ describe("why etcd does not answer", () => {
   });
 
   it("reads the connections of the kernel", () => {
-    expect(silentPeers(CONNECTIONS)).toEqual(["10.5.0.2", "10.5.0.3"]);
+    expect(silentPeers(CONNECTIONS)).toEqual(["10.5.0.2", "10.5.0.3", "10.5.0.6"]);
     expect(silentPeers("")).toEqual([]);
   });
 

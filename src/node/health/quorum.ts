@@ -7,6 +7,8 @@ import { adminAccess, askApi } from "./api.ts";
 const MEMBER = "/var/lib/rancher/k3s/server/db/etcd/member";
 const PEER_PORT = 2380;
 const SYN_SENT = 2;
+/** A packet or two may be lost on any network. */
+const MANY_RETRANSMITS = 3;
 
 /**
  * Says in one sentence why etcd does not answer on this server; `undefined` if it does, or if this is no server with
@@ -29,21 +31,20 @@ export function quorumSentence(silent: readonly string[]): string {
 }
 
 /**
- * The addresses that etcd is calling without an answer so far, sorted, in the text of /proc/net/tcp: a line for each
- * connection, in which addresses are hexadecimal and the lowest byte comes first.
+ * The addresses of the servers that etcd says something to and hears nothing of, sorted, in the text of /proc/net/tcp
+ * (proc_net_tcp.txt of the kernel): a line for each connection, in which addresses are hexadecimal and the lowest byte
+ * comes first.
  */
 export function silentPeers(connections: string): string[] {
   const peers = connections.split("\n").flatMap((line) => {
-    const [, , remote = "", state = ""] = line.trim().split(/\s+/);
-    const [address = "", port = ""] = remote.split(":");
-    if (Number.parseInt(port, 16) !== PEER_PORT || Number.parseInt(state, 16) !== SYN_SENT) return [];
+    const [, local = "", remote = "", state, , , retransmits] = line.trim().split(/\s+/);
+    const [address = "", port] = remote.split(":");
+    if (![port, local.split(":")[1]].some((one) => hex(one) === PEER_PORT)) return [];
+    if (hex(state) !== SYN_SENT && !(hex(retransmits) >= MANY_RETRANSMITS)) return [];
     const bytes = address.match(/../g) ?? [];
-    return [
-      bytes
-        .map((byte) => Number.parseInt(byte, 16))
-        .reverse()
-        .join("."),
-    ];
+    return [bytes.map(hex).reverse().join(".")];
   });
   return [...new Set(peers)].sort();
 }
+
+const hex = (text = "") => Number.parseInt(text, 16);
