@@ -74,9 +74,10 @@ async function runFaults(options: FaultsOptions, io: Io): Promise<void> {
       const cluster: ClusterOptions = {
         ...{ name: NAME, servers: SERVERS, image, timeoutMs: options.timeout * 1000, signal, update },
         own: () => ({}),
+        // Emulated processors that are more than the host's wait for one another.
         hardware: ({ role }) =>
           role === "server"
-            ? { boot: { kind: "disk", firmware: "bios" }, disk }
+            ? { boot: { kind: "disk", firmware: "bios" }, disk, cpus: 1 }
             : { memoryMiB: options.agentMemory, cpus: 1 },
       };
       return measure(cluster, options, progress);

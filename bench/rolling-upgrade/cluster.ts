@@ -32,7 +32,8 @@ export function withMachines<T>(options: StartOptions, work: (machines: Machines
   const [client] = agents.slice(AGENTS);
   const cluster: ClusterOptions = {
     ...{ ...conditions, name: "rolling", servers: 3 },
-    hardware: () => ({ boot: { kind: "disk", firmware: "bios" }, disk: { from: disk, sizeMiB: diskMiB } }),
+    // Emulated processors that are more than the host's wait for one another.
+    hardware: () => ({ boot: { kind: "disk", firmware: "bios" }, disk: { from: disk, sizeMiB: diskMiB }, cpus: 1 }),
     own: (member) => ({
       k3os: {
         labels: member === client ? CLIENT : {},
