@@ -16,11 +16,12 @@ import type { Machine } from "../../src/vm/machine.ts";
 import { lateTimer } from "../../src/vm/qemu.ts";
 import { testImage } from "../../test/vm/support/container-image.ts";
 import { serveDirectory } from "../../test/vm/support/serve.ts";
+import { awaited } from "../cluster.ts";
 import { apply, kubectl } from "../on-machine.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import { rounded } from "../statistics.ts";
 import type { Table } from "../table.ts";
-import { awaited, CLIENT, loadPage, type Machines, withMachines } from "./cluster.ts";
+import { CLIENT, loadPage, type Machines, withMachines } from "./cluster.ts";
 import { type Answers, type Quorum, watchPage, watchServers } from "./watch.ts";
 
 interface RollingOptions extends OutputOptions {

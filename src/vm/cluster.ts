@@ -64,7 +64,12 @@ export function optionFor(name: string): string {
   return `--${role}s ${number}`;
 }
 
+/** The addresses of the machines on their wire. */
+export const WIRE_NETWORK = "10.5.0.0/24";
 const addressOf = (number: number) => `10.5.0.${number}`;
+
+/** The index of the card that is on the wire. */
+export const WIRE_CARD = 1;
 
 /** Two cards: the workstation reaches the first one, the other machines the second one. */
 export function nicsOf({ number }: Pick<Member, "number">, { wire }: Pick<Cluster, "wire">): readonly Nic[] {

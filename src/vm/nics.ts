@@ -39,7 +39,7 @@ export interface Service {
 export function nicArguments(nics: readonly Nic[], forwards: readonly Forward[], bootFile?: string): string[] {
   const reachable = nics.findIndex(({ hub, wire }) => hub === undefined && wire === undefined);
   return nics.flatMap((nic, index) => {
-    const id = index === 0 ? "net" : `net${index}`;
+    const id = netdevOf(index);
     const mac = nic.mac === undefined ? "" : `,mac=${nic.mac}`;
     const boots = bootFile !== undefined && index === reachable;
     const first = boots ? ",bootindex=0" : "";
@@ -57,6 +57,11 @@ export function nicArguments(nics: readonly Nic[], forwards: readonly Forward[],
     ];
     return ["-netdev", parts.join(","), ...device];
   });
+}
+
+/** What QEMU calls the card with that index. */
+export function netdevOf(index: number): string {
+  return index === 0 ? "net" : `net${index}`;
 }
 
 function forward({ host, guest }: Forward): string {

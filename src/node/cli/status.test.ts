@@ -77,6 +77,21 @@ describe("k3os status", () => {
     expect(JSON.parse(printed.join("\n"))).toMatchObject({ not_joined: "the token is not that of this cluster" });
   });
 
+  it("says why the API of a server does not answer", async () => {
+    const keys = ["certificate-authority-data", "client-certificate-data", "client-key-data"];
+    const admin = `server: https://127.0.0.1:6443\n${keys.map((key) => `${key}: YQ==\n`).join("")}`;
+    const etcd = { "/var/lib/rancher/k3s/server/db/etcd/member/wal": "", "/etc/rancher/k3s/k3s.yaml": admin };
+    const call = "0: 0100050A:8D28 0300050A:094C 02\n";
+    const failed = { status: 500, body: "" };
+    const api = { "/api/v1/nodes/a": failed, "/readyz/etcd": failed };
+    expect(await status([], { api }, { ...etcd, "/proc/net/tcp": call })).toBe(1);
+    expect(printed.slice(2)).toEqual([
+      "k3s        started",
+      "node       the API does not answer yet",
+      "           etcd has no majority: 10.5.0.3 does not answer at port 2380",
+    ]);
+  });
+
   it("tells what a node that upgrades itself did last", async () => {
     const auto = { "/proc/cmdline": "k3os.upgrade.auto=true\n" };
     await status([], {}, auto);

@@ -5,8 +5,9 @@ import type { Host } from "../../host/host.ts";
 import { type ClusterLayer, NO_LAYER } from "../../management/layer.ts";
 import { observeK3s } from "../apply/k3s.ts";
 import { readFacts } from "../facts.ts";
-import { apiChecks, type Check, localChecks, type Observation } from "../health/judge.ts";
+import { apiChecks, type Check, isAway, localChecks, type Observation } from "../health/judge.ts";
 import { observeHealth } from "../health/observe.ts";
+import { observeQuorum } from "../health/quorum.ts";
 import { loadConfig } from "../layers.ts";
 import { restartsOf } from "../openrc.ts";
 import { lastReport } from "../report.ts";
@@ -42,6 +43,8 @@ interface Status {
   readonly k3s: Service;
   /** Why the machine has not joined its cluster yet, as long as it has not. */
   readonly not_joined?: string;
+  /** Why its etcd does not answer, as long as it does not. */
+  readonly no_quorum?: string;
   /** The node's state in the API; `unknown` while the API does not answer. */
   readonly ready: "True" | "False" | "unknown";
   /** What Ready takes, in the order in which a node comes up. */
@@ -77,6 +80,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     observeHealth(host, nodeName),
     facts.mode === "local" ? upgradesOf(host) : undefined,
   ]);
+  const noQuorum = isAway(health.api) ? await observeQuorum(host) : undefined;
   const ready = readyOf(health);
   const checks = [...localChecks(health), ...apiChecks(health.api)];
   const errors = problems.filter(({ severity }) => severity === "error").length + failures.length;
@@ -91,6 +95,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     data_source: readTextIf(host, DATA_SOURCE) ?? "",
     k3s,
     ...(notJoined && { not_joined: notJoined }),
+    ...(noQuorum && { no_quorum: noQuorum }),
     ready,
     checks,
     config_problems: problems.length + failures.length,
@@ -111,6 +116,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     console.log(
       `node       ${ready === "True" ? "Ready" : ready === "False" ? "not Ready" : "the API does not answer yet"}`,
     );
+    if (noQuorum) console.log(`           ${noQuorum}`);
     if (health.k3s.started && !notJoined)
       for (const { message } of checks.filter(isNews)) console.log(`           ${message}`);
     for (const line of upgrades === undefined ? [] : upgradeLines(upgrades)) console.log(line);
