@@ -1,20 +1,13 @@
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
-import { buildIso } from "../../src/build/index.ts";
+import { Command, Option } from "commander";
+import type { BuiltImage } from "../../src/build/index.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { jsonOption, memoryOption, numberOption } from "../../src/cli/options.ts";
 import { asStep, withProgress } from "../../src/cli/progress/index.ts";
 import type { Progress } from "../../src/progress.ts";
-import { chooseAccel } from "../../src/vm/accel.ts";
 import type { Accel } from "../../src/vm/qemu.ts";
-import { bootedDiskMachine, diskMachine } from "../machines/disk.ts";
-import { floorMachine } from "../machines/floor.ts";
-import { type BenchMachine, type Conditions, type MachineName, machineNames, titles } from "../machines/machine.ts";
-import { osMachine } from "../machines/os.ts";
-import { commonParts } from "../machines/parts.ts";
-import { peerMachine } from "../machines/peer.ts";
-import { inBenchWorkshop } from "../machines/workshop.ts";
+import { type BenchMachine, type MachineName, machineNames, titles } from "../machines/machine.ts";
+import { parseMachines, prepareMachines } from "../machines/prepare.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import { type Boot, bootOnce } from "./boot.ts";
 import { bootJson, bootTables, type Measured } from "./summary.ts";
@@ -42,7 +35,7 @@ export function bootCommand(io: Io): Command {
     .addOption(
       new Option("--only <machines>", `${machineNames.join(", ")}, separated by commas`)
         .default(machineNames, machineNames.join())
-        .argParser(parseMachines),
+        .argParser((text) => parseMachines(text, machineNames)),
     )
     .addOption(new Option("--accel <how>", "instead of finding out").choices(["kvm", "tcg"]))
     .addOption(numberOption("--timeout <seconds>", "how long one boot may take in all", 1, 7200).default(900))
@@ -53,23 +46,13 @@ export function bootCommand(io: Io): Command {
     .action((options: BootCommandOptions) => runBoots(options, io));
 }
 
-function parseMachines(text: string): MachineName[] {
-  const names = text.split(",");
-  const known = machineNames.filter((name) => names.includes(name));
-  if (known.length === names.length) return known;
-  throw new InvalidArgumentError(`Choose from ${machineNames.join(", ")}.`);
-}
-
 async function runBoots(options: BootCommandOptions, io: Io): Promise<void> {
   const measured = await withProgress(io, quiet(options), async (progress) => {
-    const { image, dir } = await buildIso({ progress, signal: io.signal });
-    const { accel } = options.accel
-      ? { accel: options.accel }
-      : await chooseAccel({ tools: image.tools, kernel: image.kernel, progress, signal: io.signal });
-    const iso = join(dir, "k3os.iso");
-    const conditions = { image, iso, accel, memoryMiB: options.memory, cpus: options.cpus, append: options.append };
-    const machines = await prepare(options.only, conditions, progress, io);
-    return bootInTurns(machines, conditions, options, progress, io);
+    const { machines, image } = await prepareMachines({
+      ...{ only: options.only, memoryMiB: options.memory, cpus: options.cpus, append: options.append },
+      ...{ accel: options.accel, progress, signal: io.signal },
+    });
+    return bootInTurns(machines, image, options, progress, io);
   });
   if (options.verbose) for (const { machine, report } of measured.boots) io.stderr.write(`\n${machine}\n${report}`);
   printMeasured(io, options, bootTables(measured), {
@@ -78,33 +61,10 @@ async function runBoots(options: BootCommandOptions, io: Io): Promise<void> {
   });
 }
 
-function prepare(
-  only: readonly MachineName[],
-  conditions: Conditions,
-  progress: Progress,
-  io: Io,
-): Promise<BenchMachine[]> {
-  return inBenchWorkshop({ image: conditions.image, progress, signal: io.signal }, async (shop) => {
-    const context = { progress, signal: io.signal };
-    let parts: ReturnType<typeof commonParts> | undefined;
-    const common = () => (parts ??= commonParts(shop));
-    const make: Readonly<Record<MachineName, () => Promise<BenchMachine>>> = {
-      os: async () => osMachine(conditions),
-      floor: async () => floorMachine(await common(), conditions),
-      peer: async () => peerMachine(shop, await common(), conditions),
-      disk: () => diskMachine(conditions, context),
-      again: () => bootedDiskMachine(conditions, context),
-    };
-    const machines: BenchMachine[] = [];
-    for (const name of only) machines.push(await make[name]());
-    return machines;
-  });
-}
-
 /** Boots the machines in turns, so that a busy host slows all of them down alike. */
 async function bootInTurns(
   machines: readonly BenchMachine[],
-  { image }: Conditions,
+  image: BuiltImage,
   { runs, timeout }: BootCommandOptions,
   progress: Progress,
   io: Io,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Line, parseLine } from "./lines.ts";
+import { type Line, parseLine } from "../machines/lines.ts";
 import { clockOffset, marksOf, sincePowerOn } from "./marks.ts";
 
 const read = (...texts: string[]) => texts.map(parseLine).filter((line): line is Line => line !== undefined);
@@ -47,4 +47,11 @@ it("takes the quickest line for the offset of the clocks", () => {
 
 it("counts from power-on", () => {
   expect(sincePowerOn({ kernel: 1.5, ready: 25 }, 0.5)).toEqual({ "power-on": 0.5, kernel: 2, ready: 25.5 });
+});
+
+it("say what a damaged report has instead of a stage", () => {
+  const damaged = `@70.10 stage {"stage":"notes","part":"root","d:"service links","uptime_s":5.1}`;
+  expect(() => marksOf(read(damaged))).toThrow(
+    'The guest\'s report has a damaged stage: expected an object in JSON, got {"stage":"notes","part":"root","d:"',
+  );
 });

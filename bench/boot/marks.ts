@@ -1,4 +1,6 @@
-import type { Line } from "./lines.ts";
+import { K3osError } from "../../src/errors.ts";
+import type { Arrival } from "../machines/guest-run.ts";
+import type { Line } from "../machines/lines.ts";
 
 /** The points of a boot that are compared, in their order. */
 export const stages = [
@@ -45,7 +47,7 @@ export function marksOf(lines: readonly Line[]): Marks {
     if (kind === "mark" && isStage(rest)) note(rest, uptime);
     if (kind === "kernel") note("kernel", Number(/\[ *(\d+\.\d+)\]/.exec(rest)?.[1] ?? Number.NaN));
     if (kind === "stage") {
-      const { stage, uptime_s } = JSON.parse(rest) as { stage: string; uptime_s: number };
+      const { stage, uptime_s } = parseStage(rest);
       const name = reported[stage];
       if (name !== undefined) note(name, uptime_s);
     }
@@ -53,14 +55,21 @@ export function marksOf(lines: readonly Line[]): Marks {
   return marks;
 }
 
-function isStage(name: string): name is StageName {
-  return (stages as readonly string[]).includes(name);
+function parseStage(text: string): { readonly stage: string; readonly uptime_s: number } {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new K3osError("machine", `The guest's report has a damaged stage: expected an object in JSON, got ${text}`, {
+      ...{
+        hint: "Measure again. If it stays so, compare bench/machines/guest/probe.sh with bench/boot/marks.ts.",
+        cause,
+      },
+    });
+  }
 }
 
-/** A line of the guest, and when it arrived: seconds since QEMU was started. */
-export interface Arrival {
-  readonly line: Line;
-  readonly at: number;
+function isStage(name: string): name is StageName {
+  return (stages as readonly string[]).includes(name);
 }
 
 /**

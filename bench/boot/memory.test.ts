@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Line, parseLine } from "./lines.ts";
+import { type Line, parseLine } from "../machines/lines.ts";
 import { memoryOf, ownerOf } from "./memory.ts";
 
 const read = (...texts: string[]) =>

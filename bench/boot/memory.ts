@@ -1,4 +1,4 @@
-import type { Line } from "./lines.ts";
+import type { Line } from "../machines/lines.ts";
 
 /** Memory of a guest in MiB, as `free -m` shows it. */
 export interface Memory {

@@ -1,9 +1,10 @@
 import { type Boot, type Disk, qemuArguments } from "../../src/vm/qemu.ts";
+import { REPORT } from "./guest-run.ts";
 import type { Conditions } from "./machine.ts";
 
 /**
  * The command line of a machine that is measured: exactly that of `./k3os up`, and a second serial port, `/dev/ttyS1`,
- * on which the guest reports. What arrives there is QEMU's standard output.
+ * on which the guest reports. What arrives there is written to the file `REPORT`.
  */
 export function benchQemuCommand(
   { accel, memoryMiB, cpus }: Conditions,
@@ -19,7 +20,7 @@ export function benchQemuCommand(
       ...parts,
     }),
     "-no-reboot",
-    ...["-chardev", "stdio,id=bench,signal=off", "-serial", "chardev:bench"],
+    ...["-chardev", `file,id=bench,path=${REPORT}`, "-serial", "chardev:bench"],
     ...options,
   ];
 }

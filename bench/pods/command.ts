@@ -1,103 +1,83 @@
-import { Command } from "commander";
+import { availableParallelism } from "node:os";
+import { Command, Option } from "commander";
 import type { Io } from "../../src/cli/io.ts";
 import { jsonOption, memoryOption, numberOption } from "../../src/cli/options.ts";
 import { asStep, withProgress } from "../../src/cli/progress/index.ts";
-import { K3osError } from "../../src/errors.ts";
-import type { Machine } from "../../src/vm/machine.ts";
-import { hostMemory } from "../../src/vm/memory.ts";
-import { throwAway } from "../../src/vm/throw-away.ts";
-import { poll } from "../../src/vm/wait.ts";
-import { apply, succeed } from "../on-machine.ts";
+import type { Accel } from "../../src/vm/qemu.ts";
+import { runGuest } from "../machines/guest-run.ts";
+import { type MachineName, titles } from "../machines/machine.ts";
+import { parseMachines, prepareMachines } from "../machines/prepare.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
-import { rounded } from "../statistics.ts";
+import { type Pods, podsJson, podsOf, podsTable } from "./summary.ts";
 
 interface PodsOptions extends OutputOptions {
   readonly pods: number;
   readonly memory: number;
+  readonly cpus: number;
+  readonly only: readonly MachineName[];
+  readonly accel?: Accel;
   readonly timeout: number;
+  readonly verbose?: boolean;
 }
 
-interface Measured {
-  /** Seconds from the command until all pods run. */
-  readonly seconds: number;
-  /** What is used in the end, without and with the pods, in MiB (MemTotal − MemAvailable). */
-  readonly before: number;
-  readonly after: number;
-}
+/** Those that take words for their kernel, which tell the probe what to do. */
+const names = ["os", "floor", "peer"] as const;
 
 export function podsCommand(io: Io): Command {
   return new Command("pods")
     .description(
-      "Starts many pods on one node, and prints how long it takes until all of them run, and what memory each costs.",
+      "Starts many pods at once on one node, on k3OS and on the peer (Debian with systemd, same kernel and k3s), and " +
+        "prints how long it takes until all of them run, whose processor time that is, and what memory each costs.",
     )
     .addOption(numberOption("--pods <count>", "pods, beside those of the system", 1, 105).default(100))
     .addOption(memoryOption().default(2048, "2G"))
-    .addOption(numberOption("--timeout <seconds>", "how long it may take", 1, 36_000).default(1800))
+    .addOption(numberOption("-c, --cpus <count>", "processors", 1, 64).default(Math.min(2, availableParallelism())))
+    .addOption(
+      new Option("--only <machines>", `${names.join(", ")}, separated by commas`)
+        .default(["os", "peer"], "os,peer")
+        .argParser((text) => parseMachines(text, names)),
+    )
+    .addOption(new Option("--accel <how>", "instead of finding out").choices(["kvm", "tcg"]))
+    .addOption(numberOption("--timeout <seconds>", "how long one machine may take in all", 1, 36_000).default(1800))
+    .option("--verbose", "also print what the guests reported")
     .addOption(jsonOption())
     .addOption(markdownOption())
     .action((options: PodsOptions) => runPods(options, io));
 }
 
 async function runPods(options: PodsOptions, io: Io): Promise<void> {
-  const { signal } = io;
-  const { seconds, before, after } = await withProgress(io, quiet(options), async (progress) => {
-    const timeoutMs = options.timeout * 1000;
-    const { machine, dispose } = await throwAway({ memoryMiB: options.memory, timeoutMs, progress, signal });
-    try {
-      return await asStep(progress, `Start ${options.pods} pods`, (update) =>
-        measure(machine, options, signal, update),
+  const { pods: count, memory: memoryMiB, cpus, only, timeout } = options;
+  const measured = await withProgress(io, quiet(options), async (progress) => {
+    const append = `k3os-bench.pods=${count}`;
+    const { machines, image } = await prepareMachines({
+      ...{ only, memoryMiB, cpus, append, accel: options.accel, progress, signal: io.signal },
+    });
+    const all: Pods[] = [];
+    for (const machine of machines) {
+      const pods = await asStep(
+        progress,
+        `${titles[machine.name]}, ${count} pods`,
+        async (update) => {
+          const { lines, text } = await runGuest(machine, image.tools, {
+            timeoutMs: timeout * 1000,
+            signal: io.signal,
+            onLine: ({ kind, rest }) => {
+              if (kind === "running") update(`${rest} run`);
+              else if (["mark", "reached", "fail"].includes(kind)) update(rest);
+            },
+          });
+          if (options.verbose) io.stderr.write(`\n${machine.name}\n${text}`);
+          return podsOf(machine.name, lines, count);
+        },
+        (one) => `${one.all.toFixed(0)} s`,
       );
-    } finally {
-      await dispose();
+      all.push(pods);
     }
+    return all;
   });
-  const each = (after - before) / options.pods;
-  const rows = [
-    [`until ${options.pods} pods run, s`, seconds.toFixed(0)],
-    ["a pod, s", (seconds / options.pods).toFixed(2)],
-    ["memory of the node before, MiB", before.toFixed(0)],
-    ["and with them, MiB", after.toFixed(0)],
-    ["a pod, MiB", each.toFixed(1)],
-  ];
-  printMeasured(io, options, [{ title: `Pods on a node of ${options.memory} MiB`, table: { head: ["", ""], rows } }], {
-    ...{ pods: options.pods, memory_mib: options.memory, seconds: rounded(seconds, 1) },
-    ...{ used_before_mib: rounded(before, 0), used_after_mib: rounded(after, 0) },
+  const title = `${count} pods on a node of ${memoryMiB} MiB and ${cpus} processors`;
+  printMeasured(io, options, [{ title, table: podsTable(measured) }], {
+    ...{ pods: count, memory_mib: memoryMiB, cpus },
+    ...podsJson(measured),
   });
-}
-
-async function measure(
-  machine: Machine,
-  { pods, timeout }: PodsOptions,
-  signal: AbortSignal,
-  update: (text: string) => void,
-): Promise<Measured> {
-  const before = await used(machine);
-  const labels = { app: "many" };
-  const container = { name: "pause", image: "k3os.io/pause:1", imagePullPolicy: "Never" };
-  const deployment = {
-    ...{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "many", namespace: "default" } },
-    spec: {
-      ...{ replicas: pods, selector: { matchLabels: labels } },
-      template: { metadata: { labels }, spec: { containers: [container], terminationGracePeriodSeconds: 1 } },
-    },
-  };
-  const begun = performance.now();
-  await apply(machine, [deployment]);
-  const found = await poll(
-    async () => {
-      const { stdout } = await machine.kubectl(["get", "deploy", "many", "-o", "jsonpath={.status.readyReplicas}"]);
-      update(`${stdout || "0"} run`);
-      return Number(stdout) === pods || undefined;
-    },
-    { timeoutMs: timeout * 1000, everyMs: 1000, signal },
-  );
-  const seconds = (performance.now() - begun) / 1000;
-  if (found === undefined) throw new K3osError("machine", `Not all of ${pods} pods run after ${timeout} s.`);
-  return { seconds, before, after: await used(machine) };
-}
-
-/** MemTotal − MemAvailable, in MiB. */
-async function used(machine: Machine): Promise<number> {
-  const { totalMiB, availableMiB } = hostMemory(await succeed(machine, "cat /proc/meminfo"));
-  return totalMiB - availableMiB;
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Watches a node from inside and reports to the console $1: how far the boot came, when a first pod answers, what memory
-# is used. The same program on every machine that is compared, so that it costs each of them the same.
+# is used. With k3os-bench.pods=COUNT on the kernel's command line it starts so many pods instead of the first one. The
+# same program on every machine that is compared, so that it costs each of them the same.
 # Waits with shell builtins and two forks a second: under emulation everything else would be measured, too.
 exec >"$1" 2>/dev/null </dev/null
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -43,6 +44,37 @@ watch() {
 	return $found
 }
 
+# How the memory is used.
+meminfo() {
+	read -r up _ </proc/uptime
+	while read -r line; do echo "@$up meminfo $line"; done </proc/meminfo
+}
+
+# The processor time so far, in hundredths of a second: of the whole machine, and of k3s, containerd and each shim, with
+# that of the children that it has waited for. $1 says which look this is.
+spent() {
+	read -r up _ </proc/uptime
+	read -r _ user nice system _ _ irq softirq _ </proc/stat
+	echo "@$up spent $1 machine $((user + nice + system + irq + softirq)) 0"
+	for process in /proc/[0-9]*; do
+		read -r command _ <"$process/comm"
+		owner=
+		case $command in
+		k3s*)
+			case $(tr '\0' ' ' <"$process/cmdline") in
+			containerd*) owner=containerd ;;
+			*" server "*) owner=k3s ;;
+			esac
+			;;
+		containerd-shim*) owner=shims ;;
+		esac
+		[ -n "$owner" ] || continue
+		read -r numbers <"$process/stat"
+		set -- "$1" ${numbers##*) }
+		echo "@$up spent $1 $owner $((${13} + ${14})) $((${15} + ${16}))"
+	done
+}
+
 fail() {
 	say fail "$1"
 	for log in /var/log/k3s-service.log /run/k3os-bench/k3s.log; do
@@ -53,7 +85,61 @@ fail() {
 	exit 1
 }
 
+# Waits until cluster DNS is ready, and at least until 30 s after the node was.
+await_dns() {
+	watch "$server/apis/apps/v1/namespaces/kube-system/deployments?watch=1&fieldSelector=metadata.name=coredns" \
+		'"readyReplicas":1' || fail "CoreDNS was not ready after $patience s"
+	say reached coredns
+	dns=$up
+	rest=$((ready + 30 - ${up%.*}))
+	[ $rest -le 0 ] || sleep $rest
+}
+
+# Starts $1 pods, and reports each number of them that are ready.
+start_many() {
+	deployments=$server/apis/apps/v1/namespaces/default/deployments
+	cat >$dir/many.json <<-EOF
+		{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"many"},"spec":{"replicas":$1,
+		"selector":{"matchLabels":{"app":"many"}},"template":{"metadata":{"labels":{"app":"many"}},"spec":{
+		"containers":[{"name":"pause","image":"k3os.io/pause:1","imagePullPolicy":"Never"}]}}}}
+	EOF
+	meminfo | sed 's/ meminfo / meminfobefore /'
+	spent before
+	say mark create
+	curl $access -f -o $dir/answer -H 'Content-Type: application/json' -d @$dir/many.json $deployments 2>$dir/error ||
+		fail "the deployment could not be created: $(cat $dir/error)"
+	seen=0
+	until [ "$seen" = "$1" ]; do
+		rm -f $dir/counts
+		mkfifo $dir/counts
+		# As a table, an event is short: the shell reads it byte by byte. The server ends a watch after half an hour.
+		curl $access -N -H 'Accept: application/json;as=Table;g=meta.k8s.io;v=v1' \
+			"$deployments?watch=1&includeObject=None&fieldSelector=metadata.name=many" >$dir/counts &
+		watcher=$!
+		while read -r event; do
+			count=${event%%"/$1\""*} # the column READY: "3/100"
+			count=${count##*'"'}
+			[ "$count" != "$seen" ] || continue
+			seen=$count
+			say running "$seen"
+			[ "$seen" != "$1" ] || break
+		done <$dir/counts
+		kill $watcher
+		[ "$seen" = "$1" ] || sleep 1
+	done
+	spent after
+	meminfo
+	events=$server/api/v1/namespaces/default/events?fieldSelector=type=Warning,involvedObject.kind=Pod
+	curl $access "$events" | tr , '\n' | sed -n 's/^ *"reason": *"\(.*\)"/\1/p' | sort | uniq -c |
+		while read -r times reason; do say warning "$times" "$reason"; done
+}
+
 say hello
+many=
+read -r words </proc/cmdline
+for word in $words; do
+	case $word in k3os-bench.pods=*) many=${word#*=} ;; esac
+done
 await node-ready "$patience" || fail "the node was not Ready after $patience s"
 read -r ready _ </proc/uptime
 ready=${ready%.*}
@@ -67,6 +153,13 @@ done
 server=https://127.0.0.1:6443
 pods=$server/api/v1/namespaces/default/pods
 access="-sS --cacert $dir/certificate-authority-data --cert $dir/client-certificate-data --key $dir/client-key-data"
+if [ -n "$many" ]; then
+	await_dns
+	start_many "$many"
+	say done
+	exit
+fi
+
 # The image is there already and nearly empty; the web server is the machine's own busybox.
 cat >$dir/pod.json <<'EOF'
 {"apiVersion":"v1","kind":"Pod","metadata":{"name":"bench"},"spec":{
@@ -100,12 +193,7 @@ done
 say mark pod
 curl $access -o /dev/null -X DELETE "$pods/bench?gracePeriodSeconds=0"
 
-watch "$server/apis/apps/v1/namespaces/kube-system/deployments?watch=1&fieldSelector=metadata.name=coredns" \
-	'"readyReplicas":1' || fail "CoreDNS was not ready $patience s after the first pod"
-say reached coredns
-dns=$up
-rest=$((ready + 30 - ${up%.*}))
-[ $rest -le 0 ] || sleep $rest
+await_dns
 
 # How long a user waits for a command that finds nothing to do. The first run is left out, because it loads the program
 # into memory.
@@ -115,7 +203,7 @@ if [ -e /run/k3os/plan.json ]; then
 fi
 
 say memory
-while read -r line; do echo "@$up meminfo $line"; done </proc/meminfo
+meminfo
 for process in /proc/[0-9]*; do
 	[ "$process" != "/proc/$$" ] || continue
 	rss= pss= anonymous= cgroup=

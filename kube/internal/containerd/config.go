@@ -87,11 +87,16 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
   enable_selinux = false
   enable_unprivileged_ports = true
   enable_unprivileged_icmp = true
+  # How often every container and every pod is asked for its processor time. The kubelet looks every ten seconds.
+  # Containerd's own choice, every second, doubles what a hundred idle pods cost the node.
+  stats_collect_period = "10s"
   device_ownership_from_security_context = {{ .NonrootDevices }}
 
 [plugins.'io.containerd.cri.v1.runtime'.cni]
   bin_dirs = [{{ range $i, $d := .CNIBinDirs }}{{ if $i }}, {{ end }}"{{ $d }}"{{ end }}]
   conf_dir = "{{ .CNIConfDir }}"
+  # One program less for each pod.
+  use_internal_loopback = true
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd]
   default_runtime_name = "{{ .DefaultRuntime }}"

@@ -21,6 +21,7 @@ func TestRender(t *testing.T) {
 	}
 	for _, want := range []string{
 		"version = 3\n", `root = "/r"`, `bin_dirs = ["/a", "/b"]`, `BinaryName = "/usr/bin/crun"`, `sandbox = "p:1"`,
+		`stats_collect_period = "10s"`, "conf_dir = \"/c\"\n  # One program less for each pod.\n  use_internal_loopback = true\n",
 		"registry.configs.'r.example'.auth]\n  username = \"u\"\n  password = \"p\\\"w\"\n",
 	} {
 		if !strings.Contains(string(out), want) {
