@@ -84,7 +84,7 @@ describe("a cluster of three servers", { timeout: 900_000 }, () => {
     const refusal = /timed out|timeout|deadline|no leader/i;
     // At once: the longer it lasts, the later the kernels try their connections again.
     await Promise.all([
-      eventually(() => create(second, "meanwhile"), 30),
+      eventually(() => create(second, "meanwhile"), 120),
       expect(kubectl(first.name, "create", "configmap", "refused")).rejects.toThrow(refusal),
       eventually(async () => expect(await first.node("sudo k3os status || true")).toContain(reason), 60),
     ]);
