@@ -8,13 +8,13 @@ import { interrupted } from "../src/errors.ts";
 import { apiCommand } from "./api/command.ts";
 import { bootCommand } from "./boot/command.ts";
 import { buildBenchCommand } from "./build/command.ts";
-import { faultsCommand } from "./faults/command.ts";
 import { fuzzCommand } from "./fuzz/command.ts";
 import { work } from "./fuzz/worker.ts";
 import { installCommand } from "./install/command.ts";
 import { podsCommand } from "./pods/command.ts";
 import { powerLossCommand } from "./power-loss/command.ts";
 import { rollingUpgradeCommand } from "./rolling-upgrade/command.ts";
+import { serverFaultsCommand } from "./server-faults/command.ts";
 import { upgradeBenchCommand } from "./upgrade/command.ts";
 
 /** The program behind `./k3os bench`. It ends this process; Ctrl-C stops what was started, then the command. */
@@ -38,7 +38,7 @@ function createBench(io: Io): Command {
   const bench = new Command("k3os bench").description("Runs a measurement and prints a table.");
   const commands = [
     ...[bootCommand, apiCommand, installCommand, upgradeBenchCommand, rollingUpgradeCommand, podsCommand],
-    ...[buildBenchCommand, fuzzCommand, powerLossCommand, faultsCommand],
+    ...[buildBenchCommand, fuzzCommand, powerLossCommand, serverFaultsCommand],
   ];
   for (const create of commands) {
     bench.addCommand(create(io));

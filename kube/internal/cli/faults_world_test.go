@@ -154,7 +154,7 @@ func eventually(t *testing.T, what string, try func() error) time.Duration {
 	}
 }
 
-// measured notes a time, for the table that `./k3os bench faults` prints.
+// measured notes a time, for the table that `./k3os bench server-faults` prints.
 func measured(t *testing.T, what string, took time.Duration) {
 	t.Helper()
 	t.Logf("measured %s: %.1f s", what, took.Seconds())

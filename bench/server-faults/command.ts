@@ -13,8 +13,8 @@ import { measuredIn } from "./results.ts";
 /** All tests of the package: those that need no server take no time. */
 const GO_TEST = '. ./flags.sh && exec go test -tags "$tags" -count=1 -timeout 30m -v ./internal/cli';
 
-export function faultsCommand(io: Io): Command {
-  return new Command("faults")
+export function serverFaultsCommand(io: Io): Command {
+  return new Command("server-faults")
     .description(
       "Runs servers as processes of this host, each on a network of its own, and cuts one off, slows its disk down, lets others " +
         "join. Needs root, ip and /dev/fuse. The exit status is 1 if one of them does not stand it.",
