@@ -219,6 +219,7 @@ func TestPartsThatAllServersRunOrNone(t *testing.T) {
 		{"--disable=metrics-server,coredns,x", all[2:3], ""},
 		{"--disable=metrics-server", nil, ""}, // of an earlier build
 		{"--disable=coredns", []string{}, ""},
+		{"--disable=", all[3:], "the servicelb is enabled here"},
 	} {
 		cfg := parse(t, tt.flag)
 		err := adopt(&cfg, cluster(tt.theirs...))
