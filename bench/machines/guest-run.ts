@@ -28,8 +28,8 @@ export interface GuestOptions {
 }
 
 /**
- * The file, in the directory in which QEMU runs, that the guest's second serial port is written to. A pipe would lose
- * some of it: QEMU's serial port drops what a reader on a busy host does not take soon enough.
+ * The file, in the directory in which QEMU runs, that the guest's second serial port is written to. A file takes
+ * everything. For a pipe that is full, QEMU's serial port tries again some times, and then drops the character.
  */
 export const REPORT = "report.log";
 
