@@ -46,7 +46,7 @@ export interface StartOptions {
 const settleMs = 60_000;
 const stopPatienceMs = 10_000;
 /** The k3s binary writes its stages to this file, also when it runs natively. */
-const stagesFile = "/run/k3s/stages.json";
+export const stagesFile = "/run/k3s/stages.json";
 
 /** Starts a server without a node on the data in `dir`, waits until its API is ready, measures it, and stops it. */
 export async function startOnce(k3s: string, dir: string, options: StartOptions): Promise<Start> {
@@ -128,7 +128,7 @@ async function serverArguments(dir: string, port: number): Promise<string[]> {
 }
 
 /** Takes out the settings of whoever runs the bench. */
-function environment(dir: string): Record<string, string | undefined> {
+export function environment(dir: string): Record<string, string | undefined> {
   const settings = Object.keys(process.env).filter((name) => /^(K3S_|KUBECONFIG)/.test(name));
   return { ...Object.fromEntries(settings.map((name) => [name, undefined])), TMPDIR: dir };
 }

@@ -1,6 +1,9 @@
 import { randomInt } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { build } from "../../src/build/index.ts";
+import { type BuiltImage, build } from "../../src/build/index.ts";
+import { findProject } from "../../src/build/project.ts";
 import { type Io, printLine } from "../../src/cli/io.ts";
 import { jsonOption, memoryOption, numberOption } from "../../src/cli/options.ts";
 import { asStep, withProgress } from "../../src/cli/progress/index.ts";
@@ -8,15 +11,17 @@ import { ExitWith } from "../../src/cli/report.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import { rounded } from "../statistics.ts";
 import { EXPLAINED, LEFT_OUT } from "./explained.ts";
-import { loadImages, withNodes } from "./nodes.ts";
+import { loadImages, targetOf, withNodes } from "./nodes.ts";
 import { type Result, resultTable, unexplained } from "./report.ts";
-import { runSpecs } from "./run.ts";
-import { checkExplained, selectSpecs } from "./select.ts";
-import { conformanceSuite } from "./suite.ts";
+import { runSpecs, type Target } from "./run.ts";
+import { checkExplained, selectSpecs, withoutPods } from "./select.ts";
+import { withServer } from "./server.ts";
+import { conformanceSuite, type Suite } from "./suite.ts";
 
 interface ConformanceOptions extends OutputOptions {
   readonly suites?: readonly string[];
   readonly all?: boolean;
+  readonly serverAlone?: boolean;
   readonly focus?: RegExp;
   readonly skip?: RegExp;
   readonly count?: number;
@@ -44,6 +49,12 @@ export function conformanceCommand(io: Io): Command {
       ).argParser((text) => text.split(",")),
     )
     .addOption(new Option("--all", "those of all groups: hours").conflicts("suites"))
+    .addOption(
+      new Option(
+        "--server-alone",
+        "those that need no pod, of all groups, against a server on this workstation (as root)",
+      ).conflicts(["agents", "memory"]),
+    )
     .addOption(new Option("--focus <regexp>", "only specs whose names match").argParser(asRegExp))
     .addOption(new Option("--skip <regexp>", "no specs whose names match").argParser(asRegExp))
     .addOption(numberOption("--count <number>", "so many of them, drawn at random", 1, 10_000))
@@ -73,27 +84,53 @@ async function runConformance(options: ConformanceOptions, io: Io): Promise<void
     const image = await build({ progress, signal });
     const suite = await conformanceSuite({ image, progress, signal });
     checkExplained(suite.specs, [...LEFT_OUT, ...EXPLAINED]);
-    const { all, focus, ...others } = options;
-    const usual = all || focus !== undefined ? {} : { suites: USUAL };
-    const specs = selectSpecs(suite.specs, { ...usual, ...others, ...(focus && { focus }), seed }, LEFT_OUT);
+    const specs = chosen(suite, options, seed);
     if (list) return specs;
     const nodes = 1 + options.agents;
-    const timeoutMs = options.timeout * 1000;
-    const { memory: memoryMiB, agents, log } = options;
-    return asStep(progress, `Run ${specs.length} specs on ${nodes === 1 ? "a node" : `${nodes} nodes`}`, (update) =>
-      withNodes({ image, agents, memoryMiB, timeoutMs, signal, update }, async (server, others) => {
-        for (const machine of [server, ...others]) {
-          update(`images to ${machine.name}`);
-          await loadImages(machine, suite.images, signal);
-        }
-        const onSpec = (ended: number, failed: number) => update(`${ended} of ${specs.length}, ${failed} failed`);
-        const explained = EXPLAINED.filter(({ fewerThan = Number.POSITIVE_INFINITY }) => nodes < fewerThan);
-        return runSpecs(server, suite, specs, { seed, explained, signal, onSpec, ...(log !== undefined && { log }) });
-      }),
-    );
+    const explained = EXPLAINED.filter(({ fewerThan = Number.POSITIVE_INFINITY }) => nodes < fewerThan);
+    const place = options.serverAlone ? "a server" : nodes === 1 ? "a node" : `${nodes} nodes`;
+    return asStep(progress, `Run ${specs.length} specs on ${place}`, (update) => {
+      const { log } = options;
+      const onSpec = (ended: number, failed: number) => update(`${ended} of ${specs.length}, ${failed} failed`);
+      const how = { seed, explained, signal, onSpec, ...(log !== undefined && { log }) };
+      return onTarget(image, suite, options, { signal, update }, (target) => runSpecs(target, suite, specs, how));
+    });
   });
   if (isNames(results)) for (const name of results) printLine(io, name);
   else printResults(results, seed, options, io);
+}
+
+function chosen(suite: Suite, options: ConformanceOptions, seed: number): string[] {
+  const { all, focus, serverAlone, suites, skip, count } = options;
+  const from = serverAlone ? withoutPods(suite.specs, podless()) : suite.specs;
+  const usual = all || serverAlone || focus !== undefined ? {} : { suites: USUAL };
+  const more = { ...(suites && { suites }), ...(focus && { focus }), ...(skip && { skip }), ...(count && { count }) };
+  return selectSpecs(from, { ...usual, ...more, seed }, LEFT_OUT);
+}
+
+/** The names of `without-pods.txt`. */
+function podless(): string[] {
+  const text = readFileSync(join(findProject(), "bench/conformance/without-pods.txt"), "utf8");
+  return text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+/** Starts what the suite runs against, and brings the images of its pods there. */
+function onTarget<T>(
+  image: BuiltImage,
+  suite: Suite,
+  { serverAlone, agents, memory: memoryMiB, timeout }: ConformanceOptions,
+  { signal, update }: { readonly signal: AbortSignal; readonly update: (text: string) => void },
+  work: (target: Target) => Promise<T>,
+): Promise<T> {
+  const timeoutMs = timeout * 1000;
+  if (serverAlone) return withServer({ k3s: image.k3s, timeoutMs, signal }, work);
+  return withNodes({ image, agents, memoryMiB, timeoutMs, signal, update }, async (server, others) => {
+    for (const machine of [server, ...others]) {
+      update(`images to ${machine.name}`);
+      await loadImages(machine, suite.images, signal);
+    }
+    return work(targetOf(server));
+  });
 }
 
 const isNames = (results: readonly (Result | string)[]): results is readonly string[] =>

@@ -9,6 +9,7 @@ import { agentsOf, type Cluster, configOf, type Member, nicsOf, serversOf } from
 import type { Machine } from "../../src/vm/machine.ts";
 import { waitJoined, waitReady } from "../../src/vm/ready.ts";
 import { startOf } from "../../src/vm/throw-away.ts";
+import type { Target } from "./run.ts";
 
 export interface NodesOptions {
   readonly image: BuiltImage;
@@ -65,4 +66,10 @@ export async function loadImages(machine: Machine, archive: string, signal?: Abo
   const input = createReadStream(archive);
   const { status, stderr } = await machine.ssh("sudo k3s ctr -n k8s.io images import -", { input, signal });
   if (status !== 0) throw new K3osError("machine", `${machine.name} refused the suite's images: ${stderr.trim()}`);
+}
+
+/** The machine as what the suite runs against. */
+export function targetOf({ paths, record }: Machine): Target {
+  if (record.k3s === undefined) throw new K3osError("machine", "The machine's image has no k3s for the workstation.");
+  return { kubeconfig: paths.kubeconfig, k3s: record.k3s };
 }

@@ -5,11 +5,17 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { K3osError } from "../../src/errors.ts";
 import { show } from "../../src/process/run.ts";
-import type { Machine } from "../../src/vm/machine.ts";
 import type { Explained } from "./explained.ts";
 import { type Result, readReport } from "./report.ts";
 import { focusOn } from "./select.ts";
 import type { Suite } from "./suite.ts";
+
+/** What the suite runs against. */
+export interface Target {
+  readonly kubeconfig: string;
+  /** The k3s binary, which is kubectl if it is called so. */
+  readonly k3s: string;
+}
 
 export interface RunOptions {
   /** The order of the specs. */
@@ -25,7 +31,7 @@ export interface RunOptions {
 
 /** Runs them one after the other. A failed spec is a result; what keeps the suite from running is an error. */
 export async function runSpecs(
-  machine: Machine,
+  target: Target,
   suite: Pick<Suite, "program">,
   specs: readonly string[],
   options: RunOptions,
@@ -37,7 +43,7 @@ export async function runSpecs(
     const progress = new Progress();
     const last: string[] = [];
     const status = await show(
-      { argv: [suite.program, ...suiteArguments(machine, specs, work, report, options.seed)], cwd: work },
+      { argv: [suite.program, ...suiteArguments(target, specs, work, report, options.seed)], cwd: work },
       {
         signal: options.signal,
         onLine(line) {
@@ -63,17 +69,16 @@ export async function runSpecs(
 }
 
 function suiteArguments(
-  machine: Machine,
+  { kubeconfig, k3s }: Target,
   specs: readonly string[],
   work: string,
   report: string,
   seed: number,
 ): string[] {
-  // The k3s binary is kubectl if it is called so.
   const kubectl = join(work, "kubectl");
-  symlinkSync(machine.record.k3s ?? "k3s", kubectl);
+  symlinkSync(k3s, kubectl);
   return [
-    ...[`--kubeconfig=${machine.paths.kubeconfig}`, `--kubectl-path=${kubectl}`, "--provider=local"],
+    ...[`--kubeconfig=${kubeconfig}`, `--kubectl-path=${kubectl}`, "--provider=local"],
     ...["--node-os-distro=custom", "--repo-root=", `--e2e-output-dir=${work}`],
     ...[`--ginkgo.focus=${focusOn(specs)}`, `--ginkgo.seed=${seed}`, `--ginkgo.json-report=${report}`],
     ...["--ginkgo.timeout=24h", "--ginkgo.v", "--ginkgo.no-color", "--ginkgo.silence-skips"],

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { madeImages } from "./containers.ts";
-import { checkExplained, focusOn, selectSpecs, sigOf } from "./select.ts";
+import { checkExplained, focusOn, selectSpecs, sigOf, withoutPods } from "./select.ts";
 
 const all = [
   "[sig-network] DNS should provide DNS for the cluster [Conformance]",
@@ -71,4 +71,15 @@ it("is that of the Kubernetes that the image has", () => {
   });
   expect(versions[0]).toEqual([expect.stringMatching(/^v1\./), expect.stringMatching(/^go1\./)]);
   expect(versions[0]).toEqual(versions[1]);
+});
+
+describe("the specs that need no pod", () => {
+  it("are found by their names without what is in brackets behind them", () => {
+    expect(withoutPods(all, ["[sig-storage] EmptyDir should be"])).toEqual([all[2]]);
+  });
+
+  it("must each be the name of one spec", () => {
+    expect(() => withoutPods(all, ["[sig-storage] EmptyDir"])).toThrow("has the name of no single spec");
+    expect(() => withoutPods([...all, ...all], ["[sig-node] Pods should run"])).toThrow("of no single spec");
+  });
 });

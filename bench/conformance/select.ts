@@ -46,6 +46,20 @@ export function focusOn(specs: readonly string[]): string {
   return ` (${specs.map((spec) => spec.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("|")})$`;
 }
 
+/**
+ * The specs of those names, which lack the words in brackets behind them. Throws if a name is that of no spec, or of
+ * several.
+ */
+export function withoutPods(all: readonly string[], names: readonly string[]): string[] {
+  return names.map((name) => {
+    const [found, ...more] = all.filter((spec) => spec.startsWith(`${name} [`));
+    if (found !== undefined && more.length === 0) return found;
+    throw new K3osError("build", `bench/conformance/without-pods.txt has the name of no single spec: ${name}`, {
+      hint: "Take it out, or give it the new name.",
+    });
+  });
+}
+
 /** Throws if an entry is about a spec that there no longer is. */
 export function checkExplained(all: readonly string[], entries: readonly Explained[]): void {
   const stale = entries.find(({ spec }) => !all.some((name) => spec.test(name)));

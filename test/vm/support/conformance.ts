@@ -1,4 +1,4 @@
-import { loadImages } from "../../../bench/conformance/nodes.ts";
+import { loadImages, targetOf } from "../../../bench/conformance/nodes.ts";
 import { runSpecs } from "../../../bench/conformance/run.ts";
 import { conformanceSuite, type Suite } from "../../../bench/conformance/suite.ts";
 import { silent } from "../../../src/progress.ts";
@@ -25,7 +25,7 @@ export async function failedSpecs(
   names: readonly string[],
 ): Promise<Readonly<Record<string, string>>> {
   const specs = names.map((name) => specOf(suite, name));
-  const results = await runSpecs(machine, suite, specs, { seed: 1 });
+  const results = await runSpecs(targetOf(machine), suite, specs, { seed: 1 });
   const failed = results.filter(({ state }) => state !== "passed");
   return Object.fromEntries(failed.map(({ spec, state, message }) => [spec, message || state]));
 }
