@@ -31,7 +31,8 @@ export function connect(port: number, kubeconfig: string, connections: number): 
     new Promise((resolve) => {
       const headers = { "content-type": "application/json" };
       const asked = request({ host: "127.0.0.1", port, path, method, headers, agent }, (response) => {
-        response.resume().once("end", () => resolve(response.statusCode ?? 0));
+        // Also where the connection breaks in the middle of the answer.
+        response.resume().once("close", () => resolve(response.complete ? (response.statusCode ?? 0) : 0));
       });
       asked.once("error", () => resolve(0));
       asked.setTimeout(5000, () => asked.destroy(new Error("no answer")));

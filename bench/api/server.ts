@@ -165,7 +165,8 @@ async function awaitReady(
   }
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+/** Ends a server, and one that does not end by itself within ten seconds, too. */
+export async function stop(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, "exit");
   child.kill("SIGTERM");

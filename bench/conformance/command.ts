@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type BuiltImage, build } from "../../src/build/index.ts";
@@ -8,6 +8,7 @@ import { type Io, printLine } from "../../src/cli/io.ts";
 import { jsonOption, memoryOption, numberOption } from "../../src/cli/options.ts";
 import { asStep, withProgress } from "../../src/cli/progress/index.ts";
 import { ExitWith } from "../../src/cli/report.ts";
+import { K3osError } from "../../src/errors.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import { rounded } from "../statistics.ts";
 import { EXPLAINED, LEFT_OUT } from "./explained.ts";
@@ -79,6 +80,7 @@ function asRegExp(text: string): RegExp {
 
 async function runConformance(options: ConformanceOptions, io: Io): Promise<void> {
   const { signal } = io;
+  if (options.log !== undefined) emptyFile(options.log);
   const { seed = randomInt(1, 2 ** 31 - 1), list = false } = options;
   const results = await withProgress(io, list || quiet(options), async (progress) => {
     const image = await build({ progress, signal });
@@ -131,6 +133,15 @@ function onTarget<T>(
     }
     return work(targetOf(server));
   });
+}
+
+/** Before hours are spent on what cannot be kept. */
+function emptyFile(path: string): void {
+  try {
+    writeFileSync(path, "");
+  } catch (error) {
+    throw new K3osError("usage", `--log ${path} cannot be written: ${(error as Error).message}`);
+  }
 }
 
 const isNames = (results: readonly (Result | string)[]): results is readonly string[] =>

@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly onSpec?: (ended: number, failed: number) => void;
 }
 
+const KEPT = "With --log FILE, all that it prints is kept.";
+
 /** Runs them one after the other. A failed spec is a result; what keeps the suite from running is an error. */
 export async function runSpecs(
   target: Target,
@@ -38,6 +40,9 @@ export async function runSpecs(
 ): Promise<Result[]> {
   const work = mkdtempSync(join(tmpdir(), "k3os-conformance-"));
   const log = createWriteStream(options.log ?? join(work, "log"));
+  // The first is thrown once the suite has ended.
+  const failures: Error[] = [];
+  log.on("error", (error) => failures.push(error));
   try {
     const report = join(work, "report.json");
     const progress = new Progress();
@@ -57,13 +62,20 @@ export async function runSpecs(
       },
     );
     options.signal?.throwIfAborted();
-    if (existsSync(report)) return readReport(readFileSync(report, "utf8"), specs, options.explained ?? []);
+    if (failures[0] !== undefined) throw failures[0];
+    if (existsSync(report)) {
+      const results = readReport(readFileSync(report, "utf8"), specs, options.explained ?? []);
+      if (status === 0 || results.some(({ state }) => state === "failed")) return results;
+      throw new K3osError("machine", `The suite ended with status ${status}, and no spec failed: ${last.join("\n")}`, {
+        hint: KEPT,
+      });
+    }
     throw new K3osError("machine", `The suite ended with status ${status} and no report: ${last.join("\n")}`, {
-      hint: "With --log FILE, all that it prints is kept.",
+      hint: KEPT,
     });
   } finally {
     log.end();
-    await finished(log);
+    if (failures.length === 0) await finished(log);
     rmSync(work, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,4 @@
 /** A server of Kubernetes as a process of this host, for specs that need no pod. */
-import { once } from "node:events";
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +7,7 @@ import { outputOf, start } from "../../src/process/run.ts";
 import { freePort } from "../../src/vm/ports.ts";
 import { lastLines } from "../../src/vm/serial.ts";
 import { poll } from "../../src/vm/wait.ts";
-import { environment, stagesFile } from "../api/server.ts";
+import { environment, stagesFile, stop } from "../api/server.ts";
 import type { Target } from "./run.ts";
 
 export interface ServerOptions {
@@ -34,7 +33,6 @@ export async function withServer<T>(options: ServerOptions, work: (target: Targe
   closeSync(log);
   const kill = () => void child.kill("SIGKILL");
   process.once("exit", kill);
-  const ended = once(child, "exit");
   const isGone = () => child.exitCode !== null || child.signalCode !== null;
   try {
     const ask = async () => isGone() || (await kubectl(target, ["get", "--raw", "/readyz"])).status === 0 || undefined;
@@ -47,10 +45,7 @@ export async function withServer<T>(options: ServerOptions, work: (target: Targe
     return await work(target);
   } finally {
     process.removeListener("exit", kill);
-    if (!isGone()) {
-      child.kill("SIGTERM");
-      await ended;
-    }
+    await stop(child);
     rmSync(directory, { recursive: true, force: true });
     if (!hadStages) rmSync(stagesFile, { force: true });
   }

@@ -11,7 +11,7 @@ import { imageArchive } from "../../src/formats/oci.ts";
 import { ARCHITECTURE } from "../../src/image/architecture.ts";
 import { parseBaseSpec } from "../../src/image/spec.ts";
 import type { Progress } from "../../src/progress.ts";
-import { type BenchWorkshop, inBenchWorkshop, runLatest } from "../machines/workshop.ts";
+import { type BenchWorkshop, inBenchWorkshop } from "../machines/workshop.ts";
 import { compileSuite } from "./compile.ts";
 import { containerImages, madeImages } from "./containers.ts";
 
@@ -47,7 +47,7 @@ export function conformanceSuite(options: SuiteOptions): Promise<Suite> {
 async function compiledSuite(shop: BenchWorkshop, { progress, signal }: SuiteOptions): Promise<string> {
   const read = (path: string) => sourceFiles(join(shop.project, path));
   const [source, flags] = await Promise.all([read("bench/conformance/e2e"), read("kube/flags.sh")]);
-  return runLatest(shop, {
+  return shop.runner.run({
     name: "bench-conformance-suite",
     title: "Conformance suite",
     maker: "suite",
@@ -67,7 +67,7 @@ async function debianTree(shop: BenchWorkshop): Promise<string> {
   const applets = await sourceFiles(join(project, "os/busybox-applets"));
   const set = { packages: spec.packages, exclude: spec.exclude };
   const lock = (await packages.resolve({ conformance: set }, "Versions of the suite's images")).packages.conformance;
-  return runLatest(shop, {
+  return shop.runner.run({
     name: "bench-conformance-debian",
     title: "Debian of the suite's images",
     maker: "containers",
@@ -82,7 +82,7 @@ async function debianTree(shop: BenchWorkshop): Promise<string> {
 }
 
 function imagesArchive(shop: BenchWorkshop, suite: string, debian: string): Promise<string> {
-  return runLatest(shop, {
+  return shop.runner.run({
     name: "bench-conformance-images",
     title: "The suite's images",
     maker: "containers",

@@ -6,6 +6,7 @@ import type { Io } from "../../src/cli/io.ts";
 import { jsonOption } from "../../src/cli/options.ts";
 import { asStep, withProgress } from "../../src/cli/progress/index.ts";
 import { ExitWith } from "../../src/cli/report.ts";
+import { K3osError } from "../../src/errors.ts";
 import { outputOf } from "../../src/process/run.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import { measuredIn } from "./results.ts";
@@ -44,6 +45,7 @@ async function runServerFaults(options: OutputOptions, io: Io): Promise<void> {
     throw new ExitWith(1);
   }
   const measured = measuredIn(stdout);
+  if (measured.length === 0) throw new K3osError("machine", "The servers ran, and nothing was measured.");
   const rows = measured.map(({ what, seconds }) => [what, seconds.toFixed(1)]);
   printMeasured(io, options, [{ title: "Servers and faults", table: { head: ["", "s"], rows } }], { measured });
 }

@@ -90,15 +90,19 @@ describe("withLock", () => {
       if (host.monotonic() >= 5000) host.remove(path);
       await sleep(milliseconds);
     };
-    expect(await withLock(host, "upgrade", async () => "done", { step })).toBe("done");
+    expect(await withLock(host, "upgrade", async () => "done", { progress: { step } })).toBe("done");
     expect([host.monotonic(), steps]).toEqual([
       6000,
       ["Wait, because another upgrade is at work (process 200)", "done"],
     ]);
     host.symlink("200@777", path);
     host.sleep = sleep;
-    await expect(withLock(host, "upgrade", async () => {}, { step })).rejects.toThrow("another upgrade is at work");
+    await expect(withLock(host, "upgrade", async () => {}, { progress: { step } })).rejects.toThrow(
+      "another upgrade is at work",
+    );
     expect([host.monotonic(), steps.at(-1)]).toEqual([36_000, "failed"]);
+    await expect(withLock(host, "upgrade", async () => {}, { patient: false })).rejects.toThrow("(process 200)");
+    expect(host.monotonic()).toBe(36_000);
   });
 
   it("takes over what a process left that is gone, or whose number came again", async () => {

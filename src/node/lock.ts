@@ -21,16 +21,18 @@ const pathOf = (lock: Lock) => `${RUN}/${lock}.lock`;
 
 /**
  * Does `work` while it holds the lock. Throws `LockHeld` if another process holds it, and does not let it go within the
- * lock's patience. A process that has ended holds nothing. To wait is a step of `progress`.
+ * lock's patience; at once if `patient` is false. A process that has ended holds nothing. To wait is a step of `progress`.
  */
 export async function withLock<T>(
   host: Host,
   lock: Lock,
   work: () => Promise<T>,
-  progress: Progress = silent,
+  { progress = silent, patient = true }: { readonly progress?: Progress; readonly patient?: boolean } = {},
 ): Promise<T> {
   const path = pathOf(lock);
-  await acquirePatiently(host, lock, `${identity(host, host.readLink("/proc/self"))}`, progress);
+  const me = `${identity(host, host.readLink("/proc/self"))}`;
+  if (patient) await acquirePatiently(host, lock, me, progress);
+  else await acquire(host, lock, path, me);
   try {
     return await work();
   } finally {

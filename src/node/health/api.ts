@@ -83,17 +83,17 @@ const DISTRUST = [58, 60, 77, 83, 90, 91];
 
 /**
  * Asks the API for a path. A status of 500 and above is no answer, and neither is a refusal. By curl, because a kubectl
- * takes a second of an emulated processor and 60 MB.
+ * takes a second of an emulated processor and 60 MB. It is given up after `seconds`.
  */
-export async function askApi(host: Host, access: ApiAccess, path: string): Promise<Answer> {
+export async function askApi(host: Host, access: ApiAccess, path: string, seconds = 5): Promise<Answer> {
   const settings: CurlSettings = [
     ["url", `${access.server}${path}`],
     ...accessSettings(access),
-    ["max-time", "5"],
+    ["max-time", `${seconds}`],
     ["write-out", "\n%{http_code}"],
   ];
   const argv = ["curl", "--silent", "--show-error", "--config", "-"];
-  const result = await host.exec(argv, { input: curlConfig(settings), timeoutMs: 10_000 });
+  const result = await host.exec(argv, { input: curlConfig(settings), timeoutMs: (seconds + 5) * 1000 });
   const end = result.stdout.lastIndexOf("\n");
   const status = Number(result.stdout.slice(end + 1));
   if (result.status !== 0) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { observeQuorum, quorumSentence, silentPeers } from "./quorum.ts";
+import { observeQuorum, peersIn, quorumSentence } from "./quorum.ts";
 import { FILES, healthyNode } from "./testing.ts";
 
 const MEMBER = "/var/lib/rancher/k3s/server/db/etcd/member/wal/0.wal";
@@ -51,12 +51,16 @@ describe("why etcd does not answer", () => {
   });
 
   it("reads the connections of the kernel", () => {
-    expect(silentPeers(CONNECTIONS)).toEqual(["10.5.0.2", "10.5.0.3", "10.5.0.6"]);
-    expect(silentPeers("")).toEqual([]);
+    const silent = ["10.5.0.2", "10.5.0.3", "10.5.0.6"];
+    expect(peersIn(CONNECTIONS)).toEqual({ silent, others: ["10.5.0.4"] });
+    expect(peersIn("")).toEqual({ silent: [], others: [] });
   });
 
-  it("is guessed where it calls nobody in vain", () => {
-    expect(quorumSentence([])).toBe("etcd does not answer: too few of the other servers run, or the disk is too slow");
-    expect(quorumSentence(["10.5.0.2"])).toContain("10.5.0.2 does not answer");
+  it("is guessed while those that it hears of are a majority", () => {
+    const slow = "etcd does not answer: the disk is too slow, or";
+    expect(quorumSentence({ silent: [], others: [] })).toBe(`${slow} too few of the other servers run`);
+    const one = "10.5.0.2 does not answer at port 2380";
+    expect(quorumSentence({ silent: ["10.5.0.2"], others: ["10.5.0.3"] })).toBe(`${slow} ${one}`);
+    expect(quorumSentence({ silent: ["10.5.0.2"], others: [] })).toBe(`etcd has no majority: ${one}`);
   });
 });

@@ -6,9 +6,12 @@ import { adminAccess, askApi } from "./api.ts";
 /** A member of etcd has it (kube/internal/etcd). */
 const MEMBER = "/var/lib/rancher/k3s/server/db/etcd/member";
 const PEER_PORT = 2380;
+const ESTABLISHED = 1;
 const SYN_SENT = 2;
 /** A packet or two may be lost on any network. */
 const MANY_RETRANSMITS = 3;
+/** The API server asks etcd for seconds before it says no. */
+const PATIENCE_S = 12;
 
 /**
  * Says in one sentence why etcd does not answer on this server; `undefined` if it does, or if this is no server with
@@ -18,33 +21,45 @@ export async function observeQuorum(host: Host): Promise<string | undefined> {
   if (host.stat(MEMBER) === undefined) return undefined;
   const access = adminAccess(host);
   if (access === undefined) return undefined;
-  const answer = await askApi(host, access, "/readyz/etcd");
+  const answer = await askApi(host, access, "/readyz/etcd", PATIENCE_S);
   // The API server says 500. Without an answer of its own, it is the one that is missing.
-  if (answer.answers || !answer.reason.startsWith("it says ")) return undefined;
-  return quorumSentence(silentPeers(readTextIf(host, "/proc/net/tcp") ?? ""));
+  if (answer.answers || answer.refused || !answer.reason.startsWith("it says ")) return undefined;
+  return quorumSentence(peersIn(readTextIf(host, "/proc/net/tcp") ?? ""));
 }
 
-export function quorumSentence(silent: readonly string[]): string {
-  if (silent.length === 0) return "etcd does not answer: too few of the other servers run, or the disk is too slow";
-  const verb = silent.length === 1 ? "does" : "do";
-  return `etcd has no majority: ${silent.join(" and ")} ${verb} not answer at port ${PEER_PORT}`;
+/** The addresses of other servers, sorted. */
+export interface Peers {
+  /** etcd says something to them, and hears nothing. */
+  readonly silent: readonly string[];
+  readonly others: readonly string[];
+}
+
+export function quorumSentence({ silent, others }: Peers): string {
+  const slow = "the disk is too slow";
+  if (silent.length === 0) return `etcd does not answer: ${slow}, or too few of the other servers run`;
+  const silence = `${silent.join(" and ")} ${silent.length === 1 ? "does" : "do"} not answer at port ${PEER_PORT}`;
+  const here = 1 + others.length;
+  const isMajority = here > silent.length;
+  return isMajority ? `etcd does not answer: ${slow}, or ${silence}` : `etcd has no majority: ${silence}`;
 }
 
 /**
- * The addresses of the servers that etcd says something to and hears nothing of, sorted, in the text of /proc/net/tcp
- * (proc_net_tcp.txt of the kernel): a line for each connection, in which addresses are hexadecimal and the lowest byte
- * comes first.
+ * The servers that etcd has a connection to, in the text of /proc/net/tcp (proc_net_tcp.txt of the kernel): a line for
+ * each connection, in which addresses are hexadecimal and the lowest byte comes first.
  */
-export function silentPeers(connections: string): string[] {
-  const peers = connections.split("\n").flatMap((line) => {
+export function peersIn(connections: string): Peers {
+  const found = connections.split("\n").flatMap((line) => {
     const [, local = "", remote = "", state, , , retransmits] = line.trim().split(/\s+/);
     const [address = "", port] = remote.split(":");
     if (![port, local.split(":")[1]].some((one) => hex(one) === PEER_PORT)) return [];
-    if (hex(state) !== SYN_SENT && !(hex(retransmits) >= MANY_RETRANSMITS)) return [];
+    const isSilent = hex(state) === SYN_SENT || hex(retransmits) >= MANY_RETRANSMITS;
+    if (!isSilent && hex(state) !== ESTABLISHED) return [];
     const bytes = address.match(/../g) ?? [];
-    return [bytes.map(hex).reverse().join(".")];
+    return [{ peer: bytes.map(hex).reverse().join("."), isSilent }];
   });
-  return [...new Set(peers)].sort();
+  const silent = new Set(found.filter(({ isSilent }) => isSilent).map(({ peer }) => peer));
+  const others = new Set(found.map(({ peer }) => peer).filter((peer) => !silent.has(peer)));
+  return { silent: [...silent].sort(), others: [...others].sort() };
 }
 
 const hex = (text = "") => Number.parseInt(text, 16);

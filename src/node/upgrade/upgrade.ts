@@ -47,6 +47,8 @@ export interface UpgradeOptions {
   readonly allowDowngrade: boolean;
   /** Try an image that was given up before. */
   readonly retry: boolean;
+  /** Whether to wait a while for who holds the lock; true if not given. */
+  readonly patient?: boolean;
 }
 
 /** What an upgrade came to. */
@@ -83,7 +85,7 @@ export function upgrade(host: Host, config: Config, options: UpgradeOptions, pro
       await releaseMedium(host);
     }
   };
-  return withLock(host, "upgrade", work, progress);
+  return withLock(host, "upgrade", work, { progress, patient: options.patient ?? true });
 }
 
 interface Request {

@@ -27,7 +27,7 @@ export async function upgradeAndWait(
   for (;;) {
     await trialDecided(host, say);
     try {
-      return await upgrade(host, config, options, progress);
+      return await upgrade(host, config, { ...options, patient: false }, progress);
     } catch (error) {
       if (!(error instanceof LockHeld)) throw error;
       if (error.message !== holder) say(`waiting: ${error.message}`);

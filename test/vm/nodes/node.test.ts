@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Suite } from "../../../bench/conformance/suite.ts";
 import { builtSuite, failedSpecs, loadSuite } from "../support/conformance.ts";
 import { testImage, toolbox, writeTestImage } from "../support/container-image.ts";
 import { emptyDisk } from "../support/disks.ts";
@@ -22,9 +23,6 @@ afterAll(() => registry.close());
 const configMap = (of: string) => `{ apiVersion: v1, kind: ConfigMap, metadata: { name: ${of}, namespace: default } }`;
 const remote = await serveText(configMap("fetched"));
 afterAll(() => remote.close());
-
-// Compiled before the machine runs.
-const suite = await builtSuite();
 
 const disks = [emptyDisk(node.directory, "cluster", 2048), emptyDisk(node.directory, "data", 1024)];
 
@@ -508,25 +506,29 @@ describe("a pod on a live node", () => {
   }
 });
 
-describe("Kubernetes' own conformance suite", () => {
-  beforeAll(() => loadSuite(node.machine, suite));
+describe("Kubernetes' own conformance suite", { timeout: 900_000 }, () => {
+  let suite: Suite;
+  beforeAll(async () => {
+    suite = await builtSuite();
+    await loadSuite(node.machine, suite);
+  }, 2_700_000); // compiled once, which takes minutes
 
-  it("finds nothing wrong with services, endpoints and names", async () => {
+  it("finds nothing wrong with services, endpoints and names", async ({ signal }) => {
     const specs = [
       "[sig-network] DNS should provide DNS for pods for Subdomain",
       "[sig-network] EndpointSlice should create Endpoints and EndpointSlices for Pods matching a Service",
       "[sig-network] Services should have session affinity work for service with type clusterIP",
     ];
-    expect(await failedSpecs(node.machine, suite, specs)).toEqual({});
+    expect(await failedSpecs(node.machine, suite, specs, signal)).toEqual({});
   });
 
-  it("finds nothing wrong with volumes", async () => {
+  it("finds nothing wrong with volumes", async ({ signal }) => {
     const specs = [
       "[sig-storage] EmptyDir volumes pod should support shared volumes between containers",
       "[sig-storage] Projected combined should project all components that make up the projection API",
       "[sig-storage] Subpath Atomic writer volumes should support subpaths with projected pod",
     ];
-    expect(await failedSpecs(node.machine, suite, specs)).toEqual({});
+    expect(await failedSpecs(node.machine, suite, specs, signal)).toEqual({});
   });
 });
 

@@ -17,15 +17,16 @@ export function loadSuite(machine: Machine, suite: Suite): Promise<void> {
 
 /**
  * Runs specs by their names, without the words in brackets behind them. Returns why those failed that did, or that they
- * were skipped.
+ * were skipped. Once `signal` is aborted, the suite is ended.
  */
 export async function failedSpecs(
   machine: Machine,
   suite: Suite,
   names: readonly string[],
+  signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
   const specs = names.map((name) => specOf(suite, name));
-  const results = await runSpecs(targetOf(machine), suite, specs, { seed: 1 });
+  const results = await runSpecs(targetOf(machine), suite, specs, { seed: 1, signal });
   const failed = results.filter(({ state }) => state !== "passed");
   return Object.fromEntries(failed.map(({ spec, state, message }) => [spec, message || state]));
 }
