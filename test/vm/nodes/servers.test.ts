@@ -57,11 +57,11 @@ describe("a cluster of three servers", { timeout: 900_000 }, () => {
   it("is started by one command, and each of them serves the API", async () => {
     await first.up(["--servers", "3", "--timeout", "800"]);
     for (const server of names) expect((await readyNodes(server)).sort()).toEqual(names);
-    const addresses = ["get", "endpointslices", "kubernetes", "-o", "jsonpath={.endpoints[*].addresses[*]}"];
+    const addresses = ["endpointslices", "kubernetes", "-o", "jsonpath={.endpoints[*].addresses[*]}"];
     const all = ["10.5.0.1", "10.5.0.2", "10.5.0.3"];
     // A server puts itself there every ten seconds.
     await eventually(
-      async () => expect((await kubectl(first.name, ...addresses)).trim().split(" ").sort()).toEqual(all),
+      async () => expect((await kubectl(first.name, "get", ...addresses)).trim().split(" ").sort()).toEqual(all),
       120,
     );
   });
