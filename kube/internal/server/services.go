@@ -33,7 +33,9 @@ func (p *controlPlane) runAllControllers(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	return runControllers(ctx, p.options.controllers)
+	return persistent(ctx, p.controllersName(), p.isHealthy, func(ctx context.Context) error {
+		return runControllers(ctx, p.options.controllers)
+	})
 }
 
 // runOwnControllers runs what makes a fresh cluster useful, until ctx ends.
