@@ -16,13 +16,14 @@ import (
 const MetricsPort = 2381
 
 // settable are the flags of etcd that a user may give. None of them says which cluster a member belongs to, or where
-// etcd listens and logs.
+// etcd listens and logs. max-concurrent-streams is not among them, since only etcd's own program reads it, and the
+// timeouts of raft are not, since only that keeps them from being too short to work.
 var settable = []string{
 	"auto-compaction-mode", "auto-compaction-retention", "backend-batch-interval", "backend-batch-limit",
 	"backend-bbolt-freelist-type", "compact-hash-check-time", "corrupt-check-time", "election-timeout",
 	"grpc-keepalive-interval", "grpc-keepalive-min-time", "grpc-keepalive-timeout", "heartbeat-interval",
-	"max-concurrent-streams", "max-request-bytes", "max-snapshots", "max-txn-ops", "max-wals", "metrics", "pre-vote",
-	"quota-backend-bytes", "raft-read-timeout", "raft-write-timeout", "snapshot-count", "strict-reconfig-check",
+	"max-request-bytes", "max-snapshots", "max-txn-ops", "max-wals", "metrics", "pre-vote", "quota-backend-bytes",
+	"snapshot-count", "strict-reconfig-check",
 }
 
 // apply sets what the arguments say, FLAG=VALUE with or without dashes. It comes before all that is not settable, since
@@ -47,6 +48,14 @@ func apply(c *embed.Config, args []string) error {
 		}
 	}
 	return nil
+}
+
+// quota is the one that is configured, in the terms of etcd's flag.
+func (m *Member) quota() (int64, error) {
+	c := embed.NewConfig()
+	c.QuotaBackendBytes = limits.quota
+	err := apply(c, m.Args)
+	return c.QuotaBackendBytes, err
 }
 
 // exposeMetrics lets anybody read metrics, at the node's address and its own.

@@ -1,11 +1,18 @@
 package etcd
 
 import (
+	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/storage"
 )
 
 func TestArguments(t *testing.T) {
@@ -31,6 +38,53 @@ func TestArguments(t *testing.T) {
 		m.Args = []string{arg, "election-timeout=300"}
 		if _, err := m.config("m61-1"); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "--etcd-arg: ") {
 			t.Errorf("%s: %v; want %q", arg, err, want)
+		}
+	}
+}
+
+func TestEachFlagThatCanBeSetChangesTheConfiguration(t *testing.T) {
+	values := map[string][2]string{} // that etcd has by itself, and another one
+	known := flag.NewFlagSet("etcd", flag.ContinueOnError)
+	embed.NewConfig().AddFlags(known)
+	for _, name := range settable {
+		byItself := known.Lookup(name).DefValue
+		other := "13"
+		if v, ok := known.Lookup(name).Value.(flag.Getter); ok {
+			switch v.Get().(type) {
+			case bool:
+				other = strconv.FormatBool(byItself == "false")
+			case time.Duration:
+				other = "13s"
+			}
+		}
+		values[name] = [2]string{byItself, other}
+	}
+	for _, name := range settable {
+		for i, value := range values[name] {
+			c := embed.NewConfig()
+			if err := apply(c, []string{"strict-reconfig-check=" + values["strict-reconfig-check"][0]}); err != nil {
+				t.Fatal(err)
+			}
+			before := fmt.Sprintf("%+v", c)
+			if err := apply(c, []string{name + "=" + value}); err != nil {
+				t.Fatal(err)
+			}
+			if hasChanged := fmt.Sprintf("%+v", c) != before; hasChanged != (i == 1) {
+				t.Errorf("%s=%s changes the configuration: %v; it is %s by itself", name, value, hasChanged, values[name][0])
+			}
+		}
+	}
+}
+
+func TestTheQuota(t *testing.T) {
+	m, _ := machine(t, 63, nil, nil)
+	for arg, want := range map[string]int64{
+		"pre-vote": limits.quota, "quota-backend-bytes=0": storage.DefaultQuotaBytes, "quota-backend-bytes=-1": math.MaxInt64,
+		"quota-backend-bytes=4294967296": 4 << 30,
+	} {
+		m.Args = []string{arg}
+		if quota, err := m.quota(); err != nil || room(quota) != want {
+			t.Errorf("%s: %d, %v; want %d", arg, room(quota), err, want)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func (m *Member) Reset(ctx context.Context) (oldDir string, err error) {
 		return "", fmt.Errorf("cannot copy %s, which is to stay as it is (is the disk full?): %w", m.Dir, err)
 	}
 	file := filepath.Join(work, "snapshot")
-	err = alone(ctx, copied, func(c *embed.Config) { c.ForceNewCluster = true }, func(_ *clientv3.Client, url string) error {
+	err = m.alone(ctx, copied, func(c *embed.Config) { c.ForceNewCluster = true }, func(_ *clientv3.Client, url string) error {
 		return save(ctx, url, file)
 	})
 	if err != nil {
@@ -169,8 +169,12 @@ func (m *Member) replace(fresh string) (oldDir string, err error) {
 }
 
 // alone runs etcd on a directory as its only member, reached by nobody else, as long as do runs.
-func alone(ctx context.Context, dir string, with func(*embed.Config), do func(*clientv3.Client, string) error) error {
+func (m *Member) alone(ctx context.Context, dir string, with func(*embed.Config), do func(*clientv3.Client, string) error) error {
 	wal.SegmentSizeBytes = segmentBytes
+	quota, err := m.quota()
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -181,7 +185,7 @@ func alone(ctx context.Context, dir string, with func(*embed.Config), do func(*c
 	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{unixURL("client.sock")}, []url.URL{unixURL("client.sock")}
 	c.InitialCluster = c.Name + "=" + c.AdvertisePeerUrls[0].String()
 	c.TickMs, c.ElectionMs = 50, 500 // there is nobody to wait for
-	c.QuotaBackendBytes, c.MaxRequestBytes, c.EnableGRPCGateway = quotaBytes, maxRequest, false
+	c.QuotaBackendBytes, c.MaxRequestBytes, c.EnableGRPCGateway = quota, maxRequest, false
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
 	with(c)
 	server, err := embed.StartEtcd(c)

@@ -3,12 +3,14 @@ package etcd
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/storage"
 )
 
 // limits are those of the database; tests have less room.
@@ -29,6 +31,17 @@ func (m *Member) makeRoom(ctx context.Context) {
 	if err := m.tryMakeRoom(ctx); err != nil && ctx.Err() == nil {
 		fmt.Fprintf(os.Stderr, "k3s: cannot make room in etcd: %v\n", err)
 	}
+}
+
+// room is how large the database may be with a quota as etcd's flag has it.
+func room(quota int64) int64 {
+	switch {
+	case quota == 0:
+		return storage.DefaultQuotaBytes
+	case quota < 0:
+		return math.MaxInt64
+	}
+	return quota
 }
 
 func (m *Member) tryMakeRoom(ctx context.Context) error {
@@ -53,7 +66,7 @@ func (m *Member) tryMakeRoom(ctx context.Context) error {
 	full := slices.ContainsFunc(alarms.Alarms, func(a *etcdserverpb.AlarmMember) bool {
 		return a.Alarm == etcdserverpb.AlarmType_NOSPACE && a.MemberID == status.Header.MemberId
 	})
-	quota := m.server.Config().QuotaBackendBytes
+	quota := room(m.server.Config().QuotaBackendBytes)
 	switch {
 	case !full:
 		return nil

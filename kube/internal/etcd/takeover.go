@@ -69,7 +69,7 @@ func (m *Member) TakeOver(ctx context.Context, from string) (objects int, err er
 	// Revisions only grow by writes, or by a restore.
 	none := func(*embed.Config) {}
 	empty := filepath.Join(work, "empty.snapshot")
-	err = alone(ctx, filepath.Join(work, "empty"), none, func(_ *clientv3.Client, url string) error {
+	err = m.alone(ctx, filepath.Join(work, "empty"), none, func(_ *clientv3.Client, url string) error {
 		return save(ctx, url, empty)
 	})
 	if err != nil {
@@ -82,7 +82,7 @@ func (m *Member) TakeOver(ctx context.Context, from string) (objects int, err er
 	}
 	var copied tally
 	named := func(c *embed.Config) { c.Name = name }
-	err = alone(ctx, fresh, named, func(to *clientv3.Client, _ string) (err error) {
+	err = m.alone(ctx, fresh, named, func(to *clientv3.Client, _ string) (err error) {
 		copied, err = copyAll(ctx, source, to, revision)
 		return err
 	})

@@ -109,6 +109,16 @@ func disabledParts(cfg config.ControlPlane) []string {
 	return names
 }
 
+// differingParts are those that one of two clusters does not run.
+func differingParts(one, another []string) (differing []sharedPart) {
+	for _, part := range sharedParts {
+		if slices.Contains(one, part.name) != slices.Contains(another, part.name) {
+			differing = append(differing, part)
+		}
+	}
+	return differing
+}
+
 // adoptDisabled is adopt for the parts that servers run. What --disable names besides is each server's own.
 func adoptDisabled(cfg *config.Server, ofTheOthers []string) error {
 	if ofTheOthers == nil {

@@ -5,16 +5,40 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"k3os.io/kube/internal/agent"
+	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
 )
 
-// unconfirmedKeys tells, below server, that this server has not asked for the keys of Secrets since it has a vote. A
-// change of them reaches the members of etcd alone, so what a server was told before it is one may be old by then.
-var unconfirmedKeys = []string{"cred", "encryption-unconfirmed"}
+// unconfirmedKeys tells that this server has not asked for the keys of Secrets since it has a vote. A change of them
+// reaches the members of etcd alone, so what a server was told before it is one may be old by then. It lies beside the
+// member, and goes wherever that is moved.
+func unconfirmedKeys(cfg config.Server) string {
+	return filepath.Join(etcdDir(cfg), "keys-unconfirmed")
+}
+
+// expectKeys is for a server that is about to become a member.
+func expectKeys(cfg config.Server) error {
+	if err := os.MkdirAll(etcdDir(cfg), 0o700); err != nil {
+		return err
+	}
+	return files.Write(unconfirmedKeys(cfg), nil, 0o600)
+}
+
+// settleKeys is for one whose keys are those that count.
+func settleKeys(cfg config.Server) error {
+	marker := unconfirmedKeys(cfg)
+	if err := os.Remove(marker); errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return files.SyncDir(filepath.Dir(marker))
+}
 
 // A cluster tells what its servers have in common.
 type cluster interface {
@@ -24,15 +48,14 @@ type cluster interface {
 // confirmKeys asks the others for the keys of Secrets once more, if this server has joined them and has not done so
 // yet. It has a vote: whoever changes the keys from now on waits for this server.
 func (p *controlPlane) confirmKeys(ctx context.Context) error {
-	marker := p.cfg.ServerDir(unconfirmedKeys...)
-	if _, err := os.Stat(marker); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(unconfirmedKeys(p.cfg)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	} else if err != nil {
 		return err
 	}
 	if p.others == nil {
 		return errors.New("this server was stopped while it joined, and the keys of Secrets may have changed since: start it" +
-			" once with --server=URL of another server")
+			" once with --server=URL of another server, or `k3s server --cluster-reset`, if no other server is left")
 	}
 	shared, _, err := p.others.Bootstrap(ctx, agent.TellJoining)
 	if err != nil {
@@ -52,5 +75,5 @@ func (p *controlPlane) confirmKeys(ctx context.Context) error {
 			p.encryption = &secretsEncryption{file: file}
 		}
 	}
-	return os.Remove(marker)
+	return settleKeys(p.cfg)
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -219,7 +220,8 @@ func TestAServerThatWasCutWhileItJoinedAsksForTheKeysAgain(t *testing.T) {
 	without := cfg
 	without.ServerURL = ""
 	p = begin(t, without, hostAt("two", 2))
-	if _, err := p.open(t); err == nil || !strings.Contains(err.Error(), "once with --server=URL") {
+	if _, err := p.open(t); err == nil || !strings.Contains(err.Error(), "once with --server=URL") ||
+		!strings.Contains(err.Error(), "--cluster-reset") {
 		t.Errorf("without --server: %v; want it refused", err)
 	}
 	p = begin(t, cfg, hostAt("two", 2))
@@ -228,7 +230,45 @@ func TestAServerThatWasCutWhileItJoinedAsksForTheKeysAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
-	if have, err := os.ReadFile(pki.EncryptionFile(cfg.ServerDir())); err != nil || string(have) != string(now) {
+	file := pki.EncryptionFile(cfg.ServerDir())
+	if have, err := os.ReadFile(file); err != nil || string(have) != string(now) {
 		t.Errorf("%v; want the keys of now", err)
+	}
+	if _, err := os.Stat(unconfirmedKeys(cfg)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v; want it to have asked for the last time", err)
+	}
+}
+
+// A server that was to join others, and then begins by itself, waits for nobody.
+func TestAJoinThatWasGivenUpLeavesNothing(t *testing.T) {
+	one := newClusterOfOne(t)
+	cfg := joining(t, one.url)
+	begin(t, cfg, hostAt("two", 2))
+	if _, err := os.Stat(unconfirmedKeys(cfg)); err != nil {
+		t.Fatalf("%v; want it to know that it has to ask again", err)
+	}
+	if info, err := os.Stat(etcdDir(cfg)); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v; want the directory of etcd for its own user alone", info, err)
+	}
+	alone := cfg
+	alone.ServerURL, alone.ClusterInit = "", true
+	stop, err := begin(t, alone, hostAt("two", 2)).open(t)
+	if err != nil {
+		t.Fatalf("%v; want it to begin a cluster", err)
+	}
+	stop()
+}
+
+func TestAJoinThatIsRefusedLeavesNothing(t *testing.T) {
+	cfg := joining(t, "https://127.0.79.1:6443")
+	store, err := newStore(cfg, hostAt("two", 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := memberOf(cfg, hostAt("two", 2), store, &others{shared: pki.Bootstrap{}}); err == nil {
+		t.Fatal("a cluster without authorities was joined")
+	}
+	if _, err := os.Stat(unconfirmedKeys(cfg)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v; want nothing left of the try", err)
 	}
 }

@@ -143,7 +143,15 @@ func (d *sharedDatabase) join(
 	}
 	isKnown := false
 	if joined {
-		if err := adopt(cfg, state.Cluster); err != nil {
+		cluster := state.Cluster
+		if !isNew {
+			cluster = sinceJoined(*cfg, cluster)
+			for _, part := range differingParts(cluster.DisabledParts, state.Cluster.DisabledParts) {
+				fmt.Fprintf(os.Stderr, "k3s: warning: %s is not the same here and on the server that began the cluster: give it"+
+					" to all servers, or to none\n", part.command())
+			}
+		}
+		if err := adopt(cfg, cluster); err != nil {
 			return nil, false, err
 		}
 		if !isNew { // or what is there is of another cluster

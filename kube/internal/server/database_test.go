@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -139,6 +140,39 @@ func TestWhoCannotShareADatabaseSaysWhy(t *testing.T) {
 	s = newSharing(t, db, t.TempDir(), "s5", "--token=secret")
 	if _, _, err := s.agree(t); err != nil || s.cfg.ClusterDomain != "e.f" {
 		t.Errorf("after a change it is %s, %v; want e.f", s.cfg.ClusterDomain, err)
+	}
+}
+
+func TestServersOfADatabaseMayBeGivenOtherPartsOneAfterTheOther(t *testing.T) {
+	db, first, second := newDatabase(t), t.TempDir(), t.TempDir()
+	for _, tt := range []struct {
+		dir     string
+		args    []string
+		joins   bool
+		want    []string
+		refused string
+	}{
+		{first, nil, false, []string{}, ""},
+		{second, nil, true, []string{}, ""},
+		{second, []string{"--disable=servicelb"}, true, []string{"servicelb"}, ""},
+		{t.TempDir(), []string{"--disable=servicelb"}, true, nil, "--disable=servicelb is given here"}, // it is new
+		{first, []string{"--disable=servicelb"}, false, []string{"servicelb"}, ""},
+		{second, nil, true, []string{"servicelb"}, ""},
+		{second, []string{"--disable="}, true, []string{}, ""},
+		{second, []string{"--disable-network-policy"}, true, []string{"servicelb"}, ""},
+		{second, []string{"--flannel-backend=host-gw"}, true, nil, "--flannel-backend is host-gw here"},
+	} {
+		s := newSharing(t, db, tt.dir, "s", append(tt.args, "--token=secret")...)
+		_, joined, err := s.agree(t)
+		if tt.refused != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.refused) {
+				t.Errorf("%v: %v; want %q", tt.args, err, tt.refused)
+			}
+			continue
+		}
+		if got := disabledParts(s.cfg.ControlPlane); err != nil || joined != tt.joins || !slices.Equal(got, tt.want) {
+			t.Errorf("%v: without %v, joined %v, %v; want it without %v", tt.args, got, joined, err, tt.want)
+		}
 	}
 }
 

@@ -6,9 +6,11 @@ import (
 	"os"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/client-go/util/retry"
 )
 
 // How long a part that only one server runs is another's, as k3s has it.
@@ -62,13 +64,10 @@ func (p *controlPlane) elected(name string, run func(context.Context) error) fun
 			}
 			elector.Run(turn)
 			if ctx.Err() == nil || elector.IsLeader() { // or it has never led
-				// The part must be over before it begins anew, here or elsewhere. When the server stops, there is not
-				// time for all that a part does then.
-				select {
-				case err = <-ended:
-				case <-stopping(ctx, endPatience):
+				var isOver bool
+				if isOver, err = awaitEnd(ctx, name, ended); isOver {
+					release(lock)
 				}
-				release(lock)
 			}
 			end()
 			if err != nil || ctx.Err() != nil {
@@ -79,11 +78,33 @@ func (p *controlPlane) elected(name string, run func(context.Context) error) fun
 	}
 }
 
-// How long a server that stops waits for a part to end, and for the API to take note of that.
 const (
+	// How long a server that stops waits for a part to end, and for the API to take note of that.
 	endPatience     = time.Second
 	releasePatience = time.Second
+	// latePatience is for a part that has lost its lease, which another server may take 10 s later.
+	latePatience = 15 * time.Second
 )
+
+// awaitEnd waits for a part, which must be over before it begins anew, here or elsewhere. When the server stops, there
+// is not time for all that a part does then.
+func awaitEnd(ctx context.Context, name string, ended <-chan error) (isOver bool, err error) {
+	late, stopped := time.NewTimer(latePatience), stopping(ctx, endPatience)
+	defer late.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return true, err
+		case <-late.C:
+			fmt.Fprintf(os.Stderr, "k3s: the %s has lost its lease and has not ended yet: another server may run it at the same"+
+				" time; restart k3s here if this lasts\n", name)
+		case <-stopped:
+			fmt.Fprintf(os.Stderr, "k3s: the %s has not ended yet, and keeps its lease: other servers run it when that has"+
+				" expired, in %v at most\n", name, leaseDuration)
+			return false, nil
+		}
+	}
+}
 
 // stopping is reached some time after ctx has ended.
 func stopping(ctx context.Context, patience time.Duration) <-chan struct{} {
@@ -97,15 +118,17 @@ func stopping(ctx context.Context, patience time.Duration) <-chan struct{} {
 func release(lock resourcelock.Interface) {
 	ctx, cancel := context.WithTimeout(context.Background(), releasePatience)
 	defer cancel()
-	record, _, err := lock.Get(ctx)
-	if err != nil || record.HolderIdentity != lock.Identity() {
-		return
-	}
-	now := metav1.Now()
-	err = lock.Update(ctx, resourcelock.LeaderElectionRecord{
-		LeaseDurationSeconds: 1, RenewTime: now, AcquireTime: now, LeaderTransitions: record.LeaderTransitions,
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		record, _, err := lock.Get(ctx)
+		if err != nil || record.HolderIdentity != lock.Identity() {
+			return err
+		}
+		now := metav1.Now()
+		return lock.Update(ctx, resourcelock.LeaderElectionRecord{
+			LeaseDurationSeconds: 1, RenewTime: now, AcquireTime: now, LeaderTransitions: record.LeaderTransitions,
+		})
 	})
-	if err != nil {
+	if err != nil && !apierrors.IsNotFound(err) {
 		fmt.Fprintf(os.Stderr, "k3s: other servers wait until the lease %s expires: %v\n", lock.Describe(), err)
 	}
 }

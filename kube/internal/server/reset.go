@@ -57,9 +57,6 @@ func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(cfg.ServerDir(unconfirmedKeys...)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
 	if err := files.Write(flag, nil, 0o600); err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/etcd"
-	"k3os.io/kube/internal/files"
 	"k3os.io/kube/internal/join"
 	"k3os.io/kube/internal/pki"
 	"k3os.io/kube/internal/supervisor"
@@ -152,7 +151,10 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 		return nil, err
 	}
 	if o == nil {
-		return member, nil
+		if etcd.Exists(dir) {
+			return member, nil
+		}
+		return member, settleKeys(cfg) // a join that was given up
 	}
 	member.Joining = o.peer
 	if o.shared == nil {
@@ -161,10 +163,10 @@ func memberOf(cfg config.Server, host hostFacts, store *pki.Store, o *others) (*
 	if err := checkEncryption(cfg, o.shared.EncryptionConfig()); err != nil {
 		return nil, err
 	}
-	if err := files.Write(cfg.ServerDir(unconfirmedKeys...), nil, 0o600); err != nil {
+	if err := store.KeepBootstrap(o.shared); err != nil {
 		return nil, err
 	}
-	if err := store.KeepBootstrap(o.shared); err != nil {
+	if err := expectKeys(cfg); err != nil {
 		return nil, err
 	}
 	return member, keepCluster(cfg, o.cluster) // only now, that it is so
