@@ -64,10 +64,9 @@ func (p *controlPlane) elected(name string, run func(context.Context) error) fun
 			}
 			elector.Run(turn)
 			if ctx.Err() == nil || elector.IsLeader() { // or it has never led
-				var isOver bool
-				if isOver, err = awaitEnd(ctx, name, ended); isOver {
-					release(lock)
-				}
+				var expiry time.Duration
+				expiry, err = awaitEnd(ctx, name, ended)
+				release(lock, expiry)
 			}
 			end()
 			if err != nil || ctx.Err() != nil {
@@ -82,26 +81,26 @@ const (
 	// How long a server that stops waits for a part to end, and for the API to take note of that.
 	endPatience     = time.Second
 	releasePatience = time.Second
+	// processPatience is how long the process of a server that stops may still be there (parts.Run).
+	processPatience = 5 * time.Second
 	// latePatience is for a part that has lost its lease, which another server may take 10 s later.
 	latePatience = 15 * time.Second
 )
 
 // awaitEnd waits for a part, which must be over before it begins anew, here or elsewhere. When the server stops, there
-// is not time for all that a part does then.
-func awaitEnd(ctx context.Context, name string, ended <-chan error) (isOver bool, err error) {
+// is not time for all that a part does then; expiry is when the process is gone that it is left to, and 0 if it is over.
+func awaitEnd(ctx context.Context, name string, ended <-chan error) (expiry time.Duration, err error) {
 	late, stopped := time.NewTimer(latePatience), stopping(ctx, endPatience)
 	defer late.Stop()
 	for {
 		select {
 		case err := <-ended:
-			return true, err
+			return 0, err
 		case <-late.C:
 			fmt.Fprintf(os.Stderr, "k3s: the %s has lost its lease and has not ended yet: another server may run it at the same"+
 				" time; restart k3s here if this lasts\n", name)
 		case <-stopped:
-			fmt.Fprintf(os.Stderr, "k3s: the %s has not ended yet, and keeps its lease: other servers run it when that has"+
-				" expired, in %v at most\n", name, leaseDuration)
-			return false, nil
+			return processPatience, nil
 		}
 	}
 }
@@ -113,9 +112,9 @@ func stopping(ctx context.Context, patience time.Duration) <-chan struct{} {
 	return over
 }
 
-// release lets another server run the part at once, if the lease is this one's. client-go would do it before the part
-// is over, and would take the lease from whoever has it by now.
-func release(lock resourcelock.Interface) {
+// release lets another server run the part after expiry, if the lease is this one's. client-go would do it before the
+// part is over, and would take the lease from whoever has it by now.
+func release(lock resourcelock.Interface, expiry time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), releasePatience)
 	defer cancel()
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
@@ -124,9 +123,13 @@ func release(lock resourcelock.Interface) {
 			return err
 		}
 		now := metav1.Now()
-		return lock.Update(ctx, resourcelock.LeaderElectionRecord{
+		released := resourcelock.LeaderElectionRecord{
 			LeaseDurationSeconds: 1, RenewTime: now, AcquireTime: now, LeaderTransitions: record.LeaderTransitions,
-		})
+		}
+		if expiry > 0 {
+			released.HolderIdentity, released.LeaseDurationSeconds = lock.Identity(), int(expiry.Seconds())
+		}
+		return lock.Update(ctx, released)
 	})
 	if err != nil && !apierrors.IsNotFound(err) {
 		fmt.Fprintf(os.Stderr, "k3s: other servers wait until the lease %s expires: %v\n", lock.Describe(), err)

@@ -25,7 +25,7 @@ func TestOnlyTheOwnLeaseIsReleased(t *testing.T) {
 		release(&resourcelock.LeaseLock{
 			LeaseMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "part"}, Client: client.CoordinationV1(),
 			LockConfig: resourcelock.ResourceLockConfig{Identity: "own"},
-		})
+		}, 0)
 		lease, err := client.CoordinationV1().Leases("kube-system").Get(t.Context(), "part", metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -49,14 +49,14 @@ func TestALeaseThatIsJustBeingRenewedIsReleased(t *testing.T) {
 	release(&resourcelock.LeaseLock{
 		LeaseMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "part"}, Client: client.CoordinationV1(),
 		LockConfig: resourcelock.ResourceLockConfig{Identity: "own"},
-	})
+	}, 0)
 	lease, err := client.CoordinationV1().Leases("kube-system").Get(t.Context(), "part", metav1.GetOptions{})
 	if err != nil || ptr.Deref(lease.Spec.HolderIdentity, "") != "" {
 		t.Errorf("it is held by %q, %v; want nobody", ptr.Deref(lease.Spec.HolderIdentity, ""), err)
 	}
 }
 
-func TestAPartThatHasNotEndedKeepsItsLease(t *testing.T) {
+func TestAPartThatHasNotEndedKeepsItsLeaseUntilItsProcessIsGone(t *testing.T) {
 	client := fake.NewClientset()
 	p := &controlPlane{client: client}
 	p.cfg.DatastoreEndpoint, p.host.NodeName = "postgres://h/d", "one"
@@ -77,7 +77,10 @@ func TestAPartThatHasNotEndedKeepsItsLease(t *testing.T) {
 	}
 	lease, err := client.CoordinationV1().Leases("kube-system").Get(t.Context(), "part", metav1.GetOptions{})
 	if err != nil || ptr.Deref(lease.Spec.HolderIdentity, "") != "one" {
-		t.Errorf("it is held by %q, %v; want the one whose part runs", ptr.Deref(lease.Spec.HolderIdentity, ""), err)
+		t.Fatalf("it is held by %q, %v; want the one whose part runs", ptr.Deref(lease.Spec.HolderIdentity, ""), err)
+	}
+	if got := time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second; got != processPatience {
+		t.Errorf("for %v; want %v", got, processPatience)
 	}
 }
 
