@@ -21,7 +21,8 @@ const pathOf = (lock: Lock) => `${RUN}/${lock}.lock`;
 
 /**
  * Does `work` while it holds the lock. Throws `LockHeld` if another process holds it, and does not let it go within the
- * lock's patience; at once if `patient` is false. A process that has ended holds nothing. To wait is a step of `progress`.
+ * lock's patience; at once if `patient` is false. A process that has ended holds nothing. To wait is a step of
+ * `progress`.
  */
 export async function withLock<T>(
   host: Host,

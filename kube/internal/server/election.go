@@ -88,7 +88,7 @@ const (
 )
 
 // awaitEnd waits for a part, which must be over before it begins anew, here or elsewhere. When the server stops, there
-// is not time for all that a part does then; expiry is when the process is gone that it is left to, and 0 if it is over.
+// is not time for all that a part does then: expiry is when its process is gone, and 0 if the part is over.
 func awaitEnd(ctx context.Context, name string, ended <-chan error) (expiry time.Duration, err error) {
 	late, stopped := time.NewTimer(latePatience), stopping(ctx, endPatience)
 	defer late.Stop()
