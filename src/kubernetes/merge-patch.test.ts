@@ -4,7 +4,7 @@ import { applyMergePatch, isEqual, mergePatch } from "./merge-patch.ts";
 
 // A merge patch cannot say null, and objects of the API have none.
 const json = fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.parse(JSON.stringify(value, (_, v) => v ?? 0)));
-const object = fc.dictionary(fc.constantFrom("a", "b", "c"), json);
+const object = fc.dictionary(fc.constantFrom("a", "b", "c", "__proto__"), json);
 
 describe("a merge patch", () => {
   it("makes one object of another", () => {
@@ -14,6 +14,13 @@ describe("a merge patch", () => {
         expect(isEqual(patch === undefined ? before : applyMergePatch(before, patch), after)).toBe(true);
       }),
     );
+  });
+
+  it("takes __proto__ for a key like any other", () => {
+    const after = JSON.parse('{"a": {"__proto__": ""}}');
+    expect(isEqual({ a: {} }, after)).toBe(false);
+    expect(JSON.stringify(mergePatch({ a: {} }, after))).toBe('{"a":{"__proto__":""}}');
+    expect(JSON.stringify(applyMergePatch({}, after))).toBe('{"a":{"__proto__":""}}');
   });
 
   it("has only what differs", () => {

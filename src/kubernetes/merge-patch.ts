@@ -3,28 +3,29 @@
 /** `target` after a patch. Keys whose patch is null are gone; lists are replaced whole. */
 export function applyMergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
-  const result: Record<string, unknown> = isObject(target) ? { ...target } : {};
+  const result = valuesOf(target);
   for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete result[key];
-    else if (value !== undefined) result[key] = applyMergePatch(result[key], value);
+    if (value === null) result.delete(key);
+    else if (value !== undefined) result.set(key, applyMergePatch(result.get(key), value));
   }
-  return result;
+  return Object.fromEntries(result);
 }
 
 /** The patch that makes `after` of `before`; `undefined` if they are equal. A key without a value is none. */
 export function mergePatch(before: unknown, after: unknown): unknown {
   if (!isObject(before) || !isObject(after)) return isEqual(before, after) ? undefined : after;
-  const patch: Record<string, unknown> = {};
-  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    const [old, value] = [before[key], after[key]];
+  const [olds, news] = [valuesOf(before), valuesOf(after)];
+  const patch = new Map<string, unknown>();
+  for (const key of new Set([...olds.keys(), ...news.keys()])) {
+    const [old, value] = [olds.get(key), news.get(key)];
     if (value === undefined) {
-      if (old !== undefined) patch[key] = null;
+      if (old !== undefined) patch.set(key, null);
       continue;
     }
     const change = mergePatch(old, value);
-    if (change !== undefined) patch[key] = change;
+    if (change !== undefined) patch.set(key, change);
   }
-  return Object.keys(patch).length === 0 ? undefined : patch;
+  return patch.size === 0 ? undefined : Object.fromEntries(patch);
 }
 
 /** Whether two values of JSON are equal, whatever the order of keys. A key without a value is none. */
@@ -34,8 +35,13 @@ export function isEqual(a: unknown, b: unknown): boolean {
     return a.length === b.length && a.every((item, index) => isEqual(item, b[index]));
   }
   if (!isObject(a) || !isObject(b)) return false;
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...keys].every((key) => isEqual(a[key], b[key]));
+  const [ofA, ofB] = [valuesOf(a), valuesOf(b)];
+  return [...new Set([...ofA.keys(), ...ofB.keys()])].every((key) => isEqual(ofA.get(key), ofB.get(key)));
+}
+
+/** As a map, in which `__proto__` is a key like any other; empty if it is no object. */
+function valuesOf(object: unknown): Map<string, unknown> {
+  return new Map(isObject(object) ? Object.entries(object) : []);
 }
 
 /** Whether it is a map, and no list. */
