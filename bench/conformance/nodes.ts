@@ -1,14 +1,11 @@
 /** The machines that the suite runs against. */
-import { createReadStream, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { createReadStream } from "node:fs";
 import type { BuiltImage } from "../../src/build/index.ts";
-import { freeWire, newToken } from "../../src/cli/starting/plan.ts";
 import { K3osError } from "../../src/errors.ts";
-import { agentsOf, type Cluster, configOf, type Member, nicsOf, serversOf } from "../../src/vm/cluster.ts";
+import { agentsOf } from "../../src/vm/cluster.ts";
 import type { Machine } from "../../src/vm/machine.ts";
-import { waitJoined, waitReady } from "../../src/vm/ready.ts";
-import { startOf } from "../../src/vm/throw-away.ts";
+import { throwAway } from "../../src/vm/throw-away.ts";
+import { withCluster } from "../cluster.ts";
 import type { Target } from "./run.ts";
 
 export interface NodesOptions {
@@ -22,43 +19,25 @@ export interface NodesOptions {
 
 /** Starts a server and agents, and hands them to `work` once all are Ready. They are gone afterwards. */
 export async function withNodes<T>(
-  options: NodesOptions,
+  { agents, memoryMiB, ...conditions }: NodesOptions,
   work: (server: Machine, agents: readonly Machine[]) => Promise<T>,
 ): Promise<T> {
-  const { image, agents, memoryMiB, timeoutMs, signal, update } = options;
-  const home = mkdtempSync(join(tmpdir(), "k3os-bench-"));
-  const cluster: Cluster = { wire: freeWire(), token: newToken(), servers: 1 };
-  const [first] = serversOf("conformance", 1);
-  const started: Machine[] = [];
-  const powerOn = async (member: Member): Promise<Machine> => {
-    update(member.name);
+  if (agents === 0) {
     // One node alone is the machine that `./k3os up` starts.
-    const joined = { nics: nicsOf(member, cluster), cluster, config: configOf(member, cluster) };
-    const machine = await startOf(image, {
-      ...{ name: member.name, home, memoryMiB, signal },
-      ...(agents > 0 && joined),
-      ...(member !== first && { server: first.name }),
-    });
-    started.push(machine);
-    return machine;
-  };
-  try {
-    const server = await powerOn(first);
-    await waitReady(server, { timeoutMs, signal });
-    const others: Machine[] = [];
-    for (const member of agentsOf("conformance", agents)) {
-      const agent = await powerOn(member);
-      await waitJoined(agent, server, { timeoutMs, signal });
-      others.push(agent);
-    }
-    return await work(server, others);
-  } finally {
+    conditions.update("a node");
+    const { machine, dispose } = await throwAway({ memoryMiB, ...conditions });
     try {
-      await Promise.all(started.map((machine) => machine.stop({ graceMs: 0 })));
+      return await work(machine, []);
     } finally {
-      rmSync(home, { recursive: true, force: true });
+      await dispose();
     }
   }
+  const kind = { name: "conformance", servers: 1, own: () => ({}), hardware: () => ({ memoryMiB }) };
+  return withCluster({ ...kind, ...conditions }, async ({ servers: [server], join }) => {
+    const others: Machine[] = [];
+    for (const member of agentsOf("conformance", agents)) others.push(...(await join([member])));
+    return work(server, others);
+  });
 }
 
 /** Brings the images of an archive to the node. */
