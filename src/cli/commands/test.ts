@@ -29,7 +29,7 @@ export function testCommand(io: Io): Command {
     .action((words: string[], options: TestOptions) => runTests(words, options, io));
   return examples(
     test,
-    ["./k3os test", "everything, about half an hour"],
+    ["./k3os test", "everything, about an hour"],
     ["./k3os test unit", "types, lint and unit tests, some seconds"],
     ["./k3os test api", "what the API takes and refuses, by a server on this host; needs root"],
     ["./k3os test vm disk --keep", "one machine test, test/vm/disk.test.ts or in a folder there"],
