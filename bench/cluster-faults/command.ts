@@ -67,7 +67,7 @@ async function runFaults(options: FaultsOptions, io: Io): Promise<void> {
   const { signal } = io;
   const { outcomes, joined } = await withProgress(io, quiet(options), async (progress) => {
     const { image, dir } = await buildDisk("raw", {
-      ...{ usualKernel: "cloud", arguments: [lateTimer], progress, signal },
+      ...{ usualFlavour: "cloud", arguments: [lateTimer], progress, signal },
     });
     return asStep(progress, "Let faults happen to three servers", (update) => {
       const disk = { from: join(dir, "k3os.raw"), sizeMiB: diskMiB };

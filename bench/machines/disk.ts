@@ -43,7 +43,7 @@ export async function bootedDiskMachine(conditions: Conditions, context: Context
 
 async function rawDisk({ append }: Conditions, { progress, signal }: Context): Promise<string> {
   const words = [lateTimer, ...append.split(" ").filter((word) => word !== "")];
-  const { dir } = await buildDisk("raw", { usualKernel: "cloud", arguments: words, progress, signal });
+  const { dir } = await buildDisk("raw", { usualFlavour: "cloud", arguments: words, progress, signal });
   return join(dir, "k3os.raw");
 }
 

@@ -45,7 +45,7 @@ export interface RecordOptions {
 export async function record({ directory, signal, update }: RecordOptions): Promise<Recording> {
   update("images");
   const images = {} as Record<StubName, BuiltImage>;
-  for (const name of STUBS) images[name] = await build({ spec: stubSpec(name), usualKernel: "cloud", signal });
+  for (const name of STUBS) images[name] = await build({ spec: stubSpec(name), usualFlavour: "cloud", signal });
   const noted = join(directory, "recording.json");
   if (existsSync(noted)) {
     const { dirs, sessions } = JSON.parse(readFileSync(noted, "utf8")) as Noted;
@@ -111,7 +111,7 @@ async function install(
   update: (what: string) => void,
 ): Promise<void> {
   update("install");
-  const { dir } = await buildIso({ spec: stubSpec("first"), usualKernel: "cloud", signal });
+  const { dir } = await buildIso({ spec: stubSpec("first"), usualFlavour: "cloud", signal });
   const append = "k3os.root=LABEL=K3OS:/k3os/system/current/root.squashfs k3os.mode=install";
   const iso: Disk = { file: join(dir, "k3os.iso"), format: "raw", serial: "iso", readOnly: true };
   mark("install");

@@ -57,7 +57,7 @@ async function runRolling(options: RollingOptions, io: Io): Promise<void> {
   const timeoutMs = options.timeout * 1000;
   const measured = await withProgress(io, quiet(options), async (progress) => {
     const { image, dir } = await buildDisk("raw", {
-      ...{ usualKernel: "cloud", arguments: [lateTimer], progress, signal },
+      ...{ usualFlavour: "cloud", arguments: [lateTimer], progress, signal },
     });
     const text = "files: [{ path: /usr/share/k3os/next, content: next }]\n";
     const next = await build({ spec: { text, name: "bench-rolling", directory: dir }, progress, signal });

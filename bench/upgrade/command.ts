@@ -59,7 +59,7 @@ export function upgradeBenchCommand(io: Io): Command {
 async function runUpgrades(options: UpgradeOptions, io: Io): Promise<void> {
   const { signal } = io;
   const measured = await withProgress(io, quiet(options), async (progress) => {
-    const { image, dir } = await buildDisk("raw", { usualKernel: "cloud", config, progress, signal });
+    const { image, dir } = await buildDisk("raw", { usualFlavour: "cloud", config, progress, signal });
     const text = "files: [{ path: /usr/share/k3os/second, content: second }]\n";
     const spec = { text, name: "bench-upgrade", directory: dir };
     const second = await build({ spec, progress, signal });

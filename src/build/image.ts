@@ -72,13 +72,18 @@ async function placeFiles({ out, signal }: Work, { files, description, lock }: I
 }
 
 /** `image.json` as it is in the root of the image: without the sums of its files. */
-export function describeImage({ version, spec, architecture }: Workshop, system: System, kube: Kubernetes): ImageJson {
+export function describeImage(
+  { version, spec, architecture, flavour }: Workshop,
+  system: System,
+  kube: Kubernetes,
+): ImageJson {
   const lock = lockOf(system, kube);
-  const held = [...(lock.packages.root ?? []), ...(lock.packages.kernel ?? [])];
+  const held = [...(lock.packages.root ?? []), ...(lock.packages.kernel ?? []), ...(lock.packages.firmware ?? [])];
   return {
     format: 1,
     version,
     architecture,
+    flavour: flavour.name,
     time: lock.time,
     kernel: { release: system.kernel.release, arguments: spec.kernel.arguments },
     kubernetes: { source: spec.kubernetes.source, version: kube.version },

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ARCHITECTURE, ARCHITECTURE_NAME } from "../image/architecture.ts";
-import type { KernelName } from "../image/kernels.ts";
+import { chooseFlavour, type FlavourName, parseFlavours } from "../image/flavours.ts";
 import { parseLock } from "../image/lock.ts";
 import { type ImageSpec, parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
@@ -12,7 +12,7 @@ import { kubernetes } from "./kube.ts";
 import { MAKERS, makerDigests } from "./makers.ts";
 import type { DiskOptions } from "./media/disk.ts";
 import { type DiskFormat, type Format, MEDIA } from "./media/index.ts";
-import { chooseKernel, lockPackages } from "./package-lock.ts";
+import { lockPackages } from "./package-lock.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost, checkSpecFiles } from "./preflight.ts";
 import { findProject, projectVersion } from "./project.ts";
@@ -47,13 +47,10 @@ export interface SpecText {
 export interface BuildOptions {
   /** What goes into the image: an image.yaml or its path; that of the repository if not given. */
   readonly spec?: string | SpecText;
-  /**
-   * The kernel: `cloud`, `metal`, or a Debian package. If not given, that of the spec, else of the lock, else
-   * `usualKernel`.
-   */
-  readonly kernel?: string;
-  /** The kernel if nothing names one; what the medium usually has (`MEDIA`) if not given. */
-  readonly usualKernel?: KernelName;
+  /** A row of `os/flavours.yaml` or of the spec. If not given, that of the spec, else of the lock, else `usualFlavour`. */
+  readonly flavour?: string;
+  /** The flavour if nothing names one; what the medium usually has (`MEDIA`) if not given. */
+  readonly usualFlavour?: FlavourName;
   /** Path of a lock: build from exactly those packages. */
   readonly lock?: string;
   /** Ask the mirror for newer packages even if that was done less than a day ago. */
@@ -163,6 +160,7 @@ export function prune(options: Pick<BuildOptions, "env"> & PruneOptions = {}): P
   return pruneStore(openStore(cacheDirectory(options.env ?? process.env)), options);
 }
 
+const FLAVOURS = "os/flavours.yaml";
 const specHint = "Copy os/image.yaml from the repository and edit it.";
 const lockHint = "Every image has its own beside it: `lock.json`.";
 
@@ -193,8 +191,10 @@ async function inWorkshop<T>(
     suites: [suite],
     keyring: resolve(specDirectory, keyring),
   }));
-  const usual = options.usualKernel ?? (isFormat(purpose) ? MEDIA[purpose].kernel : "cloud");
-  const kernel = chooseKernel(base.kernel.packages, options.kernel ?? spec.kernel.package, usual, givenLock);
+  const flavours = parseFlavours(await readFile(join(project, FLAVOURS), "utf8"), FLAVOURS, ARCHITECTURE);
+  const usual = options.usualFlavour ?? (isFormat(purpose) ? MEDIA[purpose].flavour : "cloud");
+  const asked = options.flavour ?? spec.flavour;
+  const flavour = chooseFlavour(flavours, { asked, usual, own: spec.flavours, lock: givenLock });
   const [version, makers] = await Promise.all([projectVersion(project), makerDigests(project, MAKERS)]);
   const keepFailed = Boolean(env.K3OS_DEBUG);
   return runRecipe({ store, progress, makers, signal, jobs, keepFailed }, async (runner) => {
@@ -207,18 +207,25 @@ async function inWorkshop<T>(
         base,
         version,
         architecture: ARCHITECTURE_NAME,
-        kernelPackage: kernel,
+        flavour,
+        flavours,
         runner,
         givenLock,
       },
-      packages: packageSource({ ...shared, env, apt: { ...spec.apt, sources }, progress, refresh }),
+      packages: packageSource({
+        ...shared,
+        env,
+        apt: { ...spec.apt, sources, firmware: flavour.firmware.packages.length + flavour.microcode.length > 0 },
+        progress,
+        refresh,
+      }),
       releases: k3sReleases({
         ...shared,
         baseUri: env.K3OS_K3S_RELEASES || officialReleases,
         locked: givenLock?.k3s,
       }),
     });
-    rememberBuild(store, purpose, [specName, options.lock ?? "", kernel ?? ""], runner.used);
+    rememberBuild(store, purpose, [specName, options.lock ?? "", flavour.name], runner.used);
     if (runner.made) await pruneStore(store);
     return result;
   });

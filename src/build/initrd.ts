@@ -8,16 +8,19 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { K3osError } from "../errors.ts";
 import { type CpioEntry, cpio } from "../formats/cpio.ts";
 import { readElf } from "../formats/elf.ts";
 import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
+import { neededFirmware } from "../image/firmware.ts";
 import { moduleFiles } from "../image/modules.ts";
 import { readApplets } from "./busybox.ts";
 import { megabytes } from "./extract.ts";
+import { askedFirmware, type Firmware, filesBelow } from "./firmware.ts";
 import { type SourceFiles, sourceFiles } from "./identity.ts";
 import type { Kernel } from "./kernel.ts";
+import { modulesBelow } from "./modules.ts";
 import type { Work } from "./steps.ts";
 import type { Tools } from "./tools.ts";
 import { overlayTree, placeFile, placeText } from "./tree.ts";
@@ -28,6 +31,7 @@ export interface InitrdParts {
   readonly packages: string;
   readonly kernel: Kernel;
   readonly modules: readonly string[];
+  readonly firmware: Firmware;
   readonly program: Uint8Array;
   /** Trees of the repository that are copied over it. */
   readonly overlays: readonly SourceFiles[];
@@ -48,7 +52,7 @@ export async function initialRoot(shop: Workshop, system: System): Promise<strin
     maker: "initrd",
     parts: await initrdParts(shop, system, {
       program: system.programs.init,
-      modules: diskModules(shop, system),
+      modules: diskModules(shop),
       overlays: ["os/initrd"],
     }),
     make: (work, parts) => makeInitrd(work, parts),
@@ -57,29 +61,28 @@ export async function initialRoot(shop: Workshop, system: System): Promise<strin
 }
 
 /** The modules that finding the root on a disk takes. */
-export function diskModules(
-  { base, architecture }: Pick<Workshop, "base" | "architecture">,
-  { lock }: Pick<System, "lock">,
-): readonly string[] {
-  const isCloud = lock.packages.kernel?.some(({ name }) => name === base.kernel.packages.cloud);
-  const { modules, metal } = base.initrd;
-  return [...modules, ...ARCHITECTURES[architecture].modules, ...(isCloud ? [] : metal)];
+export function diskModules({
+  base,
+  architecture,
+  flavour,
+}: Pick<Workshop, "base" | "architecture" | "flavour">): readonly string[] {
+  return [...base.initrd.modules, ...ARCHITECTURES[architecture].modules, ...flavour.modules];
 }
 
 /** What an initrd is made of; `overlays` are paths in the project. */
 export async function initrdParts(
   { project, architecture }: Workshop,
-  { lock, tools, packages, kernel }: System,
+  { lock, tools, packages, kernel, firmware }: System,
   own: Pick<InitrdParts, "program" | "modules"> & { readonly overlays: readonly string[] },
 ): Promise<InitrdParts> {
   const overlays = await Promise.all(own.overlays.map((path) => sourceFiles(join(project, path))));
   const applets = await sourceFiles(join(project, "os/busybox-applets"));
-  return { ...own, overlays, packages, kernel, time: lock.time, architecture, applets, tools };
+  return { ...own, overlays, packages, kernel, firmware, time: lock.time, architecture, applets, tools };
 }
 
 /**
- * What mounts the root: busybox, QuickJS, the node's program, and the modules that finding the root takes. It becomes
- * the file `name`.
+ * What mounts the root: busybox, QuickJS, the node's program, and the modules that finding the root takes, with their
+ * firmware; in front of it, the microcode of processors. It becomes the file `name`.
  */
 export async function makeInitrd(work: Work, parts: InitrdParts, name = "initrd"): Promise<string> {
   const tree = join(work.scratch, "initrd");
@@ -89,6 +92,7 @@ export async function makeInitrd(work: Work, parts: InitrdParts, name = "initrd"
   placePrograms(tree, parts, ["bin/busybox", "bin/qjs", "sbin/e2fsck"]);
   linkApplets(tree, parts);
   await placeModules(work, tree, parts);
+  await placeFirmware(work, tree, parts);
   placeText(parts.program, join(tree, "init.js"));
   for (const { path } of parts.overlays) overlayTree(path, tree);
   for (const [path, text] of Object.entries(parts.files ?? {})) placeText(text, join(tree, path));
@@ -97,8 +101,12 @@ export async function makeInitrd(work: Work, parts: InitrdParts, name = "initrd"
   const console: CpioEntry = { path: "dev/console", type: "character", device: [5, 1], mode: 0o600 };
   writeFileSync(archive, cpio([...entriesOf(tree), console], parts.time));
   const file = join(work.out, name);
-  const { argv, env } = parts.tools.command(["zstd", "-9", "--quiet", "--no-progress", archive, "-o", file]);
+  const packed = join(work.scratch, "initrd.zst");
+  const { argv, env } = parts.tools.command(["zstd", "-9", "--quiet", "--no-progress", archive, "-o", packed]);
   await work.command(argv, { env });
+  const { microcode } = parts.firmware;
+  const early = microcode === undefined ? [] : [readFileSync(microcode)];
+  writeFileSync(file, Buffer.concat([...early, readFileSync(packed)]));
   return megabytes(statSync(file).size);
 }
 
@@ -149,6 +157,20 @@ async function placeModules(work: Work, tree: string, { kernel, modules, tools }
   }
   const { argv, env } = tools.command(["depmod", "--basedir", tree, kernel.release]);
   await work.command(argv, { env });
+}
+
+async function placeFirmware(work: Work, tree: string, { firmware, kernel, tools }: InitrdParts): Promise<void> {
+  const { files } = firmware;
+  if (files === undefined) return;
+  const asked = await askedFirmware(work, tools, modulesBelow(join(tree, "lib/modules", kernel.release)));
+  const all = filesBelow(files);
+  const needed = neededFirmware(asked, all);
+  for (const { path, target } of all.filter((file) => needed.has(file.path))) {
+    const place = join(tree, "lib/firmware", path);
+    mkdirSync(dirname(place), { recursive: true });
+    if (target === undefined) placeFile(join(files, path), place);
+    else symlinkSync(target, place);
+  }
 }
 
 /** A directory as entries of an archive, in an order that does not depend on the file system. */

@@ -28,19 +28,26 @@ interface KernelParts {
 }
 
 export async function kernelTree(shop: Workshop, lock: Lock, tools: Tools): Promise<Kernel> {
-  const parts = { drop: shop.base.kernel.drop, keep: shop.spec.kernel.keep, tools };
+  const parts = { drop: shop.base.kernel.drop, keep: [...shop.flavour.keep, ...shop.spec.kernel.keep], tools };
   return kernelIn(
     await packageStep(shop, lock, "kernel", { title: "Kernel", maker: "kernel", parts, make: makeKernel }),
   );
 }
 
+/** Programs that replace compressed modules: Debian compresses with xz, Ubuntu with zstd. */
+const DECOMPRESSORS = [
+  ["xz", "xz", "--decompress", "--threads=1"],
+  ["zst", "zstd", "--decompress", "--rm", "--quiet"],
+] as const;
+
 /** Modules are kept uncompressed, as the root compresses them better; their signatures stay attached. */
 async function makeKernel(work: Work, { packages, drop, keep, tools }: KernelParts): Promise<string> {
-  const images = packages.locked.filter(({ name }) => name.startsWith("linux-image-"));
+  // Ubuntu has the modules in packages of their own.
+  const images = packages.locked.filter(({ name }) => /^linux-(image|modules)-/.test(name));
   await extractPackages(work, images, packages.debs, []);
   const { release } = kernelIn(work.out);
   if (!release)
-    throw new K3osError("config", "The kernel package holds no modules.", { hint: "Check `kernel.package`." });
+    throw new K3osError("config", "The kernel package holds no modules.", { hint: "Check `kernel` of the flavour." });
   renameSync(join(work.out, `boot/vmlinuz-${release}`), join(work.out, "vmlinuz"));
   for (const rest of ["boot", "usr/share"]) rmSync(join(work.out, rest), { recursive: true, force: true });
 
@@ -48,16 +55,12 @@ async function makeKernel(work: Work, { packages, drop, keep, tools }: KernelPar
   dropPaths(join(modules, "kernel"), drop, { prefix: "", keep });
   mkdirSync(join(modules, "kernel"), { recursive: true });
   work.update("unpacking modules");
-  const compressed = readdirSync(modules, { recursive: true, encoding: "utf8" }).filter((name) =>
-    name.endsWith(".ko.xz"),
-  );
-  const decompress = tools.command([
-    "xz",
-    "--decompress",
-    "--threads=1",
-    ...compressed.map((name) => join(modules, name)),
-  ]);
-  if (compressed.length > 0) await work.command(decompress.argv, { env: decompress.env });
+  const files = readdirSync(modules, { recursive: true, encoding: "utf8" }).map((name) => join(modules, name));
+  for (const [extension, ...decompress] of DECOMPRESSORS) {
+    const compressed = files.filter((name) => name.endsWith(`.ko.${extension}`));
+    const command = tools.command([...decompress, ...compressed]);
+    if (compressed.length > 0) await work.command(command.argv, { env: command.env });
+  }
   const depmod = tools.command(["depmod", "--basedir", work.out, release]);
   await work.command(depmod.argv, { env: depmod.env });
   return `${release}, ${megabytes(treeSize(modules))} of modules`;

@@ -27,7 +27,7 @@ async function changedBy(file: string, edit: (text: string) => string): Promise<
 
 it("unpacking belongs to every step that unpacks", async () => {
   const edit = (text: string) => text.replace('"--extract"', '"--vextract"');
-  expect(await changedBy("src/build/extract.ts", edit)).toEqual(["tools", "packages", "kernel", "go"]);
+  expect(await changedBy("src/build/extract.ts", edit)).toEqual(["tools", "packages", "kernel", "firmware", "go"]);
 });
 
 it("the boot menu of a medium belongs to that medium", async () => {

@@ -6,6 +6,7 @@ export const MAKERS = {
   tools: "src/build/tools-tree.ts",
   packages: "src/build/root-packages.ts",
   kernel: "src/build/kernel.ts",
+  firmware: "src/build/firmware.ts",
   loader: "src/build/loader.ts",
   go: "src/build/go.ts",
   kube: "src/build/compile-kube.ts",

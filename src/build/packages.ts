@@ -19,6 +19,8 @@ export interface PackageOptions {
   readonly apt: {
     readonly mirror?: string | undefined;
     readonly security?: string | undefined;
+    /** Whether Debian's non-free-firmware is among the components; not every mirror has that. */
+    readonly firmware?: boolean;
     /** Archives besides Debian's. */
     readonly sources: readonly Archive[];
   };
@@ -139,7 +141,7 @@ async function findArchives({ env, apt, signal }: PackageOptions): Promise<Archi
     name,
     uri,
     suites: suites[name],
-    components: ["main"],
+    components: ["main", ...(apt.firmware === true ? ["non-free-firmware"] : [])],
     keyring: debianKeyring,
   });
   return [archive("debian", mirrors.debian), archive("debian-security", mirrors.security), ...apt.sources];

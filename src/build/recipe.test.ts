@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ARCHITECTURE, ARCHITECTURE_NAME } from "../image/architecture.ts";
+import { chooseFlavour, type FlavourName, parseFlavours } from "../image/flavours.ts";
 import type { Lock, LockedPackage } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { identity } from "./identity.ts";
@@ -27,15 +28,20 @@ const locked = (name: string): LockedPackage => ({
   ...{ name, version: "1", architecture: "amd64", sha256: "0".repeat(64), size: 1 },
   ...{ archive: "debian", path: `pool/${name}.deb` },
 });
-const lockWith = (kernel: string): Lock => ({
+const lock: Lock = {
   format: 1,
   time: 0,
-  packages: { root: [locked("bash")], kernel: [locked(kernel)], tools: [locked("mtools")] },
-});
+  packages: { root: [locked("bash")], kernel: [locked("linux-image-amd64")], tools: [locked("mtools")] },
+};
+const withFirmware: Lock = { ...lock, packages: { ...lock.packages, firmware: [locked("firmware-realtek")] } };
+
+const flavours = parseFlavours(readFileSync(join(findProject(), "os/flavours.yaml"), "utf8"), "flavours", ARCHITECTURE);
+const flavourOf = (asked: FlavourName) => chooseFlavour(flavours, { asked, usual: "cloud" });
 
 /** What later steps read of the results of earlier ones. */
 const results: Readonly<Record<string, readonly [path: string, text: string]>> = {
   "kernel-packages": ["usr/lib/modules/6.12/modules.dep", ""],
+  "firmware-packages": ["files/rtl_nic/rtl8168g-2.fw", ""],
   kube: ["version", "v1.37.2+k3os1"],
   image: ["image.json", "{}"],
 };
@@ -45,7 +51,7 @@ type Graph = Readonly<Record<string, Node>>;
 /** A workshop that makes nothing, and the graph of the steps that it was asked for. */
 function recordingWorkshop(
   spec = "",
-  kernel = "linux-image-cloud-amd64",
+  flavour: FlavourName = "cloud",
 ): { readonly shop: Workshop; readonly graph: Graph; readonly parts: Readonly<Record<string, unknown>> } {
   const graph: Record<string, Node> = {};
   const allParts: Record<string, unknown> = {};
@@ -58,7 +64,8 @@ function recordingWorkshop(
       specDirectory: project,
       version: "1.0",
       architecture: ARCHITECTURE_NAME,
-      kernelPackage: kernel,
+      flavour: flavourOf(flavour),
+      flavours,
       givenLock: undefined,
     },
     spec: parseImageSpec(spec, "image.yaml"),
@@ -78,7 +85,11 @@ function recordingWorkshop(
         return path;
       },
     },
-    packages: { resolve: async () => lockWith(kernel), fetch: async () => {}, debs: "/debs" },
+    packages: {
+      resolve: async () => (flavour === "cloud" ? lock : withFirmware),
+      fetch: async () => {},
+      debs: "/debs",
+    },
     releases: { resolve: async (version) => ({ version, sha256: "0".repeat(64) }), fetch: async () => "" },
   };
   return { shop, graph, parts: allParts };
@@ -109,13 +120,24 @@ describe("the steps of a build", () => {
       kube: { maker: "kube", parts: ["architecture", "source"], from: [] },
       initrd: {
         maker: "initrd",
-        parts: ["applets", "architecture", "kernel", "modules", "overlays", "packages", "program", "time", "tools"],
+        parts: [
+          "applets",
+          "architecture",
+          "firmware",
+          "kernel",
+          "modules",
+          "overlays",
+          "packages",
+          "program",
+          "time",
+          "tools",
+        ],
         from: ["kernel-packages", "root-packages", "tools-packages"],
       },
       squashfs: {
         maker: "root",
         parts: [
-          ...["added", "addedFiles", "image", "kernel", "kube", "level", "loader", "modes"],
+          ...["added", "addedFiles", "catalogue", "firmware", "image", "kernel", "kube", "level", "loader", "modes"],
           ...["overlays", "packages", "program", "tools"],
         ],
         from: ["kernel-packages", "kube", "loader", "root-packages", "tools-packages"],
@@ -165,6 +187,18 @@ describe("the steps of a build", () => {
     expect(dev.parts.squashfs).toMatchObject({ program: new Map(), overlays: [] });
   });
 
+  it("take the firmware that the kernel's modules ask for, where the flavour has some", async () => {
+    const metal = recordingWorkshop("", "metal");
+    await makeImage(metal.shop);
+    expect(metal.graph["firmware-packages"]).toEqual({
+      maker: "firmware",
+      parts: ["asks", "catalogue", "drop", "kernel", "links", "packages", "time", "tools"],
+      from: ["kernel-packages", "tools-packages"],
+    });
+    expect(metal.graph.initrd?.from).toContain("firmware-packages");
+    expect(metal.graph.squashfs?.from).toContain("firmware-packages");
+  });
+
   it("take an official k3s in the place of Kubernetes", async () => {
     const other = recordingWorkshop("kubernetes: { source: k3s, version: v1.34.1+k3s1 }");
     await makeImage(other.shop);
@@ -176,22 +210,19 @@ describe("the steps of a build", () => {
 });
 
 describe("the modules of the initrd", () => {
-  const modulesFor = (kernel: string) => {
-    const { shop } = recordingWorkshop();
-    return diskModules(shop, { lock: lockWith(kernel) });
-  };
+  const modulesFor = (flavour: FlavourName) => diskModules(recordingWorkshop("", flavour).shop);
 
-  it("find sticks, disks and keyboards of real machines with the kernel for those", () => {
-    const metal = modulesFor("linux-image-amd64");
+  it("find sticks, disks and keyboards of real machines where it is for those", () => {
+    const metal = modulesFor("metal");
     for (const module of ["usb-storage", "uas", "xhci_pci", "ehci_pci", "ohci_pci", "usbhid", "sd_mod", "sr_mod"])
       expect(metal).toContain(module);
     for (const module of ["ahci", "ata_piix", "nvme", "drivers/ata/{ata,sata}_*", "mmc_block"])
       expect(metal).toContain(module);
   });
 
-  it("are those of virtual machines with the cloud kernel", () => {
-    expect(modulesFor("linux-image-cloud-amd64")).not.toContain("usbhid");
-    expect(modulesFor("linux-image-cloud-amd64")).toContain("virtio_blk");
+  it("are those of virtual machines otherwise", () => {
+    expect(modulesFor("cloud")).not.toContain("usbhid");
+    expect(modulesFor("cloud")).toContain("virtio_blk");
   });
 });
 

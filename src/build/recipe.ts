@@ -1,5 +1,6 @@
 import { bundleNode } from "./bundle.ts";
 import { devInitrd } from "./dev-initrd.ts";
+import { firmwareTree } from "./firmware.ts";
 import { assembleImage } from "./image.ts";
 import { initialRoot } from "./initrd.ts";
 import { kernelTree } from "./kernel.ts";
@@ -37,5 +38,6 @@ async function makeSystem(shop: Workshop): Promise<System> {
     kernelTree(shop, lock, tools),
     bootLoader(shop, tools),
   ]);
-  return { lock, tools, packages, kernel, loader, programs };
+  const firmware = await firmwareTree(shop, lock, kernel, tools);
+  return { lock, tools, packages, kernel, firmware, loader, programs };
 }

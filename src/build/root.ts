@@ -4,10 +4,13 @@ import { basename, dirname, join, resolve } from "node:path";
 import { imageArchive } from "../formats/oci.ts";
 import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { LOADER, LOADER_FILES } from "../image/disk.ts";
+import { FIRMWARE_CATALOGUE } from "../image/firmware.ts";
+import type { FlavourTable } from "../image/flavours.ts";
 import { formatImageJson, type ImageJson } from "../image/image-json.ts";
 import { osRelease } from "../image/os-release.ts";
 import type { BaseSpec, ImageSpec } from "../image/spec.ts";
 import { megabytes } from "./extract.ts";
+import type { Firmware } from "./firmware.ts";
 import { type SourceFiles, sourceFiles } from "./identity.ts";
 import { describeImage } from "./image.ts";
 import type { Kernel } from "./kernel.ts";
@@ -22,6 +25,9 @@ interface RootParts {
   /** The finished tree of packages. */
   readonly packages: string;
   readonly kernel: Kernel;
+  readonly firmware: Firmware;
+  /** Which package has which firmware, for `k3os status`. */
+  readonly catalogue: FlavourTable["catalogue"];
   /** Directory with the files of the boot loader. */
   readonly loader: string;
   /** Directory with `k3s` and, when it was built from source, the runc shim. */
@@ -59,14 +65,15 @@ export function emptyRoot(shop: Workshop, system: System, kube: Kubernetes): Pro
 }
 
 async function squash(shop: Workshop, system: System, kube: Kubernetes, changing: Changing): Promise<string> {
-  const { packages, kernel, loader, tools } = system;
+  const { packages, kernel, firmware, loader, tools } = system;
+  const { catalogue } = shop.flavours;
   const { images, manifests, modules, files } = shop.spec;
   const directory = await shop.runner.run({
     name: "squashfs",
     title: "Root",
     maker: "root",
     parts: {
-      ...{ packages, kernel, loader, kube: kube.directory, tools, level, ...changing },
+      ...{ packages, kernel, firmware, catalogue, loader, kube: kube.directory, tools, level, ...changing },
       added: { images, manifests, modules, files },
       addedFiles: await readNamedFiles(shop),
       modes: shop.base.modes,
@@ -88,6 +95,8 @@ async function makeRoot(work: Work, parts: RootParts): Promise<string> {
   const root = join(work.scratch, "root");
   await linkTree(parts.packages, root);
   await linkTree(join(parts.kernel.directory, "usr/lib/modules"), join(root, "usr/lib/modules"));
+  if (parts.firmware.files !== undefined) await linkTree(parts.firmware.files, join(root, "usr/lib/firmware"));
+  placeText(JSON.stringify(parts.catalogue), join(root, FIRMWARE_CATALOGUE));
   placeKubernetes(root, parts.kube);
   for (const name of LOADER_FILES) placeFile(join(parts.loader, name), join(root, LOADER, name));
   for (const [name, text] of parts.program) placeText(text, join(root, "usr/lib/k3os", name));

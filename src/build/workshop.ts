@@ -1,7 +1,9 @@
 import type { ArchitectureName } from "../image/architecture.ts";
+import type { Flavour, FlavourTable } from "../image/flavours.ts";
 import type { Lock } from "../image/lock.ts";
 import type { BaseSpec, ImageSpec } from "../image/spec.ts";
 import type { NodePrograms } from "./bundle.ts";
+import type { Firmware } from "./firmware.ts";
 import type { BuiltImage } from "./image.ts";
 import type { Kernel } from "./kernel.ts";
 import type { PackageSource } from "./packages.ts";
@@ -18,8 +20,9 @@ export interface Workshop {
   readonly base: BaseSpec;
   readonly version: string;
   readonly architecture: ArchitectureName;
-  /** The Debian package of the kernel; that of the given lock if there is one. */
-  readonly kernelPackage: string | undefined;
+  /** That of the given lock if there is one. */
+  readonly flavour: Flavour;
+  readonly flavours: FlavourTable;
   readonly runner: Runner;
   readonly packages: PackageSource;
   readonly releases: Releases;
@@ -34,6 +37,7 @@ export interface System {
   /** The finished packages of the root. */
   readonly packages: string;
   readonly kernel: Kernel;
+  readonly firmware: Firmware;
   /** Directory with the files of the boot loader. */
   readonly loader: string;
   readonly programs: NodePrograms;

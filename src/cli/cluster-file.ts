@@ -56,11 +56,11 @@ function manifestsIn(directory: string, pattern: string): readonly ManifestFile[
 }
 
 /** What the image is made of, as `./k3os build` takes it. */
-export function imageOptions(path: string, { image }: ClusterFile): Pick<BuildOptions, "spec" | "kernel" | "lock"> {
+export function imageOptions(path: string, { image }: ClusterFile): Pick<BuildOptions, "spec" | "flavour" | "lock"> {
   const beside = (file: string) => resolve(dirname(path), file);
   return {
     ...(image.spec !== undefined && { spec: beside(image.spec) }),
-    ...(image.kernel !== undefined && { kernel: image.kernel }),
+    ...(image.flavour !== undefined && { flavour: image.flavour }),
     ...(image.lock !== undefined && { lock: beside(image.lock) }),
   };
 }

@@ -18,7 +18,7 @@ import { type ClusterYaml, schema } from "./schema.ts";
 export interface ClusterFile {
   readonly name: string;
   readonly token?: string;
-  readonly image: { readonly spec?: string; readonly kernel?: string; readonly lock?: string };
+  readonly image: { readonly spec?: string; readonly flavour?: string; readonly lock?: string };
   /** The first server is the one that begins. */
   readonly nodes: readonly ClusterNode[];
 }

@@ -39,8 +39,8 @@ const image = struct(
       check: path,
       example: "./image.yaml",
     }),
-    kernel: text({
-      about: "cloud, metal or a Debian package, as `--kernel` of `./k3os build`.",
+    flavour: text({
+      about: "For which machines: cloud, metal or one of the spec, as `--flavour` of `./k3os build`.",
       check: path,
       example: "metal",
     }),

@@ -5,6 +5,8 @@ export interface ImageJson {
   readonly format: 1;
   readonly version: string;
   readonly architecture: ArchitectureName;
+  /** For which machines it is: a row of `os/flavours.yaml`, or one of the user's. */
+  readonly flavour: string;
   /** Seconds since 1970: the time that every file of the image carries. */
   readonly time: number;
   readonly kernel: { readonly release: string; readonly arguments: readonly string[] };
@@ -12,7 +14,7 @@ export interface ImageJson {
   readonly kubernetes: { readonly source: string; readonly version?: string };
   /** Digest of the lock of packages that it was built from. */
   readonly lock: string;
-  /** `name version` of every Debian package in the root and of the kernel, sorted. */
+  /** `name version` of every Debian package in the root, of the kernel and of firmware, sorted. */
   readonly packages: readonly string[];
   readonly files?: Readonly<Record<string, { readonly sha256: string; readonly size: number }>>;
 }

@@ -34,6 +34,7 @@ describe("image spec", () => {
       packages: [],
       drop: [],
       files: [],
+      flavours: {},
       kernel: { keep: [], arguments: [] },
       modules: [],
       images: [],

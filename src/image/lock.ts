@@ -19,8 +19,10 @@ const lockSchema = v.strictObject({
   format: v.literal(1),
   /** Seconds since 1970 of the newest package index: the time that every file of the image carries. */
   time: v.number(),
-  /** Packages by what they are for: `root`, `kernel`, `tools`. */
+  /** Packages by what they are for: `root`, `kernel`, `firmware`, `tools`. */
   packages: v.record(v.string(), v.array(lockedPackage)),
+  /** The flavour that they are of. */
+  flavour: v.optional(v.string()),
   /** The official k3s release, when the image holds one. */
   k3s: v.optional(v.strictObject({ version: v.string(), sha256 })),
 });
@@ -65,8 +67,8 @@ export function formatLock(lock: Lock): string {
       }));
   const names = Object.keys(lock.packages).sort();
   const packages = Object.fromEntries(names.map((name) => [name, sorted(lock.packages[name] ?? [])]));
-  const { format, time, k3s } = lock;
-  return `${JSON.stringify({ format, time, ...(k3s && { k3s }), packages }, null, 1)}\n`;
+  const { format, time, flavour, k3s } = lock;
+  return `${JSON.stringify({ format, time, ...(flavour && { flavour }), ...(k3s && { k3s }), packages }, null, 1)}\n`;
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

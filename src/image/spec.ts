@@ -1,8 +1,7 @@
 import * as v from "valibot";
-import { isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
-import { K3osError } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
-import type { KernelName } from "./kernels.ts";
+import { flavourName, ownFlavour } from "./flavour-schema.ts";
+import { parseYaml } from "./parse-yaml.ts";
 
 const names = v.optional(v.array(v.string()), []);
 const octalMode = v.pipe(
@@ -48,7 +47,11 @@ const specSchema = v.strictObject({
   packages: names,
   drop: names,
   files: v.optional(v.array(fileSchema), []),
-  kernel: v.optional(v.strictObject({ package: v.optional(v.string()), keep: names, arguments: names }), {}),
+  /** The flavour of whatever is built from this; each medium has a usual one. */
+  flavour: v.optional(flavourName),
+  /** Flavours besides those of `os/flavours.yaml`. */
+  flavours: v.optional(v.record(flavourName, ownFlavour), {}),
+  kernel: v.optional(v.strictObject({ keep: names, arguments: names }), {}),
   modules: names,
   images: names,
   manifests: names,
@@ -84,11 +87,8 @@ const baseSchema = v.strictObject({
   groups: v.array(v.strictObject({ name: v.string(), gid: v.number() })),
   modes: v.array(v.strictObject({ path: absolutePath, mode: octalMode, owner: v.optional(owner, "0:0") })),
   directories: v.array(absolutePath),
-  kernel: v.strictObject({
-    ...packageSet,
-    packages: v.strictObject({ cloud: v.string(), metal: v.string() } satisfies Record<KernelName, unknown>),
-  }),
-  initrd: v.strictObject({ modules: v.array(v.string()), metal: names, netboot: names }),
+  kernel: v.strictObject({ exclude: packageSet.exclude, drop: packageSet.drop }),
+  initrd: v.strictObject({ modules: v.array(v.string()), netboot: names }),
   tools: v.strictObject(packageSet),
   go: v.strictObject(packageSet),
 });
@@ -100,56 +100,11 @@ export type BaseSpec = v.InferOutput<typeof baseSchema>;
 
 /** `name` is how errors call the file: `image.yaml:7:11 packages.2: expected a string but received 5`. */
 export function parseImageSpec(text: string, name: string): ImageSpec {
-  return parse(specSchema, text, name);
+  return parseYaml(specSchema, text, name);
 }
 
 /** With the names of `architecture` in the places of `{arch}` and `{triple}`. */
 export function parseBaseSpec(text: string, name: string, architecture: Architecture): BaseSpec {
   const { debian, triple } = architecture;
-  return parse(baseSchema, text.replaceAll("{arch}", debian).replaceAll("{triple}", triple), name);
-}
-
-function parse<S extends v.GenericSchema>(schema: S, text: string, name: string): v.InferOutput<S> {
-  const lines = new LineCounter();
-  // YAML 1.1 octal numbers: 0644 is kept as it is written, and read as a mode where one is expected.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: "core" });
-  const [broken] = document.errors;
-  if (broken) {
-    const { line, col } = lines.linePos(broken.pos[0]);
-    throw invalid(`${name}:${line}:${col} ${broken.message}`);
-  }
-  const result = v.safeParse(schema, document.toJS() ?? {});
-  if (result.success) return result.output;
-  const problems = result.issues.map((issue) => {
-    const path = (issue.path ?? []).map(({ key }) => key);
-    const { line, col } = lines.linePos(offsetOf(document, path, issue.expected === "never"));
-    return `${name}:${line}:${col} ${path.length > 0 ? `${path.join(".")}: ` : ""}${sentence(issue)}`;
-  });
-  throw invalid(problems.join("\n"));
-}
-
-function invalid(message: string): K3osError {
-  return new K3osError("config", message, { hint: "os/image.yaml in the repository shows every key." });
-}
-
-/**
- * The offset of the value at `path`; of its nearest parent when it is missing; of the key itself when that is wrong.
- */
-function offsetOf(document: ReturnType<typeof parseDocument>, path: readonly unknown[], isKey: boolean): number {
-  const parent = isKey ? document.getIn(path.slice(0, -1), true) : undefined;
-  const pair = isMap(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1)) : undefined;
-  if (isScalar(pair?.key) && pair.key.range) return pair.key.range[0];
-  for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) return node.range[0];
-  }
-  return 0;
-}
-
-function sentence(issue: v.BaseIssue<unknown>): string {
-  if (issue.type === "strict_object" && issue.expected === "never") return "there is no such key";
-  if (issue.expected === null) return issue.message;
-  return issue.message.startsWith("Invalid")
-    ? `expected ${issue.expected} but received ${issue.received}`
-    : issue.message;
+  return parseYaml(baseSchema, text.replaceAll("{arch}", debian).replaceAll("{triple}", triple), name);
 }

@@ -20,6 +20,7 @@ export type TestImage = Readonly<Record<"vmlinuz" | "initrd" | "root.squashfs", 
 export function writeImage(directory: string, files: TestImage, more: Partial<ImageJson> = {}): string {
   const json: ImageJson = {
     ...{ format: 1, version: "0.31.0", architecture: ARCHITECTURE_NAME, time: 0 },
+    flavour: "cloud",
     kernel: { release: "6.12", arguments: [] },
     kubernetes: { source: "upstream", version: "v1.37.2" },
     ...{ lock: "", packages: [] },

@@ -1,4 +1,4 @@
-import type { KernelName } from "../../image/kernels.ts";
+import type { FlavourName } from "../../image/flavours.ts";
 import type { MadeImage, Workshop } from "../workshop.ts";
 import { type DiskOptions, rawDisk } from "./disk.ts";
 import { isoMedium } from "./iso.ts";
@@ -13,8 +13,8 @@ export type Format = "image" | "dir" | "oci" | "iso" | "netboot" | DiskFormat;
 export interface MediumKind {
   /** What it is, for people. */
   readonly title: string;
-  /** The kernel that it has unless `--kernel` or the spec names another one. */
-  readonly kernel: KernelName;
+  /** The flavour that it has unless `--flavour` or the spec names another one. */
+  readonly flavour: FlavourName;
   /** Whether it is a disk: that has a place for a config and for kernel arguments, and a size of sectors. */
   readonly isDisk: boolean;
   /** Makes it, and returns the directory with its files. Only disks look at the options. */
@@ -22,35 +22,35 @@ export interface MediumKind {
 }
 
 /**
- * What `./k3os build --format` makes. Whatever may get onto a real machine, or into VirtualBox, has the kernel for
+ * What `./k3os build --format` makes. Whatever may get onto a real machine, or into VirtualBox, has the flavour for
  * that.
  */
 export const MEDIA: { readonly [F in Format]: MediumKind } = {
   image: {
-    ...{ title: "the kernel, the initrd and the root as files", kernel: "cloud", isDisk: false },
+    ...{ title: "the kernel, the initrd and the root as files", flavour: "cloud", isDisk: false },
     make: async (_, { image }) => image.dir,
   },
   dir: {
-    ...{ title: "the same, for upgrades of any machine", kernel: "metal", isDisk: false },
+    ...{ title: "the same, for upgrades of any machine", flavour: "metal", isDisk: false },
     make: async (_, { image }) => image.dir,
   },
   oci: {
     ...{
       title: "the same as a container image, for a registry and for jobs in a cluster",
-      kernel: "metal",
+      flavour: "metal",
       isDisk: false,
     },
     make: ociArchive,
   },
   iso: {
-    ...{ title: "a disc or a USB stick: BIOS, UEFI, Secure Boot", kernel: "metal", isDisk: false },
+    ...{ title: "a disc or a USB stick: BIOS, UEFI, Secure Boot", flavour: "metal", isDisk: false },
     make: isoMedium,
   },
   netboot: {
-    ...{ title: "the image, initrd-netboot and boot.ipxe, for a boot server", kernel: "cloud", isDisk: false },
+    ...{ title: "the image, initrd-netboot and boot.ipxe, for a boot server", flavour: "cloud", isDisk: false },
     make: netbootSet,
   },
-  raw: { title: "a disk, to be written byte by byte", kernel: "metal", isDisk: true, make: rawDisk },
+  raw: { title: "a disk, to be written byte by byte", flavour: "metal", isDisk: true, make: rawDisk },
   qcow2: virtual("qcow2", "cloud", "a disk for QEMU, libvirt, Proxmox, OpenStack"),
   vmdk: virtual("vmdk", "metal", "a disk for VMware"),
   ova: virtual("ova", "metal", "a whole machine for VMware and VirtualBox"),
@@ -62,6 +62,6 @@ export const MEDIA: { readonly [F in Format]: MediumKind } = {
 export const FORMATS = Object.keys(MEDIA) as Format[];
 export const DISK_FORMATS = FORMATS.filter((format) => MEDIA[format].isDisk) as DiskFormat[];
 
-function virtual(format: VirtualDiskFormat, kernel: KernelName, title: string): MediumKind {
-  return { title, kernel, isDisk: true, make: (shop, made, options) => virtualDisk(shop, made, format, options) };
+function virtual(format: VirtualDiskFormat, flavour: FlavourName, title: string): MediumKind {
+  return { title, flavour, isDisk: true, make: (shop, made, options) => virtualDisk(shop, made, format, options) };
 }

@@ -18,7 +18,7 @@ const INITRD = "initrd-netboot";
 export async function netbootSet(shop: Workshop, { image, system }: MadeImage): Promise<string> {
   const initrd = await initrdParts(shop, system, {
     program: system.programs.netboot,
-    modules: [...diskModules(shop, system), ...shop.base.initrd.netboot],
+    modules: [...diskModules(shop), ...shop.base.initrd.netboot],
     overlays: ["os/initrd", "os/netboot"],
   });
   const step = { name: "netboot", title: "Netboot set", maker: "netboot" } as const;

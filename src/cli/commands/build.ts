@@ -21,7 +21,7 @@ interface BuildCommandOptions {
   readonly file?: string;
   readonly sectorSize?: "512" | "4096";
   readonly key?: string;
-  readonly kernel?: string;
+  readonly flavour?: string;
   readonly spec?: string;
   readonly lock?: string;
   readonly refresh?: boolean;
@@ -39,7 +39,10 @@ export function buildCommand(io: Io): Command {
     .option("-f, --file <cluster.yaml>", "a medium for each node of a cluster file, with its config; needs --output")
     .addOption(new Option("--sector-size <bytes>", "for disks with sectors of 4096 bytes").choices(["512", "4096"]))
     .option("--key <file>", "for oci: the private ssh key that signs, as for ./k3os publish; needs --output")
-    .option("--kernel <which>", "cloud, metal or a Debian package, instead of the one that the medium usually has")
+    .option(
+      "--flavour <name>",
+      "for which machines: cloud, metal or one of the spec, instead of what the medium usually is",
+    )
     .option("--spec <file>", "the image.yaml that says what goes in, instead of os/image.yaml")
     .option("--lock <file>", "build from exactly the packages of that lock (an earlier build's lock.json)")
     .option("--refresh", "ask for newer packages, even if that was done today")
@@ -52,7 +55,7 @@ export function buildCommand(io: Io): Command {
     ["./k3os build --format raw -o .", "k3os.raw, to be written onto a disk"],
     ["./k3os build --format qcow2 --config node.yaml -o .", "a disk that knows what it will be"],
     ["./k3os build -f cluster.yaml --format raw -o out", "a disk for each node of a cluster (docs/cluster.md)"],
-    ["./k3os build --format qcow2 --kernel metal -o .", "with the drivers of real machines"],
+    ["./k3os build --format qcow2 --flavour metal -o .", "with drivers and firmware of real machines"],
     ["./k3os build --format oci --key release -o .", "k3os.oci.tar, a container image that upgrades nodes"],
     ["./k3os build --refresh", "with today's security fixes"],
     ["./k3os build --lock lock.json -o out", "an earlier image again, byte for byte"],
@@ -133,10 +136,10 @@ function refuseNoDisk(option: string, format: Format): never {
 }
 
 /** What the image is made of, as far as the command line says it. */
-function sourceOf({ kernel, spec, lock, refresh = false, offline = false }: BuildCommandOptions): BuildOptions {
+function sourceOf({ flavour, spec, lock, refresh = false, offline = false }: BuildCommandOptions): BuildOptions {
   return {
     ...{ refresh, offline },
-    ...(kernel !== undefined && { kernel }),
+    ...(flavour !== undefined && { flavour }),
     ...(spec !== undefined && { spec }),
     ...(lock !== undefined && { lock }),
   };

@@ -28,7 +28,7 @@ interface PublishCommandOptions {
   readonly notes?: string;
   readonly minFrom?: string;
   readonly revoked?: string;
-  readonly kernel?: string;
+  readonly flavour?: string;
   readonly spec?: string;
   readonly json?: boolean;
 }
@@ -52,7 +52,7 @@ export function publishCommand(io: Io): Command {
     .addOption(checked("--notes <text>", "what is new, for people: at most 2000 characters", notes))
     .addOption(checked("--min-from <version>", "the oldest version that may be replaced by this one", version))
     .option("--revoked <file>", "a list of revoked keys, with its signature FILE.sig beside it")
-    .option("--kernel <which>", "what is built: cloud, metal or a Debian package, instead of metal")
+    .option("--flavour <name>", "what is built: cloud or one of the spec, instead of metal")
     .option("--spec <file>", "what is built: the image.yaml that says what goes in, instead of os/image.yaml")
     .addOption(jsonOption())
     .action((target: string, options: PublishCommandOptions) => runPublish(target, options, io));
@@ -114,12 +114,12 @@ async function runPublish(place: string, options: PublishCommandOptions, io: Io)
   }
 }
 
-async function buildImage({ kernel, spec, json = false }: PublishCommandOptions, io: Io): Promise<string> {
+async function buildImage({ flavour, spec, json = false }: PublishCommandOptions, io: Io): Promise<string> {
   const { buildMedium } = await import("../../build/index.ts");
   const built = await withProgress(io, json, (progress) =>
     buildMedium("dir", {
       ...{ progress, signal: io.signal },
-      ...(kernel !== undefined && { kernel }),
+      ...(flavour !== undefined && { flavour }),
       ...(spec !== undefined && { spec }),
     }),
   );

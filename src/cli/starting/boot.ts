@@ -83,7 +83,7 @@ export async function bootOf(
   if (own !== undefined) {
     const boot: Boot = { kind: "disk", firmware };
     if (hasDisk(name)) return { boot, disk: own };
-    const { dir } = await buildDisk("raw", { ...context, usualKernel: "cloud", arguments: [lateTimer] });
+    const { dir } = await buildDisk("raw", { ...context, usualFlavour: "cloud", arguments: [lateTimer] });
     return { boot, disk: { ...own, from: join(dir, "k3os.raw") } };
   }
   const added = [...(how.dev === true ? ["k3os.dev"] : []), ...(how.append === undefined ? [] : [how.append])];

@@ -38,6 +38,7 @@ const json = (version: string) => ({
   format: 1,
   version,
   architecture: "amd64",
+  flavour: "cloud",
   time: 1,
   kernel: { release: "6.12", arguments: [] },
   kubernetes: { source: "upstream" },

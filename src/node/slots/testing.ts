@@ -82,7 +82,7 @@ export function imageOf(host: Host, version: string, build = "a"): SourceImage {
   const directory = `/image/${content}`;
   const sums = { sha256: sumOf(content), size: content.length };
   const json: ImageJson = {
-    ...{ format: 1, version, architecture: "amd64", time: 1, lock: content, packages: [] },
+    ...{ format: 1, version, architecture: "amd64", flavour: "cloud", time: 1, lock: content, packages: [] },
     kernel: { release: "6.12", arguments: ["nosmt"] },
     kubernetes: { source: "upstream" },
     files: { vmlinuz: sums, initrd: sums, "root.squashfs": sums },

@@ -66,7 +66,7 @@ describe("a disk for a hypervisor", () => {
     ["vhd", "vpc"],
     ["vdi", "vdi"],
   ] as const)("as %s has the content of the raw disk", async (format, driver) => {
-    const options = { kernel: "cloud" };
+    const options = { flavour: "cloud" };
     const [raw, virtual] = [await buildDisk("raw", options), await buildDisk(format, options)];
     const files = [join(raw.dir, "k3os.raw"), join(virtual.dir, `k3os.${format}`)];
     expect(await tool("qemu-img", "compare", "-f", "raw", "-F", driver, ...files)).toMatch(/Images are identical/);

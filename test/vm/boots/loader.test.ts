@@ -149,7 +149,7 @@ function words(value: object): string {
 /** A disk that GRUB goes through all cases on, instead of booting. */
 async function diskOfCases(directory: string, cases: readonly Case[]): Promise<Disk> {
   const file = join(directory, "cases.raw");
-  const { dir } = await buildDisk("raw", { usualKernel: "cloud" });
+  const { dir } = await buildDisk("raw", { usualFlavour: "cloud" });
   await copySparse(join(dir, "k3os.raw"), file);
   const tree = join(directory, "T");
   for (const [index, one] of cases.entries()) writeCase(join(tree, numberOf(index)), one);

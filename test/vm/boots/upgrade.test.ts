@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 describe("./k3os upgrade", { timeout: 600_000 }, () => {
   it("brings an image to a machine, and waits until it is kept", async () => {
-    const image = await build({ spec: stubImage("other"), usualKernel: "cloud" });
+    const image = await build({ spec: stubImage("other"), usualFlavour: "cloud" });
     const answer = await sendImage(node.machine, image.dir, { signal }, silent);
     expect(answer).toMatchObject({ state: "armed", slot: "b" });
     const phases = new Set<string>();

@@ -120,7 +120,7 @@ let serverMachine: Start;
 let agentMachine: Start;
 
 beforeAll(async () => {
-  const { dir } = await buildDisk("raw", { usualKernel: "cloud", arguments: [lateTimer] });
+  const { dir } = await buildDisk("raw", { usualFlavour: "cloud", arguments: [lateTimer] });
   const disk = async ({ directory }: TestMachine) =>
     await overlay(directory, { file: join(dir, "k3os.raw"), format: "raw" }, 4096);
   serverMachine = {

@@ -60,7 +60,7 @@ describe("an upgrade of the installed node by a job of the cluster", { timeout: 
   let next: { readonly digest: string; readonly reference: string };
   beforeAll(async () => {
     const spec = { text, name: "next-of-install.yaml", directory: findProject() };
-    const image = await build({ spec, usualKernel: "cloud" });
+    const image = await build({ spec, usualFlavour: "cloud" });
     const digest = `sha256:${await sha256File(join(image.dir, "image.json"))}`;
     next = { digest, reference: `registry.test/${await pushImage(registry, image, "k3os", digest)}` };
   });

@@ -19,7 +19,7 @@ const cutOff = { ethernets: { eth0: { dhcp4: false, addresses: ["192.0.2.1/32"] 
 let website: Served;
 
 beforeAll(async () => {
-  const { dir } = await buildDisk("raw", { usualKernel: "cloud", config });
+  const { dir } = await buildDisk("raw", { usualFlavour: "cloud", config });
   const disk = await overlay(node.directory, { file: join(dir, "k3os.raw"), format: "raw" }, 4096);
   await node.startReady({ boot: fromDisk("bios"), disks: [disk] });
 });
@@ -142,7 +142,7 @@ describe("the operating system by kubectl", { timeout: 900_000 }, () => {
 
   it("upgrades the nodes of a pool to a version of its channel, and waits for it", async () => {
     const text = JSON.stringify({ files: [{ path: "/usr/share/next", content: "next" }] });
-    const next = await build({ spec: { text, name: "next.yaml", directory: findProject() }, usualKernel: "cloud" });
+    const next = await build({ spec: { text, name: "next.yaml", directory: findProject() }, usualFlavour: "cloud" });
     const www = join(node.directory, "www");
     mkdirSync(www);
     const key = join(node.directory, "release");

@@ -37,7 +37,7 @@ interface Parts {
 export async function bootedDisk(): Promise<DiskFile> {
   const store = openStore(cacheDirectory(process.env));
   const makers = await makerDigests(findProject(), { booted: "test/vm/support/booted-disk.ts" });
-  const { image, dir: raw } = await buildDisk("raw", { usualKernel: "cloud", arguments: [lateTimer], config: baked });
+  const { image, dir: raw } = await buildDisk("raw", { usualFlavour: "cloud", arguments: [lateTimer], config: baked });
   const dir = await runRecipe({ store, progress: silent, makers }, async (runner) => {
     const step = { name: "booted-disk", title: "Disk after its first boot", maker: "booted" } as const;
     const made = await runner.run({ ...step, parts: { image, raw }, make: bootOnce });

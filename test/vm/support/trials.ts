@@ -23,7 +23,7 @@ const baked = `k3os:
 /** A disk of the stub image `good`, for trials of other images. */
 export async function stubDisk(directory: string, sectorSize: SectorSize = 512): Promise<Disk> {
   const spec = stubImage("good");
-  const options = { spec, usualKernel: "cloud", arguments: [lateTimer], config: baked, sectorSize } as const;
+  const options = { spec, usualFlavour: "cloud", arguments: [lateTimer], config: baked, sectorSize } as const;
   const { dir } = await buildDisk("raw", options);
   return { ...(await overlay(directory, { file: join(dir, "k3os.raw"), format: "raw" }, 3072)), sectorSize };
 }
@@ -39,7 +39,7 @@ export interface Release extends Served {
 
 /** Builds a stub image, and serves it until it is closed. */
 export async function release(name: string, fault?: Fault): Promise<Release> {
-  return served(await build({ spec: stubImage(name, fault), usualKernel: "cloud" }));
+  return served(await build({ spec: stubImage(name, fault), usualFlavour: "cloud" }));
 }
 
 export async function served(image: BuiltImage): Promise<Release> {

@@ -1,0 +1,43 @@
+import * as v from "valibot";
+
+const names = v.array(v.string());
+
+/** As it is called on the command line. */
+export const flavourName = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9][a-z0-9-]*$/, "expected lower-case letters, digits and dashes"),
+);
+
+const firmware = v.strictObject({
+  packages: v.optional(names),
+  /** What drivers ask for and do not declare. */
+  asks: v.optional(names),
+  /** Patterns of files that are left out. */
+  drop: v.optional(names),
+  /** Links that are made besides: what each points to, by its path. */
+  links: v.optional(v.record(v.string(), v.string())),
+});
+
+const fields = {
+  /** Patterns of modules that stay although `kernel.drop` of base.yaml names them. */
+  keep: v.optional(names),
+  /** Packages of the root. */
+  packages: v.optional(names),
+  /** Modules of the initrd. */
+  modules: v.optional(names),
+  /** Packages with the microcode of processors. */
+  microcode: v.optional(names),
+  firmware: v.optional(firmware),
+};
+
+/** A row of `os/flavours.yaml`. */
+export const flavourRow = v.strictObject({ kernel: v.string(), ...fields });
+
+/** A flavour of image.yaml: what it does not say is that of the flavour `from`. */
+export const ownFlavour = v.pipe(
+  v.strictObject({ from: v.optional(flavourName), kernel: v.optional(v.string()), ...fields }),
+  v.check(({ from, kernel }) => from !== undefined || kernel !== undefined, "expected either kernel or from"),
+);
+
+export type FlavourRow = v.InferOutput<typeof flavourRow>;
+export type OwnFlavour = v.InferOutput<typeof ownFlavour>;

@@ -1,0 +1,89 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { chooseFlavour, FLAVOURS, type FlavourTable, parseFlavours } from "./flavours.ts";
+import type { Lock } from "./lock.ts";
+import { parseImageSpec } from "./spec.ts";
+
+const table = parseFlavours(readFileSync("os/flavours.yaml", "utf8"), "os/flavours.yaml", { debian: "amd64" });
+const usual = "cloud";
+
+const own = (yaml: string) => parseImageSpec(`flavours: ${yaml}`, "image.yaml").flavours;
+
+describe("the table of flavours", () => {
+  it("has what the architecture's packages are called", () => {
+    expect(FLAVOURS.map((name) => table.flavours[name].kernel)).toEqual([
+      "linux-image-cloud-amd64",
+      "linux-image-amd64",
+    ]);
+  });
+
+  it("has for every package with firmware which files are in it", () => {
+    const { firmware, microcode } = chooseFlavour(table, { asked: "metal", usual });
+    for (const name of [...firmware.packages, ...microcode]) expect(table.catalogue).toHaveProperty([name]);
+  });
+
+  it("points at a mistake", () => {
+    expect(() => parseFlavours("flavours: { cloud: { kernel: 1 } }", "f.yaml", { debian: "amd64" })).toThrow(
+      /^f\.yaml:1:30 flavours\.cloud\.kernel: expected string but received 1$/m,
+    );
+  });
+});
+
+describe("the flavour of a build", () => {
+  const lockOf = (flavour: string | undefined, kernel: string): Lock => {
+    const image = { name: kernel, version: "1", architecture: "amd64", sha256: "0".repeat(64), size: 1 };
+    const packages = { kernel: [{ ...image, archive: "debian", path: "pool/linux.deb" }] };
+    return { format: 1, time: 0, packages, ...(flavour && { flavour }) };
+  };
+
+  it("is the usual one, unless another one is asked for", () => {
+    expect(chooseFlavour(table, { usual }).kernel).toBe("linux-image-cloud-amd64");
+    expect(chooseFlavour(table, { asked: "metal", usual }).kernel).toBe("linux-image-amd64");
+  });
+
+  it("of image.yaml has all that it does not say from another one", () => {
+    const realTime = own(
+      "{ rt: { from: metal, kernel: linux-image-rt-amd64, firmware: { packages: [firmware-bnx2] } } }",
+    );
+    const metal = chooseFlavour(table, { asked: "metal", usual });
+    expect(chooseFlavour(table, { asked: "rt", usual, own: realTime })).toEqual({
+      ...metal,
+      name: "rt",
+      kernel: "linux-image-rt-amd64",
+      firmware: { ...metal.firmware, packages: ["firmware-bnx2"] },
+    });
+    const bare = chooseFlavour(table, { asked: "a", usual, own: own("{ a: { kernel: linux-image-a } }") });
+    expect(bare).toMatchObject({ kernel: "linux-image-a", modules: [], firmware: { packages: [] } });
+  });
+
+  it.each<[yaml: string, asked: string, message: RegExp]>([
+    ["{}", "arm", /There is no flavour "arm": expected one of cloud, metal\./],
+    ["{ b: { from: c } }", "b", /There is no flavour "c": expected one of cloud, metal\./],
+    ["{ b: { from: metal } }", "c", /expected one of cloud, metal, b\./],
+    ["{ metal: { from: cloud } }", "metal", /flavours\.metal: there is a flavour of that name already/],
+  ])("of %s, asked for as %s, is refused", (yaml, asked, message) => {
+    expect(() => chooseFlavour(table, { asked, usual, own: own(yaml) })).toThrow(message);
+  });
+
+  it("needs a kernel, or one to begin from", () => {
+    expect(() => own("{ b: { packages: [iw] } }")).toThrow(/flavours\.b: expected either kernel or from/);
+  });
+
+  it("of a lock stays as it is", () => {
+    const lock = lockOf("metal", "linux-image-amd64");
+    expect(chooseFlavour(table, { usual, lock }).name).toBe("metal");
+    expect(chooseFlavour(table, { asked: "metal", usual, lock }).name).toBe("metal");
+    expect(() => chooseFlavour(table, { asked: "cloud", usual, lock })).toThrow(
+      expect.objectContaining({ kind: "config", message: expect.stringContaining("it was made with metal") }),
+    );
+    const older = lockOf(undefined, "linux-image-amd64");
+    expect(() => chooseFlavour(table, { usual, lock: older })).toThrow(/not of the flavour cloud/);
+  });
+});
+
+// A row more, such as of another kind of machine, takes no other code.
+it("the table's type asks for every flavour by name", () => {
+  // @ts-expect-error: `metal` is missing.
+  const incomplete: FlavourTable["flavours"] = { cloud: table.flavours.cloud };
+  expect(incomplete).toBeDefined();
+});
