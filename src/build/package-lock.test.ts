@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Lock } from "../image/lock.ts";
 import { FORMATS, MEDIA } from "./media/index.ts";
-import { chooseKernel } from "./package-lock.ts";
+import { checkLock, chooseKernel } from "./package-lock.ts";
 
 const packages = { cloud: "linux-image-cloud-amd64", metal: "linux-image-amd64" };
 const metal = {
@@ -26,6 +26,21 @@ describe("the kernel", () => {
     expect(() => chooseKernel(packages, "cloud", "cloud", lock)).toThrow(
       expect.objectContaining({ kind: "config", message: expect.stringContaining("linux-image-cloud-amd64") }),
     );
+  });
+});
+
+describe("a lock", () => {
+  const target = [{ ...metal, name: "shim-signed" }];
+
+  it("is for one processor", () => {
+    const ofAll = { ...metal, name: "tzdata", architecture: "all" };
+    const both = { ...lock, packages: { root: [ofAll, metal], target } };
+    expect(checkLock(both, "amd64")).toBe(both);
+    expect(() => checkLock(both, "arm64")).toThrow("The lock is for amd64, and the image for arm64.");
+  });
+
+  it("has the boot loader's packages", () => {
+    expect(() => checkLock({ ...lock, packages: { root: [metal] } }, "amd64")).toThrow("an older k3os made it");
   });
 });
 

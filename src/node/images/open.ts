@@ -1,9 +1,9 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { ARCHITECTURE_NAME } from "../../image/architecture.ts";
 import { isReference } from "../../image/oci.ts";
 import type { Progress } from "../../progress.ts";
+import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { isUrl } from "../fetch-file.ts";
 import { mount } from "../initrd/mount.ts";
 import { fetchImage, fetchSigned } from "./fetch.ts";
@@ -56,8 +56,8 @@ export async function openImage(host: Host, place: string, options: OpenOptions)
   host.mkdir(options.work, { mode: 0o700 });
   const image = await openPlace(host, place, options);
   const { architecture } = image.json;
-  if (architecture !== undefined && architecture !== ARCHITECTURE_NAME) {
-    throw new K3osError("host", `${place} is an image for ${architecture}, and this machine is ${ARCHITECTURE_NAME}`);
+  if (architecture !== undefined && architecture !== OWN_ARCHITECTURE) {
+    throw new K3osError("host", `${place} is an image for ${architecture}, and this machine is ${OWN_ARCHITECTURE}`);
   }
   if (options.digest !== undefined && options.digest !== image.digest) {
     throw new K3osError("integrity", `${place} is another image: expected ${options.digest}, got ${image.digest}`, {
