@@ -8,6 +8,11 @@ export type Accel = "kvm" | "tcg";
 /** `secure-boot`: UEFI that starts only programs signed with Microsoft's keys or one of the user's. */
 export type Firmware = "bios" | "uefi" | "secure-boot";
 
+/** What boots a disk or a medium if nobody says. */
+export function usualFirmware(architecture: ArchitectureName): Firmware {
+  return ARCHITECTURES[architecture].bios ? "bios" : "uefi";
+}
+
 /** What the machine boots. */
 export type Boot =
   /** An image directory. QEMU loads kernel and initrd; the root is a read-only disk. */

@@ -10,7 +10,7 @@ import type { Progress } from "../../progress.ts";
 import { chooseAccel } from "../../vm/accel.ts";
 import type { OwnDisk } from "../../vm/disk.ts";
 import { findMachine } from "../../vm/machine.ts";
-import type { Accel, Boot, Firmware } from "../../vm/qemu.ts";
+import { type Accel, type Boot, usualFirmware } from "../../vm/qemu.ts";
 import type { Io } from "../io.ts";
 import { machinesIn, type Plan, type Planned } from "./plan.ts";
 
@@ -90,8 +90,8 @@ export async function bootOf(
   context: BuildOptions,
 ): Promise<Booted> {
   const { buildDisk, buildIso } = await import("../../build/index.ts");
-  const { bios, qemu } = ARCHITECTURES[image.imageJson.architecture];
-  const firmware: Firmware = how.secureBoot === true ? "secure-boot" : (how.firmware ?? (bios ? "bios" : "uefi"));
+  const { architecture } = image.imageJson;
+  const firmware = how.secureBoot === true ? "secure-boot" : (how.firmware ?? usualFirmware(architecture));
   const own: OwnDisk | undefined =
     hardware.disk === undefined ? undefined : hardware.disk === true ? {} : { sizeMiB: hardware.disk };
   if (how.iso !== undefined) {
@@ -102,7 +102,11 @@ export async function bootOf(
   if (own !== undefined) {
     const boot: Boot = { kind: "disk", firmware };
     if (hasDisk(name)) return { boot, disk: own };
-    const { dir } = await buildDisk("raw", { ...context, usualKernel: "cloud", arguments: qemu.kernelArguments });
+    const { dir } = await buildDisk("raw", {
+      ...context,
+      usualKernel: "cloud",
+      arguments: ARCHITECTURES[architecture].qemu.kernelArguments,
+    });
     return { boot, disk: { ...own, from: join(dir, "k3os.raw") } };
   }
   const added = [...(how.dev === true ? ["k3os.dev"] : []), ...(how.append === undefined ? [] : [how.append])];

@@ -12,7 +12,7 @@ const node = useMachine("test-upgrade");
 const { signal } = new AbortController();
 
 beforeAll(async () => {
-  await node.start({ boot: fromDisk("bios"), disks: [await stubDisk(node.directory)] });
+  await node.start({ boot: fromDisk(), disks: [await stubDisk(node.directory)] });
   await node.reachable();
 });
 

@@ -125,13 +125,13 @@ beforeAll(async () => {
   const disk = async ({ directory }: TestMachine) =>
     await overlay(directory, { file: join(dir, "k3os.raw"), format: "raw" }, 4096);
   serverMachine = {
-    boot: fromDisk("bios"),
+    boot: fromDisk(),
     config: configs("the-secret")[0],
     nics: first.nics,
     disks: [await disk(server)],
   };
   agentMachine = {
-    boot: fromDisk("bios"),
+    boot: fromDisk(),
     config: configs("another-secret")[1],
     nics: second.nics,
     disks: [await disk(agent)],

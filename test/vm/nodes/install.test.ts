@@ -47,7 +47,7 @@ describe("a silent installation", { timeout: 420_000 }, () => {
   });
 
   it("boots by BIOS to a Ready node that is configured as it was told", async () => {
-    await node.startReady({ boot: fromDisk("bios"), disks: [target] });
+    await node.startReady({ boot: fromDisk(), disks: [target] });
     expect(await node.node("cat /run/k3os/mode")).toBe("local\n");
     expect(await node.node("sudo stat -c %a /k3os/system/config.yaml")).toBe("600\n");
     expect(await node.node("sudo cat /k3os/system/config.yaml")).toContain("token: t0p-secret");
