@@ -9,7 +9,7 @@ import type { Nic } from "./nics.ts";
 import type { MachinePaths } from "./paths.ts";
 import { checkPort, freePort } from "./ports.ts";
 import { identify, signalProcess } from "./process.ts";
-import { type Accel, type Boot, type Disk, qemuArguments } from "./qemu.ts";
+import { type Accel, type Boot, type Disk, firmwareOf, qemuArguments } from "./qemu.ts";
 import { connectQmp } from "./qmp.ts";
 import { type MachineRecord, readRecord, writeRecord } from "./record.ts";
 import { lastLines } from "./serial.ts";
@@ -132,7 +132,7 @@ async function answers(paths: MachinePaths): Promise<true | undefined> {
  * QEMU runs in the machine's directory. Sockets are relative to it, because an absolute path may be too long for one.
  */
 function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineRecord["ports"]): string[] {
-  const firmware = options.boot.kind === "image" ? "bios" : options.boot.firmware;
+  const firmware = firmwareOf(options);
   return qemuArguments({
     name: options.name,
     architecture: options.architecture,

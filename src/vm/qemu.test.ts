@@ -155,8 +155,8 @@ describe("qemuArguments", () => {
 });
 
 describe("an arm64 machine", () => {
-  const arm64 = (change: Partial<QemuOptions> = {}) => argumentsOf({ architecture: "arm64", ...change });
-  const firmware = { uefi: { code: "/C.fd", vars: "/V.fd" } };
+  const arm64 = (change: Partial<QemuOptions> = {}) =>
+    argumentsOf({ architecture: "arm64", uefi: { code: "/C.fd", vars: "/V.fd" }, ...change });
 
   it("is QEMU's own board for such processors, with a serial port of its own", () => {
     expect(arm64()).toContain("qemu-system-aarch64 ");
@@ -165,15 +165,19 @@ describe("an arm64 machine", () => {
     expect(arm64({ accel: "kvm" })).toContain("-accel kvm -cpu host");
   });
 
+  it("boots an image by UEFI, too", () => {
+    expect(arm64()).toContain("if=pflash,format=raw,file=/V.fd -kernel /img/vmlinuz -initrd /img/initrd");
+  });
+
   it("has no IDE and no SATA by itself", () => {
-    expect(arm64({ boot: iso("disc", "uefi"), ...firmware })).toContain(
+    expect(arm64({ boot: iso("disc", "uefi") })).toContain(
       "media=cdrom -device virtio-scsi-pci,id=medium-bus -device scsi-cd,bus=medium-bus.0,drive=medium,bootindex=0",
     );
     expect(arm64({ disks: [own("sata")] })).toContain("-device ahci,id=disk0-bus -device ide-hd,bus=disk0-bus.0,");
   });
 
   it("has Secure Boot without SMM", () => {
-    const secure = arm64({ boot: { kind: "disk", firmware: "secure-boot" }, ...firmware });
+    const secure = arm64({ boot: { kind: "disk", firmware: "secure-boot" } });
     expect(secure).toContain("if=pflash,format=raw,readonly=on,file=/C.fd");
     expect(secure).not.toMatch(/smm|cfi/);
   });

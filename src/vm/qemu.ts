@@ -13,9 +13,14 @@ export function usualFirmware(architecture: ArchitectureName): Firmware {
   return ARCHITECTURES[architecture].bios ? "bios" : "uefi";
 }
 
+/** What starts a machine. */
+export function firmwareOf({ architecture, boot }: Pick<QemuOptions, "architecture" | "boot">): Firmware {
+  return boot.kind === "image" ? usualFirmware(architecture) : boot.firmware;
+}
+
 /** What the machine boots. */
 export type Boot =
-  /** An image directory. QEMU loads kernel and initrd; the root is a read-only disk. */
+  /** An image directory. QEMU hands over kernel and initrd; the root is a read-only disk. */
   | { readonly kind: "image"; readonly dir: string; readonly append?: string }
   /** A medium, attached as a disc or as a USB stick. */
   | { readonly kind: "iso"; readonly file: string; readonly as: "disc" | "usb"; readonly firmware: Firmware }
@@ -64,7 +69,7 @@ export interface QemuOptions {
   readonly qmpSocket: string;
   readonly serialSocket: string;
   readonly serialLog: string;
-  /** UEFI's code, and the machine's own copy of its variables. Needed unless `boot.firmware` is `bios`. */
+  /** UEFI's code, and the machine's own copy of its variables. Needed unless it boots by BIOS (`firmwareOf`). */
   readonly uefi?: { readonly code: string; readonly vars: string };
 }
 
@@ -118,6 +123,8 @@ function boot(options: QemuOptions): string[] {
   if (boot.kind === "image") {
     const root = { file: `${boot.dir}/root.squashfs`, format: "raw", serial: "k3os-root", readOnly: true } as const;
     return [
+      // Where there is no BIOS, UEFI starts what QEMU hands it: so the machine has ACPI, and with it a power button.
+      ...(firmwareOf(options) === "bios" ? [] : uefi(options)),
       ...["-kernel", `${boot.dir}/vmlinuz`, "-initrd", `${boot.dir}/initrd`],
       ...["-append", kernelArguments(architecture, boot.append)],
       ...disk(options, root, "root"),

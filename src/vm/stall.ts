@@ -56,11 +56,18 @@ function isKernels(line: string): boolean {
 
 /** The output since the kernel was started; `undefined` if the kernel has not started yet, or that is unknown. */
 const kernelConsole: { readonly [K in Boot["kind"]]: (console: string) => string | undefined } = {
-  image: (console) => console,
+  image: afterFirmware,
   iso: afterMenu,
   disk: afterMenu,
   network: () => undefined,
 };
+
+/** BIOS that is handed a kernel prints nothing. UEFI tells its version, and then the kernel's stub speaks first. */
+function afterFirmware(console: string): string | undefined {
+  if (!console.includes("UEFI firmware (version")) return console;
+  const start = console.lastIndexOf("EFI stub: Booting");
+  return start === -1 ? undefined : console.slice(start);
+}
 
 /** GRUB prints the entry that it boots, and another one if that failed. */
 function afterMenu(console: string): string | undefined {
