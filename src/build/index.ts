@@ -12,7 +12,7 @@ import type { BuiltImage } from "./image.ts";
 import { kubernetes } from "./kube.ts";
 import { MAKERS, makerDigests } from "./makers.ts";
 import type { DiskOptions } from "./media/disk.ts";
-import { type DiskFormat, type Format, MEDIA } from "./media/index.ts";
+import { type DiskFormat, type Format, MEDIA, refuseMedium } from "./media/index.ts";
 import { chooseKernel, lockPackages } from "./package-lock.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost, checkSpecFiles } from "./preflight.ts";
@@ -187,6 +187,7 @@ async function inWorkshop<T>(
   checkSpecFiles(spec, specDirectory);
   const { architecture = usualArchitecture(env) } = options;
   const names = { architecture, host: hostArchitecture() };
+  if (isFormat(purpose)) refuseMedium(purpose, architecture);
   const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", names);
   const givenLock =
     options.lock === undefined ? undefined : parseLock(readNamedFile(options.lock, lockHint), options.lock);

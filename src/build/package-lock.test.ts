@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Lock } from "../image/lock.ts";
-import { FORMATS, MEDIA } from "./media/index.ts";
+import { FORMATS, MEDIA, refuseMedium } from "./media/index.ts";
 import { checkLock, chooseKernel } from "./package-lock.ts";
 
 const packages = { cloud: "linux-image-cloud-amd64", metal: "linux-image-amd64" };
@@ -42,6 +42,18 @@ describe("a lock", () => {
   it("has the boot loader's packages", () => {
     expect(() => checkLock({ ...lock, packages: { root: [metal] } }, "amd64")).toThrow("an older k3os made it");
   });
+});
+
+it("a whole machine for VMware and VirtualBox is an amd64 one", () => {
+  const refused = FORMATS.filter((format) => {
+    try {
+      return refuseMedium(format, "arm64");
+    } catch {
+      return true;
+    }
+  });
+  expect(refused).toEqual(["ova"]);
+  expect(() => refuseMedium("ova", "arm64")).toThrow("--format ova is for amd64, not for arm64.");
 });
 
 it("media that may get onto a real machine have the kernel for it, others the cloud kernel", () => {
