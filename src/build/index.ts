@@ -157,9 +157,10 @@ export function goCompiler(options: BuildOptions = {}): Promise<GoToolchain> {
   return inWorkshop("go", options, goToolchain);
 }
 
-/** The directory with the `k3s` of the image, made if need be. */
-export function kubernetesTree(options: BuildOptions = {}): Promise<string> {
-  return inWorkshop("kube", options, async (shop) => (await kubernetes(shop)).directory);
+/** The directory with the `k3s` of the image, made if need be: the one that runs on this machine. */
+export function kubernetesTree(options: Omit<BuildOptions, "architecture"> = {}): Promise<string> {
+  const own = { ...options, architecture: hostArchitecture() };
+  return inWorkshop("kube", own, async (shop) => (await kubernetes(shop)).directory);
 }
 
 /** Removes results that no latest build needs and nobody has used for days. Returns how many. */

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { hostArchitecture } from "../../build/host-architecture.ts";
 import { findProject } from "../../build/project.ts";
 import { runForeground } from "../../process/run.ts";
+import type { Progress } from "../../progress.ts";
 import { kubectlCommand as kubectlProgram } from "../../vm/kubectl.ts";
 import type { Machine } from "../../vm/machine.ts";
 import type { Io } from "../io.ts";
@@ -42,11 +43,10 @@ async function runKubectl(words: readonly string[], name: string, io: Io): Promi
 
 /** The kubectl of the same source for this workstation, where the machine's is for another processor. */
 async function ownKubectl(machine: Machine, io: Io): Promise<string | undefined> {
-  const architecture = hostArchitecture();
-  if (machine.record.architecture === architecture) return undefined;
+  if (machine.record.architecture === hostArchitecture()) return undefined;
   const { kubernetesTree } = await import("../../build/index.ts");
-  const options = { architecture, signal: io.signal };
-  const directory = await withProgress(io, false, (progress) => kubernetesTree({ ...options, progress }));
+  const make = (progress: Progress) => kubernetesTree({ progress, signal: io.signal });
+  const directory = await withProgress(io, false, make);
   machine.update({ k3s: join(directory, "k3s") });
   return join(directory, "k3s");
 }
