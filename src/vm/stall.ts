@@ -62,11 +62,9 @@ const kernelConsole: { readonly [K in Boot["kind"]]: (console: string) => string
   network: () => undefined,
 };
 
-/** BIOS that is handed a kernel prints nothing. UEFI tells its version, and then the kernel's stub speaks first. */
-function afterFirmware(console: string): string | undefined {
-  if (!console.includes("UEFI firmware (version")) return console;
-  const start = console.lastIndexOf("EFI stub: Booting");
-  return start === -1 ? undefined : console.slice(start);
+/** BIOS that is handed a kernel prints nothing. UEFI tells its version, clears the screen, and starts it. */
+function afterFirmware(console: string): string {
+  return console.replace(/^UEFI firmware \(version .*$/gm, "");
 }
 
 /** GRUB prints the entry that it boots, and another one if that failed. */
