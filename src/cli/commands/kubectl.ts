@@ -46,7 +46,8 @@ async function ownKubectl(machine: Machine, io: Io): Promise<string | undefined>
   if (machine.record.architecture === hostArchitecture()) return undefined;
   const { kubernetesTree } = await import("../../build/index.ts");
   const make = (progress: Progress) => kubernetesTree({ progress, signal: io.signal });
-  const directory = await withProgress(io, false, make);
+  // What kubectl prints has the standard output to itself.
+  const directory = await withProgress(io, true, make);
   machine.update({ k3s: join(directory, "k3s") });
   return join(directory, "k3s");
 }
