@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Lock } from "../image/lock.ts";
-import { FORMATS, MEDIA } from "./media/index.ts";
-import { chooseKernel } from "./package-lock.ts";
+import { FORMATS, MEDIA, refuseMedium } from "./media/index.ts";
+import { checkLock, chooseKernel } from "./package-lock.ts";
 
 const packages = { cloud: "linux-image-cloud-amd64", metal: "linux-image-amd64" };
 const metal = {
@@ -27,6 +27,33 @@ describe("the kernel", () => {
       expect.objectContaining({ kind: "config", message: expect.stringContaining("linux-image-cloud-amd64") }),
     );
   });
+});
+
+describe("a lock", () => {
+  const target = [{ ...metal, name: "shim-signed" }];
+
+  it("is for one processor", () => {
+    const ofAll = { ...metal, name: "tzdata", architecture: "all" };
+    const both = { ...lock, packages: { root: [ofAll, metal], target } };
+    expect(checkLock(both, "amd64")).toBe(both);
+    expect(() => checkLock(both, "arm64")).toThrow("The lock is for amd64, and the image for arm64.");
+  });
+
+  it("has the boot loader's packages", () => {
+    expect(() => checkLock({ ...lock, packages: { root: [metal] } }, "amd64")).toThrow("an older k3os made it");
+  });
+});
+
+it("a whole machine for VMware and VirtualBox is an amd64 one", () => {
+  const refused = FORMATS.filter((format) => {
+    try {
+      return refuseMedium(format, "arm64");
+    } catch {
+      return true;
+    }
+  });
+  expect(refused).toEqual(["ova"]);
+  expect(() => refuseMedium("ova", "arm64")).toThrow("--format ova is for amd64, not for arm64.");
 });
 
 it("media that may get onto a real machine have the kernel for it, others the cloud kernel", () => {

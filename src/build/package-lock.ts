@@ -1,5 +1,5 @@
 import { K3osError } from "../errors.ts";
-import { ARCHITECTURES } from "../image/architecture.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { type KernelName, kernelPackage } from "../image/kernels.ts";
 import type { Lock } from "../image/lock.ts";
 import type { Workshop } from "./workshop.ts";
@@ -30,14 +30,34 @@ export async function lockPackages({
   base,
   spec,
   architecture,
+  host,
   kernelPackage: kernel,
 }: Workshop): Promise<Lock> {
-  const { tools } = ARCHITECTURES[architecture];
-  if (givenLock) return givenLock;
+  const { tools, target } = ARCHITECTURES[architecture];
+  if (givenLock) return checkLock(givenLock, architecture);
+  // In alphabetical order: another one would be another question.
+  const sorted = (...names: readonly string[]) => [...names].sort();
   return packages.resolve({
-    root: { packages: [...base.packages, ...spec.packages], exclude: base.exclude },
-    kernel: { packages: kernel === undefined ? [] : [kernel], exclude: base.kernel.exclude },
-    // In alphabetical order: another one would be another question.
-    tools: { packages: [...base.tools.packages, ...tools].sort(), exclude: base.tools.exclude },
+    root: { architecture, packages: [...base.packages, ...spec.packages], exclude: base.exclude },
+    kernel: { architecture, packages: kernel === undefined ? [] : [kernel], exclude: base.kernel.exclude },
+    target: { architecture, packages: sorted(...base.target.packages, ...target), exclude: base.target.exclude },
+    tools: { architecture: host, packages: sorted(...base.tools.packages, ...tools), exclude: base.tools.exclude },
+  });
+}
+
+/** A lock is for one architecture, and has the boot loader's packages since these are a set of their own. */
+export function checkLock(lock: Lock, wanted: ArchitectureName): Lock {
+  const { root = [], target } = lock.packages;
+  const other = root.find(
+    ({ architecture }) => architecture !== "all" && architecture !== ARCHITECTURES[wanted].debian,
+  );
+  if (other !== undefined) {
+    throw new K3osError("config", `The lock is for ${other.architecture}, and the image for ${wanted}.`, {
+      hint: `Build with --arch ${other.architecture}, or with a lock that is for ${wanted}.`,
+    });
+  }
+  if (target !== undefined) return lock;
+  throw new K3osError("config", "The lock has no packages of the boot loader: an older k3os made it.", {
+    hint: "Build with the checkout that made it, or without --lock.",
   });
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ARCHITECTURE, ARCHITECTURE_NAME } from "../image/architecture.ts";
+import type { ArchitectureName } from "../image/architecture.ts";
 import type { Lock, LockedPackage } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { identity } from "./identity.ts";
@@ -30,7 +30,12 @@ const locked = (name: string): LockedPackage => ({
 const lockWith = (kernel: string): Lock => ({
   format: 1,
   time: 0,
-  packages: { root: [locked("bash")], kernel: [locked(kernel)], tools: [locked("mtools")] },
+  packages: {
+    root: [locked("bash")],
+    kernel: [locked(kernel)],
+    target: [locked("shim-signed")],
+    tools: [locked("mtools")],
+  },
 });
 
 /** What later steps read of the results of earlier ones. */
@@ -46,6 +51,7 @@ type Graph = Readonly<Record<string, Node>>;
 function recordingWorkshop(
   spec = "",
   kernel = "linux-image-cloud-amd64",
+  architecture: ArchitectureName = "amd64",
 ): { readonly shop: Workshop; readonly graph: Graph; readonly parts: Readonly<Record<string, unknown>> } {
   const graph: Record<string, Node> = {};
   const allParts: Record<string, unknown> = {};
@@ -57,12 +63,16 @@ function recordingWorkshop(
       project,
       specDirectory: project,
       version: "1.0",
-      architecture: ARCHITECTURE_NAME,
+      architecture,
+      host: "amd64",
       kernelPackage: kernel,
       givenLock: undefined,
     },
     spec: parseImageSpec(spec, "image.yaml"),
-    base: parseBaseSpec(readFileSync(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", ARCHITECTURE),
+    base: parseBaseSpec(readFileSync(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", {
+      architecture,
+      host: "amd64",
+    }),
     runner: {
       ...{ signal: new AbortController().signal, used: new Set(), made: false },
       async run<P>({ name, maker, parts }: Step<P>) {
@@ -85,7 +95,7 @@ function recordingWorkshop(
 }
 
 /** The parts of an image that each of its media depends on. */
-const imageAndTools = ["image", "kube", "loader", "tools-packages"];
+const imageAndTools = ["image", "kube", "loader", "target-packages", "tools-packages"];
 
 describe("the steps of a build", () => {
   const { shop, graph } = recordingWorkshop();
@@ -99,13 +109,18 @@ describe("the steps of a build", () => {
   it("depend on each other as the recipe says", () => {
     expect(image).toEqual({
       "tools-packages": { maker: "tools", parts: ["drop", "packages"], from: [] },
+      "target-packages": { maker: "tools", parts: ["drop", "packages"], from: [] },
       "root-packages": {
         maker: "packages",
-        parts: ["applets", "finish", "packages", "tools"],
+        parts: ["applets", "finish", "isNative", "packages", "tools"],
         from: ["tools-packages"],
       },
       "kernel-packages": { maker: "kernel", parts: ["drop", "keep", "packages", "tools"], from: ["tools-packages"] },
-      loader: { maker: "loader", parts: ["architecture", "tools"], from: ["tools-packages"] },
+      loader: {
+        maker: "loader",
+        parts: ["architecture", "target", "tools"],
+        from: ["target-packages", "tools-packages"],
+      },
       kube: { maker: "kube", parts: ["architecture", "source"], from: [] },
       initrd: {
         maker: "initrd",
@@ -133,7 +148,11 @@ describe("the steps of a build", () => {
       image: {},
       dir: {},
       oci: {
-        upgrader: { maker: "upgrader", parts: ["script", "tools"], from: ["tools-packages"] },
+        upgrader: {
+          maker: "upgrader",
+          parts: ["script", "target", "tools"],
+          from: ["target-packages", "tools-packages"],
+        },
         oci: { maker: "oci", parts: ["image", "upgrader"], from: [...imageAndTools, "upgrader"] },
       },
       iso: { iso: { maker: "iso", parts: ["image"], from: imageAndTools } },
@@ -141,7 +160,7 @@ describe("the steps of a build", () => {
         netboot: {
           maker: "netboot",
           parts: ["image", "initrd"],
-          from: ["image", "kernel-packages", "kube", "loader", "root-packages", "tools-packages"],
+          from: [...imageAndTools, "kernel-packages", "root-packages"].sort(),
         },
       },
       raw: rawDisk,

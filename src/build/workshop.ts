@@ -17,7 +17,9 @@ export interface Workshop {
   readonly specDirectory: string;
   readonly base: BaseSpec;
   readonly version: string;
+  /** What the image is for, and what this machine is. */
   readonly architecture: ArchitectureName;
+  readonly host: ArchitectureName;
   /** The Debian package of the kernel; that of the given lock if there is one. */
   readonly kernelPackage: string | undefined;
   readonly runner: Runner;
@@ -34,6 +36,8 @@ export interface System {
   /** The finished packages of the root. */
   readonly packages: string;
   readonly kernel: Kernel;
+  /** The tree of packages whose files are taken as they are: `target` in `os/base.yaml`. */
+  readonly target: string;
   /** Directory with the files of the boot loader. */
   readonly loader: string;
   readonly programs: NodePrograms;
