@@ -4,11 +4,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { extractPackages, megabytes, treeSize } from "../../src/build/extract.ts";
+import { hostArchitecture } from "../../src/build/host-architecture.ts";
 import { sourceFiles } from "../../src/build/identity.ts";
 import { type BuiltImage, goCompiler } from "../../src/build/index.ts";
-import { finishRoot } from "../../src/build/root-packages.ts";
+import { cacheLibraries, finishRoot } from "../../src/build/root-packages.ts";
 import { imageArchive } from "../../src/formats/oci.ts";
-import { ARCHITECTURE } from "../../src/image/architecture.ts";
+import { ARCHITECTURES } from "../../src/image/architecture.ts";
 import { parseBaseSpec } from "../../src/image/spec.ts";
 import type { Progress } from "../../src/progress.ts";
 import { type BenchWorkshop, inBenchWorkshop } from "../machines/workshop.ts";
@@ -44,6 +45,9 @@ export function conformanceSuite(options: SuiteOptions): Promise<Suite> {
   });
 }
 
+/** What Go and images of containers call the processor of the nodes. */
+const goNameOf = ({ image }: BenchWorkshop) => ARCHITECTURES[image.imageJson.architecture].go;
+
 async function compiledSuite(shop: BenchWorkshop, { progress, signal }: SuiteOptions): Promise<string> {
   const read = (path: string) => sourceFiles(join(shop.project, path));
   const [source, flags] = await Promise.all([read("bench/conformance/e2e"), read("kube/flags.sh")]);
@@ -51,7 +55,7 @@ async function compiledSuite(shop: BenchWorkshop, { progress, signal }: SuiteOpt
     name: "bench-conformance-suite",
     title: "Conformance suite",
     maker: "suite",
-    parts: { source, flags, architecture: ARCHITECTURE.go },
+    parts: { source, flags, architecture: goNameOf(shop) },
     async make(work) {
       const { env } = await goCompiler({ progress, signal });
       await compileSuite(work, { source, flags }, env);
@@ -62,10 +66,14 @@ async function compiledSuite(shop: BenchWorkshop, { progress, signal }: SuiteOpt
 
 async function debianTree(shop: BenchWorkshop): Promise<string> {
   const { packages, project, image } = shop;
+  const { architecture } = image.imageJson;
   const name = "bench/conformance/images.yaml";
-  const spec = parseBaseSpec(readFileSync(join(project, name), "utf8"), name, ARCHITECTURE);
+  const spec = parseBaseSpec(readFileSync(join(project, name), "utf8"), name, {
+    architecture,
+    host: hostArchitecture(),
+  });
   const applets = await sourceFiles(join(project, "os/busybox-applets"));
-  const set = { packages: spec.packages, exclude: spec.exclude };
+  const set = { architecture, packages: spec.packages, exclude: spec.exclude };
   const lock = (await packages.resolve({ conformance: set }, "Versions of the suite's images")).packages.conformance;
   return shop.runner.run({
     name: "bench-conformance-debian",
@@ -75,7 +83,8 @@ async function debianTree(shop: BenchWorkshop): Promise<string> {
     async make(work) {
       await packages.fetch(lock ?? [], work.log, work.update);
       await extractPackages(work, lock ?? [], packages.debs, []);
-      await finishRoot(work, spec, applets, image.tools);
+      finishRoot(work, spec, applets);
+      await cacheLibraries(work, image.tools);
       return megabytes(treeSize(work.out));
     },
   });
@@ -89,7 +98,7 @@ function imagesArchive(shop: BenchWorkshop, suite: string, debian: string): Prom
     parts: { suite, debian },
     async make(work) {
       const names = madeImages(readFileSync(join(suite, "images.txt"), "utf8"));
-      const images = containerImages(names, { suite, debian, architecture: ARCHITECTURE.go });
+      const images = containerImages(names, { suite, debian, architecture: goNameOf(shop) });
       const archive = imageArchive(images, { sha256: (data) => createHash("sha256").update(data).digest("hex") });
       writeFileSync(join(work.out, "images.tar"), archive);
       return `${names.length} images, ${megabytes(archive.length)}`;

@@ -16,8 +16,9 @@ export async function commonParts(shop: BenchWorkshop): Promise<Parts> {
 }
 
 async function staticBusybox(shop: BenchWorkshop): Promise<string> {
-  const { packages, runner, peer } = shop;
-  const set = { packages: peer.tools.packages, exclude: peer.tools.exclude };
+  const { packages, runner, peer, image } = shop;
+  const { architecture } = image.imageJson;
+  const set = { architecture, packages: peer.tools.packages, exclude: peer.tools.exclude };
   const lock = (await packages.resolve({ busybox: set })).packages.busybox ?? [];
   const tree = await runner.run({
     name: "bench-busybox",

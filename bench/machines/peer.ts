@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, readFileSync, renameSync, statSync, writeFileSy
 import { join } from "node:path";
 import { extractPackages, megabytes, treeSize } from "../../src/build/extract.ts";
 import { sourceFiles } from "../../src/build/identity.ts";
-import { finishRoot } from "../../src/build/root-packages.ts";
+import { cacheLibraries, finishRoot } from "../../src/build/root-packages.ts";
 import type { Work } from "../../src/build/steps.ts";
 import { linkTree, overlayTree, placeFile } from "../../src/build/tree.ts";
 import { kernelArguments } from "../../src/vm/qemu.ts";
@@ -27,7 +27,14 @@ export async function peerMachine(shop: BenchWorkshop, parts: Parts, conditions:
     command(dir) {
       writeFileSync(join(dir, "initrd"), initrd);
       const options = [
-        ...["-kernel", image.kernel, "-initrd", "initrd", "-append", kernelArguments(conditions.append)],
+        ...[
+          "-kernel",
+          image.kernel,
+          "-initrd",
+          "initrd",
+          "-append",
+          kernelArguments(image.imageJson.architecture, conditions.append),
+        ],
         // Writable, and unchanged at the next boot.
         ...["-drive", `if=none,id=root,format=raw,snapshot=on,file=${disk.replaceAll(",", ",,")}`],
         ...["-device", "virtio-blk-pci,drive=root"],
@@ -40,8 +47,8 @@ export async function peerMachine(shop: BenchWorkshop, parts: Parts, conditions:
 /** Debian's packages, unpacked, and what their maintainer scripts would have done. */
 async function peerTree({ packages, peer, runner, image, project }: BenchWorkshop): Promise<string> {
   const applets = await sourceFiles(join(project, "os/busybox-applets"));
-  const lock =
-    (await packages.resolve({ peer: { packages: peer.packages, exclude: peer.exclude } })).packages.peer ?? [];
+  const set = { architecture: image.imageJson.architecture, packages: peer.packages, exclude: peer.exclude };
+  const lock = (await packages.resolve({ peer: set })).packages.peer ?? [];
   return runner.run({
     name: "bench-peer-tree",
     title: "Debian with systemd",
@@ -50,7 +57,8 @@ async function peerTree({ packages, peer, runner, image, project }: BenchWorksho
     async make(work) {
       await packages.fetch(lock, work.log, work.update);
       await extractPackages(work, lock, packages.debs, []);
-      await finishRoot(work, peer, applets, image.tools);
+      finishRoot(work, peer, applets);
+      await cacheLibraries(work, image.tools);
       return megabytes(treeSize(work.out));
     },
   });

@@ -38,8 +38,9 @@ export async function prepareMachines(
 ): Promise<{ readonly machines: BenchMachine[]; readonly image: BuiltImage }> {
   const { only, memoryMiB, cpus, append, progress, signal } = options;
   const { image, dir } = await buildIso({ progress, signal });
-  const accel =
-    options.accel ?? (await chooseAccel({ tools: image.tools, kernel: image.kernel, progress, signal })).accel;
+  const { imageJson, tools, kernel } = image;
+  const { architecture } = imageJson;
+  const accel = options.accel ?? (await chooseAccel({ architecture, tools, kernel, progress, signal })).accel;
   const conditions = { image, iso: join(dir, "k3os.iso"), accel, memoryMiB, cpus, append };
   return { machines: await makeMachines(only, conditions, progress, signal), image };
 }

@@ -7,7 +7,7 @@ import type { Conditions } from "./machine.ts";
  * on which the guest reports. What arrives there is written to the file `REPORT`.
  */
 export function benchQemuCommand(
-  { accel, memoryMiB, cpus }: Conditions,
+  { image, accel, memoryMiB, cpus }: Conditions,
   name: string,
   boot: Boot,
   more: { readonly seed?: string; readonly disks?: readonly Disk[]; readonly options?: readonly string[] } = {},
@@ -15,7 +15,7 @@ export function benchQemuCommand(
   const { options = [], ...parts } = more;
   return [
     ...qemuArguments({
-      ...{ name: `bench-${name}`, accel, memoryMiB, cpus, boot },
+      ...{ name: `bench-${name}`, architecture: image.imageJson.architecture, accel, memoryMiB, cpus, boot },
       ...{ qmpSocket: "qmp.sock", serialSocket: "serial.sock", serialLog: "serial.log" },
       ...parts,
     }),

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { hostArchitecture } from "../../src/build/host-architecture.ts";
 import type { BuiltImage } from "../../src/build/index.ts";
 import { makerDigests } from "../../src/build/makers.ts";
 import { type PackageSource, packageSource } from "../../src/build/packages.ts";
@@ -8,7 +9,6 @@ import { findProject } from "../../src/build/project.ts";
 import { type Runner, runRecipe, type Step } from "../../src/build/steps.ts";
 import { openStore, type Store } from "../../src/build/store.ts";
 import { cacheDirectory } from "../../src/build/xdg.ts";
-import { ARCHITECTURE, ARCHITECTURE_NAME } from "../../src/image/architecture.ts";
 import { type BaseSpec, parseBaseSpec } from "../../src/image/spec.ts";
 import type { Progress } from "../../src/progress.ts";
 
@@ -44,14 +44,16 @@ export async function inBenchWorkshop<T>(
 ): Promise<T> {
   const project = findProject();
   const name = "bench/machines/peer/peer.yaml";
-  const peer = parseBaseSpec(readFileSync(join(project, name), "utf8"), name, ARCHITECTURE);
+  const { architecture } = image.imageJson;
+  const names = { architecture, host: hostArchitecture() };
+  const peer = parseBaseSpec(readFileSync(join(project, name), "utf8"), name, names);
   const store = openStore(cacheDirectory(process.env));
   const makers = await makerDigests(project, BENCH_MAKERS);
   return runRecipe({ store, progress, signal, makers }, (runner) =>
     make({
       ...{ project, image, peer, store, runner },
       packages: packageSource({
-        ...{ architecture: ARCHITECTURE_NAME, store, progress, signal: runner.signal, env: process.env },
+        ...{ ...names, store, progress, signal: runner.signal, env: process.env },
         ...{ apt: { sources: [] }, refresh: false, offline: false },
       }),
     }),

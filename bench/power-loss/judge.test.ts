@@ -19,7 +19,7 @@ const [first, second] = [slotOf(imageOf("1")), slotOf(imageOf("2"))];
 
 const esp: EspView = {
   env: formatBootEnv({ good: "a", trial: "b", left: 2 }),
-  menu: diskMenu(),
+  menu: diskMenu("amd64"),
   machine: undefined,
   slots: { a: first, b: second },
   ...{ faults: [], leaked: 0 },

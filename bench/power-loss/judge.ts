@@ -73,7 +73,7 @@ function faultsIn(esp: EspView, state: StateView, images: readonly KnownImage[])
   // GRUB boots whichever of them exists, by itself or by hand.
   for (const slot of SLOTS.filter((name) => exists(esp, name)))
     faults.push(...slotFaults(slot, esp.slots[slot], state, images));
-  if (esp.menu !== diskMenu()) faults.push("the boot menu is not whole");
+  if (esp.menu !== diskMenu("amd64")) faults.push("the boot menu is not whole");
   if (esp.machine !== undefined && !/^set machine="[^"\n]*"\n$/.test(esp.machine))
     faults.push("the arguments of the machine are damaged");
   faults.push(...esp.faults.map((fault) => `ESP: ${fault}`));

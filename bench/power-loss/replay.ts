@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Tools } from "../../src/build/tools.ts";
 import type { SlotName } from "../../src/image/boot-env.ts";
-import { ESP_LOADERS, ESP_MENU, IMAGE_FILES, KERNEL_FILES } from "../../src/image/disk.ts";
+import { ESP_MENU, espLoaders, IMAGE_FILES, KERNEL_FILES } from "../../src/image/disk.ts";
 import { parseImageJson } from "../../src/node/images/verify.ts";
 import { runCommand } from "../../src/process/run.ts";
 import { type Random, random } from "../fuzz/random.ts";
@@ -345,7 +345,7 @@ async function whatBoots(first: Shell | undefined, session: Session, directory: 
   const end = openSync(file, "r");
   const parts = partsOf(end, statSync(file).size);
   const last = readOnlyFile(join(directory, "installed"), parts.esp, parts.esp.usedPages());
-  const loaders = [...ESP_LOADERS.map(({ path }) => path), ESP_MENU];
+  const loaders = [...espLoaders("amd64").map(({ path }) => path), ESP_MENU];
   const sumsIn = async (path: string, shell: Shell) => {
     const sums: string[] = [];
     for (const loader of loaders) sums.push(sha256((await grubReads(shell, path, loader)) ?? "none"));

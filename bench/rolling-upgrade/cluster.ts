@@ -50,9 +50,9 @@ export function withMachines<T>(options: StartOptions, work: (machines: Machines
 }
 
 /** Puts the image of the page's pods onto the machine, where it survives upgrades. */
-export async function loadPage(machine: Machine, directory: string): Promise<void> {
+export async function loadPage(machine: Machine, image: BuiltImage, directory: string): Promise<void> {
   const archive = join(directory, `${machine.name}.tar`);
-  writeTestImage(machine.tools, archive);
+  writeTestImage(image, archive);
   const to = "/var/lib/rancher/k3s/agent/images";
   await succeed(machine, `sudo sh -c 'mkdir -p ${to}; cat >${to}/.page; mv ${to}/.page ${to}/page.tar'`, {
     input: readFileSync(archive),

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { build, buildDisk } from "../../src/build/index.ts";
+import { type BuiltImage, build, buildDisk } from "../../src/build/index.ts";
 import { run } from "../../src/cli/exit.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { jsonOption, numberOption } from "../../src/cli/options.ts";
@@ -64,7 +64,7 @@ async function runRolling(options: RollingOptions, io: Io): Promise<void> {
     const disk = join(dir, "k3os.raw");
     const how = (update: (text: string) => void) => ({ image, disk, timeoutMs, signal, update });
     return asStep(progress, "Upgrade five machines", (update) =>
-      withMachines(how(update), (machines) => measure(machines, next.dir, { timeoutMs, signal, update, io })),
+      withMachines(how(update), (machines) => measure(machines, next, { timeoutMs, signal, update, io })),
     );
   });
   const { answers, quorum, mostAway, seconds, downtimes } = measured;
@@ -96,15 +96,15 @@ interface Conditions {
   readonly io: Io;
 }
 
-async function measure(machines: Machines, image: string, conditions: Conditions): Promise<Measured> {
+async function measure(machines: Machines, image: BuiltImage, conditions: Conditions): Promise<Measured> {
   const { signal, update } = conditions;
   const [server] = machines.servers;
   const upgraded = [...machines.servers, ...machines.agents];
   const work = mkdtempSync(join(tmpdir(), "k3os-rolling-"));
-  const source = await publishTo(join(work, "www"), image, conditions);
+  const source = await publishTo(join(work, "www"), image.dir, conditions);
   try {
     update("the page");
-    await Promise.all(upgraded.map((machine) => loadPage(machine, work)));
+    await Promise.all(upgraded.map((machine) => loadPage(machine, image, work)));
     const url = await deployPage(server, conditions);
     await leaveOutClient(server, conditions);
     const stopAsking = await watchPage(machines.client, url);

@@ -11,13 +11,15 @@ export type { Archive, Patience } from "./apt-config.ts";
 
 /** What one tree of packages is made of. */
 export interface PackageSet {
+  /** What the packages are for. */
+  readonly architecture: ArchitectureName;
   readonly packages: readonly string[];
   /** Dependencies that are left out, with whatever only they need. */
   readonly exclude: readonly string[];
 }
 
 export interface AptOptions {
-  /** What the packages are for. */
+  /** What it resolves packages for: sets of another architecture are none of its. */
   readonly architecture: ArchitectureName;
   /** Private state: apt's index files, nothing of the host's. */
   readonly directory: string;
@@ -34,7 +36,7 @@ export interface Apt {
   /** Fetches the indexes. Fails within seconds when there is no network. */
   update(): Promise<void>;
   /** The packages of a set and all that they depend on. */
-  resolve(set: PackageSet): Promise<LockedPackage[]>;
+  resolve(set: Omit<PackageSet, "architecture">): Promise<LockedPackage[]>;
   /** Seconds since 1970 at which the newest index was signed. */
   indexTime(): number;
   /** Fetches packages that are not in `directory` yet, each checked against its sha256, to `<sha256>.deb`. */

@@ -1,6 +1,8 @@
 import { basename, join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { K3osError } from "../errors.ts";
+import type { ArchitectureName } from "../image/architecture.ts";
+import { hostArchitecture } from "./host-architecture.ts";
 
 /**
  * The programs of the node. The initrd has a small one of its own, because QuickJS reads the whole program at every
@@ -18,11 +20,11 @@ export interface NodePrograms {
 }
 
 /** Bundles `src/node` for QuickJS. Names survive, so that a stack trace can be read. */
-export async function bundleNode(project: string): Promise<NodePrograms> {
+export async function bundleNode(project: string, architecture: ArchitectureName): Promise<NodePrograms> {
   const [init, netboot, k3os] = await Promise.all([
-    bundleForQuickjs(join(project, "src/node/initrd/main.ts")),
-    bundleForQuickjs(join(project, "src/node/initrd/netboot.ts")),
-    bundle({
+    bundleForQuickjs(join(project, "src/node/initrd/main.ts"), architecture),
+    bundleForQuickjs(join(project, "src/node/initrd/netboot.ts"), architecture),
+    bundle(architecture, {
       absWorkingDir: project,
       entryPoints: { k3os: "src/node/main.ts" },
       outdir: "/",
@@ -34,12 +36,15 @@ export async function bundleNode(project: string): Promise<NodePrograms> {
 }
 
 /** One module with everything that `entryPoint` imports, but for QuickJS's own modules. */
-export async function bundleForQuickjs(entryPoint: string): Promise<Uint8Array> {
-  const files = await bundle({ entryPoints: [entryPoint], outdir: "/" });
+export async function bundleForQuickjs(
+  entryPoint: string,
+  architecture: ArchitectureName = hostArchitecture(),
+): Promise<Uint8Array> {
+  const files = await bundle(architecture, { entryPoints: [entryPoint], outdir: "/" });
   return [...files.values()][0] ?? new Uint8Array();
 }
 
-async function bundle(options: BuildOptions): Promise<ReadonlyMap<string, Uint8Array>> {
+async function bundle(architecture: ArchitectureName, options: BuildOptions): Promise<ReadonlyMap<string, Uint8Array>> {
   try {
     const { outputFiles = [] } = await build({
       ...options,
@@ -51,6 +56,7 @@ async function bundle(options: BuildOptions): Promise<ReadonlyMap<string, Uint8A
       // QuickJS's own modules, under the names that do not collide with packages.
       alias: { "qjs:std": "std", "qjs:os": "os" },
       external: ["std", "os"],
+      define: { K3OS_ARCHITECTURE: JSON.stringify(architecture) },
       target: "es2023",
       minifyWhitespace: true,
       minifySyntax: true,

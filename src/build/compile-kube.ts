@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { K3osError } from "../errors.ts";
-import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { runCommand } from "../process/run.ts";
 import { digestTree } from "./digest.ts";
 import { megabytes, treeSize } from "./extract.ts";
@@ -10,7 +9,8 @@ import type { Work } from "./steps.ts";
 
 export interface KubeParts {
   readonly source: SourceFiles;
-  readonly architecture: ArchitectureName;
+  /** Go's name of the processor. */
+  readonly architecture: string;
 }
 
 /** Files that are no part of the binaries. */
@@ -24,10 +24,10 @@ export async function makeKube(work: Work, { source, architecture }: KubeParts, 
 }
 
 /** The compiler names each package that it has done: that is the counter. */
-async function compileKube(work: Work, kube: string, architecture: ArchitectureName, go: GoToolchain): Promise<string> {
+async function compileKube(work: Work, kube: string, architecture: string, go: GoToolchain): Promise<string> {
   const env = {
     ...go.env,
-    GOARCH: ARCHITECTURES[architecture].go,
+    GOARCH: architecture,
     ...(work.jobs !== undefined && { GOMAXPROCS: `${work.jobs}` }),
   };
   let done = 0;

@@ -45,7 +45,7 @@ export function wantedGo(goMod: string): string {
  */
 async function goPackages(shop: Workshop): Promise<string> {
   const { packages, exclude, drop } = shop.base.go;
-  const lock = await shop.packages.resolve({ go: { packages, exclude } }, "Version of Go");
+  const lock = await shop.packages.resolve({ go: { architecture: shop.host, packages, exclude } }, "Version of Go");
   return packageStep(shop, lock, "go", { title: "Go", maker: "go", parts: { drop }, make: makeGoPackages });
 }
 

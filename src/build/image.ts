@@ -15,8 +15,10 @@ export interface BuiltImage {
   readonly kernel: string;
   readonly initrd: string;
   readonly root: string;
-  /** The k3s binary as it is in the image. It runs on this machine, too: `k3s kubectl`. */
+  /** The k3s binary as it is in the image. On a machine of its architecture it is the workstation's kubectl, too. */
   readonly k3s: string;
+  /** The tree of packages whose files are taken as they are: GRUB's modules, a static busybox. */
+  readonly target: string;
   /** Directory with the files that make a disk bootable. */
   readonly loader: string;
   readonly tools: Tools;
@@ -53,6 +55,7 @@ export async function assembleImage(
     initrd: join(dir, "initrd"),
     root: join(dir, "root.squashfs"),
     k3s: join(kube.directory, "k3s"),
+    target: system.target,
     loader: system.loader,
     tools: system.tools,
   };

@@ -1,18 +1,19 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { ARCHITECTURE, ARCHITECTURE_NAME } from "../image/architecture.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { chooseFlavour, type FlavourName, parseFlavours } from "../image/flavours.ts";
 import { parseLock } from "../image/lock.ts";
 import { type ImageSpec, parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
 import { type GoToolchain, goToolchain } from "./go.ts";
+import { hostArchitecture, usualArchitecture } from "./host-architecture.ts";
 import type { BuiltImage } from "./image.ts";
 import { kubernetes } from "./kube.ts";
 import { MAKERS, makerDigests } from "./makers.ts";
 import type { DiskOptions } from "./media/disk.ts";
-import { type DiskFormat, type Format, MEDIA } from "./media/index.ts";
-import { lockPackages } from "./package-lock.ts";
+import { type DiskFormat, type Format, MEDIA, refuseMedium } from "./media/index.ts";
+import { checkLock, lockPackages } from "./package-lock.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost, checkSpecFiles } from "./preflight.ts";
 import { findProject, projectVersion } from "./project.ts";
@@ -23,7 +24,7 @@ import { k3sReleases, officialReleases } from "./release.ts";
 import { runRecipe } from "./steps.ts";
 import { openStore } from "./store.ts";
 import type { Tools } from "./tools.ts";
-import { toolsTree as makeToolsTree } from "./tools-tree.ts";
+import { toolsTree as makeToolsTree, targetTree } from "./tools-tree.ts";
 import { readUpgrader, type Upgrader, upgraderLayer } from "./upgrader.ts";
 import type { Workshop } from "./workshop.ts";
 import { cacheDirectory } from "./xdg.ts";
@@ -45,6 +46,8 @@ export interface SpecText {
 }
 
 export interface BuildOptions {
+  /** What it is for; `K3OS_ARCH` of the environment or, without that, what this machine is, if not given. */
+  readonly architecture?: ArchitectureName;
   /** What goes into the image: an image.yaml or its path; that of the repository if not given. */
   readonly spec?: string | SpecText;
   /** A row of `os/flavours.yaml` or of the spec. If not given, that of the spec, else of the lock, else `usualFlavour`. */
@@ -112,7 +115,7 @@ export function buildMedia(format: Format, options: BuildOptions, each: readonly
   });
 }
 
-/** Builds a hybrid disc image: `<dir>/k3os.iso` boots by BIOS and UEFI, from a disc and a USB stick. */
+/** Builds a hybrid disc image: `<dir>/k3os.iso` boots by UEFI and, where there is one, by BIOS; it suits USB sticks. */
 export function buildIso(options: BuildOptions = {}): Promise<Medium> {
   return buildMedium("iso", options);
 }
@@ -126,13 +129,13 @@ export function buildNetboot(options: BuildOptions = {}): Promise<Medium> {
 }
 
 /**
- * Builds a disk that boots by BIOS and UEFI and grows to the size of the one that it is put on: `<dir>/k3os.<format>`.
+ * Builds a disk that boots like the ISO and grows to the size of the one that it is put on: `<dir>/k3os.<format>`.
  */
 export function buildDisk(format: DiskFormat, options: BuildOptions & DiskOptions = {}): Promise<Medium> {
   return buildMedium(format, options);
 }
 
-/** The tree of tools, made if need be: QEMU, ssh, QuickJS and what else `os/base.yaml` lists. */
+/** The tree of tools, made if need be: QEMU, ssh, QuickJS and others (`os/base.yaml`). They run on this machine. */
 export function toolsTree(options: BuildOptions = {}): Promise<Tools> {
   return inWorkshop("tools", options, async (shop) => makeToolsTree(shop, await lockPackages(shop)));
 }
@@ -140,8 +143,9 @@ export function toolsTree(options: BuildOptions = {}): Promise<Tools> {
 /** The layer that makes a container image of an image, for publishing. */
 export function buildUpgrader(options: BuildOptions = {}): Promise<Upgrader> {
   return inWorkshop("tools", options, async (shop) => {
-    const tools = await makeToolsTree(shop, await lockPackages(shop));
-    return readUpgrader(await upgraderLayer(shop, tools));
+    const lock = await lockPackages(shop);
+    const [tools, target] = await Promise.all([makeToolsTree(shop, lock), targetTree(shop, lock)]);
+    return readUpgrader(await upgraderLayer(shop, { tools, target }));
   });
 }
 
@@ -150,9 +154,10 @@ export function goCompiler(options: BuildOptions = {}): Promise<GoToolchain> {
   return inWorkshop("go", options, goToolchain);
 }
 
-/** The directory with the `k3s` of the image, made if need be. */
-export function kubernetesTree(options: BuildOptions = {}): Promise<string> {
-  return inWorkshop("kube", options, async (shop) => (await kubernetes(shop)).directory);
+/** The directory with the `k3s` of the image, made if need be: the one that runs on this machine. */
+export function kubernetesTree(options: Omit<BuildOptions, "architecture"> = {}): Promise<string> {
+  const own = { ...options, architecture: hostArchitecture() };
+  return inWorkshop("kube", own, async (shop) => (await kubernetes(shop)).directory);
 }
 
 /** Removes results that no latest build needs and nobody has used for days. Returns how many. */
@@ -179,9 +184,14 @@ async function inWorkshop<T>(
   const project = findProject();
   const { spec, name: specName, directory: specDirectory } = readSpec(options.spec ?? join(project, "os/image.yaml"));
   checkSpecFiles(spec, specDirectory);
-  const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", ARCHITECTURE);
+  const { architecture = usualArchitecture(env) } = options;
+  const names = { architecture, host: hostArchitecture() };
+  if (isFormat(purpose)) refuseMedium(purpose, architecture);
+  const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", names);
   const givenLock =
-    options.lock === undefined ? undefined : parseLock(readNamedFile(options.lock, lockHint), options.lock);
+    options.lock === undefined
+      ? undefined
+      : checkLock(parseLock(readNamedFile(options.lock, lockHint), options.lock), architecture);
   const root = cacheDirectory(env);
   await checkHost(root, existsSync(join(root, "store")), signal);
   const store = openStore(root);
@@ -191,14 +201,18 @@ async function inWorkshop<T>(
     suites: [suite],
     keyring: resolve(specDirectory, keyring),
   }));
-  const flavours = parseFlavours(await readFile(join(project, FLAVOURS), "utf8"), FLAVOURS, ARCHITECTURE);
+  const flavours = parseFlavours(
+    await readFile(join(project, FLAVOURS), "utf8"),
+    FLAVOURS,
+    ARCHITECTURES[architecture],
+  );
   const usual = options.usualFlavour ?? (isFormat(purpose) ? MEDIA[purpose].flavour : "cloud");
   const asked = options.flavour ?? spec.flavour;
   const flavour = chooseFlavour(flavours, { asked, usual, own: spec.flavours, lock: givenLock });
   const [version, makers] = await Promise.all([projectVersion(project), makerDigests(project, MAKERS)]);
   const keepFailed = Boolean(env.K3OS_DEBUG);
   return runRecipe({ store, progress, makers, signal, jobs, keepFailed }, async (runner) => {
-    const shared = { architecture: ARCHITECTURE_NAME, store, signal: runner.signal, offline };
+    const shared = { ...names, store, signal: runner.signal, offline };
     const result = await make({
       ...{
         project,
@@ -206,7 +220,7 @@ async function inWorkshop<T>(
         specDirectory,
         base,
         version,
-        architecture: ARCHITECTURE_NAME,
+        ...names,
         flavour,
         flavours,
         runner,
@@ -225,7 +239,7 @@ async function inWorkshop<T>(
         locked: givenLock?.k3s,
       }),
     });
-    rememberBuild(store, purpose, [specName, options.lock ?? "", flavour.name], runner.used);
+    rememberBuild(store, purpose, [specName, options.lock ?? "", flavour.name, architecture], runner.used);
     if (runner.made) await pruneStore(store);
     return result;
   });

@@ -1,12 +1,12 @@
 import { copyFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
-import { BIOS_BOOT, ESP } from "../image/disk.ts";
+import { BIOS_BOOT, BIOS_FILES, ESP } from "../image/disk.ts";
 import { BOOT } from "../image/grub.ts";
-import { megabytes } from "./extract.ts";
+import { megabytes, treeSize } from "./extract.ts";
 import type { Work } from "./steps.ts";
 import type { Tools } from "./tools.ts";
-import type { Workshop } from "./workshop.ts";
+import type { System, Workshop } from "./workshop.ts";
 
 /** What GRUB needs under BIOS to read the ESP, to ask the state partition for its UUID, and to start Linux. */
 const modules = [
@@ -16,16 +16,19 @@ const modules = [
 ];
 
 /**
- * The files that make a disk bootable (`LOADER_FILES`): Debian's own signed shim and GRUB for UEFI, so that the chain
- * of trust ends at the key that every machine's firmware has, and a GRUB for BIOS that reads the menu on the disk it
- * was started from. Returns their directory.
+ * The files that make a disk bootable (`loaderFiles`): Debian's own signed shim and GRUB for UEFI, so that the chain
+ * of trust ends at the key that every machine's firmware has, and, where there is BIOS, a GRUB that reads the menu on
+ * the disk it was started from. Returns their directory.
  */
-export function bootLoader({ runner, architecture }: Workshop, tools: Tools): Promise<string> {
+export function bootLoader(
+  { runner, architecture }: Workshop,
+  { tools, target }: Pick<System, "tools" | "target">,
+): Promise<string> {
   return runner.run({
     name: "loader",
     title: "Boot loader",
     maker: "loader",
-    parts: { architecture, tools },
+    parts: { architecture, tools, target },
     make: makeLoader,
   });
 }
@@ -33,32 +36,45 @@ export function bootLoader({ runner, architecture }: Workshop, tools: Tools): Pr
 interface LoaderParts {
   readonly architecture: ArchitectureName;
   readonly tools: Tools;
+  readonly target: string;
 }
 
-async function makeLoader(work: Work, { architecture, tools }: LoaderParts): Promise<string> {
+async function makeLoader(work: Work, { architecture, tools, target }: LoaderParts): Promise<string> {
   const { bios, efi } = ARCHITECTURES[architecture];
   const copies = {
-    "boot.img": `usr/lib/grub/${bios.grub}/boot.img`,
     [efi.shimFile]: `usr/lib/shim/${efi.shimFile}.signed`,
     [efi.grubFile]: `usr/lib/grub/${efi.grub}-signed/${efi.grubFile}.signed`,
   };
-  for (const [name, path] of Object.entries(copies)) copyFileSync(tools.path(path), join(work.out, name));
-  await makeGrub(work, tools, {
-    format: bios.grub,
-    platform: bios.grub,
-    prefix: `(,gpt${ESP.number})${BOOT}`,
-    modules,
-    file: join(work.out, "core.img"),
-  });
-  const size = statSync(join(work.out, "core.img")).size;
+  for (const [name, path] of Object.entries(copies)) copyFileSync(join(target, path), join(work.out, name));
+  if (bios !== undefined) await makeBiosLoader(work, { tools, platform: biosPlatform(target, bios.grub) });
+  return megabytes(treeSize(work.out));
+}
+
+/** GRUB's directory of that platform in a tree of packages. */
+export function biosPlatform(target: string, grub: string): GrubPlatform {
+  return { name: grub, directory: join(target, "usr/lib/grub", grub) };
+}
+
+async function makeBiosLoader(work: Work, { tools, platform }: Pick<Grub, "tools" | "platform">): Promise<void> {
+  const file = join(work.out, BIOS_FILES.coreImg);
+  copyFileSync(join(platform.directory, "boot.img"), join(work.out, BIOS_FILES.bootImg));
+  const prefix = `(,gpt${ESP.number})${BOOT}`;
+  await makeGrub(work, { tools, platform, format: platform.name, prefix, modules, file });
+  const { size } = statSync(file);
   // An upgrade writes the next one beside it (`renewedBiosLoader`).
   if (size > (BIOS_BOOT.sizeMiB ?? 0) << 19) throw new Error(`core.img has ${size} bytes: too many for its partition`);
-  return megabytes(size);
+}
+
+export interface GrubPlatform {
+  readonly name: string;
+  /** Where its modules are. */
+  readonly directory: string;
 }
 
 export interface Grub {
+  readonly tools: Tools;
+  readonly platform: GrubPlatform;
   readonly format: string;
-  readonly platform: string;
   /** Where GRUB looks for its menu. */
   readonly prefix: string;
   readonly modules: readonly string[];
@@ -68,14 +84,14 @@ export interface Grub {
 }
 
 /** A GRUB of our own making; equal input gives equal bytes. */
-export async function makeGrub(work: Work, tools: Tools, grub: Grub): Promise<void> {
-  const options = ["--format", grub.format, "--directory", tools.path(`usr/lib/grub/${grub.platform}`)];
+export async function makeGrub(work: Work, grub: Grub): Promise<void> {
+  const options = ["--format", grub.format, "--directory", grub.platform.directory];
   if (grub.config !== undefined) {
     const config = join(work.scratch, `${grub.format}.cfg`);
     writeFileSync(config, grub.config);
     options.push("--config", config);
   }
-  const { argv, env } = tools.command([
+  const { argv, env } = grub.tools.command([
     ...["grub-mkimage", ...options, "--prefix", grub.prefix, "--output", grub.file],
     ...grub.modules,
   ]);

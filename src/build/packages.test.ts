@@ -17,7 +17,7 @@ import { packageSource } from "./packages.ts";
 import { openStore, type Store } from "./store.ts";
 
 const base = "http://mirror.example.org/debian";
-const sets = { root: { packages: ["bash"], exclude: ["perl-base"] } };
+const sets = { root: { architecture: "amd64", packages: ["bash"], exclude: ["perl-base"] } } as const;
 
 let root: string;
 let store: Store;
@@ -51,7 +51,7 @@ beforeEach(() => {
   offer("5.2", "Sat, 21 Nov 2026 10:00:00 UTC");
   vi.stubEnv("PATH", `${programs}:${process.env.PATH}`);
   vi.stubEnv("FAKE_MIRROR", mirror);
-  vi.stubEnv("FAKE_STATE", join(root, "cache/apt"));
+  vi.stubEnv("FAKE_STATE", join(root, "cache/apt/amd64"));
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -67,7 +67,7 @@ function offer(version: string, date: string) {
 
 const resolve = ({ refresh = false, offline = false } = {}) =>
   packageSource({
-    architecture: "amd64",
+    host: "amd64",
     store,
     env: { K3OS_APT_MIRROR: base },
     apt: { sources: [] },

@@ -13,7 +13,8 @@ import { findMirrors } from "./mirror.ts";
 import type { Store } from "./store.ts";
 
 export interface PackageOptions {
-  readonly architecture: ArchitectureName;
+  /** Of the machine that builds. */
+  readonly host: ArchitectureName;
   readonly store: Store;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly apt: {
@@ -49,14 +50,19 @@ const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const suites = { debian: ["trixie", "trixie-updates"], "debian-security": ["trixie-security"] };
 
 export function packageSource(options: PackageOptions): PackageSource {
-  const { architecture, store, signal, offline } = options;
+  const { host, store, signal, offline } = options;
   const debs = store.directory("debs");
   const state = store.directory("apt");
 
-  async function withApt<T>(log: (line: string) => void, action: (apt: Apt) => Promise<T>): Promise<T> {
+  async function withApt<T>(
+    architecture: ArchitectureName,
+    log: (line: string) => void,
+    action: (apt: Apt) => Promise<T>,
+  ): Promise<T> {
     const archives = await findArchives(options);
-    return withLock(join(store.directory("locks"), "apt"), signal, async () =>
-      action(await openApt({ architecture, directory: state, archives, signal, log })),
+    const directory = join(state, architecture);
+    return withLock(join(store.directory("locks"), `apt-${architecture}`), signal, async () =>
+      action(await openApt({ architecture, directory, archives, signal, log })),
     );
   }
 
@@ -86,17 +92,20 @@ export function packageSource(options: PackageOptions): PackageSource {
       }
       const log: string[] = [];
       try {
-        await withApt(
-          (line) => log.push(line),
-          async (apt) => {
-            display.update("asking the mirror");
-            await apt.update();
-            for (const { name, set, path } of files) {
-              display.update(`resolving ${name}`);
-              remember(path, { format: 1, time: apt.indexTime(), packages: { [name]: await apt.resolve(set) } });
-            }
-          },
-        );
+        for (const architecture of new Set(files.map(({ set }) => set.architecture))) {
+          await withApt(
+            architecture,
+            (line) => log.push(line),
+            async (apt) => {
+              display.update("asking the mirror");
+              await apt.update();
+              for (const { name, set, path } of files.filter((file) => file.set.architecture === architecture)) {
+                display.update(`resolving ${name}`);
+                remember(path, { format: 1, time: apt.indexTime(), packages: { [name]: await apt.resolve(set) } });
+              }
+            },
+          );
+        }
       } catch (error) {
         if (known && !options.refresh && error instanceof K3osError && error.kind === "network") {
           const lock = read();
@@ -125,7 +134,8 @@ export function packageSource(options: PackageOptions): PackageSource {
           },
         );
       }
-      await withApt(log, (apt) => apt.download(missing, debs, update));
+      // Whatever they are for, they are files.
+      await withApt(host, log, (apt) => apt.download(missing, debs, update));
     },
   };
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ARCHITECTURE, ARCHITECTURE_NAME } from "../image/architecture.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { chooseFlavour, type FlavourName, parseFlavours } from "../image/flavours.ts";
 import type { Lock, LockedPackage } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
@@ -31,12 +31,18 @@ const locked = (name: string): LockedPackage => ({
 const lock: Lock = {
   format: 1,
   time: 0,
-  packages: { root: [locked("bash")], kernel: [locked("linux-image-amd64")], tools: [locked("mtools")] },
+  packages: {
+    root: [locked("bash")],
+    kernel: [locked("linux-image-amd64")],
+    target: [locked("shim-signed")],
+    tools: [locked("mtools")],
+  },
 };
 const withFirmware: Lock = { ...lock, packages: { ...lock.packages, firmware: [locked("firmware-realtek")] } };
 
-const flavours = parseFlavours(readFileSync(join(findProject(), "os/flavours.yaml"), "utf8"), "flavours", ARCHITECTURE);
-const flavourOf = (asked: FlavourName) => chooseFlavour(flavours, { asked, usual: "cloud" });
+const flavoursText = readFileSync(join(findProject(), "os/flavours.yaml"), "utf8");
+const flavoursFor = (architecture: ArchitectureName) =>
+  parseFlavours(flavoursText, "os/flavours.yaml", ARCHITECTURES[architecture]);
 
 /** What later steps read of the results of earlier ones. */
 const results: Readonly<Record<string, readonly [path: string, text: string]>> = {
@@ -52,6 +58,7 @@ type Graph = Readonly<Record<string, Node>>;
 function recordingWorkshop(
   spec = "",
   flavour: FlavourName = "cloud",
+  architecture: ArchitectureName = "amd64",
 ): { readonly shop: Workshop; readonly graph: Graph; readonly parts: Readonly<Record<string, unknown>> } {
   const graph: Record<string, Node> = {};
   const allParts: Record<string, unknown> = {};
@@ -63,13 +70,17 @@ function recordingWorkshop(
       project,
       specDirectory: project,
       version: "1.0",
-      architecture: ARCHITECTURE_NAME,
-      flavour: flavourOf(flavour),
-      flavours,
+      architecture,
+      host: "amd64",
+      flavour: chooseFlavour(flavoursFor(architecture), { asked: flavour, usual: "cloud" }),
+      flavours: flavoursFor(architecture),
       givenLock: undefined,
     },
     spec: parseImageSpec(spec, "image.yaml"),
-    base: parseBaseSpec(readFileSync(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", ARCHITECTURE),
+    base: parseBaseSpec(readFileSync(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", {
+      architecture,
+      host: "amd64",
+    }),
     runner: {
       ...{ signal: new AbortController().signal, used: new Set(), made: false },
       async run<P>({ name, maker, parts }: Step<P>) {
@@ -96,7 +107,7 @@ function recordingWorkshop(
 }
 
 /** The parts of an image that each of its media depends on. */
-const imageAndTools = ["image", "kube", "loader", "tools-packages"];
+const imageAndTools = ["image", "kube", "loader", "target-packages", "tools-packages"];
 
 describe("the steps of a build", () => {
   const { shop, graph } = recordingWorkshop();
@@ -110,13 +121,18 @@ describe("the steps of a build", () => {
   it("depend on each other as the recipe says", () => {
     expect(image).toEqual({
       "tools-packages": { maker: "tools", parts: ["drop", "packages"], from: [] },
+      "target-packages": { maker: "tools", parts: ["drop", "packages"], from: [] },
       "root-packages": {
         maker: "packages",
-        parts: ["applets", "finish", "packages", "tools"],
+        parts: ["applets", "finish", "isNative", "packages", "tools"],
         from: ["tools-packages"],
       },
       "kernel-packages": { maker: "kernel", parts: ["drop", "keep", "packages", "tools"], from: ["tools-packages"] },
-      loader: { maker: "loader", parts: ["architecture", "tools"], from: ["tools-packages"] },
+      loader: {
+        maker: "loader",
+        parts: ["architecture", "target", "tools"],
+        from: ["target-packages", "tools-packages"],
+      },
       kube: { maker: "kube", parts: ["architecture", "source"], from: [] },
       initrd: {
         maker: "initrd",
@@ -155,7 +171,11 @@ describe("the steps of a build", () => {
       image: {},
       dir: {},
       oci: {
-        upgrader: { maker: "upgrader", parts: ["script", "tools"], from: ["tools-packages"] },
+        upgrader: {
+          maker: "upgrader",
+          parts: ["script", "target", "tools"],
+          from: ["target-packages", "tools-packages"],
+        },
         oci: { maker: "oci", parts: ["image", "upgrader"], from: [...imageAndTools, "upgrader"] },
       },
       iso: { iso: { maker: "iso", parts: ["image"], from: imageAndTools } },
@@ -163,7 +183,7 @@ describe("the steps of a build", () => {
         netboot: {
           maker: "netboot",
           parts: ["image", "initrd"],
-          from: ["image", "kernel-packages", "kube", "loader", "root-packages", "tools-packages"],
+          from: [...imageAndTools, "kernel-packages", "root-packages"].sort(),
         },
       },
       raw: rawDisk,

@@ -9,7 +9,7 @@ import { bootLoader } from "./loader.ts";
 import { lockPackages } from "./package-lock.ts";
 import { emptyRoot, squashedRoot } from "./root.ts";
 import { rootPackages } from "./root-packages.ts";
-import { toolsTree } from "./tools-tree.ts";
+import { targetTree, toolsTree } from "./tools-tree.ts";
 import type { MadeImage, System, Workshop } from "./workshop.ts";
 
 /** The recipe of an image. Each step is in the file of its name, beside the code that makes its result. */
@@ -31,13 +31,13 @@ export async function makeDevImage(shop: Workshop): Promise<MadeImage> {
 }
 
 async function makeSystem(shop: Workshop): Promise<System> {
-  const [lock, programs] = await Promise.all([lockPackages(shop), bundleNode(shop.project)]);
-  const tools = await toolsTree(shop, lock);
+  const [lock, programs] = await Promise.all([lockPackages(shop), bundleNode(shop.project, shop.architecture)]);
+  const [tools, target] = await Promise.all([toolsTree(shop, lock), targetTree(shop, lock)]);
   const [packages, kernel, loader] = await Promise.all([
     rootPackages(shop, lock, tools),
     kernelTree(shop, lock, tools),
-    bootLoader(shop, tools),
+    bootLoader(shop, { tools, target }),
   ]);
   const firmware = await firmwareTree(shop, lock, kernel, tools);
-  return { lock, tools, packages, kernel, firmware, loader, programs };
+  return { lock, tools, target, packages, kernel, firmware, loader, programs };
 }

@@ -46,7 +46,7 @@ export const officialReleases = "https://github.com/k3s-io/k3s/releases/download
 
 export function k3sReleases(given: ReleaseOptions): Releases {
   const { architecture, store, baseUri, signal, offline, locked, ...options } = given;
-  const { k3sSums } = ARCHITECTURES[architecture];
+  const { sums, binary: name } = ARCHITECTURES[architecture].k3s;
   const uriOf = (version: string, file: string) => `${baseUri}/${encodeURIComponent(version)}/${file}`;
   const requireNetwork = (version: string) => {
     if (!offline) return;
@@ -77,24 +77,24 @@ export function k3sReleases(given: ReleaseOptions): Releases {
   return {
     async resolve(version) {
       if (locked?.version === version) return locked;
-      const known = join(store.directory("resolved"), `k3s-${version}.txt`);
+      const known = join(store.directory("resolved"), `k3s-${version}-${sums}`);
       if (!existsSync(known)) {
         const scratch = await mkdtemp(join(store.directory("unfinished"), "k3s-sums."));
         try {
           const list = join(scratch, "sums.txt");
-          await get(version, k3sSums, list, scratch, () => {});
-          sumOf(readFileSync(list, "utf8"), version);
+          await get(version, sums, list, scratch, () => {});
+          sumOf(readFileSync(list, "utf8"), name, version);
           renameSync(list, known);
         } finally {
           await rm(scratch, { recursive: true, force: true });
         }
       }
-      return { version, sha256: sumOf(readFileSync(known, "utf8"), version) };
+      return { version, sha256: sumOf(readFileSync(known, "utf8"), name, version) };
     },
     async fetch(work, { version, sha256 }) {
       const binary = join(work.out, "k3s");
       work.update("fetching");
-      await get(version, "k3s", binary, work.scratch, work.log, sha256);
+      await get(version, name, binary, work.scratch, work.log, sha256);
       chmodSync(binary, 0o755);
       writeFileSync(join(work.out, "version"), version);
       return megabytes(treeSize(work.out));
@@ -103,8 +103,8 @@ export function k3sReleases(given: ReleaseOptions): Releases {
 }
 
 /** The sum of the binary in a list as sha256sum(1) writes it. */
-function sumOf(list: string, version: string): string {
-  const sum = /^([0-9a-f]{64}) [ *]k3s$/m.exec(list)?.[1];
+function sumOf(list: string, name: string, version: string): string {
+  const sum = new RegExp(`^([0-9a-f]{64}) [ *]${name}$`, "m").exec(list)?.[1];
   if (sum) return sum;
   throw new K3osError("integrity", `The sums of k3s ${version} do not name its binary.`, {
     hint: "The mirror is incomplete, or something else answered for it.",

@@ -33,6 +33,8 @@ interface RootPackagesParts {
   /** `os/busybox-applets` */
   readonly applets: SourceFiles;
   readonly tools: Tools;
+  /** Whether the tools are for the same processor. */
+  readonly isNative: boolean;
 }
 
 /** The packages of the root, unpacked and finished. Returns their directory. */
@@ -43,19 +45,22 @@ export async function rootPackages(shop: Workshop, lock: Lock, tools: Tools): Pr
   return packageStep(shop, lock, "root", {
     title: "Root packages",
     maker: "packages",
-    parts: { finish, applets: list, tools },
+    parts: { finish, applets: list, tools, isNative: shop.architecture === shop.host },
     make: makeRootPackages,
   });
 }
 
-async function makeRootPackages(work: Work, { packages, finish, applets, tools }: RootPackagesParts): Promise<string> {
+async function makeRootPackages(work: Work, parts: RootPackagesParts): Promise<string> {
+  const { packages, finish, applets, tools, isNative } = parts;
   await extractPackages(work, packages.locked, packages.debs, []);
-  await finishRoot(work, finish, applets, tools);
+  finishRoot(work, finish, applets);
+  // ldconfig reads libraries of its own processor only. Without the cache, they are looked for in their directory.
+  if (isNative) await cacheLibraries(work, tools);
   return megabytes(treeSize(work.out));
 }
 
 /** Does, on a tree of unpacked packages, what their maintainer scripts would have done. */
-export async function finishRoot(work: Work, finish: Finish, applets: SourceFiles, tools: Tools): Promise<void> {
+export function finishRoot(work: Work, finish: Finish, applets: SourceFiles): void {
   const root = work.out;
   makeDirectories(root, finish.directories);
   copyTemplates(root, finish.copies);
@@ -65,7 +70,6 @@ export async function finishRoot(work: Work, finish: Finish, applets: SourceFile
   linkBusyboxApplets(root, finish.applets.without, applets);
   bundleCertificates(root);
   dropPaths(root, finish.drop);
-  await cacheLibraries(work, tools);
 }
 
 function makeDirectories(root: string, directories: readonly string[]): void {
@@ -129,7 +133,8 @@ function bundleCertificates(root: string): void {
   rmSync(source, { recursive: true });
 }
 
-async function cacheLibraries(work: Work, tools: Tools): Promise<void> {
+/** Lets programs of the tree find their libraries quicker. */
+export async function cacheLibraries(work: Work, tools: Tools): Promise<void> {
   const ldconfig = tools.command(["ldconfig", "-r", work.out, "-X"]);
   await work.command(ldconfig.argv, { env: ldconfig.env });
   rmSync(join(work.out, "var/cache/ldconfig"), { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync } from "node:f
 import { basename, dirname, join, resolve } from "node:path";
 import { imageArchive } from "../formats/oci.ts";
 import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
-import { LOADER, LOADER_FILES } from "../image/disk.ts";
+import { LOADER, loaderFiles } from "../image/disk.ts";
 import { FIRMWARE_CATALOGUE } from "../image/firmware.ts";
 import type { FlavourTable } from "../image/flavours.ts";
 import { formatImageJson, type ImageJson } from "../image/image-json.ts";
@@ -98,7 +98,8 @@ async function makeRoot(work: Work, parts: RootParts): Promise<string> {
   if (parts.firmware.files !== undefined) await linkTree(parts.firmware.files, join(root, "usr/lib/firmware"));
   placeText(JSON.stringify(parts.catalogue), join(root, FIRMWARE_CATALOGUE));
   placeKubernetes(root, parts.kube);
-  for (const name of LOADER_FILES) placeFile(join(parts.loader, name), join(root, LOADER, name));
+  for (const name of loaderFiles(parts.image.architecture))
+    placeFile(join(parts.loader, name), join(root, LOADER, name));
   for (const [name, text] of parts.program) placeText(text, join(root, "usr/lib/k3os", name));
   placeIdentity(root, parts.image);
   placeText(pauseImage(parts.packages, parts.image.architecture), join(root, "usr/share/k3os/images/pause.tar"));

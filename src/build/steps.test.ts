@@ -1,5 +1,15 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -56,6 +66,12 @@ const command = (script: string, name = "command"): Step => ({
   },
 });
 
+/** As dpkg-deb leaves the directory that it unpacks a package into. */
+function old(directory: string): undefined {
+  utimesSync(directory, 1_000_000, 1_000_000);
+  return undefined;
+}
+
 const leftovers = () => readdirSync(store.directory("unfinished"));
 
 describe("a step", () => {
@@ -66,6 +82,11 @@ describe("a step", () => {
     mkdirSync(join(store.directory("logs"), `${key}.log`));
     await recipe((runner) => runner.run(hello("logged")));
     expect(store.has(key)).toBe(true);
+  });
+
+  it("has a result as old as its making, whatever is unpacked into it", async () => {
+    const path = await recipe((runner) => runner.run({ ...hello("old"), make: async ({ out }) => old(out) }));
+    expect(Date.now() - statSync(path).mtimeMs).toBeLessThan(60_000);
   });
 
   it("is done once for the same inputs, whatever the order of their keys", async () => {

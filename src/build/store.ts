@@ -53,6 +53,8 @@ export function openStore(root: string): Store {
         mkdirSync(temporary);
         try {
           await fill(temporary);
+          // Unpacking a package sets the time of the directory to the package's, and what looks old is pruned.
+          await utimes(temporary, new Date(), new Date());
           await sync(temporary);
           await rename(temporary, path(key));
         } catch (error) {

@@ -1,6 +1,7 @@
 import { lstatSync, readlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { ARCHITECTURE } from "../image/architecture.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
+import { hostArchitecture } from "./host-architecture.ts";
 import type { Identified } from "./identity.ts";
 
 /** A program of the tools tree, ready to be spawned. */
@@ -18,17 +19,16 @@ export interface Tools extends Identified {
   command(argv: readonly string[]): ToolCommand;
 }
 
-// Tools are for the machine that builds.
-const { triple, loader: loaderPath } = ARCHITECTURE;
-const libraries = `usr/lib/${triple}`;
-
 /**
  * Programs of a Debian tree, run on whatever host this is: each is started by the tree's own dynamic loader with the
  * tree's own libraries. It sees the host's files at their usual paths, needs no privilege, leaves no mount behind,
  * and the process that is started is the program itself.
  */
-export function toolsIn(root: string): Tools {
+export function toolsIn(root: string, host: ArchitectureName = hostArchitecture()): Tools {
+  const { triple, loader: loaderPath } = ARCHITECTURES[host];
+  const libraries = `usr/lib/${triple}`;
   const path = (relative: string) => join(root, relative);
+  const loader = [path(`${libraries}/${basename(loaderPath)}`), "--library-path", path(libraries)];
   return {
     identity: root,
     root,
@@ -37,15 +37,11 @@ export function toolsIn(root: string): Tools {
       const program = [`usr/bin/${name}`, `usr/sbin/${name}`].map(path).find(isThere);
       if (!program) throw new Error(`the tools tree has no ${name}`);
       return {
-        argv: [...loader(root), "--argv0", name, resolveIn(root, program), ...firmwareOptions(name, path), ...args],
+        argv: [...loader, "--argv0", name, resolveIn(root, program), ...firmwareOptions(name, path), ...args],
         env: { QEMU_MODULE_DIR: path(`${libraries}/qemu`) },
       };
     },
   };
-}
-
-function loader(tree: string): string[] {
-  return [join(tree, libraries, basename(loaderPath)), "--library-path", join(tree, libraries)];
 }
 
 function firmwareOptions(name: string, path: (relative: string) => string): string[] {

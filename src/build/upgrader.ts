@@ -9,7 +9,7 @@ import { megabytes } from "./extract.ts";
 import { type SourceFiles, sourceFiles } from "./identity.ts";
 import type { Work } from "./steps.ts";
 import type { Tools } from "./tools.ts";
-import type { Workshop } from "./workshop.ts";
+import type { System, Workshop } from "./workshop.ts";
 
 /** The layer of the container image that has its command: a shell script, and a static busybox that runs it. */
 export interface Upgrader {
@@ -23,15 +23,20 @@ const APPLETS = ["nsenter", "sed", "sh"];
 
 interface UpgraderParts {
   readonly tools: Tools;
+  /** The tree with the busybox. */
+  readonly target: string;
   /** `os/container` */
   readonly script: SourceFiles;
 }
 
 /** Makes the layer, and returns the directory that `readUpgrader` reads. */
-export async function upgraderLayer(shop: Workshop, tools: Tools): Promise<string> {
+export async function upgraderLayer(
+  shop: Workshop,
+  { tools, target }: Pick<System, "tools" | "target">,
+): Promise<string> {
   const script = await sourceFiles(join(shop.project, "os/container"));
   const step = { name: "upgrader", title: "Command of the container image", maker: "upgrader" } as const;
-  return shop.runner.run({ ...step, parts: { tools, script }, make: makeUpgrader });
+  return shop.runner.run({ ...step, parts: { tools, target, script }, make: makeUpgrader });
 }
 
 export function readUpgrader(directory: string): Upgrader {
@@ -39,9 +44,9 @@ export function readUpgrader(directory: string): Upgrader {
   return { layer, path: join(directory, LAYER) };
 }
 
-async function makeUpgrader(work: Work, { tools, script }: UpgraderParts): Promise<string> {
+async function makeUpgrader(work: Work, { tools, target, script }: UpgraderParts): Promise<string> {
   const archive = upgraderArchive({
-    busybox: readFileSync(tools.path("usr/bin/busybox")),
+    busybox: readFileSync(join(target, "usr/bin/busybox")),
     script: readFileSync(join(script.path, "bin/k3os")),
   });
   const [plain, packed] = [join(work.scratch, "layer.tar"), join(work.out, LAYER)];

@@ -19,7 +19,9 @@ export interface Workshop {
   readonly specDirectory: string;
   readonly base: BaseSpec;
   readonly version: string;
+  /** What the image is for, and what this machine is. */
   readonly architecture: ArchitectureName;
+  readonly host: ArchitectureName;
   /** That of the given lock if there is one. */
   readonly flavour: Flavour;
   readonly flavours: FlavourTable;
@@ -38,6 +40,8 @@ export interface System {
   readonly packages: string;
   readonly kernel: Kernel;
   readonly firmware: Firmware;
+  /** The tree of packages whose files are taken as they are: `target` in `os/base.yaml`. */
+  readonly target: string;
   /** Directory with the files of the boot loader. */
   readonly loader: string;
   readonly programs: NodePrograms;

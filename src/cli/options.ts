@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { K3osError } from "../errors.ts";
+import { ARCHITECTURE_NAMES } from "../image/architecture.ts";
 import { checkName, defaultName } from "../vm/name.ts";
 import { parseMemory } from "../vm/size.ts";
 
@@ -17,6 +18,13 @@ export function longNameOption(): Option {
 
 export function jsonOption(): Option {
   return new Option("--json", "print the result as JSON, and nothing else on standard output");
+}
+
+/** What an image is for. */
+export function archOption(): Option {
+  return new Option("--arch <name>", "the processor, if not this machine's (K3OS_ARCH has the same effect)").choices(
+    ARCHITECTURE_NAMES,
+  );
 }
 
 export function memoryOption(): Option {

@@ -30,7 +30,7 @@ describe("the node's programs", () => {
   const project = join(import.meta.dirname, "../..");
   const k3os = async (...args: string[]) => {
     const tools = await toolsTree();
-    for (const [name, text] of (await bundleNode(project)).k3os) writeFileSync(join(dir, name), text);
+    for (const [name, text] of (await bundleNode(project, "amd64")).k3os) writeFileSync(join(dir, name), text);
     // As the node starts it: the kernel hands the first line's option and the file over.
     const text = readFileSync(join(project, "os/rootfs/usr/bin/k3os"), "utf8");
     const option = /^#!\/usr\/bin\/qjs (.*)$/m.exec(text)?.[1] ?? "";

@@ -73,7 +73,7 @@ describe("a state partition", () => {
 
 describe("an ESP", () => {
   it("has all that GRUB reads, and a slot that counts with its last entry", () => {
-    const entries = espEntries(record, ["console=ttyS1"]);
+    const entries = espEntries("amd64", record, ["console=ttyS1"]);
     expect(entries.map(({ path }) => path)).toEqual([
       "/K3OS/MACHINE.CFG",
       "/K3OS/GRUB.CFG",
@@ -85,8 +85,11 @@ describe("an ESP", () => {
   });
 
   it("has no arguments of the machine where there are none, and keeps those that a disk has", () => {
-    expect(espEntries(record).map(({ path }) => path)).not.toContain("/K3OS/MACHINE.CFG");
-    expect(menuEntries([], "set machine=x\n")[0]).toEqual({ path: "/K3OS/MACHINE.CFG", text: "set machine=x\n" });
+    expect(espEntries("amd64", record).map(({ path }) => path)).not.toContain("/K3OS/MACHINE.CFG");
+    expect(menuEntries("amd64", [], "set machine=x\n")[0]).toEqual({
+      path: "/K3OS/MACHINE.CFG",
+      text: "set machine=x\n",
+    });
   });
 });
 
@@ -95,7 +98,7 @@ describe("the record of a slot", () => {
     // As the first disks with slots have it. A menu that needs more of it does not boot the version before.
     const first =
       'set version="0.31.0"\nset digest="sha256:01"\nset system="/k3os/system/0.31.0-01"\nset arguments="a"\n';
-    const [, look = ""] = /function look \{\n([^}]*)\}/.exec(diskMenu()) ?? [];
+    const [, look = ""] = /function look \{\n([^}]*)\}/.exec(diskMenu("amd64")) ?? [];
     const asked = [...look.matchAll(/set (\w+)=$/gm)].map(([, name]) => name);
     expect(asked).toEqual(["version", "system", "arguments"]);
     for (const text of [first, formatSlotRecord(record)])

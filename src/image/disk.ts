@@ -1,5 +1,5 @@
 /** What lies where on the disk of a node, as data: the build writes it into a file, the installer onto a device. */
-import { ARCHITECTURE } from "./architecture.ts";
+import { ARCHITECTURES, type ArchitectureName } from "./architecture.ts";
 import { formatBootEnv, type SlotName } from "./boot-env.ts";
 import {
   BOOT_ENV,
@@ -29,7 +29,10 @@ export interface Partition {
   readonly sizeMiB?: number;
 }
 
-/** Where BIOS's GRUB lies: outside of any file system. Only disks with sectors of 512 bytes boot that way. */
+/**
+ * Where BIOS's GRUB lies: outside of any file system. Only disks with sectors of 512 bytes boot that way. It stays
+ * empty where no machine has a BIOS: so the other partitions have their numbers on every disk.
+ */
 export const BIOS_BOOT: Partition = {
   number: 1,
   name: "K3OS_BIOS",
@@ -148,19 +151,28 @@ export type DiskEntry =
   | { readonly path: string; readonly target: string };
 
 /** Everything on a new ESP besides loaders and `KERNEL_FILES` of slot a. The slot's record is last. */
-export function espEntries(slot: SlotRecord, machine: readonly string[] = []): DiskEntry[] {
-  return [...menuEntries(machine), { path: BOOT_ENV, text: formatBootEnv({ good: "a" }) }, ...slotEntries("a", slot)];
+export function espEntries(
+  architecture: ArchitectureName,
+  slot: SlotRecord,
+  machine: readonly string[] = [],
+): DiskEntry[] {
+  const env = { path: BOOT_ENV, text: formatBootEnv({ good: "a" }) };
+  return [...menuEntries(architecture, machine), env, ...slotEntries("a", slot)];
 }
 
 /**
  * The boot menu, and the kernel arguments of this machine: these words or, if there are none, the text `existing`. With
  * neither, those on the disk stay.
  */
-export function menuEntries(machine: readonly string[], existing?: string): DiskEntry[] {
+export function menuEntries(
+  architecture: ArchitectureName,
+  machine: readonly string[],
+  existing?: string,
+): DiskEntry[] {
   const text = machine.length === 0 ? existing : machineArguments(machine);
   return [
     ...(text === undefined ? [] : [{ path: MACHINE_ARGUMENTS, text }]),
-    { path: BOOT_MENU, text: diskMenu() },
+    { path: BOOT_MENU, text: diskMenu(architecture) },
     { path: ESP_MENU, text: menuFinder() },
   ];
 }
@@ -185,19 +197,29 @@ export function configEntries(config: string | undefined): DiskEntry[] {
   return config === undefined ? [] : [{ path: SYSTEM_CONFIG, text: config, mode: 0o600 }];
 }
 
-const { efi } = ARCHITECTURE;
-
 /** Files of the loader inside the root of every image. */
 export const LOADER = "/usr/lib/k3os/loader";
-export const LOADER_FILES = ["boot.img", "core.img", efi.shimFile, efi.grubFile] as const;
+
+/** The two files that BIOS boots by. */
+export const BIOS_FILES = { bootImg: "boot.img", coreImg: "core.img" } as const;
+
+export function loaderFiles(architecture: ArchitectureName): readonly string[] {
+  const { bios, efi } = ARCHITECTURES[architecture];
+  return [...(bios ? Object.values(BIOS_FILES) : []), efi.shimFile, efi.grubFile];
+}
 
 /**
  * What the ESP holds: files of the loader by their name there, and one text. Debian's shim starts the GRUB beside it.
  */
-export const ESP_LOADERS = [
-  { path: `/EFI/BOOT/${efi.bootFile}`, from: efi.shimFile },
-  { path: `/EFI/BOOT/${efi.grubFile}`, from: efi.grubFile },
-] as const;
+export function espLoaders(
+  architecture: ArchitectureName,
+): readonly [{ readonly path: string; readonly from: string }, { readonly path: string; readonly from: string }] {
+  const { bootFile, shimFile, grubFile } = ARCHITECTURES[architecture].efi;
+  return [
+    { path: `/EFI/BOOT/${bootFile}`, from: shimFile },
+    { path: `/EFI/BOOT/${grubFile}`, from: grubFile },
+  ];
+}
 
 /** Where Debian's signed GRUB looks for its menu. */
 export const ESP_MENU = "/EFI/debian/grub.cfg";

@@ -1,4 +1,4 @@
-import { SCREEN_AND_SERIAL } from "./architecture.ts";
+import { ARCHITECTURES, type ArchitectureName, screenAndSerial } from "./architecture.ts";
 import { ENV, type SlotName } from "./boot-env.ts";
 
 export interface BootMenu {
@@ -10,11 +10,9 @@ export interface BootMenu {
   readonly arguments: readonly string[];
 }
 
-const consoles = SCREEN_AND_SERIAL.join(" ");
-
 /** Boots at once unless a key is pressed, on the screen and on the serial port. */
-const terminals = `set timeout=1
-if serial --unit=0 --speed=115200; then
+const timeout = "set timeout=1\n";
+const serial = `if serial --unit=0 --speed=115200; then
   terminal_input --append serial
   terminal_output --append serial
 fi
@@ -25,7 +23,7 @@ fi
  * for, byte by byte, to where it belongs, which costs seconds where processors are emulated; `linux16` reads it to its
  * place.
  */
-const starters = `if [ "$grub_platform" = pc ]; then
+const biosStarters = `if [ "$grub_platform" = pc ]; then
   set linux=linux16
   set initrd=initrd16
 else
@@ -34,16 +32,23 @@ else
 fi
 export linux initrd
 `;
+const starters = "set linux=linux\nset initrd=initrd\nexport linux initrd\n";
+
+/** Where all firmware is UEFI, its console is on the serial port already, and GRUB finds no port of its own. */
+function beginning(architecture: ArchitectureName): string {
+  return ARCHITECTURES[architecture].bios ? `${timeout}${serial}${biosStarters}` : `${timeout}${starters}`;
+}
 
 /** The menu of a medium. */
-export function grubMenu({ directory, label, arguments: common }: BootMenu): string {
+export function grubMenu(architecture: ArchitectureName, { directory, label, arguments: common }: BootMenu): string {
+  const consoles = screenAndSerial(architecture).join(" ");
   const root = `k3os.root=LABEL=${label}:${directory}/root.squashfs`;
   const entry = (title: string, ...extra: string[]) => `menuentry "${title}" {
   $linux ${directory}/vmlinuz ${[root, consoles, ...common, ...extra].join(" ")}
   $initrd ${directory}/initrd
 }
 `;
-  return `${terminals}${starters}set default=0
+  return `${beginning(architecture)}set default=0
 search --no-floppy --label ${label} --set=root
 
 ${entry("k3OS", "quiet")}
@@ -80,9 +85,10 @@ const TRIAL_ARGUMENTS = "k3os.trial panic=10 oops=panic softlockup_panic=1";
  * falls back to the next entry. `slotToBoot` says the same in TypeScript. `gpt` lets the kernel take the second copy of
  * the partition table when a power cut has spoilt the first.
  */
-export function diskMenu(): string {
+export function diskMenu(architecture: ArchitectureName): string {
   const { good, trial, left, stage } = ENV;
-  return `${terminals}${starters}set esp=$root
+  const consoles = screenAndSerial(architecture).join(" ");
+  return `${beginning(architecture)}set esp=$root
 regexp --set=1:disk "^([^,]+)," "$root"
 probe --set=uuid --fs-uuid ($disk,gpt3)
 if [ -n "$uuid" ]; then set state=UUID=$uuid; else set state=LABEL=K3OS_STATE; fi

@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { K3osError } from "../errors.ts";
 import { accountFiles } from "./accounts.ts";
-import { ARCHITECTURE } from "./architecture.ts";
 import { matcher } from "./glob.ts";
 import { grubMenu } from "./grub.ts";
 import { formatLock, type Lock, parseLock } from "./lock.ts";
@@ -23,9 +22,10 @@ describe("image spec", () => {
     expect(parseImageSpec(readFileSync("os/image.yaml", "utf8"), "os/image.yaml").kubernetes).toEqual({
       source: "upstream",
     });
-    expect(parseBaseSpec(readFileSync("os/base.yaml", "utf8"), "os/base.yaml", ARCHITECTURE).packages).toContain(
-      "busybox",
-    );
+    expect(
+      parseBaseSpec(readFileSync("os/base.yaml", "utf8"), "os/base.yaml", { architecture: "amd64", host: "amd64" })
+        .packages,
+    ).toContain("busybox");
   });
 
   it("is complete when it is empty", () => {
@@ -170,7 +170,7 @@ describe("accounts", () => {
 
 describe("boot menu", () => {
   it("boots the image of its own directory first", () => {
-    const menu = grubMenu({ directory: "/k3os/system/1.0", label: "K3OS", arguments: ["net.ifnames=0"] });
+    const menu = grubMenu("amd64", { directory: "/k3os/system/1.0", label: "K3OS", arguments: ["net.ifnames=0"] });
     expect(menu.match(/^menuentry ".*"/gm)).toEqual([
       'menuentry "k3OS"',
       'menuentry "Install k3OS to a disk"',

@@ -1,7 +1,13 @@
 import * as v from "valibot";
-import type { Architecture } from "./architecture.ts";
+import { ARCHITECTURES, type ArchitectureName } from "./architecture.ts";
 import { flavourName, ownFlavour } from "./flavour-schema.ts";
 import { parseYaml } from "./parse-yaml.ts";
+
+/** What an image is for, and the machine that builds it. */
+export interface Architectures {
+  readonly architecture: ArchitectureName;
+  readonly host: ArchitectureName;
+}
 
 const names = v.optional(v.array(v.string()), []);
 const octalMode = v.pipe(
@@ -89,6 +95,7 @@ const baseSchema = v.strictObject({
   directories: v.array(absolutePath),
   kernel: v.strictObject({ exclude: packageSet.exclude, drop: packageSet.drop }),
   initrd: v.strictObject({ modules: v.array(v.string()), netboot: names }),
+  target: v.strictObject(packageSet),
   tools: v.strictObject(packageSet),
   go: v.strictObject(packageSet),
 });
@@ -103,8 +110,10 @@ export function parseImageSpec(text: string, name: string): ImageSpec {
   return parseYaml(specSchema, text, name);
 }
 
-/** With the names of `architecture` in the places of `{arch}` and `{triple}`. */
-export function parseBaseSpec(text: string, name: string, architecture: Architecture): BaseSpec {
-  const { debian, triple } = architecture;
-  return parseYaml(baseSchema, text.replaceAll("{arch}", debian).replaceAll("{triple}", triple), name);
+/** With the names of the node's and of the building machine's architectures in their places (`os/base.yaml`). */
+export function parseBaseSpec(text: string, name: string, { architecture, host }: Architectures): BaseSpec {
+  const { debian, triple } = ARCHITECTURES[architecture];
+  const names = { "{arch}": debian, "{triple}": triple, "{host-triple}": ARCHITECTURES[host].triple };
+  const named = Object.entries(names).reduce((all, [place, given]) => all.replaceAll(place, given), text);
+  return parseYaml(baseSchema, named, name);
 }

@@ -2,8 +2,9 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { hostArchitecture } from "../build/host-architecture.ts";
 import { type Tools, toolsIn } from "../build/tools.ts";
-import { type AccelOptions, chooseAccel } from "./accel.ts";
+import { type AccelOptions, chooseAccel, requireKvm } from "./accel.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "k3os-accel-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -16,7 +17,7 @@ function options(qemu: string): AccelOptions {
   writeFileSync(device, "");
   chmodSync(device, 0o600);
   const tools: Tools = { ...toolsIn(dir), command: () => ({ argv: ["sh", "-c", qemu], env: {} }) };
-  return { tools, kernel: "/vmlinuz", device, cacheFile, timeoutMs: 150 };
+  return { architecture: hostArchitecture(), tools, kernel: "/vmlinuz", device, cacheFile, timeoutMs: 150 };
 }
 
 describe("chooseAccel", () => {
@@ -39,6 +40,16 @@ describe("chooseAccel", () => {
     const choice = await chooseAccel({ ...options("echo 'Kernel panic'"), device: join(dir, "none") });
     expect(choice.accel).toBe("tcg");
     expect(existsSync(cacheFile)).toBe(false);
+  });
+
+  it("does not even try with another processor than this host's", async () => {
+    const architecture = hostArchitecture() === "amd64" ? "arm64" : "amd64";
+    const choice = await chooseAccel({ ...options("echo 'Kernel panic'"), architecture });
+    expect(choice).toEqual({
+      accel: "tcg",
+      note: `the machine is ${architecture} and this host is ${hostArchitecture()}`,
+    });
+    expect(() => requireKvm(architecture, join(dir, "kvm"))).toThrow(choice.note);
   });
 
   it("ends with the user's patience and remembers nothing", async () => {

@@ -1,6 +1,13 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { hostArchitecture } from "../build/host-architecture.ts";
+import type { BuiltImage } from "../build/index.ts";
 import { K3osError } from "../errors.ts";
+
+/** The kubectl of an image, if this workstation can run it. */
+export function kubectlIn({ imageJson, k3s }: Pick<BuiltImage, "imageJson" | "k3s">): { readonly k3s?: string } {
+  return imageJson.architecture === hostArchitecture() ? { k3s } : {};
+}
 
 /** How to start kubectl: as the k3s binary of the image, or as the user's own kubectl if that image was pruned. */
 export function kubectlCommand(

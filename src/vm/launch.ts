@@ -1,7 +1,7 @@
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import type { Tools } from "../build/tools.ts";
 import { K3osError } from "../errors.ts";
-import { ARCHITECTURE } from "../image/architecture.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { start } from "../process/run.ts";
 import type { Cluster, FromFile } from "./cluster.ts";
 import type { OwnDisk } from "./disk.ts";
@@ -9,7 +9,7 @@ import type { Nic } from "./nics.ts";
 import type { MachinePaths } from "./paths.ts";
 import { checkPort, freePort } from "./ports.ts";
 import { identify, signalProcess } from "./process.ts";
-import { type Accel, type Boot, type Disk, qemuArguments } from "./qemu.ts";
+import { type Accel, type Boot, type Disk, firmwareOf, qemuArguments } from "./qemu.ts";
 import { connectQmp } from "./qmp.ts";
 import { type MachineRecord, readRecord, writeRecord } from "./record.ts";
 import { lastLines } from "./serial.ts";
@@ -17,6 +17,8 @@ import { poll } from "./wait.ts";
 
 export interface StartOptions {
   readonly name: string;
+  /** Its processor. */
+  readonly architecture: ArchitectureName;
   readonly tools: Tools;
   readonly boot: Boot;
   readonly accel: Accel;
@@ -83,6 +85,7 @@ async function launch(
     writeRecord(paths.record, {
       format: 1,
       name: options.name,
+      architecture: options.architecture,
       phase: "starting",
       process: id,
       started: new Date().toISOString(),
@@ -129,9 +132,10 @@ async function answers(paths: MachinePaths): Promise<true | undefined> {
  * QEMU runs in the machine's directory. Sockets are relative to it, because an absolute path may be too long for one.
  */
 function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineRecord["ports"]): string[] {
-  const firmware = options.boot.kind === "image" ? "bios" : options.boot.firmware;
+  const firmware = firmwareOf(options);
   return qemuArguments({
     name: options.name,
+    architecture: options.architecture,
     accel: options.accel,
     memoryMiB: options.memoryMiB,
     cpus: options.cpus,
@@ -148,7 +152,7 @@ function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineR
     serialSocket: "serial.sock",
     serialLog: "serial.log",
     disks: [...ownDisk(options, paths), ...(options.disks ?? [])],
-    ...(firmware === "bios" ? {} : { uefi: uefi(firmware, options.tools, paths) }),
+    ...(firmware === "bios" ? {} : { uefi: uefi(firmware, options, paths) }),
   });
 }
 
@@ -159,8 +163,8 @@ function ownDisk({ disk }: StartOptions, paths: MachinePaths): Disk[] {
 }
 
 /** The firmware's code and the machine's variables. A new machine begins with a copy of the vendor's. */
-function uefi(firmware: "uefi" | "secure-boot", tools: Tools, paths: MachinePaths) {
-  const files = ARCHITECTURE.qemu.firmware[firmware];
+function uefi(firmware: "uefi" | "secure-boot", { architecture, tools }: StartOptions, paths: MachinePaths) {
+  const files = ARCHITECTURES[architecture].qemu.firmware[firmware];
   const vars = firmware === "secure-boot" ? paths.secureBootVars : paths.uefiVars;
   if (!existsSync(vars)) copyFileSync(tools.path(`usr/share/${files.vars}`), vars);
   return { code: tools.path(`usr/share/${files.code}`), vars };

@@ -52,7 +52,7 @@ function tools(behaviour: string): Tools {
 
 function options(name: string, behaviour = "obeys"): StartOptions {
   const boot = { kind: "image", dir: "/img" } as const;
-  return { name, tools: tools(behaviour), boot, accel: "tcg", memoryMiB: 1024, cpus: 1, home };
+  return { name, architecture: "amd64", tools: tools(behaviour), boot, accel: "tcg", memoryMiB: 1024, cpus: 1, home };
 }
 
 describe("a machine", () => {

@@ -4,6 +4,7 @@ import { type Boot, type Disk, type Firmware, kernelArguments, type QemuOptions,
 
 const base: QemuOptions = {
   name: "a",
+  architecture: "amd64",
   accel: "tcg",
   memoryMiB: 1024,
   cpus: 2,
@@ -153,8 +154,37 @@ describe("qemuArguments", () => {
   });
 });
 
+describe("an arm64 machine", () => {
+  const arm64 = (change: Partial<QemuOptions> = {}) =>
+    argumentsOf({ architecture: "arm64", uefi: { code: "/C.fd", vars: "/V.fd" }, ...change });
+
+  it("is QEMU's own board for such processors, with a serial port of its own", () => {
+    expect(arm64()).toContain("qemu-system-aarch64 ");
+    expect(arm64()).toContain("-machine virt,gic-version=max -accel tcg,thread=multi,tb-size=1024 -cpu neoverse-n1 ");
+    expect(arm64()).toContain("-append k3os.root=SERIAL=k3os-root console=ttyAMA0 quiet -drive");
+    expect(arm64({ accel: "kvm" })).toContain("-accel kvm -cpu host");
+  });
+
+  it("boots an image by UEFI, too", () => {
+    expect(arm64()).toContain("if=pflash,format=raw,file=/V.fd -kernel /img/vmlinuz -initrd /img/initrd");
+  });
+
+  it("has no IDE and no SATA by itself", () => {
+    expect(arm64({ boot: iso("disc", "uefi") })).toContain(
+      "media=cdrom -device virtio-scsi-pci,id=medium-bus -device scsi-cd,bus=medium-bus.0,drive=medium,bootindex=0",
+    );
+    expect(arm64({ disks: [own("sata")] })).toContain("-device ahci,id=disk0-bus -device ide-hd,bus=disk0-bus.0,");
+  });
+
+  it("has Secure Boot without SMM", () => {
+    const secure = arm64({ boot: { kind: "disk", firmware: "secure-boot" } });
+    expect(secure).toContain("if=pflash,format=raw,readonly=on,file=/C.fd");
+    expect(secure).not.toMatch(/smm|cfi/);
+  });
+});
+
 it("leaves no double spaces in the kernel arguments", () => {
-  expect(kernelArguments()).toBe("k3os.root=SERIAL=k3os-root console=ttyS0 quiet no_timer_check");
+  expect(kernelArguments("amd64")).toBe("k3os.root=SERIAL=k3os-root console=ttyS0 quiet no_timer_check");
 });
 
 function own(bus: Bus): Disk {

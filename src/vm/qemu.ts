@@ -1,16 +1,26 @@
-import { ARCHITECTURE } from "../image/architecture.ts";
+import { ARCHITECTURES, type ArchitectureName, lateTimer } from "../image/architecture.ts";
 import type { Bus } from "./disk.ts";
 import { type Forward, type Nic, nicArguments } from "./nics.ts";
 
-const { qemu, serialConsole } = ARCHITECTURE;
+export { lateTimer };
 
 export type Accel = "kvm" | "tcg";
 /** `secure-boot`: UEFI that starts only programs signed with Microsoft's keys or one of the user's. */
 export type Firmware = "bios" | "uefi" | "secure-boot";
 
+/** What boots a disk or a medium if nobody says. */
+export function usualFirmware(architecture: ArchitectureName): Firmware {
+  return ARCHITECTURES[architecture].bios ? "bios" : "uefi";
+}
+
+/** What starts a machine. */
+export function firmwareOf({ architecture, boot }: Pick<QemuOptions, "architecture" | "boot">): Firmware {
+  return boot.kind === "image" ? usualFirmware(architecture) : boot.firmware;
+}
+
 /** What the machine boots. */
 export type Boot =
-  /** An image directory. QEMU loads kernel and initrd; the root is a read-only disk. */
+  /** An image directory. QEMU hands over kernel and initrd; the root is a read-only disk. */
   | { readonly kind: "image"; readonly dir: string; readonly append?: string }
   /** A medium, attached as a disc or as a USB stick. */
   | { readonly kind: "iso"; readonly file: string; readonly as: "disc" | "usb"; readonly firmware: Firmware }
@@ -39,6 +49,8 @@ export interface Disk {
 
 export interface QemuOptions {
   readonly name: string;
+  /** Its processor. */
+  readonly architecture: ArchitectureName;
   readonly accel: Accel;
   readonly memoryMiB: number;
   readonly cpus: number;
@@ -57,28 +69,25 @@ export interface QemuOptions {
   readonly qmpSocket: string;
   readonly serialSocket: string;
   readonly serialLog: string;
-  /** UEFI's code, and the machine's own copy of its variables. Needed unless `boot.firmware` is `bios`. */
+  /** UEFI's code, and the machine's own copy of its variables. Needed unless it boots by BIOS (`firmwareOf`). */
   readonly uefi?: { readonly code: string; readonly vars: string };
 }
 
-/**
- * Skips the kernel's check of its timer. On a busy host, an emulated timer is too late for it, and the kernel panics.
- */
-export const lateTimer = "no_timer_check";
-
 /** The kernel arguments that an image is booted with. */
-export function kernelArguments(extra = ""): string {
-  return ["k3os.root=SERIAL=k3os-root", `console=${serialConsole}`, "quiet", lateTimer, extra]
+export function kernelArguments(architecture: ArchitectureName, extra = ""): string {
+  const { serialConsole, qemu } = ARCHITECTURES[architecture];
+  return ["k3os.root=SERIAL=k3os-root", `console=${serialConsole}`, "quiet", ...qemu.kernelArguments, extra]
     .filter((word) => word !== "")
     .join(" ");
 }
 
 export function qemuArguments(options: QemuOptions): string[] {
+  const { qemu } = ARCHITECTURES[options.architecture];
   return [
     qemu.program,
     ...["-name", `${options.name},process=k3os-${options.name}`.slice(0, 120)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"],
-    ...["-machine", isSecure(options.boot) ? qemu.secureMachine : qemu.machine, ...processor(options)],
+    ...["-machine", isSecure(options.boot) ? qemu.secure.machine : qemu.machine, ...processor(options)],
     ...["-smp", String(options.cpus), "-m", String(options.memoryMiB)],
     ...["-qmp", `unix:${comma(options.qmpSocket)},server=on,wait=off`],
     ...["-chardev", consoleDevice(options)],
@@ -90,8 +99,8 @@ export function qemuArguments(options: QemuOptions): string[] {
     ...boot(options),
     ...(options.seed === undefined
       ? []
-      : disk({ file: options.seed, format: "raw", serial: "cidata", readOnly: true }, "seed")),
-    ...(options.disks ?? []).flatMap((one, index) => disk(one, `disk${index}`)),
+      : disk(options, { file: options.seed, format: "raw", serial: "cidata", readOnly: true }, "seed")),
+    ...(options.disks ?? []).flatMap((one, index) => disk(options, one, `disk${index}`)),
   ];
 }
 
@@ -106,32 +115,30 @@ function processor(options: QemuOptions): string[] {
   // only reserved.
   return options.accel === "kvm"
     ? ["-accel", "kvm", "-cpu", "host"]
-    : ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"];
+    : ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", ARCHITECTURES[options.architecture].qemu.processor];
 }
 
 function boot(options: QemuOptions): string[] {
-  const { boot } = options;
+  const { boot, architecture } = options;
   if (boot.kind === "image") {
+    const root = { file: `${boot.dir}/root.squashfs`, format: "raw", serial: "k3os-root", readOnly: true } as const;
     return [
+      // Where there is no BIOS, UEFI starts what QEMU hands it: so the machine has ACPI, and with it a power button.
+      ...(firmwareOf(options) === "bios" ? [] : uefi(options)),
       ...["-kernel", `${boot.dir}/vmlinuz`, "-initrd", `${boot.dir}/initrd`],
-      ...["-append", kernelArguments(boot.append)],
-      ...disk({ file: `${boot.dir}/root.squashfs`, format: "raw", serial: "k3os-root", readOnly: true }, "root"),
+      ...["-append", kernelArguments(architecture, boot.append)],
+      ...disk(options, root, "root"),
     ];
   }
   const firmware = boot.firmware === "bios" ? [] : uefi(options);
   if (boot.kind === "disk" || boot.kind === "network") return firmware;
   const drive = `if=none,id=medium,format=raw,readonly=on,file=${comma(boot.file)}`;
-  return boot.as === "disc"
-    ? [...firmware, "-drive", `${drive},media=cdrom`, "-device", "ide-cd,drive=medium,bootindex=0"]
-    : [
-        ...firmware,
-        "-drive",
-        drive,
-        "-device",
-        "qemu-xhci",
-        "-device",
-        "usb-storage,drive=medium,removable=on,bootindex=0",
-      ];
+  const devices =
+    boot.as === "disc" ? ARCHITECTURES[architecture].qemu.disc : ["qemu-xhci", "usb-storage,drive=medium,removable=on"];
+  return [
+    ...[...firmware, "-drive", boot.as === "disc" ? `${drive},media=cdrom` : drive],
+    ...devices.flatMap((device, index) => ["-device", index === devices.length - 1 ? `${device},bootindex=0` : device]),
+  ];
 }
 
 function bootFile(boot: Boot): string | undefined {
@@ -143,8 +150,7 @@ function uefi(options: QemuOptions): string[] {
   return [
     ...["-drive", `if=pflash,format=raw,readonly=on,file=${comma(options.uefi.code)}`],
     ...["-drive", `if=pflash,format=raw,file=${comma(options.uefi.vars)}`],
-    // Only the firmware itself may write the variables.
-    ...(isSecure(options.boot) ? ["-global", "driver=cfi.pflash01,property=secure,value=on"] : []),
+    ...(isSecure(options.boot) ? ARCHITECTURES[options.architecture].qemu.secure.options : []),
   ];
 }
 
@@ -152,10 +158,10 @@ function isSecure(boot: Boot): boolean {
   return boot.kind !== "image" && boot.firmware === "secure-boot";
 }
 
-function disk(disk: Disk, id: string): string[] {
+function disk({ architecture }: QemuOptions, disk: Disk, id: string): string[] {
   const { bus = "virtio", sectorSize } = disk;
   const access = disk.readOnly === true ? ",readonly=on" : disk.snapshot === true ? ",snapshot=on" : "";
-  const { devices, model } = buses[bus](id);
+  const { devices, model } = buses[bus](id, architecture);
   const properties = [
     `${model},drive=${id}`,
     // NVMe disks must have a serial.
@@ -172,13 +178,21 @@ function source({ file, format, writeLog }: Disk, access: string): string {
   return `driver=blklogwrites${access},${recorded},log.driver=file,log.filename=${comma(writeLog)}`;
 }
 
-/** The controller that a disk of each bus needs, and the model of the disk. The machine q35 has an AHCI controller. */
-const buses: Readonly<Record<Bus, (id: string) => { readonly devices: readonly string[]; readonly model: string }>> = {
+interface OnBus {
+  readonly devices: readonly string[];
+  readonly model: string;
+}
+
+/** The controller that a disk of each bus needs, and the model of the disk. */
+const buses: Readonly<Record<Bus, (id: string, architecture: ArchitectureName) => OnBus>> = {
   virtio: () => ({ devices: [], model: "virtio-blk-pci" }),
   scsi: (id) => ({ devices: ["-device", `virtio-scsi-pci,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),
   pvscsi: (id) => ({ devices: ["-device", `pvscsi,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),
   nvme: () => ({ devices: [], model: "nvme" }),
-  sata: () => ({ devices: [], model: "ide-hd" }),
+  sata: (id, architecture) =>
+    ARCHITECTURES[architecture].qemu.hasSata
+      ? { devices: [], model: "ide-hd" }
+      : { devices: ["-device", `ahci,id=${id}-bus`], model: `ide-hd,bus=${id}-bus.0` },
 };
 
 /** Doubles commas, which separate the options in QEMU's lists. */

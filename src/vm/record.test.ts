@@ -10,6 +10,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 const record: MachineRecord = {
   format: 1,
   name: "a",
+  architecture: "amd64",
   phase: "ready",
   process: { pid: 1, start: 2, boot: "b" },
   started: "2026-01-01T00:00:00.000Z",
@@ -47,4 +48,11 @@ it("is not taken from a half-written file or another format", () => {
   expect(readRecord(path)).toBeUndefined();
   writeFileSync(path, '{"format":2}');
   expect(readRecord(path)).toBeUndefined();
+});
+
+it("is of amd64 if it was written before there was anything else", () => {
+  const path = join(dir, "old.json");
+  const { architecture: _, ...old } = record;
+  writeFileSync(path, JSON.stringify(old));
+  expect(readRecord(path)?.architecture).toBe("amd64");
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { nodeHost } from "../host/node.ts";
+import type { ArchitectureName } from "../image/architecture.ts";
 import type { Cluster, FromFile } from "./cluster.ts";
 import { isAlive, type ProcessId } from "./process.ts";
 import type { Accel, Boot } from "./qemu.ts";
@@ -8,6 +9,8 @@ import type { Accel, Boot } from "./qemu.ts";
 export interface MachineRecord {
   readonly format: 1;
   readonly name: string;
+  /** Its processor. */
+  readonly architecture: ArchitectureName;
   /** The result of the last `start` or `stop`. `process` tells whether the machine runs. */
   readonly phase: "starting" | "ready" | "stopped" | "failed";
   readonly process: ProcessId;
@@ -46,7 +49,8 @@ export function stateOf(record: MachineRecord, alive: (id: ProcessId) => boolean
 /** `undefined` if there is no record, or only one that this version cannot read. */
 export function readRecord(path: string): MachineRecord | undefined {
   try {
-    const record = JSON.parse(readFileSync(path, "utf8")) as MachineRecord;
+    // Machines of before other processors were known do not tell theirs.
+    const record = { architecture: "amd64", ...JSON.parse(readFileSync(path, "utf8")) } as MachineRecord;
     return record.format === 1 ? record : undefined;
   } catch {
     return undefined;

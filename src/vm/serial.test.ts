@@ -9,7 +9,7 @@ const dir = mkdtempSync(join(tmpdir(), "k3os-serial-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 it("strips what only a terminal understands", () => {
-  expect(plain("\x1b[2J\x1b[1;32mok\x1b[0m\r\n\x1b]0;title\x07a\tb\x00")).toBe("ok\na\tb");
+  expect(plain("\x1b[2J\x1b[=3h\x1b[1;32mok\x1b[0m\r\n\x1b]0;title\x07a\tb\x00")).toBe("ok\na\tb");
 });
 
 it("gives what a menu places a line of its own", () => {

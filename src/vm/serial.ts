@@ -99,7 +99,7 @@ export class Serial {
 export function plain(text: string): string {
   return text
     .replace(/(?:\x1b\[\d+;\d+H\s*)+/g, "\n") // a menu places its lines
-    .replace(/\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_78=>]/g, "")
+    .replace(/\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_78=>]/g, "")
     .replace(/[\x00-\x08\x0b-\x1f\x7f]/g, "");
 }
 

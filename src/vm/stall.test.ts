@@ -6,6 +6,7 @@ const menu = "GNU GRUB  version 2.12\n *k3OS\nThe highlighted entry will be exec
 const booting = "  Booting `k3OS'\n\n";
 const rcu = `${kernel}[   26.1] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n`;
 const wakeup = "[   47.1] rcu: rcu_preempt kthread timer wakeup didn't happen for 5252 jiffies! g-1183 f0x0\n";
+const firmware = "UEFI firmware (version 2025.02-8 built at 00:00:00)\n\n";
 const openrc = "OpenRC init version 0.56 starting\n";
 
 /** A machine that has been silent and idle for a minute. */
@@ -18,6 +19,7 @@ describe("a machine stands still", () => {
     ["whose kernel misses one after a network boot", { boot: "network", console: wakeup }, /lost its timers/],
     ["that prints and does nothing", {}, /^it printed nothing and did nothing for 60 s$/],
     ["that does nothing behind a warning of its kernel", { console: kernel }, /did nothing/],
+    ["that does nothing behind its firmware", { console: firmware }, /did nothing/],
     ["that does nothing behind its boot menu", { boot: "disk", console: menu + booting }, /did nothing/],
     [
       "that does nothing behind the second entry that was tried",
@@ -37,6 +39,7 @@ describe("a machine may be on its way", () => {
     ["whose userland has begun, whatever its kernel says", { console: openrc + rcu }],
     ["that waits in a rescue shell", { console: `${kernel}k3OS rescue shell\n# ` }],
     ["whose firmware is silent", { boot: "disk", idleSeconds: 300, busySeconds: 300 }],
+    ["whose userland has begun behind its firmware", { console: firmware + openrc }],
     ["whose boot menu waits", { boot: "iso", console: menu }],
     ["that fetches its kernel by network", { boot: "network", console: "boot.ipxe... ok\nvmlinuz..." }],
   ])("%s", (_, change) => {
@@ -47,6 +50,8 @@ describe("a machine may be on its way", () => {
 it("knows the first line of a userland from those of firmware, menu and kernel", () => {
   expect(hasUserland("image", kernel)).toBe(false);
   expect(hasUserland("image", kernel + openrc)).toBe(true);
+  expect(hasUserland("image", firmware)).toBe(false);
+  expect(hasUserland("image", firmware + openrc)).toBe(true);
   expect(hasUserland("disk", menu)).toBe(false);
   expect(hasUserland("disk", `${menu}${booting}${kernel}`)).toBe(false);
   expect(hasUserland("disk", `${menu}${booting}${kernel}${openrc}`)).toBe(true);

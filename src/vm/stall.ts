@@ -56,11 +56,16 @@ function isKernels(line: string): boolean {
 
 /** The output since the kernel was started; `undefined` if the kernel has not started yet, or that is unknown. */
 const kernelConsole: { readonly [K in Boot["kind"]]: (console: string) => string | undefined } = {
-  image: (console) => console,
+  image: afterFirmware,
   iso: afterMenu,
   disk: afterMenu,
   network: () => undefined,
 };
+
+/** BIOS that is handed a kernel prints nothing. UEFI tells its version, clears the screen, and starts it. */
+function afterFirmware(console: string): string {
+  return console.replace(/^UEFI firmware \(version .*$/gm, "");
+}
 
 /** GRUB prints the entry that it boots, and another one if that failed. */
 function afterMenu(console: string): string | undefined {

@@ -1,24 +1,28 @@
 import { type BuiltImage, build } from "../build/index.ts";
 import type { Progress } from "../progress.ts";
 import { chooseAccel } from "./accel.ts";
+import { kubectlIn } from "./kubectl.ts";
 import { type Machine, type StartOptions, startMachine } from "./machine.ts";
 import { waitReady } from "./ready.ts";
 
 /** What a machine is if nobody says otherwise. */
 type Defaults = "boot" | "accel" | "memoryMiB" | "cpus";
+/** What its image says. */
+type OfImage = "architecture" | "tools" | "k3s" | "version";
 
-export type ImageStartOptions = Omit<StartOptions, Defaults | "tools" | "k3s" | "version"> &
-  Partial<Pick<StartOptions, Defaults>>;
+export type ImageStartOptions = Omit<StartOptions, Defaults | OfImage> & Partial<Pick<StartOptions, Defaults>>;
 
 /**
  * Starts a machine with the tools of an image: it boots that image unless `boot` says otherwise, with 1 GiB, two
  * processors, and hardware virtualisation where that works.
  */
 export async function startOf(image: BuiltImage, options: ImageStartOptions): Promise<Machine> {
-  const { imageJson, dir, kernel, tools, k3s } = image;
-  const accel = options.accel ?? (await chooseAccel({ tools, kernel, signal: options.signal })).accel;
+  const { imageJson, dir, kernel, tools } = image;
+  const { architecture, version } = imageJson;
+  const { signal } = options;
+  const accel = options.accel ?? (await chooseAccel({ architecture, tools, kernel, signal })).accel;
   const defaults = { boot: { kind: "image", dir }, memoryMiB: 1024, cpus: 2 } as const;
-  return startMachine({ ...defaults, ...options, accel, tools, k3s, version: imageJson.version });
+  return startMachine({ ...defaults, ...options, architecture, accel, tools, version, ...kubectlIn(image) });
 }
 
 export interface ThrowAwayOptions extends Omit<ImageStartOptions, "name" | "home"> {

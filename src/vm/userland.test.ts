@@ -48,7 +48,7 @@ function start(name: string, stalls: number) {
     },
   };
   const boot = { kind: "image", dir: "/img" } as const;
-  return startMachine({ name, tools, boot, accel: "tcg", memoryMiB: 1024, cpus: 1, home });
+  return startMachine({ name, architecture: "amd64", tools, boot, accel: "tcg", memoryMiB: 1024, cpus: 1, home });
 }
 
 describe("a machine on its way to its userland", () => {

@@ -5,7 +5,6 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { fileLayer } from "../../src/build/media/container.ts";
 import { type Upgrader, upgraderArchive } from "../../src/build/upgrader.ts";
-import { ARCHITECTURE_NAME } from "../../src/image/architecture.ts";
 import { formatContainer } from "../../src/image/container.ts";
 import { formatImageJson, type ImageJson } from "../../src/image/image-json.ts";
 import { LAYER_TYPE } from "../../src/image/oci.ts";
@@ -19,7 +18,7 @@ export type TestImage = Readonly<Record<"vmlinuz" | "initrd" | "root.squashfs", 
 /** Writes the directory of an image whose files have these contents; returns its digest, as channels name it. */
 export function writeImage(directory: string, files: TestImage, more: Partial<ImageJson> = {}): string {
   const json: ImageJson = {
-    ...{ format: 1, version: "0.31.0", architecture: ARCHITECTURE_NAME, time: 0 },
+    ...{ format: 1, version: "0.31.0", architecture: "amd64", time: 0 },
     flavour: "cloud",
     kernel: { release: "6.12", arguments: [] },
     kubernetes: { source: "upstream", version: "v1.37.2" },

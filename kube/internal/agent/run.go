@@ -74,7 +74,7 @@ func Run(ctx context.Context, cfg config.Agent) error {
 	if err != nil {
 		return err
 	}
-	_ = os.Remove(JoiningFile)
+	HaveJoined()
 	stage.Reached(stage.Joined)
 	rest.SetDefaultWarningHandler(rest.NoWarnings{})
 	w, err := newWorker(cfg, host, membership, cluster)
@@ -89,6 +89,13 @@ func TellJoining(reason string) {
 	line := "k3s: not joined yet: " + reason + "\n"
 	fmt.Fprint(os.Stderr, line)
 	if err := errors.Join(writeConsole(line), files.Write(JoiningFile, []byte(reason+"\n"), 0o644)); err != nil {
+		fmt.Fprintf(os.Stderr, "k3s: %v\n", err)
+	}
+}
+
+// HaveJoined takes back what TellJoining has told `k3os status`.
+func HaveJoined() {
+	if err := os.Remove(JoiningFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 		fmt.Fprintf(os.Stderr, "k3s: %v\n", err)
 	}
 }

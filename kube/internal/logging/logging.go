@@ -45,7 +45,7 @@ func SetUp(cfg config.Node) error {
 		for _, severity := range []string{"INFO", "WARNING"} {
 			klog.SetOutputBySeverity(severity, io.Discard)
 		}
-		klog.SetOutputBySeverity("ERROR", withoutNoise{os.Stderr})
+		klog.SetOutputBySeverity("ERROR", withoutNoise{newWithoutRepeats(os.Stderr)})
 		klog.SetOutputBySeverity("FATAL", fatal{os.Stderr})
 	}
 	for name, value := range values {

@@ -61,7 +61,7 @@ func (p *controlPlane) confirmKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_ = os.Remove(agent.JoiningFile)
+	agent.HaveJoined()
 	keys := shared.EncryptionConfig()
 	if err := checkEncryption(p.cfg, keys); err != nil {
 		return err

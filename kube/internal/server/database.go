@@ -54,7 +54,7 @@ func openDatabase(ctx context.Context, cfg config.Server) (*sharedDatabase, erro
 		Tell: agent.TellJoining,
 	}.Open(serving)
 	opened()
-	_ = os.Remove(agent.JoiningFile)
+	agent.HaveJoined()
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("--datastore-endpoint: %w", err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 
 	"k3os.io/kube/internal/agent"
 	"k3os.io/kube/internal/components/coredns"
@@ -31,7 +30,7 @@ func Run(ctx context.Context, cfg config.Server) error {
 	if cfg.Reset.Wanted {
 		return reset(ctx, cfg, host)
 	}
-	_ = os.Remove(agent.JoiningFile) // of an agent that this machine was before
+	agent.HaveJoined() // or was an agent before
 	found, err := findDatastore(ctx, &cfg, host)
 	if ctx.Err() != nil {
 		return nil

@@ -61,7 +61,7 @@ func askOthers(ctx context.Context, cfg *config.Server, host hostFacts) (*others
 	if o.shared, o.cluster, err = peer.Bootstrap(ctx, agent.TellJoining); err != nil {
 		return nil, err
 	}
-	_ = os.Remove(agent.JoiningFile)
+	agent.HaveJoined()
 	if err := adoptAgentToken(cfg, o.shared.AgentToken()); err != nil {
 		return nil, err
 	}

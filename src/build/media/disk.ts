@@ -13,12 +13,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { biosLoader } from "../../formats/grub-bios.ts";
+import { ARCHITECTURES } from "../../image/architecture.ts";
 import {
   BIOS_BOOT,
+  BIOS_FILES,
   type DiskEntry,
   ESP,
-  ESP_LOADERS,
   espEntries,
+  espLoaders,
   KERNEL_FILES,
   MAKE_ESP,
   MAKE_STATE,
@@ -81,7 +83,8 @@ export async function makeRawDisk(work: Work, image: BuiltImage, options: DiskOp
   writeFileSync(file, "", { mode: options.config === undefined ? 0o644 : 0o600 });
   truncateSync(file, sizeMiB * MiB);
   await partition(run, file, options);
-  if (options.sectorSize !== 4096) placeBiosLoader(file, image.loader);
+  const { bios } = ARCHITECTURES[image.imageJson.architecture];
+  if (bios && options.sectorSize !== 4096) placeBiosLoader(file, image.loader);
   await makeEsp(run, work, image, file, options);
   await makeState(run, work, image, file, options);
   return megabytes(statSync(file).blocks * 512);
@@ -112,7 +115,10 @@ function placeBiosLoader(file: string, loader: string): void {
   const place = { start: BIOS_BOOT.startMiB * MiB, size: (BIOS_BOOT.sizeMiB ?? 0) * MiB };
   const disk = openSync(file, "r+");
   try {
-    for (const { offset, bytes: part } of biosLoader({ bootImg: bytes("boot.img"), coreImg: bytes("core.img") }, place))
+    for (const { offset, bytes: part } of biosLoader(
+      { bootImg: bytes(BIOS_FILES.bootImg), coreImg: bytes(BIOS_FILES.coreImg) },
+      place,
+    ))
       writeSync(disk, part, 0, part.length, offset);
   } finally {
     closeSync(disk);
@@ -130,8 +136,9 @@ async function makeEsp(
   const place = ["-S", `${sectorSize}`, "--offset", `${start / sectorSize}`, "--invariant"];
   await run([...MAKE_ESP, ...place, file, `${(ESP.sizeMiB ?? 0) * 1024}`]);
   const tree = join(work.scratch, "esp");
-  placeEntries(tree, espEntries(await recordOf(image), machine));
-  for (const { path, from } of ESP_LOADERS) placeFile(join(image.loader, from), join(tree, path));
+  placeEntries(tree, espEntries(image.imageJson.architecture, await recordOf(image), machine));
+  for (const { path, from } of espLoaders(image.imageJson.architecture))
+    placeFile(join(image.loader, from), join(tree, path));
   for (const [name, from] of Object.entries(KERNEL_FILES))
     placeFile(join(image.dir, from), join(tree, slotDirectory("a"), name));
   const onEsp = ["-i", `${file}@@${start}`];

@@ -1,3 +1,5 @@
+import { K3osError } from "../../errors.ts";
+import type { ArchitectureName } from "../../image/architecture.ts";
 import type { FlavourName } from "../../image/flavours.ts";
 import type { MadeImage, Workshop } from "../workshop.ts";
 import { type DiskOptions, rawDisk } from "./disk.ts";
@@ -17,6 +19,8 @@ export interface MediumKind {
   readonly flavour: FlavourName;
   /** Whether it is a disk: that has a place for a config and for kernel arguments, and a size of sectors. */
   readonly isDisk: boolean;
+  /** The only architecture that there is hardware for. */
+  readonly only?: ArchitectureName;
   /** Makes it, and returns the directory with its files. Only disks look at the options. */
   make(shop: Workshop, made: MadeImage, options: DiskOptions): Promise<string>;
 }
@@ -53,7 +57,7 @@ export const MEDIA: { readonly [F in Format]: MediumKind } = {
   raw: { title: "a disk, to be written byte by byte", flavour: "metal", isDisk: true, make: rawDisk },
   qcow2: virtual("qcow2", "cloud", "a disk for QEMU, libvirt, Proxmox, OpenStack"),
   vmdk: virtual("vmdk", "metal", "a disk for VMware"),
-  ova: virtual("ova", "metal", "a whole machine for VMware and VirtualBox"),
+  ova: { ...virtual("ova", "metal", "a whole machine for VMware and VirtualBox"), only: "amd64" },
   // Hyper-V and Azure have Microsoft's own devices, which the cloud kernel knows.
   vhd: virtual("vhd", "cloud", "a disk for Hyper-V and Azure"),
   vdi: virtual("vdi", "metal", "a disk for VirtualBox"),
@@ -61,6 +65,15 @@ export const MEDIA: { readonly [F in Format]: MediumKind } = {
 
 export const FORMATS = Object.keys(MEDIA) as Format[];
 export const DISK_FORMATS = FORMATS.filter((format) => MEDIA[format].isDisk) as DiskFormat[];
+
+/** Throws `usage` if there is nothing that would boot the medium. */
+export function refuseMedium(format: Format, architecture: ArchitectureName): void {
+  const { only = architecture } = MEDIA[format];
+  if (only === architecture) return;
+  throw new K3osError("usage", `--format ${format} is for ${only}, not for ${architecture}.`, {
+    hint: "A machine of one's own takes a disk: --format qcow2, vmdk or raw.",
+  });
+}
 
 function virtual(format: VirtualDiskFormat, flavour: FlavourName, title: string): MediumKind {
   return { title, flavour, isDisk: true, make: (shop, made, options) => virtualDisk(shop, made, format, options) };

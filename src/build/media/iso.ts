@@ -1,11 +1,11 @@
 import { linkSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ARCHITECTURES } from "../../image/architecture.ts";
-import { ESP_LOADERS, ESP_MENU, IMAGE_FILES } from "../../image/disk.ts";
+import { ESP_MENU, espLoaders, IMAGE_FILES } from "../../image/disk.ts";
 import { grubMenu } from "../../image/grub.ts";
 import { megabytes, treeSize } from "../extract.ts";
 import type { BuiltImage } from "../image.ts";
-import { makeGrub } from "../loader.ts";
+import { biosPlatform, type GrubPlatform, makeGrub } from "../loader.ts";
 import type { Work } from "../steps.ts";
 import { placeFile, placeText } from "../tree.ts";
 import type { MadeImage, Workshop } from "../workshop.ts";
@@ -30,6 +30,8 @@ export function isoMedium({ runner }: Workshop, { image }: MadeImage): Promise<s
 /** A disc image that boots from a disc or a USB stick, by BIOS or by UEFI. Equal images give equal bytes. */
 async function makeIso(work: Work, { image }: { readonly image: BuiltImage }): Promise<string> {
   const { tools, imageJson } = image;
+  const { bios } = ARCHITECTURES[imageJson.architecture];
+  const platform = bios && biosPlatform(image.target, bios.grub);
   const run: RunTool = (...argv) => {
     const tool = tools.command(argv);
     return work.command(tool.argv, { env: { ...tool.env, SOURCE_DATE_EPOCH: `${imageJson.time}`, TZ: "UTC" } });
@@ -39,9 +41,9 @@ async function makeIso(work: Work, { image }: { readonly image: BuiltImage }): P
   const file = join(work.out, "k3os.iso");
 
   placeImage(tree, image);
-  await makeBiosLoader(work, image, join(tree, "boot/grub/bios.img"));
+  if (platform) await makeBiosLoader(work, image, platform, join(tree, BIOS_LOADER));
   await makeEfiVolume(run, work.scratch, image, efi);
-  await writeIso(run, image, tree, efi, file);
+  await writeIso(run, image, [...(platform ? biosBoot(platform) : []), ...efiBoot(efi)], tree, file);
   return megabytes(statSync(file).size);
 }
 
@@ -53,7 +55,7 @@ function placeImage(tree: string, { dir, imageJson }: BuiltImage): void {
   }
   symlinkSync(imageJson.version, join(tree, "k3os/system/current"));
   mkdirSync(join(tree, "boot/grub"), { recursive: true });
-  const menu = grubMenu({ directory, label, arguments: imageJson.kernel.arguments });
+  const menu = grubMenu(imageJson.architecture, { directory, label, arguments: imageJson.kernel.arguments });
   writeFileSync(join(tree, "boot/grub/grub.cfg"), menu);
   // Started from a disc, Debian's signed GRUB takes the whole disc for its volume, not the FAT file system that it came
   // from.
@@ -63,21 +65,28 @@ function placeImage(tree: string, { dir, imageJson }: BuiltImage): void {
 const findMedium = `search --no-floppy --label ${label} --set=root\nset prefix=($root)/boot/grub\n`;
 const findMenu = `${findMedium}configfile $prefix/grub.cfg\n`;
 
-function makeBiosLoader(work: Work, { tools, imageJson }: BuiltImage, file: string): Promise<void> {
-  const { bios } = ARCHITECTURES[imageJson.architecture];
+/** On the disc. */
+const BIOS_LOADER = "boot/grub/bios.img";
+
+function makeBiosLoader(work: Work, { tools }: BuiltImage, platform: GrubPlatform, file: string): Promise<void> {
   mkdirSync(dirname(file), { recursive: true });
-  const platform = { format: `${bios.grub}-eltorito`, platform: bios.grub, prefix: "/boot/grub" };
-  return makeGrub(work, tools, { ...platform, modules, config: findMedium, file });
+  const from = { tools, platform, format: `${platform.name}-eltorito`, prefix: "/boot/grub" };
+  return makeGrub(work, { ...from, modules, config: findMedium, file });
 }
 
 /**
  * The FAT file system that UEFI looks for a loader in: Debian's signed ones, so that the medium boots under Secure
  * Boot, too.
  */
-async function makeEfiVolume(run: RunTool, scratch: string, { loader }: BuiltImage, file: string): Promise<void> {
+async function makeEfiVolume(
+  run: RunTool,
+  scratch: string,
+  { loader, imageJson }: BuiltImage,
+  file: string,
+): Promise<void> {
   const tree = join(scratch, "efi");
   placeText(findMenu, join(tree, ESP_MENU));
-  for (const { path, from } of ESP_LOADERS) placeFile(join(loader, from), join(tree, path));
+  for (const { path, from } of espLoaders(imageJson.architecture)) placeFile(join(loader, from), join(tree, path));
   // Whole tracks of 2 heads and 32 sectors, with room for the file system itself.
   const tracks = Math.ceil((treeSize(tree) + (256 << 10)) / (64 * 512));
   const geometry = ["-T", `${tracks * 64}`, "-h", "2", "-s", "32"];
@@ -85,21 +94,28 @@ async function makeEfiVolume(run: RunTool, scratch: string, { loader }: BuiltIma
   await run("mcopy", "-s", "-i", file, join(tree, "EFI"), "::");
 }
 
+/** What xorriso is told, so that BIOS boots the disc, and the stick that it is written to. */
+function biosBoot({ directory }: GrubPlatform): readonly string[] {
+  const fromDisc = ["-b", BIOS_LOADER, "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"];
+  return [...fromDisc, "--grub2-boot-info", "--grub2-mbr", join(directory, "boot_hybrid.img")];
+}
+
+/** The same for UEFI: `volume` becomes a partition, which the disc names, too. */
+function efiBoot(volume: string): readonly string[] {
+  const partitions = ["-partition_offset", "16", "-appended_part_as_gpt", "-iso_mbr_part_type", "0x83"];
+  const fromStick = ["-append_partition", "2", "0xef", volume];
+  const fromDisc = ["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"];
+  return [...partitions, ...fromStick, ...fromDisc];
+}
+
 async function writeIso(
   run: RunTool,
-  { tools, imageJson }: BuiltImage,
+  { imageJson }: BuiltImage,
+  boot: readonly string[],
   tree: string,
-  efi: string,
   file: string,
 ): Promise<void> {
   const stamp = `${new Date(imageJson.time * 1000).toISOString().replace(/[^\d]/g, "").slice(0, 14)}00`;
   const times = [`--modification-date=${stamp}`, "--set_all_file_dates", stamp];
-  const { bios } = ARCHITECTURES[imageJson.architecture];
-  const biosFromDisc = ["-b", "boot/grub/bios.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"];
-  const biosFromStick = ["--grub2-boot-info", "--grub2-mbr", tools.path(`usr/lib/grub/${bios.grub}/boot_hybrid.img`)];
-  const partitions = ["-partition_offset", "16", "-appended_part_as_gpt", "-iso_mbr_part_type", "0x83"];
-  const efiFromStick = ["-append_partition", "2", "0xef", efi];
-  const efiFromDisc = ["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"];
-  const boot = [...biosFromDisc, ...biosFromStick, ...partitions, ...efiFromStick, ...efiFromDisc];
   await run("xorriso", "-as", "mkisofs", "-r", "-V", label, ...times, ...boot, "-o", file, tree);
 }

@@ -27,7 +27,7 @@ const REPOSITORY = "k3os.io/k3os";
  * `./k3os image load` takes it. Returns its directory.
  */
 export async function ociArchive(shop: Workshop, { image, system }: MadeImage): Promise<string> {
-  const upgrader = await upgraderLayer(shop, system.tools);
+  const upgrader = await upgraderLayer(shop, system);
   const step = { name: "oci", title: "Container image", maker: "oci" } as const;
   return shop.runner.run({ ...step, parts: { image, upgrader }, make: makeArchive });
 }

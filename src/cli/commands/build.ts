@@ -4,11 +4,12 @@ import { Command, Option } from "commander";
 import type { BuildOptions, BuiltImage, DiskOptions, SectorSize } from "../../build/index.ts";
 import { DISK_FORMATS, FORMATS, type Format, MEDIA } from "../../build/media/index.ts";
 import { K3osError } from "../../errors.ts";
+import type { ArchitectureName } from "../../image/architecture.ts";
 import type { Progress } from "../../progress.ts";
 import { buildForCluster, refuseFormat } from "../cluster-media.ts";
 import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
-import { examples, jsonOption } from "../options.ts";
+import { archOption, examples, jsonOption } from "../options.ts";
 import { withProgress } from "../progress/index.ts";
 import { type Sign, signerBy } from "../publishing/sign.ts";
 import { upgraderFor } from "../publishing/upgrader.ts";
@@ -21,6 +22,7 @@ interface BuildCommandOptions {
   readonly file?: string;
   readonly sectorSize?: "512" | "4096";
   readonly key?: string;
+  readonly arch?: ArchitectureName;
   readonly flavour?: string;
   readonly spec?: string;
   readonly lock?: string;
@@ -39,6 +41,7 @@ export function buildCommand(io: Io): Command {
     .option("-f, --file <cluster.yaml>", "a medium for each node of a cluster file, with its config; needs --output")
     .addOption(new Option("--sector-size <bytes>", "for disks with sectors of 4096 bytes").choices(["512", "4096"]))
     .option("--key <file>", "for oci: the private ssh key that signs, as for ./k3os publish; needs --output")
+    .addOption(archOption())
     .option(
       "--flavour <name>",
       "for which machines: cloud, metal or one of the spec, instead of what the medium usually is",
@@ -57,6 +60,7 @@ export function buildCommand(io: Io): Command {
     ["./k3os build -f cluster.yaml --format raw -o out", "a disk for each node of a cluster (docs/cluster.md)"],
     ["./k3os build --format qcow2 --flavour metal -o .", "with drivers and firmware of real machines"],
     ["./k3os build --format oci --key release -o .", "k3os.oci.tar, a container image that upgrades nodes"],
+    ["./k3os build --arch arm64 --format raw -o .", "for 64-bit ARM with UEFI, built on any machine"],
     ["./k3os build --refresh", "with today's security fixes"],
     ["./k3os build --lock lock.json -o out", "an earlier image again, byte for byte"],
   );
@@ -136,9 +140,11 @@ function refuseNoDisk(option: string, format: Format): never {
 }
 
 /** What the image is made of, as far as the command line says it. */
-function sourceOf({ flavour, spec, lock, refresh = false, offline = false }: BuildCommandOptions): BuildOptions {
+function sourceOf(options: BuildCommandOptions): BuildOptions {
+  const { arch, flavour, spec, lock, refresh = false, offline = false } = options;
   return {
     ...{ refresh, offline },
+    ...(arch !== undefined && { architecture: arch }),
     ...(flavour !== undefined && { flavour }),
     ...(spec !== undefined && { spec }),
     ...(lock !== undefined && { lock }),

@@ -1,11 +1,15 @@
 import { join } from "node:path";
 import { Command } from "commander";
+import { hostArchitecture } from "../../build/host-architecture.ts";
 import { findProject } from "../../build/project.ts";
 import { runForeground } from "../../process/run.ts";
+import type { Progress } from "../../progress.ts";
 import { kubectlCommand as kubectlProgram } from "../../vm/kubectl.ts";
+import type { Machine } from "../../vm/machine.ts";
 import type { Io } from "../io.ts";
 import { requireKubeconfig, requireRunning } from "../machines.ts";
 import { examples, longNameOption } from "../options.ts";
+import { withProgress } from "../progress/index.ts";
 import { ExitWith } from "../report.ts";
 
 export function kubectlCommand(io: Io): Command {
@@ -29,10 +33,21 @@ export function kubectlCommand(io: Io): Command {
 async function runKubectl(words: readonly string[], name: string, io: Io): Promise<void> {
   const machine = requireRunning(name);
   const kubeconfig = await requireKubeconfig(machine, io);
-  const kubectl = kubectlProgram(machine.record.k3s);
+  const kubectl = kubectlProgram(machine.record.k3s ?? (await ownKubectl(machine, io)));
   // kubectl finds the plugin `k3os` there; the plugin in turn runs the same kubectl.
   const plugins = join(findProject(), "os/rootfs/usr/bin");
   const env = { KUBECONFIG: kubeconfig, KUBECTL: kubectl.join(" "), PATH: `${io.env.PATH ?? ""}:${plugins}` };
   const status = await runForeground({ argv: [...kubectl, ...words], env });
   if (status !== 0) throw new ExitWith(status);
+}
+
+/** The kubectl of the same source for this workstation, where the machine's is for another processor. */
+async function ownKubectl(machine: Machine, io: Io): Promise<string | undefined> {
+  if (machine.record.architecture === hostArchitecture()) return undefined;
+  const { kubernetesTree } = await import("../../build/index.ts");
+  const make = (progress: Progress) => kubernetesTree({ progress, signal: io.signal });
+  // What kubectl prints has the standard output to itself.
+  const directory = await withProgress(io, true, make);
+  machine.update({ k3s: join(directory, "k3s") });
+  return join(directory, "k3s");
 }

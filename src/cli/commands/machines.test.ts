@@ -30,7 +30,13 @@ function stoppedMachine(name: string): void {
   mkdirSync(paths.dir, { recursive: true });
   writeFileSync(paths.serialLog, "its last words\n");
   const record: MachineRecord = {
-    ...{ format: 1, name, phase: "stopped", process: { pid: 1, start: 0, boot: "an earlier one" } },
+    ...{
+      format: 1,
+      name,
+      architecture: "amd64",
+      phase: "stopped",
+      process: { pid: 1, start: 0, boot: "an earlier one" },
+    },
     ...{ started: "2026-01-01T00:00:00.000Z", boot: { kind: "image", dir: "/img" }, toolsRoot: "/tools" },
     ...{ accel: "tcg", memoryMiB: 1024, cpus: 2, ports: { ssh: 1, api: 2 } },
   };

@@ -5,11 +5,12 @@ import { durationBetween, secondsOf } from "../../config/duration.ts";
 import type { Check } from "../../config/kinds.ts";
 import { channel } from "../../config/schema/upgrading.ts";
 import { K3osError } from "../../errors.ts";
+import type { ArchitectureName } from "../../image/architecture.ts";
 import { imageName, imageTag, NOTES, VERSION } from "../../image/index-json.ts";
 import { isReference } from "../../image/oci.ts";
 import { signatureOf } from "../../image/signing.ts";
 import { type Io, printJson, printLine } from "../io.ts";
-import { examples, jsonOption } from "../options.ts";
+import { archOption, examples, jsonOption } from "../options.ts";
 import { withProgress } from "../progress/index.ts";
 import { directoryTarget } from "../publishing/directory.ts";
 import { publish } from "../publishing/publish.ts";
@@ -28,6 +29,7 @@ interface PublishCommandOptions {
   readonly notes?: string;
   readonly minFrom?: string;
   readonly revoked?: string;
+  readonly arch?: ArchitectureName;
   readonly flavour?: string;
   readonly spec?: string;
   readonly json?: boolean;
@@ -52,6 +54,7 @@ export function publishCommand(io: Io): Command {
     .addOption(checked("--notes <text>", "what is new, for people: at most 2000 characters", notes))
     .addOption(checked("--min-from <version>", "the oldest version that may be replaced by this one", version))
     .option("--revoked <file>", "a list of revoked keys, with its signature FILE.sig beside it")
+    .addOption(archOption())
     .option("--flavour <name>", "what is built: cloud or one of the spec, instead of metal")
     .option("--spec <file>", "what is built: the image.yaml that says what goes in, instead of os/image.yaml")
     .addOption(jsonOption())
@@ -114,11 +117,13 @@ async function runPublish(place: string, options: PublishCommandOptions, io: Io)
   }
 }
 
-async function buildImage({ flavour, spec, json = false }: PublishCommandOptions, io: Io): Promise<string> {
+async function buildImage(options: PublishCommandOptions, io: Io): Promise<string> {
+  const { arch, flavour, spec, json = false } = options;
   const { buildMedium } = await import("../../build/index.ts");
   const built = await withProgress(io, json, (progress) =>
     buildMedium("dir", {
       ...{ progress, signal: io.signal },
+      ...(arch !== undefined && { architecture: arch }),
       ...(flavour !== undefined && { flavour }),
       ...(spec !== undefined && { spec }),
     }),

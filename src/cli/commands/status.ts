@@ -70,6 +70,7 @@ export interface Status {
   readonly ready: boolean;
   readonly version: string | null;
   readonly kubernetes: string | null;
+  readonly architecture: string;
   readonly accel: string;
   readonly memory_mib: number;
   readonly cpus: number;
@@ -97,6 +98,7 @@ export async function describe(machine: Machine, signal: AbortSignal): Promise<S
     ready: node?.ready ?? false,
     version: record.version ?? null,
     kubernetes: node?.version ?? null,
+    architecture: record.architecture,
     accel: record.accel,
     memory_mib: record.memoryMiB,
     cpus: record.cpus,
@@ -125,7 +127,7 @@ function table(status: Status, start: string): string {
     ["state", running ? `running for ${since}` : status.state],
     ...(running ? ([["node", status.ready ? "Ready" : "not Ready"]] as [string, string][]) : []),
     ["image", [status.version ?? "unknown", status.kubernetes ?? ""].filter(Boolean).join(", Kubernetes ")],
-    ["hardware", `${status.cpus} CPUs, ${status.memory_mib} MiB, ${status.accel}`],
+    ["hardware", `${status.cpus} CPUs (${status.architecture}), ${status.memory_mib} MiB, ${status.accel}`],
     ...(running ? runningRows(status) : ([["start", start]] as [string, string][])),
     ["console log", status.serial_log],
   ];

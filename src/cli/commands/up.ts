@@ -10,9 +10,9 @@ import { imageOptions, requireClusterFile, tokenFor } from "../cluster-file.ts";
 import { requireConfigFile } from "../config-file.ts";
 import { type Io, printJson, printLine } from "../io.ts";
 import { fileCommand, refuseOtherFile } from "../machines.ts";
-import { asArgument, examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
+import { archOption, asArgument, examples, jsonOption, memoryOption, nameOption, numberOption } from "../options.ts";
 import { withProgress } from "../progress/index.ts";
-import { accelFor, type How, hasDisk, imageFor } from "../starting/boot.ts";
+import { accelFor, architectureOf, type How, hasDisk, imageFor } from "../starting/boot.ts";
 import { planOfFile } from "../starting/file-plan.ts";
 import { machinesIn, newToken, type Plan, planOf } from "../starting/plan.ts";
 import { refuseContradictions, refuseEarly } from "../starting/refuse.ts";
@@ -40,6 +40,7 @@ export function upCommand(io: Io): Command {
     )
     .addOption(nameOption())
     .option("-f, --file <cluster.yaml>", "the machines of a cluster file: whatever of them does not run yet")
+    .addOption(archOption())
     .addOption(memoryOption())
     .addOption(numberOption("-c, --cpus <count>", "its processors", 1, 64).default(Math.min(2, availableParallelism())))
     .option("--config <file>", "a config.yaml for the node; checked first, handed over as a NoCloud disk")
@@ -55,7 +56,12 @@ export function upCommand(io: Io): Command {
         "boot from a disk of its own, which it keeps until --purge (8G if new); with --iso, attach it, empty if new",
       ).argParser(asArgument(parseDiskSize)),
     )
-    .addOption(new Option("--firmware <kind>", "what boots disk or ISO (BIOS if not given)").choices(["bios", "uefi"]))
+    .addOption(
+      new Option("--firmware <kind>", "what boots disk or ISO (BIOS if not given, where there is one)").choices([
+        "bios",
+        "uefi",
+      ]),
+    )
     .option("--secure-boot", "let UEFI start only what is signed")
     .addOption(
       new Option("--accel <how>", "hardware virtualisation or emulation, instead of finding out").choices([
@@ -94,6 +100,7 @@ export function upCommand(io: Io): Command {
     ["./k3os up --dev --no-wait", "with the changes of your working tree, at once"],
     ['./k3os up --append "k3os.debug"', "with more kernel arguments"],
     ["./k3os up --disk 20G", "from a disk, whose state it keeps over down and up"],
+    ["./k3os up --arch arm64 --memory 2G", "a machine with ARM processors, emulated on others"],
     ["./k3os up --iso --firmware uefi", "boot the ISO under UEFI"],
     ["./k3os up --iso --disk --no-wait", "with an empty disk, to install on"],
   );
@@ -141,7 +148,7 @@ async function runFile(path: string, options: UpOptions, given: readonly string[
 
 function start(plan: Plan, how: UpOptions, image: BuildOptions, io: Io) {
   return withProgress(io, how.json === true, async (progress) => {
-    const build = { ...image, progress, signal: io.signal };
+    const build = { ...image, architecture: architectureOf(plan, how), progress, signal: io.signal };
     const built = await imageFor(how, build);
     const accel = await accelFor(how, built, progress, io);
     return startAll(plan, { how, image: built, build, accel, progress, io });

@@ -55,7 +55,7 @@ async function runUpgrade(options: UpgradeCommandOptions, io: Io): Promise<void>
   const machine = requireRunning(name);
   requireDisk(machine);
   const { answer, outcome } = await withProgress(io, json, async (progress) => {
-    const directory = await findImage(options, progress, io);
+    const directory = await findImage(machine, options, progress, io);
     const before = (await statusOf(machine, io.signal))?.last_upgrade?.at;
     const asked = { ...choices(options), signal: io.signal };
     const answer =
@@ -86,13 +86,14 @@ const choices = ({ stage = false, allowDowngrade = false, retry = false }: Upgra
 
 /** The directory of the image; `undefined` if the node fetches it from somewhere else. */
 async function findImage(
+  { record: { architecture } }: Machine,
   { image, spec }: UpgradeCommandOptions,
   progress: Parameters<typeof sendImage>[3],
   io: Io,
 ): Promise<string | undefined> {
   if (image !== undefined) return /^(https?|oci):\/\//.test(image) ? undefined : resolve(image);
   const { build } = await import("../../build/index.ts");
-  return (await build({ progress, signal: io.signal, ...(spec !== undefined && { spec }) })).dir;
+  return (await build({ architecture, progress, signal: io.signal, ...(spec !== undefined && { spec }) })).dir;
 }
 
 function tell(

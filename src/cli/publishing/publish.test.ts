@@ -88,6 +88,15 @@ describe.runIf(hasSshKeygen)("./k3os publish, by the real ssh-keygen", () => {
     await expect(upgrade(www())).rejects.toMatchObject({ reason: "TooOld" });
   });
 
+  it("has images for several processors in one channel, of which a node takes its own", async () => {
+    await publishTo(www(), ...withKeys(), "--image", image);
+    const other = join(work, "other");
+    writeImage(other, files, { architecture: "arm64" });
+    await publishTo(www(), ...withKeys(), "--image", other);
+    expect(index().releases.map(({ architecture }) => architecture)).toEqual(["amd64", "arm64"]);
+    expect((await upgrade(www())).json.architecture).toBe("amd64");
+  });
+
   it("repairs an image that is damaged where it was published", async () => {
     await publishTo(www(), ...withKeys(), "--image", image);
     const published = join(www(), "images", imageName(index().releases[0] ?? { version: "", digest: "" }));

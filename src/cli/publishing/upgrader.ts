@@ -1,6 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Upgrader } from "../../build/upgrader.ts";
+import type { ImageJson } from "../../image/image-json.ts";
 import type { Io } from "../io.ts";
 import { withProgress } from "../progress/index.ts";
 
@@ -8,7 +9,9 @@ import { withProgress } from "../progress/index.ts";
 export async function upgraderFor(image: string, json: boolean, io: Io): Promise<Upgrader> {
   const { buildUpgrader } = await import("../../build/index.ts");
   const lock = join(image, "lock.json");
+  const described = readFileSync(join(image, "image.json"), "utf8");
+  const { architecture } = JSON.parse(described) as Pick<ImageJson, "architecture">;
   return withProgress(io, json, (progress) =>
-    buildUpgrader({ ...{ progress, signal: io.signal }, ...(existsSync(lock) && { lock }) }),
+    buildUpgrader({ ...{ architecture, progress, signal: io.signal }, ...(existsSync(lock) && { lock }) }),
   );
 }

@@ -1,19 +1,22 @@
 /** What machines boot from: image, ISO or a disk of their own. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { usualArchitecture } from "../../build/host-architecture.ts";
 import type { BuildOptions, BuiltImage } from "../../build/index.ts";
 import { isOverDatabase } from "../../cluster/member.ts";
 import { load } from "../../config/index.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../../image/architecture.ts";
 import type { Progress } from "../../progress.ts";
 import { chooseAccel } from "../../vm/accel.ts";
 import type { OwnDisk } from "../../vm/disk.ts";
 import { findMachine } from "../../vm/machine.ts";
-import { type Accel, type Boot, type Firmware, lateTimer } from "../../vm/qemu.ts";
+import { type Accel, type Boot, usualFirmware } from "../../vm/qemu.ts";
 import type { Io } from "../io.ts";
-import type { Plan, Planned } from "./plan.ts";
+import { machinesIn, type Plan, type Planned } from "./plan.ts";
 
 /** How `up` starts machines, whichever they are. */
 export interface How {
+  readonly arch?: ArchitectureName;
   readonly iso?: true | "disc" | "usb";
   readonly firmware?: "bios" | "uefi";
   readonly secureBoot?: boolean;
@@ -45,6 +48,20 @@ export function beginsAnew({ server, otherServers }: Plan): boolean {
   return server.running === undefined && !kept && !stayed && !isOverDatabase(config);
 }
 
+/** The processor of a plan's machines: as asked for, else as the disk that one of them keeps is for, else the usual. */
+export function architectureOf(plan: Plan, { arch }: Pick<How, "arch">): ArchitectureName {
+  return arch ?? keptArchitecture(plan)?.architecture ?? usualArchitecture(process.env);
+}
+
+/** A machine of the plan that cannot be of another processor, and which one it is: it runs, or keeps a disk. */
+export function keptArchitecture(
+  plan: Plan,
+): { readonly name: string; readonly architecture: ArchitectureName } | undefined {
+  const kept = machinesIn(plan).find(({ name, running }) => running !== undefined || hasDisk(name));
+  const architecture = kept && findMachine(kept.name)?.record.architecture;
+  return kept && architecture && { name: kept.name, architecture };
+}
+
 export async function imageFor({ iso, dev }: How, context: BuildOptions): Promise<BuiltImage> {
   const { build, buildDevImage, buildIso } = await import("../../build/index.ts");
   if (iso !== undefined) return (await buildIso(context)).image;
@@ -53,8 +70,9 @@ export async function imageFor({ iso, dev }: How, context: BuildOptions): Promis
 
 export async function accelFor({ accel }: How, image: BuiltImage, progress: Progress, io: Io): Promise<Accel> {
   if (accel !== undefined) return accel;
+  const { architecture } = image.imageJson;
   const kernel = join(image.dir, "vmlinuz");
-  return (await chooseAccel({ tools: image.tools, kernel, progress, signal: io.signal })).accel;
+  return (await chooseAccel({ architecture, tools: image.tools, kernel, progress, signal: io.signal })).accel;
 }
 
 interface Booted {
@@ -72,7 +90,8 @@ export async function bootOf(
   context: BuildOptions,
 ): Promise<Booted> {
   const { buildDisk, buildIso } = await import("../../build/index.ts");
-  const firmware: Firmware = how.secureBoot === true ? "secure-boot" : (how.firmware ?? "bios");
+  const { architecture } = image.imageJson;
+  const firmware = how.secureBoot === true ? "secure-boot" : (how.firmware ?? usualFirmware(architecture));
   const own: OwnDisk | undefined =
     hardware.disk === undefined ? undefined : hardware.disk === true ? {} : { sizeMiB: hardware.disk };
   if (how.iso !== undefined) {
@@ -83,7 +102,11 @@ export async function bootOf(
   if (own !== undefined) {
     const boot: Boot = { kind: "disk", firmware };
     if (hasDisk(name)) return { boot, disk: own };
-    const { dir } = await buildDisk("raw", { ...context, usualFlavour: "cloud", arguments: [lateTimer] });
+    const { dir } = await buildDisk("raw", {
+      ...context,
+      usualFlavour: "cloud",
+      arguments: ARCHITECTURES[architecture].qemu.kernelArguments,
+    });
     return { boot, disk: { ...own, from: join(dir, "k3os.raw") } };
   }
   const added = [...(how.dev === true ? ["k3os.dev"] : []), ...(how.append === undefined ? [] : [how.append])];

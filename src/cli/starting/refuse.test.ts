@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { findMachine } from "../../vm/machine.ts";
-import { beginsAnew } from "./boot.ts";
+import { architectureOf, beginsAnew, type How } from "./boot.ts";
 import type { Plan, Planned } from "./plan.ts";
 import { refuseEarly } from "./refuse.ts";
 import { noteDisk, noteMachine, useNoMachines } from "./testing.ts";
@@ -39,5 +39,30 @@ describe("a server that is switched on while its agents run", () => {
     });
     noteDisk("c");
     await early(planWith(onDisk));
+  });
+});
+
+describe("the processor of machines", () => {
+  const alone = (name: string): Plan => ({
+    server: { name, hardware: { memoryMiB: 1, cpus: 1, disk: true } },
+    ...{ otherServers: [], agents: [] },
+  });
+  const withArch = (arch: "amd64" | "arm64", more: Partial<How> = {}) => ({ arch, timeout: 1, wait: true, ...more });
+
+  it("is that of the disk that one of them keeps", async () => {
+    expect(architectureOf(alone("new"), { arch: "arm64" })).toBe("arm64");
+    noteMachine("kept", { architecture: "arm64" });
+    noteDisk("kept");
+    expect(architectureOf(alone("kept"), {})).toBe("arm64");
+    await expect(refuseEarly(withArch("amd64"), alone("kept"))).rejects.toMatchObject({
+      message: 'The machine "kept" is arm64, and cannot become amd64.',
+      hint: "Begin it anew: ./k3os down --name kept --purge",
+    });
+  });
+
+  it("decides whether there is a BIOS", async () => {
+    await expect(refuseEarly(withArch("arm64", { firmware: "bios" }), alone("new"))).rejects.toThrow(
+      "Machines that are arm64 have no BIOS.",
+    );
   });
 });

@@ -1,12 +1,13 @@
 /** What `up` refuses before it builds anything. */
 import { readFileSync } from "node:fs";
 import { K3osError } from "../../errors.ts";
+import { ARCHITECTURES, type ArchitectureName } from "../../image/architecture.ts";
 import { requireKvm } from "../../vm/accel.ts";
 import { refuseRunning } from "../../vm/machine.ts";
 import { checkHostMemory } from "../../vm/memory.ts";
 import { commandFor } from "../../vm/name.ts";
 import { checkPort } from "../../vm/ports.ts";
-import { beginsAnew, type How, hasDisk } from "./boot.ts";
+import { architectureOf, beginsAnew, type How, hasDisk, keptArchitecture } from "./boot.ts";
 import { machinesIn, type Plan, type Planned } from "./plan.ts";
 
 interface Wanted extends How {
@@ -26,12 +27,27 @@ export async function refuseEarly(options: How, plan: Plan): Promise<void> {
   if (options.apiPort !== undefined && server.running === undefined)
     await checkPort(options.apiPort, "the Kubernetes API");
   refuseDistrust(plan);
-  if (options.accel === "kvm") requireKvm();
+  const architecture = architectureOf(plan, options);
+  refuseOtherProcessor(architecture, plan);
+  refuseBios(architecture, options);
+  if (options.accel === "kvm") requireKvm(architecture);
   const missing = machinesIn(plan).filter(({ running }) => running === undefined);
   for (const planned of missing) refuseUnusedDisk(planned, options);
   const memory = missing.map(({ hardware }) => hardware.memoryMiB);
   const less = server.from === undefined ? "--memory" : "`vm: { memory: 1G }` of its nodes";
   checkHostMemory(memory, readFileSync("/proc/meminfo", "utf8"), less);
+}
+
+function refuseOtherProcessor(architecture: ArchitectureName, plan: Plan): void {
+  const kept = keptArchitecture(plan);
+  if (kept === undefined || kept.architecture === architecture) return;
+  const message = `The machine "${kept.name}" is ${kept.architecture}, and cannot become ${architecture}.`;
+  throw new K3osError("usage", message, { hint: `Begin it anew: ${commandFor("down", kept.name, "--purge")}` });
+}
+
+function refuseBios(architecture: ArchitectureName, { firmware }: How): void {
+  if (firmware !== "bios" || ARCHITECTURES[architecture].bios !== undefined) return;
+  throw new K3osError("usage", `Machines that are ${architecture} have no BIOS.`, { hint: "Leave --firmware away." });
 }
 
 /** Refuses combinations of options in which one would have no effect. */

@@ -2,6 +2,7 @@
 import type { BuildOptions, BuiltImage } from "../../build/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Progress } from "../../progress.ts";
+import { kubectlIn } from "../../vm/kubectl.ts";
 import { findMachine, type Machine, startMachine } from "../../vm/machine.ts";
 import type { Accel } from "../../vm/qemu.ts";
 import { type ReadyOptions, waitJoined, waitReady } from "../../vm/ready.ts";
@@ -71,9 +72,10 @@ async function powerOn(planned: Planned, context: StartContext): Promise<Machine
   const { memoryMiB, cpus } = hardware;
   return startMachine({
     ...{ name, config, nics, cluster, from, server: server?.name, tools: image.tools, accel, memoryMiB, cpus },
+    architecture: image.imageJson.architecture,
     ...(await bootOf(planned, how, image, build)),
     ...(server === undefined && { ports: { ssh: how.sshPort, api: how.apiPort } }),
-    ...{ version: versionOn(planned, how, image), k3s: image.k3s, signal: io.signal },
+    ...{ version: versionOn(planned, how, image), ...kubectlIn(image), signal: io.signal },
   });
 }
 

@@ -32,7 +32,13 @@ export function noteMachine(name: string, more: Partial<MachineRecord> & { reado
   if (own === undefined) throw new Error("this process cannot be told from others");
   mkdirSync(join(machinesDir(), name), { recursive: true });
   writeRecord(join(machinesDir(), name, "machine.json"), {
-    ...{ format: 1, name, phase: runs ? "ready" : "stopped", process: runs ? own : { ...own, pid: 999_999_999 } },
+    ...{
+      format: 1,
+      name,
+      architecture: "amd64",
+      phase: runs ? "ready" : "stopped",
+      process: runs ? own : { ...own, pid: 999_999_999 },
+    },
     ...{ started: new Date().toISOString(), boot: { kind: "disk", firmware: "bios" }, toolsRoot: "/", accel: "tcg" },
     ...{ memoryMiB: 1024, cpus: 1, ports: { ssh: 1, api: 2 }, ...record },
   });

@@ -3,12 +3,13 @@ import { pending } from "../../config/pending.ts";
 import { describeStep } from "../../config/steps/index.ts";
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-import { SCREEN_AND_SERIAL } from "../../image/architecture.ts";
+import { screenAndSerial } from "../../image/architecture.ts";
 import { MACHINE_ARGUMENTS } from "../../image/grub.ts";
 import { type Difference, differencesOf, kernelDifferences } from "../../management/drift.ts";
 import { keptPlan } from "../apply/kept-plan.ts";
 import { observe } from "../apply/observe.ts";
 import { isAsSeen, watched } from "../apply/seen.ts";
+import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { isStarted } from "../openrc.ts";
 import { RUN, STATE } from "../places.ts";
 import { lastReport } from "../report.ts";
@@ -64,7 +65,7 @@ async function kernelDrift(host: Host): Promise<Difference[]> {
   if (runningSlot(host) === undefined || system === undefined) return [];
   if (host.stat(WORDS) === undefined) host.write(WORDS, JSON.stringify(await wantedWords(host, system)));
   const wanted = JSON.parse(host.readText(WORDS)) as string[];
-  const consoles: readonly string[] = SCREEN_AND_SERIAL;
+  const consoles = screenAndSerial(OWN_ARCHITECTURE);
   return kernelDifferences(
     host.readText("/proc/cmdline"),
     wanted,

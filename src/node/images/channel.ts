@@ -3,7 +3,6 @@ import { K3osError } from "../../errors.ts";
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { ARCHITECTURE_NAME } from "../../image/architecture.ts";
 import {
   channelPath,
   channelTag,
@@ -20,6 +19,7 @@ import { isNewerKrl } from "../../image/krl.ts";
 import { isReference } from "../../image/oci.ts";
 import { type Purpose, signatureOf } from "../../image/signing.ts";
 import { inStep, type Progress } from "../../progress.ts";
+import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { fetchIfThere, isUrl } from "../fetch-file.ts";
 import { sha256Of } from "./parts.ts";
 import type { Registries } from "./registry.ts";
@@ -83,7 +83,7 @@ export async function resolveChannel(
     if (signer !== undefined) await checkRevoked(host, trust, index.revoked, shelf, work);
     remember(host, seen, memory);
     const { running, version, allowDowngrade } = options;
-    const release = chooseRelease(index, { architecture: ARCHITECTURE_NAME, running, version, allowDowngrade });
+    const release = chooseRelease(index, { architecture: OWN_ARCHITECTURE, running, version, allowDowngrade });
     return { place: placeOf(source, release), digest: release.digest, release, signer, trust };
   });
 }

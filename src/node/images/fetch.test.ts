@@ -98,9 +98,13 @@ describe("an image on a web server, by the real curl", () => {
     expect(asked).toEqual([5018, 5018 - files.vmlinuz.length]);
   });
 
-  it("is refused for another processor", async () => {
-    writeImage(join(directory, "served"), files, { architecture: "arm64" as "amd64" });
-    await expect(openImage(nodeHost, server.url, options)).rejects.toThrow("is an image for arm64");
+  it("is refused for another processor, before its files are fetched", async () => {
+    writeImage(join(directory, "served"), files, { architecture: "arm64" });
+    await expect(openImage(nodeHost, server.url, options)).rejects.toMatchObject({
+      message: `${server.url} is an image for arm64, and this machine is amd64`,
+      hint: "One for it: ./k3os build --arch amd64",
+    });
+    expect(names()).toEqual(["image.json"]);
   });
 
   it("is refused before anything is fetched if no key is known and that was not wanted", async () => {

@@ -1,9 +1,9 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { ARCHITECTURE_NAME } from "../../image/architecture.ts";
 import { isReference } from "../../image/oci.ts";
 import type { Progress } from "../../progress.ts";
+import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { isUrl } from "../fetch-file.ts";
 import { mount } from "../initrd/mount.ts";
 import { fetchImage, fetchSigned } from "./fetch.ts";
@@ -54,17 +54,24 @@ export interface OpenOptions {
 export async function openImage(host: Host, place: string, options: OpenOptions): Promise<SourceImage> {
   if (options.trust !== undefined) requireTrust(options.trust);
   host.mkdir(options.work, { mode: 0o700 });
-  const image = await openPlace(host, place, options);
-  const { architecture } = image.json;
-  if (architecture !== undefined && architecture !== ARCHITECTURE_NAME) {
-    throw new K3osError("host", `${place} is an image for ${architecture}, and this machine is ${ARCHITECTURE_NAME}`);
-  }
+  const onDescribed: OnDescribed = (described) => {
+    refuseOtherProcessor(place, described.json.architecture);
+    options.onDescribed?.(described);
+  };
+  const image = await openPlace(host, place, { ...options, onDescribed });
   if (options.digest !== undefined && options.digest !== image.digest) {
     throw new K3osError("integrity", `${place} is another image: expected ${options.digest}, got ${image.digest}`, {
       hint: "What the channel names must lie there. Publish it again.",
     });
   }
   return image;
+}
+
+/** Images of before other processors were known do not all tell theirs. */
+function refuseOtherProcessor(place: string, architecture: string | undefined): void {
+  if (architecture === undefined || architecture === OWN_ARCHITECTURE) return;
+  const message = `${place} is an image for ${architecture}, and this machine is ${OWN_ARCHITECTURE}`;
+  throw new K3osError("host", message, { hint: `One for it: ./k3os build --arch ${OWN_ARCHITECTURE}` });
 }
 
 function openPlace(host: Host, place: string, options: OpenOptions): Promise<SourceImage> {

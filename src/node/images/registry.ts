@@ -3,7 +3,7 @@ import type { Config } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { ARCHITECTURE } from "../../image/architecture.ts";
+import { ARCHITECTURES } from "../../image/architecture.ts";
 import {
   addressOf,
   type Challenge,
@@ -20,6 +20,7 @@ import {
   type Reference,
   tokenUrl,
 } from "../../image/oci.ts";
+import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { curlQuoted } from "../curl.ts";
 import type { Download } from "../fetch-file.ts";
 
@@ -124,7 +125,7 @@ async function lookUp(
   const server = new Server(host, endpoint, work);
   const text = await server.manifest(digest ?? tag);
   if (text === undefined) return undefined;
-  const other = manifestFor(text, ARCHITECTURE.go, place);
+  const other = manifestFor(text, ARCHITECTURES[OWN_ARCHITECTURE].go, place);
   const manifest = other === undefined ? text : ((await server.manifest(other)) ?? "");
   const config = configForNames(manifest, place);
   const names = config === undefined ? [] : namesIn(await server.text(config), place);

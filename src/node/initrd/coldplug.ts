@@ -9,7 +9,7 @@ export const FAST_BUSES = ["virtio", "vmbus", "xen"];
  * SCSI hosts 8).
  */
 const NO_STORAGE = /^virtio:d(?!0000000[28])/;
-const BUSES = [...FAST_BUSES, "pci", "scsi", "usb", "acpi", "platform", "mmc", "hid", "serio"];
+const BUSES = [...FAST_BUSES, "pci", "scsi", "usb", "acpi", "amba", "platform", "mmc", "hid", "serio"];
 
 export interface Coldplug {
   /** What was requested before. It is not requested again. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { HostError } from "../../host/host.ts";
 import { byIdNames, describeDisk, readDisks } from "./disks.ts";
 import { machineWith } from "./testing.ts";
 
@@ -36,6 +37,15 @@ describe("readDisks", () => {
       mmcblk0: {},
     });
     expect(readDisks(host).map(({ name }) => name)).toEqual(["mmcblk0"]);
+  });
+
+  it("has a USB stick that does not tell its name to the world", () => {
+    const host = machineWith({ sda: { facts: { "device/model": "HARDDISK", "device/wwid": "" } } });
+    const readText = (path: string) => {
+      if (path.endsWith("/wwid")) throw new HostError("EIO", "read", path);
+      return host.readText(path);
+    };
+    expect(readDisks({ ...host, readText })[0]).toMatchObject({ model: "HARDDISK", wwn: "" });
   });
 
   it("reads the serial number of a SATA disk from its page", () => {

@@ -1,4 +1,4 @@
-import type { Host } from "../../host/host.ts";
+import { type Host, HostError } from "../../host/host.ts";
 import { formatBytes } from "../format-bytes.ts";
 
 /** A disk as the kernel describes it in /sys/block (Documentation/ABI/testing/sysfs-block). */
@@ -104,12 +104,18 @@ function worldWideName(wwid: string): string {
   return wwid.startsWith("naa.") ? `0x${wwid.slice(4)}` : /^(eui|uuid|nvme)\./.test(wwid) ? wwid : "";
 }
 
+/** A disk need not answer what the kernel has a file for: reading the `wwid` of most USB sticks fails (ENXIO). */
 function attribute(host: Host, path: string): string {
   if (host.stat(path)?.type !== "file") return "";
-  return host
-    .readText(path)
-    .replace(/[\0\n]+$/, "")
-    .trim();
+  try {
+    return host
+      .readText(path)
+      .replace(/[\0\n]+$/, "")
+      .trim();
+  } catch (error) {
+    if (error instanceof HostError) return "";
+    throw error;
+  }
 }
 
 /**

@@ -3,7 +3,9 @@ import { biosLoader } from "../../formats/grub-bios.ts";
 import { parentOf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { BIOS_BOOT, ESP_LOADERS, LOADER, LOADER_FILES } from "../../image/disk.ts";
+import { ARCHITECTURES } from "../../image/architecture.ts";
+import { BIOS_BOOT, BIOS_FILES, espLoaders, LOADER, loaderFiles } from "../../image/disk.ts";
+import { OWN_ARCHITECTURE } from "../architecture.ts";
 import type { SourceImage } from "../images/image.ts";
 import { mounted } from "../mounted.ts";
 import { syncEsp } from "../slots/esp.ts";
@@ -27,7 +29,7 @@ export function withLoader(host: Host, image: SourceImage, work: (loader: string
   };
   const loader = `${root.target}${LOADER}`;
   return mounted(host, root, async () => {
-    const missing = LOADER_FILES.find((name) => host.stat(`${loader}/${name}`) === undefined);
+    const missing = loaderFiles(OWN_ARCHITECTURE).find((name) => host.stat(`${loader}/${name}`) === undefined);
     if (missing !== undefined) {
       throw new K3osError(
         "integrity",
@@ -42,16 +44,18 @@ export function withLoader(host: Host, image: SourceImage, work: (loader: string
 }
 
 /**
- * Makes the disk, whose ESP is mounted at `esp`, bootable by UEFI and by BIOS. Writes the first sector last.
+ * Makes the disk, whose ESP is mounted at `esp`, bootable by UEFI and, where there is one, by BIOS. Writes the first
+ * sector last.
  */
 export async function writeLoader(host: Host, esp: string, disk: Disk, loader: string): Promise<void> {
   await writeEfiLoaders(host, esp, loader);
   await syncEsp(host, esp);
-  if (logicalSector(host, disk) === SECTOR) await writeBiosLoader(host, disk, loader);
+  const { bios } = ARCHITECTURES[OWN_ARCHITECTURE];
+  if (bios && logicalSector(host, disk) === SECTOR) await writeBiosLoader(host, disk, loader);
 }
 
 async function writeEfiLoaders(host: Host, esp: string, loader: string): Promise<void> {
-  for (const { path, from } of ESP_LOADERS) {
+  for (const { path, from } of espLoaders(OWN_ARCHITECTURE)) {
     const target = `${esp}${path}`;
     host.mkdir(parentOf(target));
     await run(host, ["cp", `${loader}/${from}`, `${target}.new`]);
@@ -61,7 +65,8 @@ async function writeEfiLoaders(host: Host, esp: string, loader: string): Promise
 }
 
 async function writeBiosLoader(host: Host, { path }: Disk, loader: string): Promise<void> {
-  const parts = { bootImg: host.read(`${loader}/boot.img`), coreImg: host.read(`${loader}/core.img`) };
+  const read = (name: string) => host.read(`${loader}/${name}`);
+  const parts = { bootImg: read(BIOS_FILES.bootImg), coreImg: read(BIOS_FILES.coreImg) };
   const place = { start: BIOS_BOOT.startMiB * MiB, size: (BIOS_BOOT.sizeMiB ?? 0) * MiB };
   for (const { offset, bytes } of biosLoader(parts, place).toSorted((a, b) => b.offset - a.offset)) {
     const at = [`of=${path}`, `bs=${SECTOR}`, `seek=${offset / SECTOR}`];

@@ -14,6 +14,7 @@ import {
 } from "../../image/disk.ts";
 import { MACHINE_ARGUMENTS } from "../../image/grub.ts";
 import { inStep, type Progress } from "../../progress.ts";
+import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { mounted } from "../mounted.ts";
 import { recordOf } from "../slots/copy.ts";
 import { writeEntries } from "../slots/entries.ts";
@@ -83,7 +84,7 @@ async function writeSystem(host: Host, places: Places, plan: InstallPlan, progre
   if (!keepData) writeEntries(host, state, [{ path: FILLED, text: `${sectorsOf(host, disk, STATE.number)}\n` }]);
   writeEntries(host, state, configEntries(plan.config?.text));
   const slot = await stageImage(host, places, image, { ifFull, progress });
-  writeEntries(host, esp, menuEntries(plan.arguments, oldArguments(host, places)));
+  writeEntries(host, esp, menuEntries(OWN_ARCHITECTURE, plan.arguments, oldArguments(host, places)));
   await writeEnv(host, esp, { good: slot });
 }
 

@@ -1,6 +1,7 @@
 import { readTextIf } from "../../host/files.ts";
 import { type Host, HostError } from "../../host/host.ts";
-import { ARCHITECTURE } from "../../image/architecture.ts";
+import { ARCHITECTURES } from "../../image/architecture.ts";
+import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { askApi, kubeletAccess } from "../health/api.ts";
 import { logToKernel } from "../kernel-log.ts";
 import { readNodeName } from "../node-name.ts";
@@ -36,7 +37,7 @@ export async function notePods(host: Host): Promise<void> {
   if (!answer?.answers || answer.status !== 200) return;
   const { items } = JSON.parse(answer.body) as { readonly items: readonly EndingPod[] };
   const blob = (sha256: string) => readTextIf(host, `${BLOBS}/${sha256}`);
-  const signalOf = (imageId: string) => stopSignalOf(imageId, blob, ARCHITECTURE.go);
+  const signalOf = (imageId: string) => stopSignalOf(imageId, blob, ARCHITECTURES[OWN_ARCHITECTURE].go);
   host.write(NOTES, JSON.stringify(notesOf(items, signalOf)));
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { biosLoader } from "../../formats/grub-bios.ts";
 import type { ExecOptions, Host } from "../../host/host.ts";
 import type { MemoryHost } from "../../host/memory.ts";
-import { BIOS_BOOT, ESP_LOADERS, ESP_MENU, LOADER } from "../../image/disk.ts";
+import { BIOS_BOOT, ESP_MENU, espLoaders, LOADER } from "../../image/disk.ts";
 import { BOOT_MENU, diskMenu, menuFinder } from "../../image/grub.ts";
 import { isLoaderDue, renewLoader } from "./loader.ts";
 import { stageImage } from "./stage.ts";
@@ -47,7 +47,7 @@ async function disk(): Promise<MemoryHost> {
     }
     return exec(argv, options);
   };
-  for (const { path } of ESP_LOADERS) {
+  for (const { path } of espLoaders("amd64")) {
     host.mkdir(`${esp}/EFI/BOOT`);
     host.write(`${esp}${path}`, `loader 1 of ${path}`);
   }
@@ -69,7 +69,7 @@ function start(host: MemoryHost, times: Readonly<Record<string, number>> = { "1.
   const fill = version === "2.0" ? 2 : 1;
   host.write(`${LOADER}/boot.img`, parts(fill).bootImg);
   host.write(`${LOADER}/core.img`, parts(fill).coreImg);
-  for (const { path, from } of ESP_LOADERS) host.write(`${LOADER}/${from}`, `loader ${fill} of ${path}`);
+  for (const { path, from } of espLoaders("amd64")) host.write(`${LOADER}/${from}`, `loader ${fill} of ${path}`);
   return boot;
 }
 
@@ -79,8 +79,10 @@ function loaders(host: Host): (number | undefined)[] {
   const start = Number(new DataView(sectors.buffer).getBigUint64(0x5c, true)) * 512;
   const core = sectors[start + 600];
   const bios = core === sectors[0x10] && core === sectors[start] ? core : undefined;
-  const efi = ESP_LOADERS.map(({ path }) => Number(/^loader (\d) of \S+$/.exec(host.readText(`${esp}${path}`))?.[1]));
-  const menu = { "menu 1": 1, [diskMenu()]: 2 }[host.readText(`${esp}${BOOT_MENU}`)];
+  const efi = espLoaders("amd64").map(({ path }) =>
+    Number(/^loader (\d) of \S+$/.exec(host.readText(`${esp}${path}`))?.[1]),
+  );
+  const menu = { "menu 1": 1, [diskMenu("amd64")]: 2 }[host.readText(`${esp}${BOOT_MENU}`)];
   return [bios, ...efi, menu];
 }
 
@@ -105,7 +107,9 @@ describe("the boot loader of a disk", () => {
     const host = await kept();
     expect(await renewLoader(host)).toEqual([
       "core.img",
-      ...ESP_LOADERS.map(({ path }) => path).toReversed(),
+      ...espLoaders("amd64")
+        .map(({ path }) => path)
+        .toReversed(),
       BOOT_MENU,
     ]);
     expect(loaders(host)).toEqual([2, 2, 2, 2]);

@@ -2,7 +2,9 @@ import { renewedBiosLoader } from "../../formats/grub-bios.ts";
 import { parentOf, readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { BIOS_BOOT, ESP_LOADERS, LOADER, menuEntries, partitionDevice, SYSTEM } from "../../image/disk.ts";
+import { ARCHITECTURES } from "../../image/architecture.ts";
+import { BIOS_BOOT, BIOS_FILES, espLoaders, LOADER, menuEntries, partitionDevice, SYSTEM } from "../../image/disk.ts";
+import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { withLock } from "../lock.ts";
 import { RUN, STATE } from "../places.ts";
 import { espDevice, mendEsp, ownDisk, syncEsp, withEsp } from "./esp.ts";
@@ -65,7 +67,7 @@ export async function renewLoader(host: Host): Promise<readonly string[]> {
 /** GRUB before shim: an old shim starts a new GRUB, and a new shim may refuse an old one. */
 async function renewEfi(host: Host, esp: string): Promise<string[]> {
   const replaced: string[] = [];
-  for (const { path, from } of ESP_LOADERS.toReversed()) {
+  for (const { path, from } of espLoaders(OWN_ARCHITECTURE).toReversed()) {
     const [source, target] = [`${LOADER}/${from}`, `${esp}${path}`];
     if ((await host.exec(["cmp", "-s", source, target])).status === 0) continue;
     host.mkdir(parentOf(target));
@@ -79,7 +81,7 @@ async function renewEfi(host: Host, esp: string): Promise<string[]> {
 /** The menu comes last: it may use what only the new GRUB has. */
 async function renewMenu(host: Host, esp: string): Promise<string[]> {
   const replaced: string[] = [];
-  for (const entry of menuEntries([])) {
+  for (const entry of menuEntries(OWN_ARCHITECTURE, [])) {
     const target = `${esp}${entry.path}`;
     if (!("text" in entry) || readTextIf(host, target) === entry.text) continue;
     host.mkdir(parentOf(target));
@@ -108,20 +110,22 @@ async function replaceBy(host: Host, esp: string, target: string): Promise<void>
 }
 
 async function renewBios(host: Host): Promise<string[]> {
+  if (ARCHITECTURES[OWN_ARCHITECTURE].bios === undefined) return [];
   const name = ownDisk(host);
   if (Number(host.readText(`/sys/block/${name}/queue/logical_block_size`)) !== SECTOR) return [];
   const disk = `/dev/${name}`;
   const first = `${RUN}/first-sector`;
   await run(host, ["dd", `if=${disk}`, `of=${first}`, `bs=${SECTOR}`, "count=1"]);
   const before = { firstSector: host.read(first), partition: host.read(partitionDevice(disk, BIOS_BOOT.number)) };
-  const parts = { bootImg: host.read(`${LOADER}/boot.img`), coreImg: host.read(`${LOADER}/core.img`) };
+  const read = (file: string) => host.read(`${LOADER}/${file}`);
+  const parts = { bootImg: read(BIOS_FILES.bootImg), coreImg: read(BIOS_FILES.coreImg) };
   const place = { start: BIOS_BOOT.startMiB * MiB, size: (BIOS_BOOT.sizeMiB ?? 0) * MiB };
   const writes = renewedBiosLoader(parts, before, place) ?? [];
   for (const { offset, bytes } of writes) {
     const at = [`of=${disk}`, `bs=${SECTOR}`, `seek=${offset / SECTOR}`];
     await run(host, ["dd", ...at, "conv=notrunc,fsync"], { input: bytes });
   }
-  return writes.length === 0 ? [] : ["core.img"];
+  return writes.length === 0 ? [] : [BIOS_FILES.coreImg];
 }
 
 function readNote(host: Host): Note | undefined {

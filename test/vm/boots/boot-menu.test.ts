@@ -35,7 +35,7 @@ describe("the boot menu of a disk", { timeout: 600_000 }, () => {
   beforeAll(async () => {
     current = `k3OS ${(await builtImage()).imageJson.version}`;
     const disk = { ...(await overlay(node.directory, await bootedDisk())), bus: "sata" } as const;
-    await node.start({ boot: fromDisk("bios"), disks: [disk] });
+    await node.start({ boot: fromDisk(), disks: [disk] });
   });
 
   it("offers no version before where there is none, and a rescue shell that goes on with the boot", async () => {

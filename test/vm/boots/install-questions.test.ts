@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildIso } from "../../../src/build/index.ts";
 import type { Machine } from "../../../src/vm/machine.ts";
+import { usualFirmware } from "../../../src/vm/qemu.ts";
 import { poll } from "../../../src/vm/wait.ts";
 import { openMenu } from "../support/boot-menu.ts";
 import { bytesOf, bytesWritten, emptyDisk, fromDisk, installerMachine } from "../support/disks.ts";
@@ -26,8 +27,9 @@ const see = (text: RegExp | string, timeoutMs = 60_000) => machine.serial.expect
 
 describe("the installer on a serial console", { timeout: 420_000 }, () => {
   beforeAll(async () => {
-    const { dir } = await buildIso();
-    const boot = { kind: "iso", file: join(dir, "k3os.iso"), as: "disc", firmware: "bios" } as const;
+    const { image, dir } = await buildIso();
+    const firmware = usualFirmware(image.imageJson.architecture);
+    const boot = { kind: "iso", file: join(dir, "k3os.iso"), as: "disc", firmware } as const;
     machine = await node.start({ boot, disks: [target, other] });
   });
 
@@ -118,7 +120,7 @@ describe("the installer on a serial console", { timeout: 420_000 }, () => {
   });
 
   it("boots what it has installed", async () => {
-    machine = await node.start({ boot: fromDisk("bios"), disks: [target] });
+    machine = await node.start({ boot: fromDisk(), disks: [target] });
     await see(`${node.name} login:`, 300_000);
   });
 });

@@ -183,7 +183,7 @@ function writeCase(directory: string, { env, lacks }: Case): void {
  */
 function menuOfCases(): string {
   const functions: string[] = [];
-  const menu = diskMenu()
+  const menu = diskMenu("amd64")
     .replace(/^if serial [\s\S]*?^fi\n/m, "")
     .replaceAll(`)${BOOT}/`, ")$base/")
     .replace(/^submenu .* --id (\w+) \{[\s\S]*?^\}$/m, "echo entry $1")

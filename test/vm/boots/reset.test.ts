@@ -16,7 +16,7 @@ const reboot = async () => {
 
 describe("a reset", { timeout: 900_000 }, () => {
   beforeAll(async () => {
-    await node.start({ boot: fromDisk("bios"), disks: [await overlay(node.directory, await bootedDisk())] });
+    await node.start({ boot: fromDisk(), disks: [await overlay(node.directory, await bootedDisk())] });
     await node.reachable();
   });
 

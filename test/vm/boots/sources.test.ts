@@ -21,7 +21,7 @@ beforeAll(async () => {
   const words = [lateTimer, "k3os.data_sources=hetzner-typo", "k3os.data_sources=aws"];
   const { image, dir } = await buildDisk("qcow2", { arguments: words });
   const disk = await overlay(node.directory, { file: join(dir, "k3os.qcow2"), format: "qcow2" }, 3072);
-  await node.start({ boot: fromDisk("bios"), disks: [disk], nics: [(await metadata).nic(image.tools)] });
+  await node.start({ boot: fromDisk(), disks: [disk], nics: [(await metadata).nic(image.tools)] });
   await node.reachable();
 });
 

@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { build } from "../../../src/build/index.ts";
 import { awaitOutcome, sendImage, statusOf } from "../../../src/cli/upgrading/upgrade.ts";
-import { ARCHITECTURE_NAME } from "../../../src/image/architecture.ts";
 import { channelPath, formatIndex } from "../../../src/image/index-json.ts";
 import { silent } from "../../../src/progress.ts";
 import { fromDisk } from "../support/disks.ts";
@@ -13,7 +12,7 @@ const node = useMachine("test-upgrade");
 const { signal } = new AbortController();
 
 beforeAll(async () => {
-  await node.start({ boot: fromDisk("bios"), disks: [await stubDisk(node.directory)] });
+  await node.start({ boot: fromDisk(), disks: [await stubDisk(node.directory)] });
   await node.reachable();
 });
 
@@ -43,9 +42,10 @@ describe("./k3os upgrade", { timeout: 600_000 }, () => {
 describe("a node that upgrades itself", { timeout: 300_000 }, () => {
   it("starts its service by k3os apply, and waits for the window with what it has staged", async () => {
     const { slots } = await slotsOf(node);
+    const { architecture } = node.machine.record;
     const { digest = "" } = slots.find(({ running }) => !running) ?? {};
     const version = (await statusOf(node.machine, signal))?.slots?.[0]?.version ?? "";
-    const release = { version, digest, architecture: ARCHITECTURE_NAME, kubernetes: "v1.37.2" };
+    const release = { version, digest, architecture, kubernetes: "v1.37.2" };
     const index = { format: 1, channel: "stable", version: 1, latest: version, releases: [release] } as const;
     const file = `/home/rancher/www/${channelPath("stable")}`;
     await node.machine.ssh(`mkdir -p ${file.replace(/\/[^/]*$/, "")}; cat >${file}`, {

@@ -6,6 +6,7 @@ import { lateTimer } from "../../../src/vm/qemu.ts";
 import { testImage, writeTestImage } from "../support/container-image.ts";
 import { fromDisk, overlay } from "../support/disks.ts";
 import { eventually } from "../support/eventually.ts";
+import { builtImage } from "../support/image.ts";
 import { type Start, type TestMachine, useMachine } from "../support/machine.ts";
 
 const server = useMachine("test-server");
@@ -124,13 +125,13 @@ beforeAll(async () => {
   const disk = async ({ directory }: TestMachine) =>
     await overlay(directory, { file: join(dir, "k3os.raw"), format: "raw" }, 4096);
   serverMachine = {
-    boot: fromDisk("bios"),
+    boot: fromDisk(),
     config: configs("the-secret")[0],
     nics: first.nics,
     disks: [await disk(server)],
   };
   agentMachine = {
-    boot: fromDisk("bios"),
+    boot: fromDisk(),
     config: configs("another-secret")[1],
     nics: second.nics,
     disks: [await disk(agent)],
@@ -166,7 +167,7 @@ describe("a node that joins", { timeout: 400_000 }, () => {
   it("runs pods, whose log and commands the server reaches", async () => {
     for (const node of [server, agent]) {
       const archive = join(node.directory, "image.tar");
-      writeTestImage(node.machine.tools, archive);
+      writeTestImage(await builtImage(), archive);
       expect(await node.k3os(["image", "load", "--name", node.name, archive])).toMatchObject({ status: 0 });
     }
     const service = {

@@ -7,6 +7,7 @@ import { startOciRegistry } from "../../support/oci-registry.ts";
 import { testImage, writeTestImage } from "../support/container-image.ts";
 import { bytesWritten, emptyDisk, fromDisk, installerMachine } from "../support/disks.ts";
 import { eventually } from "../support/eventually.ts";
+import { builtImage } from "../support/image.ts";
 import { useMachine } from "../support/machine.ts";
 import { decided, restarting, running } from "../support/trials.ts";
 import { pushImage, upgradeJob } from "../support/upgrade-job.ts";
@@ -46,7 +47,7 @@ describe("a silent installation", { timeout: 420_000 }, () => {
   });
 
   it("boots by BIOS to a Ready node that is configured as it was told", async () => {
-    await node.startReady({ boot: fromDisk("bios"), disks: [target] });
+    await node.startReady({ boot: fromDisk(), disks: [target] });
     expect(await node.node("cat /run/k3os/mode")).toBe("local\n");
     expect(await node.node("sudo stat -c %a /k3os/system/config.yaml")).toBe("600\n");
     expect(await node.node("sudo cat /k3os/system/config.yaml")).toContain("token: t0p-secret");
@@ -97,7 +98,7 @@ describe("an upgrade of the installed node by a job of the cluster", { timeout: 
 
   it("is kept once its node is Ready, with the objects and the data that were there; its pods had time to end", async () => {
     const archive = join(node.directory, "image.tar");
-    writeTestImage(node.machine.tools, archive);
+    writeTestImage(await builtImage(), archive);
     expect(await node.k3os(["image", "load", "--name", node.name, archive])).toMatchObject({ status: 0 });
     await node.apply(pod);
     await write("before");

@@ -21,7 +21,7 @@ let website: Served;
 beforeAll(async () => {
   const { dir } = await buildDisk("raw", { usualFlavour: "cloud", config });
   const disk = await overlay(node.directory, { file: join(dir, "k3os.raw"), format: "raw" }, 4096);
-  await node.startReady({ boot: fromDisk("bios"), disks: [disk] });
+  await node.startReady({ boot: fromDisk(), disks: [disk] });
 });
 
 afterAll(() => website?.close());

@@ -8,7 +8,7 @@ import { builtSuite, failedSpecs, loadSuite } from "../support/conformance.ts";
 import { testImage, toolbox, writeTestImage } from "../support/container-image.ts";
 import { emptyDisk } from "../support/disks.ts";
 import { eventually } from "../support/eventually.ts";
-import { tool } from "../support/image.ts";
+import { builtImage, tool } from "../support/image.ts";
 import { useMachine } from "../support/machine.ts";
 import { forwardPort } from "../support/port-forward.ts";
 import { startRegistry } from "../support/registry.ts";
@@ -17,7 +17,7 @@ import { serveText } from "../support/serve.ts";
 const name = "test-node";
 const node = useMachine(name);
 
-const registry = await startRegistry(() => toolbox(node.machine.tools, "toolbox:1"));
+const registry = await startRegistry(async () => toolbox(await builtImage(), "toolbox:1"));
 afterAll(() => registry.close());
 
 const configMap = (of: string) => `{ apiVersion: v1, kind: ConfigMap, metadata: { name: ${of}, namespace: default } }`;
@@ -297,7 +297,7 @@ describe("a pod on a live node", () => {
   it("runs from an image that was loaded from an archive", async () => {
     const directory = mkdtempSync(join(tmpdir(), "k3os-image-"));
     try {
-      writeTestImage(node.machine.tools, join(directory, "image.tar"));
+      writeTestImage(await builtImage(), join(directory, "image.tar"));
       const loaded = await node.k3os(["image", "load", "--name", name, join(directory, "image.tar")]);
       expect(loaded).toMatchObject({ status: 0, stdout: expect.stringContaining(testImage) });
       await node.apply({ apiVersion: "v1", kind: "List", items: [pod, service] });

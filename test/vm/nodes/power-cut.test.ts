@@ -12,7 +12,7 @@ import { useMachine } from "../support/machine.ts";
 const node = useMachine("test-power-cut");
 let disk: Disk;
 
-const machineOfIt = () => ({ boot: fromDisk("bios"), disks: [disk] });
+const machineOfIt = () => ({ boot: fromDisk(), disks: [disk] });
 /** By what others know the node. */
 const identity = () =>
   node.node("cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub /var/lib/rancher/k3os/node-name");

@@ -52,7 +52,7 @@ async function bootOnce(work: Work, { image, raw }: Parts): Promise<undefined> {
   const file = join(work.out, "disk.qcow2");
   await ensureDisk(image.tools, file, { from: join(raw, "k3os.raw"), sizeMiB }, "booted", signal);
   const disks = [{ file, format: "qcow2", bootIndex: 1 }] as const;
-  const start = { boot: fromDisk("bios"), disks, config: firstConfig, cpus: 1 };
+  const start = { boot: fromDisk(), disks, config: firstConfig, cpus: 1 };
   const { machine, dispose } = await throwAway({ ...start, image, signal, wait: false });
   try {
     await eventually(async () => {

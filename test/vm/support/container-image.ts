@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import type { Tools } from "../../../src/build/tools.ts";
+import { join } from "node:path";
+import type { BuiltImage } from "../../../src/build/index.ts";
 import { type ContainerImage, imageArchive } from "../../../src/formats/oci.ts";
-import { ARCHITECTURE } from "../../../src/image/architecture.ts";
+import { ARCHITECTURES } from "../../../src/image/architecture.ts";
 
 /** The reference of the image that `writeTestImage` makes. */
 export const testImage = "example.org/toolbox:1";
@@ -11,15 +12,15 @@ const applets = ["sh", "httpd", "nslookup", "sleep", "wget", "echo", "cat", "mkd
 
 export const hashing = { sha256: (data: Uint8Array) => createHash("sha256").update(data).digest("hex") };
 
-/** A static busybox, with a few of its names. */
-export function toolbox(tools: Tools, reference: string): ContainerImage {
+/** For nodes of an image: a static busybox, with a few of its names. */
+export function toolbox({ target, imageJson }: BuiltImage, reference: string): ContainerImage {
   return {
     reference,
-    architecture: ARCHITECTURE.go,
+    architecture: ARCHITECTURES[imageJson.architecture].go,
     entrypoint: ["/bin/sh"],
     files: [
       { path: "bin", type: "directory" },
-      { path: "bin/busybox", data: readFileSync(tools.path("usr/bin/busybox")), mode: 0o755 },
+      { path: "bin/busybox", data: readFileSync(join(target, "usr/bin/busybox")), mode: 0o755 },
       ...applets.map((name) => ({ path: `bin/${name}`, type: "link" as const, target: "busybox" })),
       { path: "tmp", type: "directory", mode: 0o1777 },
       { path: "etc", type: "directory" },
@@ -28,6 +29,6 @@ export function toolbox(tools: Tools, reference: string): ContainerImage {
 }
 
 /** Writes the test image as `docker save` does. */
-export function writeTestImage(tools: Tools, path: string): void {
-  writeFileSync(path, imageArchive(toolbox(tools, testImage), hashing));
+export function writeTestImage(image: BuiltImage, path: string): void {
+  writeFileSync(path, imageArchive(toolbox(image, testImage), hashing));
 }

@@ -1,7 +1,8 @@
 import { closeSync, openSync, readSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { usualArchitecture } from "../../../src/build/host-architecture.ts";
 import { buildIso } from "../../../src/build/index.ts";
-import type { Boot, Disk, Firmware } from "../../../src/vm/qemu.ts";
+import { type Boot, type Disk, type Firmware, usualFirmware } from "../../../src/vm/qemu.ts";
 import { tool } from "./image.ts";
 import type { Start } from "./machine.ts";
 
@@ -30,7 +31,7 @@ export async function overlay(directory: string, base: DiskFile, sizeMiB = 0): P
   return { file, format: "qcow2", bootIndex: 1 };
 }
 
-export function fromDisk(firmware: Firmware): Boot {
+export function fromDisk(firmware: Firmware = usualFirmware(usualArchitecture(process.env))): Boot {
   return { kind: "disk", firmware };
 }
 

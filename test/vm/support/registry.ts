@@ -16,20 +16,20 @@ export interface Registry {
  * A registry of one image, whatever it is called, for those who have the password (OCI distribution specification).
  * Machines reach it as 10.0.2.2. The image is made at the first request.
  */
-export async function startRegistry(image: () => ContainerImage): Promise<Registry> {
+export async function startRegistry(image: () => Promise<ContainerImage>): Promise<Registry> {
   const [user, password] = ["puller", "only-for-the-test"];
   const expected = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
   const requests: string[] = [];
-  const serve = (url: string) => {
+  const serve = async (url: string) => {
     if (url === "/v2/") return { mediaType: "application/json", digest: "", data: new Uint8Array() };
-    const { layers, config, manifest } = imageBlobs(image(), hashing);
+    const { layers, config, manifest } = imageBlobs(await image(), hashing);
     const [, kind, name] = /^\/v2\/[\w/-]+\/(manifests|blobs)\/([\w.:-]+)$/.exec(url.replace(/\?.*/, "")) ?? [];
     if (kind === "manifests") return manifest;
     return [...layers, config].find(({ digest }) => digest === name);
   };
-  const server = createServer(({ method, url = "", headers }, response) => {
+  const server = createServer(async ({ method, url = "", headers }, response) => {
     const allowed = headers.authorization === expected;
-    const found = allowed ? serve(url) : undefined;
+    const found = allowed ? await serve(url) : undefined;
     const status = found !== undefined ? 200 : allowed ? 404 : 401;
     requests.push(`${status} ${url}`);
     if (!allowed) response.setHeader("www-authenticate", 'Basic realm="test"');

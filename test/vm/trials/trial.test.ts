@@ -11,7 +11,7 @@ beforeAll(async () => {
   other = await release("other");
   const panicsOnce = "[ -e /var/lib/panicked ] || { touch /var/lib/panicked; sync; echo c >/proc/sysrq-trigger; }";
   broken = await release("broken", { script: `${panicsOnce}\nexit 1` });
-  await node.start({ boot: fromDisk("bios"), disks: [await stubDisk(node.directory)] });
+  await node.start({ boot: fromDisk(), disks: [await stubDisk(node.directory)] });
   await node.reachable();
 });
 
