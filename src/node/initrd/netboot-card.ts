@@ -55,7 +55,7 @@ function noLink(host: Host): K3osError {
   const found = cards(host);
   if (found.length > 0) return new K3osError("machine", `no network card has a link: ${found.join(", ")}`);
   return new K3osError("machine", "no network card was found", {
-    hint: "Its driver must be in the kernel's package: `kernel.package` in image.yaml.",
+    hint: "Its driver must be in the image: `./k3os build --flavour metal` has those of real machines.",
   });
 }
 
