@@ -110,17 +110,15 @@ function checkCatalogue(
   files: readonly (FirmwareFile & { readonly package: string })[],
   catalogue: FlavourTable["catalogue"],
 ): void {
-  for (const { path, package: actual } of files) {
+  const wrong = files.flatMap(({ path, package: actual }) => {
     const told = packageOf(path, catalogue);
-    if (actual === "" || told === actual || !Object.hasOwn(catalogue, actual)) continue;
-    throw new K3osError(
-      "build",
-      `The catalogue of firmware has ${path} in ${told ?? "no package"}, not in ${actual}.`,
-      {
-        hint: "Correct its patterns in os/flavours.yaml.",
-      },
-    );
-  }
+    const isRight = actual === "" || told === actual || !Object.hasOwn(catalogue, actual);
+    return isRight ? [] : [`${path} in ${told ?? "no package"}, not in ${actual}`];
+  });
+  if (wrong.length === 0) return;
+  throw new K3osError("build", `The catalogue of firmware is wrong about ${wrong.length} files.`, {
+    hint: `Correct its patterns in os/flavours.yaml. It has:\n${wrong.join("\n")}`,
+  });
 }
 
 /** Writes the archive with the microcode. Returns its size; 0 if there is none. */
