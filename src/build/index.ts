@@ -50,7 +50,7 @@ export interface BuildOptions {
   readonly architecture?: ArchitectureName;
   /** What goes into the image: an image.yaml or its path; that of the repository if not given. */
   readonly spec?: string | SpecText;
-  /** A row of `os/flavours.yaml` or of the spec. If not given, that of the spec, else of the lock, else `usualFlavour`. */
+  /** A row of `os/flavours.yaml` or of the spec; if not given, that of the spec, the lock, or else `usualFlavour`. */
   readonly flavour?: string;
   /** The flavour if nothing names one; what the medium usually has (`MEDIA`) if not given. */
   readonly usualFlavour?: FlavourName;

@@ -3,7 +3,7 @@ import { text } from "./bytes.ts";
 import { cpio } from "./cpio.ts";
 import { microcodeEntries } from "./microcode.ts";
 
-/** As the kernel's `find_cpio_data` looks for a file: by the names of an archive without compression, from its start. */
+/** As the kernel's `find_cpio_data` looks for a file: by the names of an uncompressed archive, from its start. */
 function kernelFinds(archive: Uint8Array, path: string): string | undefined {
   const bytes = Buffer.from(archive);
   const aligned = (offset: number) => (offset + 3) & ~3;
