@@ -203,6 +203,11 @@ export const LOADER = "/usr/lib/k3os/loader";
 /** The two files that BIOS boots by. */
 export const BIOS_FILES = { bootImg: "boot.img", coreImg: "core.img" } as const;
 
+/** Both, read by their names. */
+export function biosParts(read: (name: string) => Uint8Array) {
+  return { bootImg: read(BIOS_FILES.bootImg), coreImg: read(BIOS_FILES.coreImg) };
+}
+
 export function loaderFiles(architecture: ArchitectureName): readonly string[] {
   const { bios, efi } = ARCHITECTURES[architecture];
   return [...(bios ? Object.values(BIOS_FILES) : []), efi.shimFile, efi.grubFile];

@@ -67,8 +67,8 @@ func (r *withoutRepeats) tell() error {
 func messageOf(line []byte) string {
 	const header = len("E0102 15:04:05.000000 ")
 	if len(line) > header && bytes.Contains(line, []byte("] ")) {
-		if fields := bytes.Fields(line[header:]); len(fields) > 1 {
-			line = line[bytes.Index(line, fields[1]):]
+		if _, message, found := bytes.Cut(bytes.TrimLeft(line[header:], " "), []byte(" ")); found {
+			line = message
 		}
 	}
 	return string(bytes.TrimSpace(line))

@@ -30,7 +30,7 @@ func Run(ctx context.Context, cfg config.Server) error {
 	if cfg.Reset.Wanted {
 		return reset(ctx, cfg, host)
 	}
-	agent.HaveJoined() // or was an agent before
+	agent.HaveJoined() // what this machine said as an agent, before, counts no more
 	found, err := findDatastore(ctx, &cfg, host)
 	if ctx.Err() != nil {
 		return nil

@@ -16,7 +16,7 @@ import { biosLoader } from "../../formats/grub-bios.ts";
 import { ARCHITECTURES } from "../../image/architecture.ts";
 import {
   BIOS_BOOT,
-  BIOS_FILES,
+  biosParts,
   type DiskEntry,
   ESP,
   espEntries,
@@ -115,10 +115,7 @@ function placeBiosLoader(file: string, loader: string): void {
   const place = { start: BIOS_BOOT.startMiB * MiB, size: (BIOS_BOOT.sizeMiB ?? 0) * MiB };
   const disk = openSync(file, "r+");
   try {
-    for (const { offset, bytes: part } of biosLoader(
-      { bootImg: bytes(BIOS_FILES.bootImg), coreImg: bytes(BIOS_FILES.coreImg) },
-      place,
-    ))
+    for (const { offset, bytes: part } of biosLoader(biosParts(bytes), place))
       writeSync(disk, part, 0, part.length, offset);
   } finally {
     closeSync(disk);

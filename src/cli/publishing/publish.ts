@@ -104,19 +104,23 @@ async function renewImages(releases: readonly Release[], { target, signImage }: 
   }
 }
 
+const hint = "`./k3os build --format dir -o DIRECTORY` makes one.";
+
+/** What the image in a directory says of itself. Throws if there is none. */
+export function describedIn(directory: string): { readonly json: ImageJson; readonly content: Buffer } {
+  try {
+    const content = readFileSync(join(directory, "image.json"));
+    return { json: JSON.parse(content.toString("utf8")), content };
+  } catch (cause) {
+    throw new K3osError("host", `${directory} is no directory with an image.`, { hint, cause });
+  }
+}
+
 /** Reads the image in a directory, and checks that it is whole. */
 async function readImage(
   directory: string,
 ): Promise<{ readonly json: ImageJson; readonly content: Uint8Array; readonly files: ImageFiles["files"] }> {
-  const hint = "`./k3os build --format dir -o DIRECTORY` makes one.";
-  let content: Buffer;
-  let json: ImageJson;
-  try {
-    content = readFileSync(join(directory, "image.json"));
-    json = JSON.parse(content.toString("utf8"));
-  } catch (cause) {
-    throw new K3osError("host", `${directory} is no directory with an image.`, { hint, cause });
-  }
+  const { json, content } = describedIn(directory);
   const files = [];
   for (const name of IMAGE_FILES) {
     if (name === "image.json") continue;

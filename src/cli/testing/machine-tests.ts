@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { findProject } from "../../build/project.ts";
 import { nodeHost } from "../../host/node.ts";
+import { ARCHITECTURE_NAMES } from "../../image/architecture.ts";
 import { outputOf } from "../../process/run.ts";
 import { findMachine, type Machine } from "../../vm/machine.ts";
 import { commandFor } from "../../vm/name.ts";
@@ -22,13 +23,18 @@ export interface MachineRun {
 }
 
 /**
- * Runs files of machine tests, each in its own process. The image is built before, with its progress shown. However a
+ * Runs files of machine tests, each in its own process. Images are built before, with their progress shown. However a
  * file ends, its machines are removed, unless they are to be kept.
  */
 export async function runMachineTests({ tests, keep, budgetSeconds }: MachineRun, io: Io): Promise<Tally> {
   const project = findProject();
   const { build } = await import("../../build/index.ts");
-  await withProgress(io, false, (progress) => build({ progress, signal: io.signal }));
+  // A test that has the name of a processor boots an image for that. Compiling takes longer than a test may.
+  const others = ARCHITECTURE_NAMES.filter((architecture) => tests.some(({ name }) => name === architecture));
+  await withProgress(io, false, async (progress) => {
+    await build({ progress, signal: io.signal });
+    for (const architecture of others) await build({ architecture, progress, signal: io.signal });
+  });
   const weights = readWeights(project);
   const { results, finished, skipped } = await runScheduled(inOrder(tests, await commitOf(project, io.signal)), {
     weights,

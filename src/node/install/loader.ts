@@ -4,7 +4,7 @@ import { parentOf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { ARCHITECTURES } from "../../image/architecture.ts";
-import { BIOS_BOOT, BIOS_FILES, espLoaders, LOADER, loaderFiles } from "../../image/disk.ts";
+import { BIOS_BOOT, biosParts, espLoaders, LOADER, loaderFiles } from "../../image/disk.ts";
 import { OWN_ARCHITECTURE } from "../architecture.ts";
 import type { SourceImage } from "../images/image.ts";
 import { mounted } from "../mounted.ts";
@@ -65,8 +65,7 @@ async function writeEfiLoaders(host: Host, esp: string, loader: string): Promise
 }
 
 async function writeBiosLoader(host: Host, { path }: Disk, loader: string): Promise<void> {
-  const read = (name: string) => host.read(`${loader}/${name}`);
-  const parts = { bootImg: read(BIOS_FILES.bootImg), coreImg: read(BIOS_FILES.coreImg) };
+  const parts = biosParts((name) => host.read(`${loader}/${name}`));
   const place = { start: BIOS_BOOT.startMiB * MiB, size: (BIOS_BOOT.sizeMiB ?? 0) * MiB };
   for (const { offset, bytes } of biosLoader(parts, place).toSorted((a, b) => b.offset - a.offset)) {
     const at = [`of=${path}`, `bs=${SECTOR}`, `seek=${offset / SECTOR}`];

@@ -3,7 +3,16 @@ import { parentOf, readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { ARCHITECTURES } from "../../image/architecture.ts";
-import { BIOS_BOOT, BIOS_FILES, espLoaders, LOADER, menuEntries, partitionDevice, SYSTEM } from "../../image/disk.ts";
+import {
+  BIOS_BOOT,
+  BIOS_FILES,
+  biosParts,
+  espLoaders,
+  LOADER,
+  menuEntries,
+  partitionDevice,
+  SYSTEM,
+} from "../../image/disk.ts";
 import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { withLock } from "../lock.ts";
 import { RUN, STATE } from "../places.ts";
@@ -117,8 +126,7 @@ async function renewBios(host: Host): Promise<string[]> {
   const first = `${RUN}/first-sector`;
   await run(host, ["dd", `if=${disk}`, `of=${first}`, `bs=${SECTOR}`, "count=1"]);
   const before = { firstSector: host.read(first), partition: host.read(partitionDevice(disk, BIOS_BOOT.number)) };
-  const read = (file: string) => host.read(`${LOADER}/${file}`);
-  const parts = { bootImg: read(BIOS_FILES.bootImg), coreImg: read(BIOS_FILES.coreImg) };
+  const parts = biosParts((file) => host.read(`${LOADER}/${file}`));
   const place = { start: BIOS_BOOT.startMiB * MiB, size: (BIOS_BOOT.sizeMiB ?? 0) * MiB };
   const writes = renewedBiosLoader(parts, before, place) ?? [];
   for (const { offset, bytes } of writes) {
