@@ -1,5 +1,8 @@
-import { type Host, HostError } from "../../host/host.ts";
+import type { Host } from "../../host/host.ts";
 import { formatBytes } from "../format-bytes.ts";
+import { ataIdentity, diskIds, type Identity, pageText, type Transport } from "./names.ts";
+import { type Place, pathId, withoutTarget } from "./path-id.ts";
+import { attribute, placesOf } from "./places.ts";
 
 /** A disk as the kernel describes it in /sys/block (Documentation/ABI/testing/sysfs-block). */
 export interface Disk {
@@ -14,10 +17,13 @@ export interface Disk {
   /** World wide name, such as `0x5000c500a1b2c3d4` or `eui.0025385b71b0c1d2`; empty if it has none. */
   readonly wwn: string;
   /** How it is attached. */
-  readonly transport: "virtio" | "nvme" | "ata" | "usb" | "scsi" | "mmc" | "other";
+  readonly transport: Transport;
   readonly readOnly: boolean;
   readonly removable: boolean;
   readonly partitions: readonly DiskPartition[];
+  /** Its names in /dev/disk/by-id, and by-path. */
+  readonly ids: readonly string[];
+  readonly pathIds: readonly string[];
 }
 
 export interface DiskPartition {
@@ -45,22 +51,43 @@ function readDisk(host: Host, name: string): Disk {
   const at = `/sys/block/${name}`;
   const text = (...files: string[]) =>
     files.map((file) => attribute(host, `${at}/${file}`)).find((one) => one !== "") ?? "";
+  const places = placesOf(host, at);
   const vendor = text("device/vendor");
-  const transport = transportOf(host, name, vendor);
-  const model = text("device/model", "device/name");
+  const transport = transportOf(name, vendor, places);
+  const ata = transport === "ata" ? ataIdentity(page(host, `${at}/device/vpd_pg89`)) : undefined;
+  const identity: Identity = {
+    transport,
+    vendor,
+    model: ata?.model ?? text("device/model", "device/name"),
+    serial:
+      (transport === "usb" ? usbSerial(host, at) : (ata?.serial ?? text("serial", "device/serial"))) ||
+      pageText(page(host, `${at}/device/vpd_pg80`)),
+    wwn: worldWideName(text("wwid", "device/wwid")),
+    page83: page(host, `${at}/device/vpd_pg83`),
+    unit: /^\d+:\d+:(\d+:\d+)$/.exec(places.find(({ subsystem }) => subsystem === "scsi")?.name ?? "")?.[1] ?? "0:0",
+    namespace: text("nsid") || (/^nvme\d+n(\d+)$/.exec(name)?.[1] ?? ""),
+  };
+  const { model, serial, wwn } = identity;
   return {
     name,
     path: `/dev/${name}`,
     size: Number(text("size")) * SECTOR,
     // The kernel reports "ATA" instead of a vendor for SATA disks, and a number for virtio disks.
     model: transport === "scsi" || transport === "usb" ? `${vendor} ${model}`.trim() : model,
-    serial: text("serial", "device/serial") || pageSerial(host, `${at}/device/vpd_pg80`),
-    wwn: worldWideName(text("wwid", "device/wwid")),
-    transport,
+    ...{ serial, wwn, transport },
     readOnly: text("ro") === "1",
     removable: text("removable") === "1",
     partitions: readPartitions(host, name),
+    ids: diskIds(identity),
+    pathIds: pathIds(transport, pathId(places)),
   };
+}
+
+/** A disk has further names that older versions of udev gave it. */
+function pathIds(transport: Transport, id: string | undefined): string[] {
+  if (id === undefined) return [];
+  const ofOld = transport === "virtio" && id.startsWith("pci-") ? `virtio-${id}` : withoutTarget(id);
+  return ofOld === undefined ? [id] : [id, ofOld];
 }
 
 function readPartitions(host: Host, disk: string): DiskPartition[] {
@@ -70,74 +97,38 @@ function readPartitions(host: Host, disk: string): DiskPartition[] {
     .map((name) => ({
       name,
       path: `/dev/${name}`,
-      number: Number(attribute(host, `/sys/block/${disk}/${name}/partition`)),
-      size: Number(attribute(host, `/sys/block/${disk}/${name}/size`)) * SECTOR,
+      number: Number(host.readText(`/sys/block/${disk}/${name}/partition`)),
+      size: Number(host.readText(`/sys/block/${disk}/${name}/size`)) * SECTOR,
     }))
     .sort((a, b) => a.number - b.number);
 }
 
-function transportOf(host: Host, name: string, vendor: string): Disk["transport"] {
+function transportOf(name: string, vendor: string, places: readonly Place[]): Transport {
   if (name.startsWith("vd")) return "virtio";
   if (name.startsWith("nvme")) return "nvme";
   if (name.startsWith("mmcblk")) return "mmc";
-  const place = host.stat(`/sys/block/${name}`)?.type === "link" ? host.readLink(`/sys/block/${name}`) : "";
-  if (/\/usb\d+\//.test(place)) return "usb";
-  if (vendor === "ATA" || /\/ata\d+\//.test(place)) return "ata";
+  if (places.some(({ subsystem }) => subsystem === "usb")) return "usb";
+  if (vendor === "ATA" || places.some((place) => /^ata\d+$/.test(place.name))) return "ata";
   return name.startsWith("sd") ? "scsi" : "other";
 }
 
-/**
- * The serial number in a SCSI disk's unit serial number page. The header has four bytes; the last two are the length
- * (SPC-4, 7.8.20).
- */
-function pageSerial(host: Host, path: string): string {
-  if (host.stat(path) === undefined) return "";
-  const page = host.read(path);
-  const length = ((page[2] ?? 0) << 8) | (page[3] ?? 0);
-  return String.fromCharCode(...page.subarray(4, 4 + length))
-    .replace(/[^\x21-\x7e]+/g, " ")
-    .trim();
+/** The serial number of the USB device that the disk is in: that of the disk behind it is often not to be had. */
+function usbSerial(host: Host, at: string): string {
+  const place = host.readLink(at).split("/devices/")[1] ?? "";
+  const device = /^.*\/\d+-[\d.]+(?=\/)/.exec(place)?.[0];
+  const serial = attribute(host, `/sys/devices/${device}/serial`);
+  // As udev: what has other characters is no serial number.
+  return /^[\x20-\x7e]*$/.test(serial) && !serial.includes(",") ? serial : "";
+}
+
+/** A page of what a SCSI disk tells of itself; empty if it does not. */
+function page(host: Host, path: string): Uint8Array {
+  return host.stat(path) === undefined ? new Uint8Array() : host.read(path);
 }
 
 /** The kernel writes `naa.` where udev writes `0x`. */
 function worldWideName(wwid: string): string {
   return wwid.startsWith("naa.") ? `0x${wwid.slice(4)}` : /^(eui|uuid|nvme)\./.test(wwid) ? wwid : "";
-}
-
-/** A disk need not answer what the kernel has a file for: reading the `wwid` of most USB sticks fails (ENXIO). */
-function attribute(host: Host, path: string): string {
-  if (host.stat(path)?.type !== "file") return "";
-  try {
-    return host
-      .readText(path)
-      .replace(/[\0\n]+$/, "")
-      .trim();
-  } catch (error) {
-    if (error instanceof HostError) return "";
-    throw error;
-  }
-}
-
-/**
- * The names that udev would give the disk in /dev/disk/by-id (its rules 60-persistent-storage). This system has no
- * udev, so they are computed from the same attributes.
- */
-export function byIdNames({ transport, model, serial, wwn, name }: Disk): string[] {
-  const word = (text: string) => text.trim().replace(/[^A-Za-z0-9#+\-.:=@_]+/g, "_");
-  const named = [word(model), word(serial)].filter((part) => part !== "").join("_");
-  const names = {
-    virtio: serial === "" ? [] : [`virtio-${word(serial)}`],
-    nvme: [
-      ...(serial === "" ? [] : [`nvme-${named}`, `nvme-${named}_${name.replace(/^nvme\d+n/, "")}`]),
-      ...(wwn === "" ? [] : [`nvme-${wwn}`]),
-    ],
-    ata: serial === "" ? [] : [`ata-${named}`],
-    usb: serial === "" ? [] : [`usb-${named}-0:0`, `usb-${named}`],
-    scsi: serial === "" ? [] : [`scsi-S${named}`, `scsi-0${named}`],
-    mmc: serial === "" ? [] : [`mmc-${named.replace(/_0x/, "_0x")}`],
-    other: [],
-  }[transport];
-  return wwn.startsWith("0x") ? [...names, `wwn-${wwn}`, `scsi-3${wwn.slice(2)}`] : names;
 }
 
 /** Describes a disk to people: `20 GB QEMU HARDDISK (ata, serial QM00001)`. */

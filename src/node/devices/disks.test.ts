@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { HostError } from "../../host/host.ts";
-import { byIdNames, describeDisk, readDisks } from "./disks.ts";
-import { machineWith } from "./testing.ts";
+import { machineWith } from "../install/testing.ts";
+import { describeDisk, readDisks } from "./disks.ts";
 
 describe("readDisks", () => {
   it("reads what the kernel says of a virtio disk and its partitions", () => {
@@ -21,6 +21,8 @@ describe("readDisks", () => {
           { name: "vda1", path: "/dev/vda1", number: 1, size: 1e9 },
           { name: "vda2", path: "/dev/vda2", number: 2, size: 19e9 },
         ],
+        ids: ["virtio-abc"],
+        pathIds: [],
       },
     ]);
   });
@@ -71,7 +73,7 @@ describe("readDisks", () => {
   });
 });
 
-describe("byIdNames", () => {
+describe("the names by-id", () => {
   const cases: [string, string, Record<string, string>, string[]][] = [
     ["virtio", "vda", { serial: "data 1" }, ["virtio-data_1"]],
     [
@@ -83,7 +85,7 @@ describe("byIdNames", () => {
     ["mmc", "mmcblk0", { "device/name": "SD32G", "device/serial": "0x1234" }, ["mmc-SD32G_0x1234"]],
   ];
   for (const [what, name, facts, want] of cases) {
-    it(what, () => expect(readDisks(machineWith({ [name]: { facts } })).flatMap(byIdNames)).toEqual(want));
+    it(what, () => expect(readDisks(machineWith({ [name]: { facts } })).flatMap(({ ids }) => ids)).toEqual(want));
   }
 });
 
