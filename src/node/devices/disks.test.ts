@@ -35,6 +35,7 @@ describe("readDisks", () => {
       md127: {},
       zram0: {},
       mmcblk0boot0: {},
+      nvme0c0n1: {},
       sda: { size: 0 },
       mmcblk0: {},
     });

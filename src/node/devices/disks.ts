@@ -34,8 +34,11 @@ export interface DiskPartition {
   readonly size: number;
 }
 
-/** Devices that have no writable medium, or are built on top of other devices. */
-const NO_DISKS = /^(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd|mtdblock)|^mmcblk\d+(boot\d+|rpmb)$/;
+/**
+ * Devices that have no writable medium, or are built on top of other devices. `nvme0c0n1` is what leads to a disk that
+ * several controllers may reach: `nvme0n1`, the only one in /dev.
+ */
+const NO_DISKS = /^(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd|mtdblock)|^mmcblk\d+(boot\d+|rpmb)$|^nvme\d+c/;
 const SECTOR = 512;
 
 /** All disks of the machine, in the order of their names. */

@@ -59,6 +59,17 @@ describe("a disk's path", () => {
   });
 });
 
+it("an NVMe disk that several controllers may reach has the path of the first", () => {
+  const path = "virtual/nvme-subsystem/nvme-subsys0/nvme0n1";
+  const host = machine(path, { nvme0n1: "block" }, { [`${path}/nsid`]: "1\n" });
+  const controller = "pci0000:00/0000:00:04.0/nvme/nvme0";
+  host.mkdir(`/sys/devices/${controller}`);
+  host.symlink(`../../../${controller}`, "/sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0");
+  host.symlink("../../../bus/pci", "/sys/devices/pci0000:00/0000:00:04.0/subsystem");
+  host.symlink("../../../../../class/nvme", `/sys/devices/${controller}/subsystem`);
+  expect(pathId(placesOf(host, "/sys/block/nvme0n1"))).toBe("pci-0000:00:04.0-nvme-1");
+});
+
 it("a disk on USB has the serial number of its device, and the name of what is in it", () => {
   const stick = "pci0000:00/0000:00:14.0/usb1/1-2";
   const device = `${stick}/1-2:1.0/host6/target6:0:0/6:0:0:0`;

@@ -10,14 +10,31 @@ const DEVICES = "/sys/devices";
  */
 export function placesOf(host: Host, link: string): Place[] {
   if (host.stat(link)?.type !== "link") return [];
-  const names = (host.readLink(link).split("/devices/")[1] ?? "").split("/");
-  if (names[0] === "virtual") return [];
-  const places = names.map((name, index) => {
-    const parent = [DEVICES, ...names.slice(0, index)].join("/");
+  const path = host.readLink(link).split("/devices/")[1] ?? "";
+  const outside = path.startsWith("virtual/nvme-subsystem/") ? controllerOf(host, path) : namesAbove(path);
+  if (outside.length === 0 || outside[0] === "virtual") return [];
+  const placeAt = (name: string, parent: string): Place => {
     const fact = factOf(host, name, parent);
     return { name, subsystem: subsystemOf(host, `${parent}/${name}`), ...(fact !== undefined && { fact }) };
-  });
-  return places.reverse();
+  };
+  const places = outside.map((name, index) => placeAt(name, [DEVICES, ...outside.slice(0, index)].join("/")));
+  return [placeAt(path.split("/").at(-1) ?? "", `${DEVICES}/${namesAbove(path).join("/")}`), ...places.reverse()];
+}
+
+const namesAbove = (path: string) => path.split("/").slice(0, -1);
+
+/**
+ * The first controller of an NVMe disk that several controllers may reach. The kernel has such a disk, though most have
+ * just one, beside links to them.
+ */
+function controllerOf(host: Host, disk: string): string[] {
+  const subsystem = `${DEVICES}/${namesAbove(disk).join("/")}`;
+  const controller = host.list(subsystem).find((name) => /^nvme\d+$/.test(name));
+  if (controller === undefined) return [];
+  return host
+    .readLink(`${subsystem}/${controller}`)
+    .replace(/^(\.\.\/)+/, "")
+    .split("/");
 }
 
 function subsystemOf(host: Host, path: string): string {
