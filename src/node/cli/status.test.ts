@@ -130,8 +130,11 @@ describe("k3os status", () => {
     const lacks = (at: string, file: string) =>
       `[ 4.1] e100 ${at}: Direct firmware load for ${file} failed with error -2`;
     const files = {
-      "/usr/share/k3os/image.json": '{ "version": "1.2.3", "flavour": "cloud", "packages": ["bash 5"] }',
-      "/usr/share/k3os/firmware.json": '{ "firmware-intel-misc": ["e100/**"] }',
+      "/usr/share/k3os/image.json": '{ "version": "1.2.3", "packages": ["bash 5"] }',
+      "/usr/share/k3os/firmware.json": JSON.stringify({
+        packages: { "firmware-intel-misc": ["e100/**"] },
+        metal: ["firmware-intel-misc"],
+      }),
       "/usr/lib/firmware/e100/there.bin": "",
       "/run/k3os/firmware.log": `${lacks("0:3", "e100/a.bin")}\n`,
     };

@@ -1,6 +1,6 @@
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-import { FIRMWARE_CATALOGUE, packageOf } from "../../image/firmware.ts";
+import { FIRMWARE_CATALOGUE, type FirmwareCatalogue, packageOf } from "../../image/firmware.ts";
 import type { ImageJson } from "../../image/image-json.ts";
 import { type Image, type MissingFirmware, missingFirmware } from "./missing-firmware.ts";
 
@@ -21,13 +21,13 @@ export async function observeFirmware(host: Host): Promise<readonly MissingFirmw
 }
 
 function imageOf(host: Host): Image {
-  const { packages = [], flavour } = JSON.parse(host.readText(IMAGE)) as Partial<ImageJson>;
-  const catalogue = JSON.parse(readTextIf(host, FIRMWARE_CATALOGUE) ?? "{}") as Record<string, readonly string[]>;
-  const names = new Set(packages.map((one) => one.split(" ")[0]));
+  const image = JSON.parse(host.readText(IMAGE)) as ImageJson;
+  const catalogue = JSON.parse(host.readText(FIRMWARE_CATALOGUE)) as FirmwareCatalogue;
+  const held = new Set(image.packages.map((one) => one.split(" ")[0]));
   return {
-    flavour: flavour ?? "",
-    holds: (name) => names.has(name),
-    packageOf: (file) => packageOf(file, catalogue),
+    holds: (name) => held.has(name),
+    isInMetal: (name) => catalogue.metal.includes(name),
+    packageOf: (file) => packageOf(file, catalogue.packages),
     filesBeside: (file) => filesIn(host, file.slice(0, file.lastIndexOf("/") + 1)),
   };
 }

@@ -4,8 +4,8 @@ import { describeMissing, type Image, missingFirmware } from "./missing-firmware
 const CATALOGUE: Readonly<Record<string, string>> = { e100: "firmware-intel-misc", ath10k: "firmware-atheros" };
 
 const image = (files: readonly string[] = [], change: Partial<Image> = {}): Image => ({
-  flavour: "mine",
   holds: () => false,
+  isInMetal: () => false,
   packageOf: (file) => (file.startsWith("iwlwifi-") ? "firmware-iwlwifi" : CATALOGUE[file.split("/")[0] ?? ""]),
   filesBeside: () => files,
   ...change,
@@ -83,7 +83,9 @@ describe("missingFirmware", () => {
   it("has a way out for each case", () => {
     const [log, other] = [failed("e100 0:3", "e100/x.bin"), failed("foo 0:4", "foo/x.bin")];
     const remedy = (text: string, change: Partial<Image>) => missingFirmware(text, image([], change))[0]?.remedy;
-    expect(remedy(log, { flavour: "cloud" })).toMatch(/of a flavour of your own, or take the flavour metal$/);
+    expect(remedy(log, { isInMetal: (name) => name === "firmware-intel-misc" })).toMatch(
+      /of a flavour of your own, or take the flavour metal$/,
+    );
     expect(remedy(log, { holds: (name) => name === "firmware-intel-misc" })).toBe(
       "the image has firmware-intel-misc without it; name it in `firmware.asks` of a flavour of your own",
     );

@@ -14,8 +14,9 @@ export interface MissingFirmware {
 
 /** What is known of the image that runs. */
 export interface Image {
-  readonly flavour: string;
   readonly holds: (packageName: string) => boolean;
+  /** Whether images of the flavour `metal` hold it. */
+  readonly isInMetal: (packageName: string) => boolean;
   /** The package that has a file, by the catalogue of os/flavours.yaml. */
   readonly packageOf: (file: string) => string | undefined;
   /** The paths of the firmware that lies in the same directory as `file`. */
@@ -88,7 +89,7 @@ function told({ device, file }: Failure, image: Image): MissingFirmware {
     const remedy = `the image has ${name} without it; name it in \`firmware.asks\` of a flavour of your own`;
     return { device, file, package: name, remedy };
   }
-  const orMetal = image.flavour === "cloud" ? ", or take the flavour metal" : "";
+  const orMetal = image.isInMetal(name) ? ", or take the flavour metal" : "";
   const remedy = `add ${name} to \`firmware.packages\` of a flavour of your own${orMetal}`;
   return { device, file, package: name, remedy };
 }
