@@ -105,6 +105,14 @@ describe("a live node", () => {
     });
   });
 
+  it("tells of firmware that the kernel did not find, and how an image gets it", async () => {
+    const failed = "e100 0000:00:09.0: Direct firmware load for e100/d101s_ucode.bin failed with error -2";
+    await node.node(`echo '<4>${failed}' | sudo tee /dev/kmsg`);
+    expect(await node.node("sudo k3os status | grep ^firmware")).toMatch(
+      /e100\/d101s_ucode.bin: add firmware-intel-misc to .* of your own, or take the flavour metal/,
+    );
+  });
+
   it("has the labels, the taints and the limits of its config", async () => {
     const { metadata, spec, status } = JSON.parse(await node.kubectl("get", "node", name, "-o", "json"));
     expect(metadata.labels).toMatchObject({
