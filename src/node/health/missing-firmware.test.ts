@@ -44,6 +44,8 @@ describe("missingFirmware", () => {
 
   it("tells of the newest version alone if the image has none", () => {
     expect(filesOf(iwlwifi(89, 88, 87))).toEqual(["iwlwifi 0000:00:14.3: iwlwifi-so-a0-hr-b0-89.ucode"]);
+    const long = ["7.13.21.0", "7.13.15.0"].map((one) => failed("bnx2x 0000:04:00.0", `bnx2x/bnx2x-e2-${one}.fw`));
+    expect(filesOf(long.join(""))).toEqual(["bnx2x 0000:04:00.0: bnx2x/bnx2x-e2-7.13.21.0.fw"]);
   });
 
   it("is silent about a card that took an older version in the end", () => {

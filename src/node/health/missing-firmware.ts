@@ -38,6 +38,7 @@ const NEEDLESS = matcher(["brcm/*.{clm_blob,txcap_blob}"]);
 /** Broadcom's driver asks for a file of this very board, and then for that of the chip. */
 const OF_BOARD = /^(brcm\/brcmfmac[^./]+)\.[^/]+(\.\w+)$/;
 const VERSION = /-(\d+)(\.\w+)$/;
+const LONG_VERSION = /-\d+(\.\d+)*(\.[a-z]\w*)$/;
 
 /**
  * A driver may ask for several names, version after version downwards, and takes the first that it finds. The log has
@@ -70,7 +71,7 @@ function failureIn(line: string): Failure[] {
 
 /** The name without version and board. */
 function plain(file: string): string {
-  return file.replace(VERSION, "$2").replace(OF_BOARD, "$1$2");
+  return file.replace(LONG_VERSION, "$2").replace(OF_BOARD, "$1$2");
 }
 
 /** Whether the image has the file, or the name that a driver asks for next. A file may be compressed. */
