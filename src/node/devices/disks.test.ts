@@ -48,7 +48,11 @@ describe("readDisks", () => {
       if (path.endsWith("/wwid")) throw new HostError("EIO", "read", path);
       return host.readText(path);
     };
-    expect(readDisks({ ...host, readText })[0]).toMatchObject({ model: "HARDDISK", wwn: "" });
+    const read = (path: string): never => {
+      throw new HostError("EIO", "read", path);
+    };
+    host.write("/sys/block/sda/device/vpd_pg83", "");
+    expect(readDisks({ ...host, readText, read })[0]).toMatchObject({ model: "HARDDISK", wwn: "" });
   });
 
   it("reads the serial number of a SATA disk from its page", () => {

@@ -1,4 +1,4 @@
-import type { Host } from "../../host/host.ts";
+import { type Host, HostError } from "../../host/host.ts";
 import { formatBytes } from "../format-bytes.ts";
 import { ataIdentity, diskIds, type Identity, pageText, type Transport } from "./names.ts";
 import { type Place, pathId, withoutTarget } from "./path-id.ts";
@@ -124,9 +124,14 @@ function usbSerial(host: Host, at: string): string {
   return /^[\x20-\x7e]*$/.test(serial) && !serial.includes(",") ? serial : "";
 }
 
-/** A page of what a SCSI disk tells of itself; empty if it does not. */
+/** A page of what a SCSI disk tells of itself; empty if it does not, though the kernel may have a file for it. */
 function page(host: Host, path: string): Uint8Array {
-  return host.stat(path) === undefined ? new Uint8Array() : host.read(path);
+  try {
+    return host.stat(path) === undefined ? new Uint8Array() : host.read(path);
+  } catch (error) {
+    if (error instanceof HostError) return new Uint8Array();
+    throw error;
+  }
 }
 
 /** The kernel writes `naa.` where udev writes `0x`. */
