@@ -24,7 +24,7 @@ describe("an NVMe disk with sectors of 4096 bytes", { timeout: 420_000 }, () => 
     expect(await node.node(`cd /dev/disk && readlink ${links.join(" ")}`)).toBe(
       "../../nvme0n1\n../../nvme0n1p3\n../../nvme0n1p3\n",
     );
-    expect(await node.node("ls /dev/disk/by-path")).toMatch(/^pci-\S+-nvme-1\n\S+-nvme-1-part1\n/);
+    expect(await node.node("ls /dev/disk/by-path")).toMatch(/^pci-\S+-nvme-1\n\S+-nvme-1-part1$/m);
     expect(await node.node("sudo dmesg")).toContain("Kernel is locked down from EFI Secure Boot");
     expect(node.machine.serial.text()).toMatch(/k3os: root at [\d.]+ s/);
   });
