@@ -4,8 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { imageArchive } from "../formats/oci.ts";
 import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
 import { LOADER, loaderFiles } from "../image/disk.ts";
-import { FIRMWARE_CATALOGUE } from "../image/firmware.ts";
-import type { FlavourTable } from "../image/flavours.ts";
+import { FIRMWARE_CATALOGUE, type FirmwareCatalogue } from "../image/firmware.ts";
 import { formatImageJson, type ImageJson } from "../image/image-json.ts";
 import { osRelease } from "../image/os-release.ts";
 import type { BaseSpec, ImageSpec } from "../image/spec.ts";
@@ -27,7 +26,7 @@ interface RootParts {
   readonly kernel: Kernel;
   readonly firmware: Firmware;
   /** Which package has which firmware, for `k3os status`. */
-  readonly catalogue: FlavourTable["catalogue"];
+  readonly catalogue: FirmwareCatalogue;
   /** Directory with the files of the boot loader. */
   readonly loader: string;
   /** Directory with `k3s` and, when it was built from source, the runc shim. */
@@ -66,7 +65,8 @@ export function emptyRoot(shop: Workshop, system: System, kube: Kubernetes): Pro
 
 async function squash(shop: Workshop, system: System, kube: Kubernetes, changing: Changing): Promise<string> {
   const { packages, kernel, firmware, loader, tools } = system;
-  const { catalogue } = shop.flavours;
+  const { catalogue: names, flavours } = shop.flavours;
+  const catalogue: FirmwareCatalogue = { packages: names, metal: flavours.metal.firmware?.packages ?? [] };
   const { images, manifests, modules, files } = shop.spec;
   const directory = await shop.runner.run({
     name: "squashfs",

@@ -1,7 +1,15 @@
 import { matcher } from "./glob.ts";
 
-/** Which package of Debian has which firmware: a file of the root, from `catalogue` in os/flavours.yaml. */
+/** What a node knows of firmware that it does not have: a `FirmwareCatalogue` in a file of the root. */
 export const FIRMWARE_CATALOGUE = "/usr/share/k3os/firmware.json";
+
+/** From os/flavours.yaml. */
+export interface FirmwareCatalogue {
+  /** Patterns of the files of each of Debian's packages. */
+  readonly packages: Readonly<Record<string, readonly string[]>>;
+  /** Those of the flavour `metal`. */
+  readonly metal: readonly string[];
+}
 
 /** A file below the directory of firmware. */
 export interface FirmwareFile {

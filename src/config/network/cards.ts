@@ -9,6 +9,8 @@ export interface Interface {
   readonly mac: string;
   /** The driver of a card. An interface without one was made by software. */
   readonly driver?: string | undefined;
+  /** Where the card is plugged in, as udev names it (ID_PATH): `pci-0000:01:00.0`. */
+  readonly path?: string | undefined;
 }
 
 /** An existing or future interface, and its config. */
@@ -33,7 +35,7 @@ export function findCards({ ethernets = {} }: Network, interfaces: readonly Inte
     for (const { name } of found) taken.add(name);
     if (found.length === 0) {
       const cards = interfaces.filter(({ driver }) => driver !== undefined);
-      const had = cards.map(({ name, mac, driver }) => `${name} (${mac}, ${driver})`).join(", ");
+      const had = cards.map(describe).join(", ");
       problems.push(`ethernets.${key}: no interface matches; this machine has ${had || "no network card"}`);
     }
     if (config.set_name !== undefined && found.length > 1)
@@ -43,13 +45,19 @@ export function findCards({ ethernets = {} }: Network, interfaces: readonly Inte
   });
 }
 
-function isMeant(key: string, { match = {} }: Ethernet, { name, mac, driver }: Interface): boolean {
+/** What a `match` may say of the card. */
+function describe({ name, mac, driver, path }: Interface): string {
+  return `${name} (${[mac, driver, path].filter((one) => one !== undefined).join(", ")})`;
+}
+
+function isMeant(key: string, { match = {} }: Ethernet, { name, mac, driver, path }: Interface): boolean {
   if (Object.keys(match).length === 0) return name === key;
   if (driver === undefined) return false;
   return (
     (match.name === undefined || matches(match.name, name)) &&
     (match.macaddress === undefined || match.macaddress.toLowerCase() === mac.toLowerCase()) &&
-    (match.driver === undefined || matches(match.driver, driver))
+    (match.driver === undefined || matches(match.driver, driver)) &&
+    (match.path === undefined || (path !== undefined && matches(match.path, path)))
   );
 }
 

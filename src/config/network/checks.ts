@@ -37,6 +37,11 @@ export const macAddress = like(
   "a MAC address",
   "such as 52:54:00:12:34:56; in quotes, or YAML may take it for a number",
 );
+export const devicePath = like(
+  /^[a-z*?]\S*$/,
+  "the path of a device, with its bus",
+  "such as pci-0000:01:00.0; `udevadm info` of other systems tells it as ID_PATH",
+);
 export function number(least: number, most: number): Check {
   const complaint = { expected: `a number from ${least} to ${most}` };
   const check = (value: string) =>

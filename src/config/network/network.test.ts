@@ -9,9 +9,9 @@ import { resolve } from "./resolve.ts";
 import { prefixLength } from "./translate.ts";
 
 const CARDS: readonly Interface[] = [
-  { name: "eth0", mac: "52:54:00:00:00:01", driver: "virtio_net" },
+  { name: "eth0", mac: "52:54:00:00:00:01", driver: "virtio_net", path: "pci-0000:00:03.0" },
   { name: "eth1", mac: "52:54:00:00:00:02", driver: "e1000" },
-  { name: "eth2", mac: "52:54:00:00:00:03", driver: "virtio_net" },
+  { name: "eth2", mac: "52:54:00:00:00:03", driver: "virtio_net", path: "pci-0000:02:00.0" },
   { name: "cni0", mac: "52:54:00:00:00:04" },
   { name: "veth1234", mac: "52:54:00:00:00:05", driver: "veth" },
 ];
@@ -54,6 +54,16 @@ describe("what a network comes to", () => {
       "every card of a driver, once, and never the cluster's",
       "ethernets: { first: { match: { name: eth0 }, dhcp4: true }, rest: { match: { driver: '*' }, dhcp4: true } }",
       ["link set dev eth0 up", "link set dev eth1 up", "link set dev eth2 up"],
+    ],
+    [
+      "a card by where it is plugged in",
+      "ethernets: { lan: { match: { path: 'pci-0000:02:00.0' }, dhcp4: true } }",
+      ["link set dev eth2 up"],
+    ],
+    [
+      "cards by the beginning of their path, of which a card without one has none",
+      "ethernets: { all: { match: { path: 'pci-0000:0*:00.?' }, mtu: 9000 }, rest: { match: { path: '*' }, dhcp4: true } }",
+      ["link set dev eth2 mtu 9000", "link set dev eth2 up", "link set dev eth0 up"],
     ],
     [
       "names that are swapped",
@@ -139,7 +149,7 @@ describe("what a network comes to", () => {
       "ethernets: { eth9: { dhcp4: true }, eth0: { dhcp4: true } }\nvlans: { v1: { id: 1, link: nope } }",
     );
     expect(found.problems).toEqual([
-      "ethernets.eth9: no interface matches; this machine has eth0 (52:54:00:00:00:01, virtio_net), eth1 (52:54:00:00:00:02, e1000), eth2 (52:54:00:00:00:03, virtio_net)",
+      "ethernets.eth9: no interface matches; this machine has eth0 (52:54:00:00:00:01, virtio_net, pci-0000:00:03.0), eth1 (52:54:00:00:00:02, e1000), eth2 (52:54:00:00:00:03, virtio_net, pci-0000:02:00.0)",
       "v1: there is no interface nope",
     ]);
     expect(found.dhcp?.map(({ name }) => name)).toEqual(["eth0"]);

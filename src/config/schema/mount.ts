@@ -4,7 +4,7 @@ import { device, fileSystem, mountOptions, mountPoint } from "./places.ts";
 export const mount = struct(
   {
     device: text({
-      about: "`LABEL=`, `UUID=`, or a path below /dev. It is awaited for 10 s.",
+      about: "`LABEL=`, `UUID=`, or a path below /dev, such as /dev/disk/by-id/NAME. It is awaited for 10 s.",
       check: device,
       example: "/dev/vdb",
     }),

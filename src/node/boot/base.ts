@@ -31,6 +31,14 @@ export function loadEarlyDrivers(host: Host): Promise<ReadonlySet<string>> {
   return coldplug(host, { modules: linesBelow(host, "/etc/modules-load.d"), buses: FAST_BUSES });
 }
 
+/**
+ * Starts what listens to the kernel for devices that come and go from now on. It loads their drivers, and has disks
+ * named (/etc/mdev.conf). It sleeps until the kernel says something.
+ */
+export async function listenForDevices(host: Host): Promise<void> {
+  await run(host, ["mdev", "-d"], { inherit: true });
+}
+
 /** Applies `/etc/sysctl.d/*.conf`, in name order. Skips keys that this kernel does not have, as `sysctl -e` does. */
 export async function setSysctls(host: Host): Promise<void> {
   const settings = linesBelow(host, "/etc/sysctl.d").map((line) => {

@@ -96,6 +96,11 @@ const effects: Readonly<Record<string, Effect>> = {
   "sysctls of the image": { isThere: has("/proc/sys/kernel/panic", "10"), about: /sysctl.d|kernel\/panic/ },
   "early drivers": { isThere: (host) => host.ran.flat().includes("br_netfilter"), about: /modprobe|modules-load.d/ },
   "all drivers": { isThere: (host) => host.ran.flat().includes("pci:v00001234"), about: /modprobe|bus\/pci/ },
+  "devices that come later": { isThere: runs("mdev -d"), about: /mdev/ },
+  "names of disks": {
+    isThere: links("/dev/disk/by-id/virtio-x1", "../../vda"),
+    about: /\/sys\/block|\/sys\/devices\/pci|\/dev\/disk/,
+  },
   "file systems": { isThere: runs("mount -a"), about: /mount -a/ },
   propagation: { isThere: runs("mount --make-rshared /"), about: /rshared/ },
   loopback: { isThere: runs("ip link set lo up"), about: /ip link/ },
@@ -115,6 +120,8 @@ const NO_FAULT = [
   /^exec modprobe -a/,
   // The device disappeared after its bus was listed.
   /modalias$/,
+  // A disk need not answer.
+  /\/sys\/block\/vda\/(size|ro|removable|nsid|wwid|serial|device)/,
   // Nothing waits for it. The next boot deletes what it leaves.
   /^exec ionice/,
 ];
@@ -185,6 +192,7 @@ describe("boot", () => {
       ["identity", "data source", "layers", "host name", "node name", "facts", "due steps", "configuration"],
       ["configuration", "service links", "notes", "report"],
       ["disk", "report"],
+      ["hotplug", "all drivers", "names of disks", "report"],
     ];
     for (const chain of chains) expect(order.filter((stage) => chain.includes(stage))).toEqual(chain);
   });

@@ -24,6 +24,7 @@ import {
   bringUpKernelInterfaces,
   keepLittleMemoryBack,
   linkConsoles,
+  listenForDevices,
   loadEarlyDrivers,
   setSysctls,
   showAddresses,
@@ -61,10 +62,13 @@ export async function boot(host: Host): Promise<void> {
   await stage("clock", { mayFail }, () => correctClock(host));
   const kernelInterfaces = stage("kernel interfaces", { mayFail }, () => bringUpKernelInterfaces(host));
   const disk = stage("disk", { mayFail }, () => maintainDisk(host));
+  // Before any bus is looked at, so that no device is missed in between.
+  const hotplug = stage("hotplug", { mayFail }, () => listenForDevices(host));
   const earlyDrivers = stage("early drivers", { mayFail }, () => loadEarlyDrivers(host));
-  const allDrivers = earlyDrivers.then((known) =>
+  const allDrivers = Promise.all([earlyDrivers, hotplug]).then(([known]) =>
     stage("all drivers", { mayFail }, () => coldplug(host, known && { known })),
   );
+  const diskNames = allDrivers.then(() => stage("names of disks", { mayFail }, () => nameDisks(host)));
 
   await stage("memory reserve", { mayFail }, () => keepLittleMemoryBack(host));
   await stage("identity", { mayFail }, () => restoreIdentity(host));
@@ -108,7 +112,7 @@ export async function boot(host: Host): Promise<void> {
   await stage("notes", { mayFail }, () =>
     keepPlan(host, { facts, layers: loaded.layers, steps, problems: loaded.problems }),
   );
-  await disk;
+  await Promise.all([disk, diskNames]);
   const tell = () => report(host, loaded.problems, failures);
   const told = failures.length;
   await stage("report", { mayFail }, tell);
@@ -118,6 +122,10 @@ export async function boot(host: Host): Promise<void> {
 
 function unreadable(layer: string, error: unknown): Failure {
   return { step: `read the layer ${layer}`, reason: reasonOf(error) };
+}
+
+async function nameDisks(host: Host): Promise<void> {
+  await (await import("../devices/links.ts")).linkDisks(host);
 }
 
 async function awaitCards(host: Host, { k3os }: Config, drivers: Promise<unknown>): Promise<void> {

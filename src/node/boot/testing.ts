@@ -36,6 +36,7 @@ export function nodeAtBoot(): MemoryHost {
       "/sys/bus/virtio/devices/virtio0/modalias": "virtio:d00000001v00001AF4\n",
       "/sys/bus/pci/devices/0000:00:01.0/modalias": "pci:v00001234\n",
       [`${disk}/size`]: "8000000\n",
+      [`${disk}/serial`]: "x1\n",
       [`${disk}/vda3/start`]: "135168\n",
       [`${disk}/vda3/size`]: "1000000\n",
       [`${disk}/vda3/partition`]: "3\n",
@@ -86,6 +87,7 @@ export function nodeAtBoot(): MemoryHost {
       },
       ip: () => ({}),
       modprobe: () => ({}),
+      mdev: () => ({}),
       sfdisk: () => ({}),
       resize2fs: () => ({}),
       tune2fs: () => ({}),
@@ -93,7 +95,8 @@ export function nodeAtBoot(): MemoryHost {
     },
   });
   host.symlink("1", "/proc/self");
-  for (const path of ["/etc/ssh", "/home", "/sys/class/block", "/sys/block/vda"]) host.mkdir(path);
+  for (const path of ["/etc/ssh", "/home", "/sys/class/block", "/sys/block"]) host.mkdir(path);
+  host.symlink("../devices/pci/block/vda", "/sys/block/vda");
   host.symlink("../../devices/pci/block/vda", "/sys/class/block/vda");
   host.symlink("../../devices/pci/block/vda/vda3", "/sys/class/block/vda3");
   return host;

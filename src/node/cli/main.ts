@@ -85,6 +85,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   trial: { run: async (...call) => (await import("./trial.ts")).trialCommand(...call) },
   pods: { run: async (...call) => (await import("./pods.ts")).podsCommand(...call) },
+  disks: { run: async (host) => (await import("../devices/links.ts")).linkDisks(host).then(() => 0) },
   boot: { run: async (host) => (await import("../boot/boot.ts")).boot(host).then(() => 0) },
 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { memoryHost } from "../../host/memory.ts";
+import { memoryHost, type Program } from "../../host/memory.ts";
 import { curlOf, FILES, nodeNamed, type Parts } from "../health/testing.ts";
 import { catchPrinted } from "../testing.ts";
 import { statusCommand } from "./status.ts";
@@ -9,7 +9,12 @@ const printed = catchPrinted();
 const LOG = "/var/log/k3s-service.log";
 
 /** `k3os status` on the node `a`. Returns its exit status. */
-function status(args: readonly string[], change: Partial<Parts> = {}, files: Readonly<Record<string, string>> = {}) {
+function status(
+  args: readonly string[],
+  change: Partial<Parts> = {},
+  files: Readonly<Record<string, string>> = {},
+  programs: Readonly<Record<string, Program>> = {},
+) {
   const api = { "/api/v1/nodes/a": { body: nodeNamed("a", "True") } };
   const parts = { kubelet: true, containerd: 92, api, ...change };
   const host = memoryHost({
@@ -27,6 +32,7 @@ function status(args: readonly string[], change: Partial<Parts> = {}, files: Rea
       ip: () => ({ stdout: '[{"ifname":"eth0","addr_info":[{"local":"10.0.2.15"}]}]' }),
       "rc-service": () => ({ stdout: " * status: started\n" }),
       grep: () => ({ stdout: "Nov 29 01:00:00 a local0.info k3s: fatal: the disk is full\n" }),
+      ...programs,
     },
   });
   return statusCommand(host, args);
@@ -118,6 +124,34 @@ describe("k3os status", () => {
     printed.length = 0;
     await status([], {}, { ...file, "/proc/cmdline": "k3os.cluster_config=off\n" });
     expect(printed.join("\n")).not.toContain("cluster");
+  });
+
+  it("tells what firmware a driver did not find, at the end of the boot or later, and stays well", async () => {
+    const lacks = (at: string, file: string) =>
+      `[ 4.1] e100 ${at}: Direct firmware load for ${file} failed with error -2`;
+    const files = {
+      "/usr/share/k3os/image.json": '{ "version": "1.2.3", "packages": ["bash 5"] }',
+      "/usr/share/k3os/firmware.json": JSON.stringify({
+        packages: { "firmware-intel-misc": ["e100/**"] },
+        metal: ["firmware-intel-misc"],
+      }),
+      "/usr/lib/firmware/e100/there.bin": "",
+      "/run/k3os/firmware.log": `${lacks("0:3", "e100/a.bin")}\n`,
+    };
+    const log = ["0:3 e100/a.bin", "0:4 e100/there.bin", "0:5 other.bin"].map((one) => {
+      const [at = "", file = ""] = one.split(" ");
+      return lacks(at, file);
+    });
+    const dmesg = () => ({ stdout: `${log.join("\n")}\n` });
+    expect(await status([], {}, files, { dmesg })).toBe(0);
+    expect(printed.slice(4)).toEqual([
+      expect.stringMatching(/^firmware {3}e100 0:3 did not find e100\/a.bin: add firmware-intel-misc .*flavour metal/),
+      expect.stringMatching(/^firmware {3}e100 0:5 did not find other.bin: no package/),
+    ]);
+    printed.length = 0;
+    await status(["--json"], {}, files);
+    const missing = { device: "e100 0:3", file: "e100/a.bin", package: "firmware-intel-misc" };
+    expect(JSON.parse(printed.join("\n")).missing_firmware).toMatchObject([missing]);
   });
 
   it("has each check for scripts", async () => {

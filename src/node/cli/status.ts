@@ -5,7 +5,9 @@ import type { Host } from "../../host/host.ts";
 import { type ClusterLayer, NO_LAYER } from "../../management/layer.ts";
 import { observeK3s } from "../apply/k3s.ts";
 import { readFacts } from "../facts.ts";
+import { observeFirmware } from "../health/firmware.ts";
 import { apiChecks, type Check, isAway, localChecks, type Observation } from "../health/judge.ts";
+import { describeMissing, type MissingFirmware } from "../health/missing-firmware.ts";
 import { observeHealth } from "../health/observe.ts";
 import { observeQuorum } from "../health/quorum.ts";
 import { loadConfig } from "../layers.ts";
@@ -50,6 +52,8 @@ interface Status {
   /** What Ready takes, in the order in which a node comes up. */
   readonly checks: readonly Check[];
   readonly config_problems: number;
+  /** What drivers asked for since the machine was started and did not find. The node may well be healthy without. */
+  readonly missing_firmware: readonly MissingFirmware[];
   /** Whether images without a signature are taken. */
   readonly unsigned_images: boolean;
   /** Of a node that runs from a disk. */
@@ -74,10 +78,11 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   const { problems, failures } = lastReport(host);
   const hostname = host.readText("/proc/sys/kernel/hostname").trim();
   const { nodeName = hostname, ...facts } = readFacts(host);
-  const [addresses, k3s, health, upgrades] = await Promise.all([
+  const [addresses, k3s, health, firmware, upgrades] = await Promise.all([
     globalAddresses(host),
     serviceState(host),
     observeHealth(host, nodeName),
+    observeFirmware(host),
     facts.mode === "local" ? upgradesOf(host) : undefined,
   ]);
   const noQuorum = isAway(health.api) ? await observeQuorum(host) : undefined;
@@ -99,6 +104,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     ready,
     checks,
     config_problems: problems.length + failures.length,
+    missing_firmware: firmware,
     unsigned_images: config.k3os?.upgrade?.unsigned === true,
     ...(cluster.parts.length > 0 && { cluster_config: told(cluster) }),
     ...upgrades,
@@ -123,6 +129,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     if (cluster.parts.length > 0) console.log(`cluster    ${clusterLine(cluster)}`);
     if (status.auto !== undefined) console.log(`auto       ${autoLine(status.auto)}`);
     if (status.unsigned_images) console.log("images     are taken without a signature: k3os.upgrade.unsigned");
+    for (const one of firmware) console.log(`firmware   ${describeMissing(one)}`);
     for (const problem of problems) console.log(formatProblem(problem));
     for (const { step, reason } of failures) console.log(`error: ${step}: ${reason}`);
   }

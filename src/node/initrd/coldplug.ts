@@ -9,7 +9,14 @@ export const FAST_BUSES = ["virtio", "vmbus", "xen"];
  * SCSI hosts 8).
  */
 const NO_STORAGE = /^virtio:d(?!0000000[28])/;
-const BUSES = [...FAST_BUSES, "pci", "scsi", "usb", "acpi", "amba", "platform", "mmc", "hid", "serio"];
+/**
+ * All whose devices have drivers of their own. On the last four are the parts of Wi-Fi cards: Broadcom's (bcma, ssb),
+ * those on SDIO, and Qualcomm's, whose firmware speaks over MHI.
+ */
+const BUSES = [
+  ...[...FAST_BUSES, "pci", "scsi", "usb", "acpi", "amba", "platform", "mmc", "hid", "serio"],
+  ...["bcma", "ssb", "sdio", "mhi"],
+];
 
 export interface Coldplug {
   /** What was requested before. It is not requested again. */

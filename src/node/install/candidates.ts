@@ -1,11 +1,11 @@
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { SMALLEST_DISK_MIB } from "../../image/disk.ts";
+import { type Disk, readDisks } from "../devices/disks.ts";
 import { formatBytes } from "../format-bytes.ts";
 import { type Mounted, readMounts, unquoted } from "../mounts.ts";
 import { MEDIUM } from "../places.ts";
 import { readAllContents } from "./contents.ts";
-import { type Disk, readDisks } from "./disks.ts";
 import { memberOf } from "./member-of.ts";
 import type { Candidate } from "./select.ts";
 

@@ -1,7 +1,7 @@
-import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
+import { type Blkid, readBlkid } from "../devices/blkid.ts";
+import type { Disk } from "../devices/disks.ts";
 import { formatBytes } from "../format-bytes.ts";
-import type { Disk } from "./disks.ts";
 
 /** Something that would be lost: a partition, or a file system on the whole disk. */
 export interface Content {
@@ -21,21 +21,14 @@ export async function readContents(host: Host, disk: Disk): Promise<Content[]> {
 /** The contents of each disk, by path. They come from blkid(8), which reads the devices themselves. */
 export async function readAllContents(host: Host, disks: readonly Disk[]): Promise<ReadonlyMap<string, Content[]>> {
   const parts = disks.flatMap((disk) => [disk, ...disk.partitions]);
-  if (parts.length === 0) return new Map();
-  const argv = ["blkid", "-c", "/dev/null", "-o", "export", ...parts.map(({ path }) => path)];
-  const { status, stdout, stderr } = await host.exec(argv);
-  // 2: blkid found nothing on any of them.
-  if (status !== 0 && status !== 2) {
-    throw new K3osError(
-      "host",
-      `the content of the disks cannot be read: ${stderr.trim() || `blkid: status ${status}`}`,
-    );
-  }
-  const found = parseExport(stdout);
+  const found = await readBlkid(
+    host,
+    parts.map(({ path }) => path),
+  );
   return new Map(disks.map((disk) => [disk.path, contentsOf(disk, found)]));
 }
 
-function contentsOf(disk: Disk, found: ReadonlyMap<string, Readonly<Record<string, string>>>): Content[] {
+function contentsOf(disk: Disk, found: Blkid): Content[] {
   return [disk, ...disk.partitions].flatMap(({ path, size }) => {
     const { TYPE: type = "", LABEL: label = "" } = found.get(path) ?? {};
     return path === disk.path && type === "" ? [] : [{ path, size, type, label }];
@@ -45,22 +38,4 @@ function contentsOf(disk: Disk, found: ReadonlyMap<string, Readonly<Record<strin
 export function describeContent({ path, size, type, label }: Content): string {
   const kind = type === "" ? "unknown content" : type;
   return `${path}  ${formatBytes(size)}  ${kind}${label === "" ? "" : ` "${label}"`}`;
-}
-
-/** Parses blocks of `NAME=value` lines. DEVNAME starts a block; special characters are escaped with a backslash. */
-function parseExport(text: string): Map<string, Record<string, string>> {
-  const devices = new Map<string, Record<string, string>>();
-  let current: Record<string, string> = {};
-  for (const line of text.split("\n")) {
-    const equals = line.indexOf("=");
-    if (equals < 0) continue;
-    const name = line.slice(0, equals);
-    const value = line.slice(equals + 1).replace(/\\(.)/g, "$1");
-    if (name === "DEVNAME") {
-      current = {};
-      devices.set(value, current);
-    }
-    current[name] = value;
-  }
-  return devices;
 }

@@ -6,10 +6,10 @@ import { run } from "../../host/run.ts";
 import { ARCHITECTURES } from "../../image/architecture.ts";
 import { BIOS_BOOT, biosParts, espLoaders, LOADER, loaderFiles } from "../../image/disk.ts";
 import { OWN_ARCHITECTURE } from "../architecture.ts";
+import type { Disk } from "../devices/disks.ts";
 import type { SourceImage } from "../images/image.ts";
 import { mounted } from "../mounted.ts";
 import { syncEsp } from "../slots/esp.ts";
-import type { Disk } from "./disks.ts";
 import { WORK } from "./work.ts";
 
 const MiB = 1 << 20;

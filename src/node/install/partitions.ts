@@ -2,7 +2,7 @@ import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { ESP, MAKE_ESP, MAKE_STATE, PARTITIONS, partitionDevice, partitionScript, STATE } from "../../image/disk.ts";
-import type { Disk } from "./disks.ts";
+import type { Disk } from "../devices/disks.ts";
 
 /**
  * Erases everything that firmware or a kernel could recognise: file systems, both copies of the partition table, the

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readDisks } from "./disks.ts";
+import { readDisks } from "../devices/disks.ts";
 import { checkConfig } from "./node-config.ts";
 import { makePlan, question, summary } from "./plan.ts";
 import { machineWith } from "./testing.ts";

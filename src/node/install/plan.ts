@@ -1,8 +1,8 @@
 import type { ImageJson } from "../../image/image-json.ts";
+import { type Disk, describeDisk } from "../devices/disks.ts";
 import { formatBytes } from "../format-bytes.ts";
 import type { SourceImage } from "../images/image.ts";
 import { type Content, describeContent } from "./contents.ts";
-import { type Disk, describeDisk } from "./disks.ts";
 import { type NodeConfig, showConfig } from "./node-config.ts";
 import type { Settings } from "./settings.ts";
 

@@ -1,8 +1,8 @@
 /** The installer's questions, in the order of old k3OS, as data. Pure, except that one check fetches a config. */
 import type { Config } from "../../config/index.ts";
+import { describeDisk } from "../devices/disks.ts";
 import type { Question } from "../terminal/question.ts";
 import { type Answers, complaintAbout, networksOf } from "./answers.ts";
-import { describeDisk } from "./disks.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { type Candidate, namedDisk, theOnlyDisk } from "./select.ts";
 import type { Settings } from "./settings.ts";

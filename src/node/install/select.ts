@@ -1,5 +1,5 @@
 import { K3osError } from "../../errors.ts";
-import { byIdNames, type Disk, describeDisk } from "./disks.ts";
+import { type Disk, describeDisk } from "../devices/disks.ts";
 import type { Settings } from "./settings.ts";
 
 /** A disk, and whether it can be installed to. */
@@ -26,7 +26,7 @@ interface Selector {
 }
 
 const FORMS =
-  "a path (/dev/vda), a name of /dev/disk/by-id (virtio-…, ata-…, nvme-…, wwn-…), serial=…, wwn=…, model=… (with *), size>=100G, " +
+  "a path (/dev/vda), a name of /dev/disk/by-id (virtio-…, ata-…, nvme-…, wwn-…) or by-path (pci-…), serial=…, wwn=…, model=… (with *), size>=100G, " +
   "largest, smallest or only; several with commas between them";
 
 /**
@@ -124,9 +124,10 @@ function condition(word: string, device: string): Condition {
   if (key === "model") return ({ model }) => glob(value).test(model);
   if (key === "serial") return ({ serial }) => serial === value;
   if (key === "wwn") return ({ wwn }) => wwn === value;
-  const id = word.replace(/^\/dev\/disk\/by-id\//, "");
+  const id = word.replace(/^\/dev\/disk\/by-(id|path)\//, "");
   if (id.startsWith("/dev/")) return ({ path }) => path === id;
-  if (/^(virtio|ata|nvme|wwn|scsi|usb|mmc)-/.test(id)) return (disk) => byIdNames(disk).includes(id);
+  if (/^(virtio|ata|nvme|wwn|scsi|usb|mmc)-/.test(id)) return ({ ids }) => ids.includes(id);
+  if (/^(pci|platform|acpi)-/.test(id)) return ({ pathIds }) => pathIds.includes(id);
   if (/^(sd[a-z]+|vd[a-z]+|nvme\d+n\d+|mmcblk\d+|xvd[a-z]+)$/.test(id)) return ({ name }) => name === id;
   throw notUnderstood(device);
 }

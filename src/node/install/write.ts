@@ -15,6 +15,7 @@ import {
 import { MACHINE_ARGUMENTS } from "../../image/grub.ts";
 import { inStep, type Progress } from "../../progress.ts";
 import { OWN_ARCHITECTURE } from "../architecture.ts";
+import type { Disk } from "../devices/disks.ts";
 import { mounted } from "../mounted.ts";
 import { recordOf } from "../slots/copy.ts";
 import { writeEntries } from "../slots/entries.ts";
@@ -23,7 +24,6 @@ import { mendEsp } from "../slots/esp.ts";
 import type { Places } from "../slots/slots.ts";
 import { linkCurrent, stageImage } from "../slots/stage.ts";
 import { findCandidates } from "./candidates.ts";
-import type { Disk } from "./disks.ts";
 import { withLoader, writeLoader } from "./loader.ts";
 import { erase, makeFileSystems, partition, sectorsOf } from "./partitions.ts";
 import type { InstallPlan } from "./plan.ts";

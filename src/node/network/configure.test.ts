@@ -47,6 +47,19 @@ describe("configureNetwork", () => {
     ]);
   });
 
+  it("tells where a card is plugged in, whatever it is called", () => {
+    const { host } = machine();
+    const card = "/sys/devices/pci0000:00/0000:00:03.0";
+    host.mkdir(`${card}/net`);
+    host.rename("/sys/class/net/eth1", `${card}/net/lan0`);
+    host.symlink("../../devices/pci0000:00/0000:00:03.0/net/lan0", "/sys/class/net/lan0");
+    host.symlink("../../../bus/pci", `${card}/subsystem`);
+    expect(interfaces(host).map(({ name, path }) => [name, path])).toEqual([
+      ["eth0", undefined],
+      ["lan0", "pci-0000:00:03.0"],
+    ]);
+  });
+
   it("runs one ip, ignores routers, and keeps dhcpcd from starting, if everything is static", async () => {
     const { host, inputs } = machine();
     await configureNetwork(host, STATIC);

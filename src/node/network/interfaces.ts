@@ -1,6 +1,8 @@
 import type { Interface } from "../../config/index.ts";
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
+import { pathId } from "../devices/path-id.ts";
+import { placesOf } from "../devices/places.ts";
 
 const ALL = "/sys/class/net";
 
@@ -13,7 +15,7 @@ export function interfaces(host: Host): Interface[] {
     const permanent = readTextIf(host, `${ALL}/${name}/bonding_slave/perm_hwaddr`);
     const mac = (permanent ?? host.readText(`${ALL}/${name}/address`)).trim();
     const link = `${ALL}/${name}/device/driver`;
-    const driver = host.stat(link)?.type === "link" ? host.readLink(link).split("/").at(-1) : undefined;
-    return { name, mac, driver };
+    if (host.stat(link)?.type !== "link") return { name, mac };
+    return { name, mac, driver: host.readLink(link).split("/").at(-1), path: pathId(placesOf(host, `${ALL}/${name}`)) };
   });
 }

@@ -20,6 +20,11 @@ describe("an NVMe disk with sectors of 4096 bytes", { timeout: 420_000 }, () => 
       const { stdout } = await node.machine.ssh("cat /run/k3os/mode /sys/block/nvme0n1/queue/logical_block_size");
       expect(stdout).toBe("local\n4096\n");
     }, 200);
+    const links = ["by-id/nvme-QEMU_NVMe_Ctrl_n1", "by-id/nvme-QEMU_NVMe_Ctrl_n1_1-part3", "by-label/K3OS_STATE"];
+    expect(await node.node(`cd /dev/disk && readlink ${links.join(" ")}`)).toBe(
+      "../../nvme0n1\n../../nvme0n1p3\n../../nvme0n1p3\n",
+    );
+    expect(await node.node("ls /dev/disk/by-path")).toMatch(/^pci-\S+-nvme-1\n\S+-nvme-1-part1$/m);
     expect(await node.node("sudo dmesg")).toContain("Kernel is locked down from EFI Secure Boot");
     expect(node.machine.serial.text()).toMatch(/k3os: root at [\d.]+ s/);
   });

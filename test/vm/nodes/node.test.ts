@@ -55,7 +55,7 @@ k3os:
   mounts:
     - { device: LABEL=cidata, path: /mnt/seed, options: ro }
     - { device: /dev/vdc, path: /var/lib/rancher/k3s, format: true }
-    - { device: /dev/vdd, path: /mnt/data, format: true }
+    - { device: /dev/disk/by-id/virtio-data, path: /mnt/data, format: true }
     - { device: /dev/ram0, path: /var/scratch, format: true, options: "noatime,nodev" }
   users:
     - { name: ada, groups: [adm], sudo: true, password: ada-s-password, ssh_authorized_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE ada] }
@@ -88,6 +88,29 @@ describe("a live node", () => {
       const said = JSON.parse(await node.node("sudo k3os status --json"));
       expect(said).toMatchObject({ ready: "True", config_problems: 0 });
     });
+  });
+
+  it("names disks by what they are, where they are, and what is on them", async () => {
+    const links = await node.node("cd /dev/disk && readlink by-id/virtio-k3os-root by-id/virtio-data by-label/cidata");
+    expect(links).toBe("../../vda\n../../vdd\n../../vdb\n");
+    expect(await node.node("ls /dev/disk/by-path")).toMatch(/^pci-\S+$/m);
+  });
+
+  it("names a disk and loads a driver when the kernel tells of a device", async () => {
+    await node.node("sudo rm /dev/disk/by-id/virtio-data && echo add | sudo tee /sys/block/vdd/uevent");
+    await node.node("sudo modprobe -r ahci && echo add | sudo tee /sys/bus/pci/devices/0000:00:1f.2/uevent");
+    await eventually(async () => {
+      expect(await node.node("readlink /dev/disk/by-id/virtio-data")).toBe("../../vdd\n");
+      expect(await node.node("grep -c '^ahci ' /proc/modules")).toBe("1\n");
+    });
+  });
+
+  it("tells of firmware that the kernel did not find, and how an image gets it", async () => {
+    const failed = "e100 0000:00:09.0: Direct firmware load for e100/d101s_ucode.bin failed with error -2";
+    await node.node(`echo '<4>${failed}' | sudo tee /dev/kmsg`);
+    expect(await node.node("sudo k3os status | grep ^firmware")).toMatch(
+      /e100\/d101s_ucode.bin: add firmware-intel-misc to .* of your own, or take the flavour metal/,
+    );
   });
 
   it("has the labels, the taints and the limits of its config", async () => {

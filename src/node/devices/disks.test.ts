@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { HostError } from "../../host/host.ts";
-import { byIdNames, describeDisk, readDisks } from "./disks.ts";
-import { machineWith } from "./testing.ts";
+import { machineWith } from "../install/testing.ts";
+import { describeDisk, readDisks } from "./disks.ts";
 
 describe("readDisks", () => {
   it("reads what the kernel says of a virtio disk and its partitions", () => {
@@ -21,6 +21,8 @@ describe("readDisks", () => {
           { name: "vda1", path: "/dev/vda1", number: 1, size: 1e9 },
           { name: "vda2", path: "/dev/vda2", number: 2, size: 19e9 },
         ],
+        ids: ["virtio-abc"],
+        pathIds: [],
       },
     ]);
   });
@@ -33,6 +35,7 @@ describe("readDisks", () => {
       md127: {},
       zram0: {},
       mmcblk0boot0: {},
+      nvme0c0n1: {},
       sda: { size: 0 },
       mmcblk0: {},
     });
@@ -45,7 +48,11 @@ describe("readDisks", () => {
       if (path.endsWith("/wwid")) throw new HostError("EIO", "read", path);
       return host.readText(path);
     };
-    expect(readDisks({ ...host, readText })[0]).toMatchObject({ model: "HARDDISK", wwn: "" });
+    const read = (path: string): never => {
+      throw new HostError("EIO", "read", path);
+    };
+    host.write("/sys/block/sda/device/vpd_pg83", "");
+    expect(readDisks({ ...host, readText, read })[0]).toMatchObject({ model: "HARDDISK", wwn: "" });
   });
 
   it("reads the serial number of a SATA disk from its page", () => {
@@ -71,7 +78,7 @@ describe("readDisks", () => {
   });
 });
 
-describe("byIdNames", () => {
+describe("the names by-id", () => {
   const cases: [string, string, Record<string, string>, string[]][] = [
     ["virtio", "vda", { serial: "data 1" }, ["virtio-data_1"]],
     [
@@ -83,7 +90,7 @@ describe("byIdNames", () => {
     ["mmc", "mmcblk0", { "device/name": "SD32G", "device/serial": "0x1234" }, ["mmc-SD32G_0x1234"]],
   ];
   for (const [what, name, facts, want] of cases) {
-    it(what, () => expect(readDisks(machineWith({ [name]: { facts } })).flatMap(byIdNames)).toEqual(want));
+    it(what, () => expect(readDisks(machineWith({ [name]: { facts } })).flatMap(({ ids }) => ids)).toEqual(want));
   }
 });
 
