@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"k3os.io/kube/internal/files"
 )
@@ -46,14 +47,17 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// Aside is where SetAside puts the database.
+// Aside is what a database is called whose objects are elsewhere.
 func (s SQLite) Aside() string { return s.file() + asideSuffix }
+
+// Old is what a database is called that a restore has replaced.
+func (s SQLite) Old(now time.Time) string { return fmt.Sprintf("%s-old-%d", s.file(), now.Unix()) }
 
 // SetAside gives a database that nobody uses another name, under which it can still be opened. It can be cut at any
 // point and done again: as long as Exists says so, it is not done.
-func (s SQLite) SetAside() error {
+func (s SQLite) SetAside(as string) error {
 	for _, suffix := range []string{walSuffix, shmSuffix, ""} {
-		err := os.Rename(s.file()+suffix, s.Aside()+suffix)
+		err := os.Rename(s.file()+suffix, as+suffix)
 		if err != nil && (suffix == "" || !errors.Is(err, os.ErrNotExist)) {
 			return err
 		}
