@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"k3os.io/kube/internal/files"
 )
@@ -47,17 +46,14 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// Aside is what a database is called whose objects are elsewhere.
+// Aside is where SetAside puts the database.
 func (s SQLite) Aside() string { return s.file() + asideSuffix }
-
-// Old is what a database is called that a restore has replaced.
-func (s SQLite) Old(now time.Time) string { return fmt.Sprintf("%s-old-%d", s.file(), now.Unix()) }
 
 // SetAside gives a database that nobody uses another name, under which it can still be opened. It can be cut at any
 // point and done again: as long as Exists says so, it is not done.
-func (s SQLite) SetAside(as string) error {
+func (s SQLite) SetAside() error {
 	for _, suffix := range []string{walSuffix, shmSuffix, ""} {
-		err := os.Rename(s.file()+suffix, as+suffix)
+		err := os.Rename(s.file()+suffix, s.Aside()+suffix)
 		if err != nil && (suffix == "" || !errors.Is(err, os.ErrNotExist)) {
 			return err
 		}

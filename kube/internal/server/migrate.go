@@ -26,7 +26,7 @@ func moveToEtcd(ctx context.Context, cfg config.Server, member *etcd.Member) err
 		return err
 	}
 	if member.HasTakenOver() {
-		return db.SetAside(db.Aside())
+		return db.SetAside()
 	}
 	if _, err := os.Stat(db.Aside()); err == nil {
 		return fmt.Errorf("%s is there already, from a move to etcd before: move it away first", db.Aside())
@@ -47,7 +47,7 @@ func moveToEtcd(ctx context.Context, cfg config.Server, member *etcd.Member) err
 	if err != nil {
 		return fmt.Errorf("the objects cannot be moved from SQLite to etcd, and are still in SQLite (is the disk full?): %w", err)
 	}
-	if err := db.SetAside(db.Aside()); err != nil {
+	if err := db.SetAside(); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "k3s: moved %d objects to etcd; the database of before is %s\n", objects, db.Aside())

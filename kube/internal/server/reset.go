@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/datastore"
@@ -34,10 +33,9 @@ func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
 		return fmt.Errorf("this server was reset already and has not run since: restart without --cluster-reset, or remove"+
 			" %s to reset it once more", flag)
 	}
-	db := datastore.SQLite{Dir: cfg.ServerDir("db")}
-	if db.Exists() && cfg.Reset.From == "" {
-		return fmt.Errorf("%s has objects in SQLite, and --cluster-reset is for etcd: give a snapshot with"+
-			" --cluster-reset-restore-path=FILE to have its objects instead", db.Dir)
+	if (datastore.SQLite{Dir: cfg.ServerDir("db")}).Exists() {
+		return fmt.Errorf("%s has objects in SQLite, and --cluster-reset is for etcd: this machine was a server of its own;"+
+			" to have what a snapshot has instead, stop k3s and move %s away first", cfg.ServerDir("db"), cfg.DataDir)
 	}
 	store, err := newStore(cfg, host)
 	if err != nil {
@@ -58,14 +56,6 @@ func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
 	}
 	if err != nil {
 		return err
-	}
-	// Every new machine has run as a server of its own. Last, so that a cut finds this or etcd; a start refuses both.
-	if db.Exists() {
-		old := db.Old(time.Now())
-		if err := db.SetAside(old); err != nil {
-			return err
-		}
-		fmt.Fprintf(os.Stderr, "k3s: the database of before is %s\n", old)
 	}
 	if err := files.Write(flag, nil, 0o600); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"k3os.io/kube/internal/config"
@@ -114,43 +113,6 @@ func TestARestoreKeepsTheKeysOfBeforeBesideThoseOfTheSnapshot(t *testing.T) {
 	}
 	if token, err := secretIn(pki.AgentTokenFile(cfg.ServerDir())); err != nil || token != "agents" {
 		t.Errorf("%v; want the token of agents in the snapshot", err)
-	}
-}
-
-func TestARestoreSetsTheDatabaseOfASingleServerAside(t *testing.T) {
-	cfg, host := resettable(t)
-	cfg.ServerURL, cfg.Token = "", "then"
-	cfg.Reset.From = savedCluster(t, cfg, host, nil)
-	if err := os.RemoveAll(cfg.ServerDir()); err != nil {
-		t.Fatal(err)
-	}
-	write(t, cfg.ServerDir("db", "state.db"))
-
-	wrong := cfg
-	wrong.Token = "wrong"
-	if err := reset(t.Context(), wrong, host); err == nil {
-		t.Error("a wrong token opened the snapshot")
-	}
-	if !bytes.Equal(content(t, cfg.ServerDir("db", "state.db")), []byte("x")) {
-		t.Error("the database is not as it was")
-	}
-
-	if err := reset(t.Context(), cfg, host); err != nil {
-		t.Fatal(err)
-	}
-	old, err := filepath.Glob(cfg.ServerDir("db", "state.db*"))
-	if err != nil || len(old) != 1 || !strings.HasPrefix(filepath.Base(old[0]), "state.db-old-") {
-		t.Fatalf("%v, %v; want the database under another name", old, err)
-	}
-	if !bytes.Equal(content(t, old[0]), []byte("x")) {
-		t.Error("the database of before is lost")
-	}
-	store, err := newStore(cfg, host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := mayMove(cfg, newMember(cfg, host, store)); err != nil {
-		t.Errorf("the next start is refused: %v", err)
 	}
 }
 
