@@ -8,7 +8,14 @@ import type { Trust } from "../../test/support/api-client.ts";
 export interface Api {
   /** The status of the answer, or 0 without one. */
   ask(method: "GET" | "POST", path: string, body?: object): Promise<number>;
+  /** The answer; of none, status 0 and the reason. */
+  answer(method: "GET" | "POST", path: string, body?: object): Promise<Answer>;
   close(): void;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
 }
 
 /** What a kubeconfig says of its user and its server; nothing until the server has written it. */
@@ -22,23 +29,34 @@ export function trustOf(kubeconfig: string): Trust | undefined {
   return key.length === 0 ? undefined : { ca, cert, key };
 }
 
+const ANSWER_MS = 5000;
+
 /** Returns nothing until the server has written its kubeconfig; without the certificate in it, it answers nobody. */
 export function connect(port: number, kubeconfig: string, connections: number): Api | undefined {
   const trust = trustOf(kubeconfig);
   if (trust === undefined) return undefined;
   const agent = new Agent({ keepAlive: true, maxSockets: connections, ...trust });
-  const ask: Api["ask"] = (method, path, body) =>
+  const answer: Api["answer"] = (method, path, body) =>
     new Promise((resolve) => {
       const headers = { "content-type": "application/json" };
       const asked = request({ host: "127.0.0.1", port, path, method, headers, agent }, (response) => {
+        const parts: string[] = [];
+        response.setEncoding("utf8").on("data", (part: string) => parts.push(part));
         // Also where the connection breaks in the middle of the answer.
-        response.resume().once("close", () => resolve(response.complete ? (response.statusCode ?? 0) : 0));
+        response.once("close", () =>
+          resolve(
+            response.complete
+              ? { status: response.statusCode ?? 0, text: parts.join("") }
+              : { status: 0, text: "the answer broke off" },
+          ),
+        );
       });
-      asked.once("error", () => resolve(0));
-      asked.setTimeout(5000, () => asked.destroy(new Error("no answer")));
+      asked.once("error", ({ message }) => resolve({ status: 0, text: message }));
+      asked.setTimeout(ANSWER_MS, () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)));
       asked.end(body === undefined ? undefined : JSON.stringify(body));
     });
-  return { ask, close: () => agent.destroy() };
+  const ask: Api["ask"] = async (...about) => (await answer(...about)).status;
+  return { ask, answer, close: () => agent.destroy() };
 }
 
 const configMaps = "/api/v1/namespaces/default/configmaps";

@@ -93,6 +93,7 @@ async function runFaults(options: FaultsOptions, io: Io): Promise<void> {
     ...(joined && { agents: { count: options.agents, memory_mib: options.agentMemory, ...joined } }),
   });
   const all = [...outcomes.values()];
+  for (const text of all.flatMap(({ ends }) => ends)) io.stderr.write(`\n${text}`);
   if (all.some(({ lost, restarts }) => lost + restarts > 0) || (joined?.restarts ?? 0) > 0) throw new ExitWith(1);
 }
 

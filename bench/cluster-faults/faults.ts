@@ -6,7 +6,7 @@ import { sleep } from "../../src/vm/wait.ts";
 import { breakWire, type Fault, mendWire } from "../../src/vm/wire.ts";
 import { awaited, type BenchCluster, type ClusterOptions, settled } from "../cluster.ts";
 import { kubectl } from "../on-machine.ts";
-import { gone, processesOf, restartsOf } from "./processes.ts";
+import { endsOf, gone, processesOf, restartsOf } from "./processes.ts";
 import { allWroteAt, longestSilence, lost, type Writer } from "./writes.ts";
 
 export const SERVERS = 3;
@@ -44,6 +44,8 @@ export interface Outcome {
   readonly lost: number;
   /** Processes of k3s that ended, on machines whose power stayed on, and restarts of k3s since the others had it. */
   readonly restarts: number;
+  /** If there were any, what each server says of them. */
+  readonly ends: readonly string[];
 }
 
 export interface Conditions extends Pick<ClusterOptions, "timeoutMs" | "signal" | "update"> {
@@ -61,11 +63,13 @@ export async function run({ title, fault, turns }: Case, conditions: Conditions)
     const hit = turn.flatMap((server) => conditions.cluster.servers[server] ?? []);
     outcomes.push(await suffer(hit, fault, conditions));
   }
-  const worst = (key: keyof Outcome) => Math.max(...outcomes.map((outcome) => outcome[key]));
-  const sum = (key: keyof Outcome) => outcomes.reduce((total, outcome) => total + outcome[key], 0);
+  type Count = Exclude<keyof Outcome, "ends">;
+  const worst = (key: Count) => Math.max(...outcomes.map((outcome) => outcome[key]));
+  const sum = (key: Count) => outcomes.reduce((total, outcome) => total + outcome[key], 0);
   return {
     ...{ withoutWrite: worst("withoutWrite"), untilAllWrite: worst("untilAllWrite") },
     ...{ writes: sum("writes"), lost: worst("lost"), restarts: sum("restarts") },
+    ends: outcomes.flatMap(({ ends }) => ends),
   };
 }
 
@@ -94,10 +98,11 @@ async function suffer(hit: readonly Machine[], fault: Case["fault"], conditions:
   const now = await Promise.all(stayed.map(processesOf));
   const restarted = fault.kind === "power" ? await Promise.all(hit.map(restartsOf)) : [];
   const missing = await missingAfter(servers, writer);
+  const restarts = gone(processes, now) + restarted.reduce((sum, count) => sum + count, 0);
   return {
     ...{ withoutWrite, untilAllWrite: (wrote - ended) / 1000, lost: missing.length },
-    writes: writer.acknowledged.length - length,
-    restarts: gone(processes, now) + restarted.reduce((sum, count) => sum + count, 0),
+    ...{ writes: writer.acknowledged.length - length, restarts },
+    ends: restarts > 0 ? await settled(servers.map(endsOf)) : [],
   };
 }
 

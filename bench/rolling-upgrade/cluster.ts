@@ -1,4 +1,4 @@
-/** Five machines that a pool upgrades, and one that asks for a page all the time. */
+/** Machines that pools upgrade, and one that asks for a page all the time. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BuiltImage } from "../../src/build/index.ts";
@@ -8,7 +8,6 @@ import { writeTestImage } from "../../test/vm/support/container-image.ts";
 import { type ClusterOptions, withCluster } from "../cluster.ts";
 import { succeed } from "../on-machine.ts";
 
-const AGENTS = 2;
 const diskMiB = 4096;
 /** The label of the machine that asks, which no pool has. */
 export const CLIENT = { ring: "client" } as const;
@@ -23,13 +22,15 @@ export interface StartOptions extends Pick<ClusterOptions, "timeoutMs" | "signal
   readonly image: BuiltImage;
   /** The disk that each of them begins with, raw. */
   readonly disk: string;
+  /** How many agents there are besides the three servers. */
+  readonly agents: number;
 }
 
 /** Starts them, and hands them to `work` once all are Ready. They are gone afterwards. */
 export function withMachines<T>(options: StartOptions, work: (machines: Machines) => Promise<T>): Promise<T> {
-  const { disk, ...conditions } = options;
-  const agents = agentsOf("rolling", AGENTS + 1);
-  const [client] = agents.slice(AGENTS);
+  const { disk, agents: count, ...conditions } = options;
+  const agents = agentsOf("rolling", count + 1);
+  const [client] = agents.slice(count);
   const cluster: ClusterOptions = {
     ...{ ...conditions, name: "rolling", servers: 3 },
     // Emulated processors that are more than the host's wait for one another.
@@ -42,8 +43,8 @@ export function withMachines<T>(options: StartOptions, work: (machines: Machines
     }),
   };
   return withCluster(cluster, async ({ servers, join }) => {
-    const upgraded = await join(agents.slice(0, AGENTS));
-    const [asking] = await join(agents.slice(AGENTS));
+    const upgraded = await join(agents.slice(0, count));
+    const [asking] = await join(agents.slice(count));
     if (asking === undefined) throw new Error("no machine is left to ask");
     return work({ servers, agents: upgraded, client: asking });
   });

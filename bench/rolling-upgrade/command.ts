@@ -25,6 +25,7 @@ import { CLIENT, loadPage, type Machines, withMachines } from "./cluster.ts";
 import { type Answers, type Quorum, watchPage, watchServers } from "./watch.ts";
 
 interface RollingOptions extends OutputOptions {
+  readonly agents: number;
   readonly timeout: number;
 }
 
@@ -42,10 +43,11 @@ interface Measured {
 export function rollingUpgradeCommand(io: Io): Command {
   return new Command("rolling-upgrade")
     .description(
-      "Upgrades three servers and two agents by their pools, while a sixth machine asks two replicas of a page for it all the time. " +
-        "Prints what was not answered, and how many servers there were at the worst moment. The exit status is 1 if a request " +
-        "failed or the servers lost their majority.",
+      "Upgrades three servers and their agents by their pools, while another machine asks two replicas of a page for it all the time. " +
+        "Prints what was not answered, and when fewer than two servers were ready, with what each of them said then. The exit " +
+        "status is 1 if a request failed or the servers lost their majority.",
     )
+    .addOption(numberOption("--agents <count>", "agents that are upgraded, too", 0, 10).default(2))
     .addOption(numberOption("--timeout <seconds>", "how long each step may take", 1, 36_000).default(3600))
     .addOption(jsonOption())
     .addOption(markdownOption())
@@ -62,8 +64,9 @@ async function runRolling(options: RollingOptions, io: Io): Promise<void> {
     const text = "files: [{ path: /usr/share/k3os/next, content: next }]\n";
     const next = await build({ spec: { text, name: "bench-rolling", directory: dir }, progress, signal });
     const disk = join(dir, "k3os.raw");
-    const how = (update: (text: string) => void) => ({ image, disk, timeoutMs, signal, update });
-    return asStep(progress, "Upgrade five machines", (update) =>
+    const { agents } = options;
+    const how = (update: (text: string) => void) => ({ image, disk, agents, timeoutMs, signal, update });
+    return asStep(progress, `Upgrade ${3 + agents} machines`, (update) =>
       withMachines(how(update), (machines) => measure(machines, next, { timeoutMs, signal, update, io })),
     );
   });
@@ -78,13 +81,22 @@ async function runRolling(options: RollingOptions, io: Io): Promise<void> {
       ["fewest servers that were ready", `${quorum.fewestReady} of 3`],
       ["most machines away at once", String(mostAway)],
       ["longest without a write to the API, s", quorum.longestWithoutWrite.toFixed(1)],
-      ["from the pools' change until all five kept the image, s", seconds.toFixed(0)],
+      ["from the pools' change until all kept the image, s", seconds.toFixed(0)],
       ["downtime of a machine, s", downtimes.map((value) => value.toFixed(0)).join(", ")],
     ],
   };
-  printMeasured(io, options, [{ title: "Five machines, one after the other", table }], {
+  const lapses: Table = {
+    head: ["after, s", "for, s", "server 1", "server 2", "server 3"],
+    rows: quorum.lapses.map(({ at, seconds, answers }) => [at.toFixed(0), seconds.toFixed(1), ...answers]),
+  };
+  const tables = [
+    { title: `${3 + options.agents} machines, one after the other`, table },
+    ...(lapses.rows.length > 0 ? [{ title: "Fewer than two servers were ready", table: lapses }] : []),
+  ];
+  printMeasured(io, options, tables, {
     ...{ requests: all, failed: all - good, fewest_ready: quorum.fewestReady, most_away: mostAway },
     ...{ longest_without_write: rounded(quorum.longestWithoutWrite, 1), seconds: rounded(seconds, 0), downtimes },
+    lapses: quorum.lapses,
   });
   if (all === 0 || good < all || quorum.fewestReady < 2) throw new ExitWith(1);
 }

@@ -2,7 +2,7 @@
 import { K3osError } from "../../src/errors.ts";
 import type { Machine } from "../../src/vm/machine.ts";
 import { sleep } from "../../src/vm/wait.ts";
-import { type Api, connect } from "../api/client.ts";
+import { type Answer, type Api, connect } from "../api/client.ts";
 import { succeed } from "../on-machine.ts";
 
 /** What the servers answered. */
@@ -12,6 +12,17 @@ export interface Quorum {
   /** The longest time in which no server took a write, in seconds. */
   readonly longestWithoutWrite: number;
   readonly writes: number;
+  /** The times in which fewer than a majority were ready. */
+  readonly lapses: readonly Lapse[];
+}
+
+/** A time in which fewer servers than a majority said that they are ready. */
+export interface Lapse {
+  /** Seconds since the watch began. */
+  readonly at: number;
+  readonly seconds: number;
+  /** What each server answered at its beginning. */
+  readonly answers: readonly string[];
 }
 
 const EVERY_MS = 500;
@@ -25,13 +36,13 @@ export function watchServers(servers: readonly Machine[], signal: AbortSignal): 
     return api;
   });
   let isOver = false;
-  let fewestReady = servers.length;
+  const lapses = new Lapses(servers.length, performance.now());
   let longest = 0;
   let writes = 0;
   const watchHealth = async () => {
     while (!isOver) {
-      const answers = await Promise.all(apis.map((api) => api.ask("GET", "/readyz")));
-      fewestReady = Math.min(fewestReady, answers.filter((status) => status === 200).length);
+      const asked = performance.now();
+      lapses.add(asked, await Promise.all(apis.map((api) => api.answer("GET", "/readyz"))));
       await sleep(EVERY_MS, signal);
     }
   };
@@ -59,8 +70,51 @@ export function watchServers(servers: readonly Machine[], signal: AbortSignal): 
     } finally {
       for (const api of apis) api.close();
     }
-    return { fewestReady, longestWithoutWrite: longest / 1000, writes };
+    const { fewest, all } = lapses.end(performance.now());
+    return { fewestReady: fewest, longestWithoutWrite: longest / 1000, writes, lapses: all };
   };
+}
+
+/** Times without a majority, from what all servers answer at one moment after the other (in ms). */
+export class Lapses {
+  private readonly all: Lapse[] = [];
+  private readonly servers: number;
+  private readonly start: number;
+  private fewest: number;
+  private begun: { readonly at: number; readonly answers: readonly string[] } | undefined;
+
+  constructor(servers: number, start: number) {
+    this.servers = servers;
+    this.start = start;
+    this.fewest = servers;
+  }
+
+  add(at: number, answers: readonly Answer[]): void {
+    const ready = answers.filter(({ status }) => status === 200).length;
+    this.fewest = Math.min(this.fewest, ready);
+    if (ready > this.servers / 2) this.close(at);
+    else this.begun ??= { at, answers: answers.map(readyzSays) };
+  }
+
+  end(at: number): { readonly fewest: number; readonly all: readonly Lapse[] } {
+    this.close(at);
+    return { fewest: this.fewest, all: this.all };
+  }
+
+  private close(until: number): void {
+    if (this.begun === undefined) return;
+    const { at, answers } = this.begun;
+    this.all.push({ at: (at - this.start) / 1000, seconds: (until - at) / 1000, answers });
+    this.begun = undefined;
+  }
+}
+
+/** What is not ready, of an answer of /readyz: it has a line with `[-]` for each check that fails. */
+export function readyzSays({ status, text }: Answer): string {
+  if (status === 200) return "ready";
+  const failed = [...text.matchAll(/^\[-\](\S+)/gm)].map(([, check]) => check);
+  if (failed.length > 0) return `not ready: ${failed.join(", ")}`;
+  return status === 0 ? text : `status ${status}`;
 }
 
 /** Answers to requests for a page, by their status; 000 is none. */

@@ -181,7 +181,10 @@ func (m *Member) alone(ctx context.Context, dir string, with func(*embed.Config)
 	unixURL := func(name string) url.URL { return url.URL{Scheme: "unix", Path: filepath.Join(dir, name)} }
 	c := embed.NewConfig()
 	c.Name, c.Dir = "alone", dir
-	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{unixURL("peer.sock")}, []url.URL{unixURL("peer.sock")}
+	// Of what is listened at for peers, etcd takes the host alone. Without one it is a socket without a file, which anybody
+	// may connect to, and which etcd never closes where the working directory is read-only.
+	c.ListenPeerUrls = []url.URL{{Scheme: "unix", Host: filepath.Join(dir, "peer.sock")}}
+	c.AdvertisePeerUrls = []url.URL{unixURL("peer.sock")}
 	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{unixURL("client.sock")}, []url.URL{unixURL("client.sock")}
 	c.InitialCluster = c.Name + "=" + c.AdvertisePeerUrls[0].String()
 	c.TickMs, c.ElectionMs = 50, 500 // there is nobody to wait for

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
 )
 
 func revision(t *testing.T, m *Member) int64 {
@@ -196,3 +197,22 @@ func TestAResetMakesOneMemberOfWhatThisOneHas(t *testing.T) {
 }
 
 func watchFrom(revision int64) clientv3.OpOption { return clientv3.WithRev(revision + 1) }
+
+// An etcd without peers listens for them all the same. At a socket without a file, everybody on the machine reaches it,
+// and it never ends where the working directory is read-only, as that of a node's services is.
+func TestAMemberThatIsAloneListensOnlyInItsDirectory(t *testing.T) {
+	m, _ := machine(t, 39, nil, nil)
+	dir := filepath.Join(t.TempDir(), "alone")
+	err := m.alone(t.Context(), dir, func(*embed.Config) {}, func(*clientv3.Client, string) error {
+		for _, name := range []string{"peer.sock", "client.sock"} {
+			info, err := os.Stat(filepath.Join(dir, name))
+			if err != nil || info.Mode().Type() != os.ModeSocket {
+				t.Errorf("%s: %v; want a socket", name, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -2,7 +2,7 @@ package server
 
 import (
 	"context"
-	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/component-helpers/auth/rbac/reconciliation"
+	"k8s.io/klog/v2"
 	schedulingv1 "k8s.io/kubernetes/pkg/apis/scheduling/v1"
 	"k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy"
 )
@@ -160,17 +161,25 @@ func bootstrapPriorityClasses(hook genericapiserver.PostStartHookContext) error 
 	})
 }
 
-// eventually tries until it works or half a minute is over; then the API server must not go on.
+// quietFor is how long a try may fail before that is news: the API listens a moment later, and other servers start, too.
+const quietFor = 10 * time.Second
+
+// eventually tries until it works or the server ends. Upstream ends the process after half a minute. Here that would take
+// a member from an etcd that has no majority yet, and therefore takes no writes.
 func eventually(ctx context.Context, what string, try func(context.Context) error) error {
-	var last error
-	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
-		last = try(ctx)
-		return last == nil, nil
+	backoff := wait.Backoff{Duration: 50 * time.Millisecond, Factor: 1.5, Steps: math.MaxInt, Cap: 5 * time.Second}
+	begun := time.Now()
+	err := backoff.DelayFunc().Until(ctx, true, true, func(ctx context.Context) (bool, error) {
+		err := try(ctx)
+		if err != nil && time.Since(begun) > quietFor {
+			klog.ErrorS(err, "The API is not ready: it cannot create "+what+", and tries again")
+		}
+		return err == nil, nil
 	})
-	if err != nil {
-		return fmt.Errorf("cannot create %s: %w", what, last)
+	if ctx.Err() != nil {
+		return nil // an error would end the process at once, instead of one part after the other
 	}
-	return nil
+	return err
 }
 
 // inParallel runs all jobs, each again while it meets a conflict, and returns the first error.

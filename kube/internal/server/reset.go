@@ -34,8 +34,8 @@ func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
 			" %s to reset it once more", flag)
 	}
 	if (datastore.SQLite{Dir: cfg.ServerDir("db")}).Exists() {
-		return fmt.Errorf("%s has objects in SQLite, and --cluster-reset is for etcd: stop k3s and copy that directory instead,"+
-			" or move it away", cfg.ServerDir("db"))
+		return fmt.Errorf("%s has objects in SQLite, and --cluster-reset is for etcd: this machine was a server of its own;"+
+			" to have what a snapshot has instead, stop k3s and move %s away first", cfg.ServerDir("db"), cfg.DataDir)
 	}
 	store, err := newStore(cfg, host)
 	if err != nil {

@@ -124,6 +124,30 @@ describe("the next boot", { timeout: 600_000 }, () => {
     expect(before).toContain(`${byHand}\n`);
   });
 
+  it("moves its objects to etcd, and is the same node", async () => {
+    await node.removeLayer("20-wrong");
+    await node.writeLayer("40-etcd", "k3os: { k3s_args: [server, --cluster-init] }\n");
+    await node.node("sudo k3os apply");
+    await eventually(async () => {
+      const moved = await node.machine.ssh("grep -c 'k3s: moved [1-9][0-9]* objects to etcd' /var/log/k3s-service.log");
+      expect(moved.stdout).toBe("1\n");
+      expect((await identity()).nodes).toBe(before.nodes);
+    }, 180);
+  });
+
+  it("has what a snapshot of etcd has, when that is restored", async () => {
+    await node.node("sudo k3s etcd-snapshot save --name kept");
+    await node.kubectl("create", "configmap", "later");
+    const snapshots = "/var/lib/rancher/k3s/server/db/snapshots";
+    const reset = `k3s server --cluster-reset --cluster-reset-restore-path=$(ls ${snapshots}/kept*)`;
+    // As a service does it: where the working directory is read-only, etcd has not always ended.
+    await node.node(`sudo sh -euc 'cd /; rc-service k3s stop; ${reset}; rc-service k3s start'`);
+    await eventually(async () => {
+      expect((await identity()).nodes).toBe(before.nodes);
+      expect(await node.kubectl("get", "configmaps", "-o", "name")).not.toContain("later");
+    }, 180);
+  });
+
   it("is refused without its disk", async () => {
     await down();
     const up = (...options: string[]) => node.k3os(["up", "--name", name, "--memory", "1G", ...options]);
