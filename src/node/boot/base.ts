@@ -39,6 +39,14 @@ export async function listenForDevices(host: Host): Promise<void> {
   await run(host, ["mdev", "-d"], { inherit: true });
 }
 
+/**
+ * Has the disks that are there named below /dev/disk (`k3os disks`), as mdev has those that come later. Nothing of the
+ * boot waits for it, but a mount that has such a name. What fails is in the kernel's log.
+ */
+export async function startNamingDisks(host: Host): Promise<void> {
+  await run(host, ["/usr/lib/k3os/name-disks", "--detach"]);
+}
+
 /** Applies `/etc/sysctl.d/*.conf`, in name order. Skips keys that this kernel does not have, as `sysctl -e` does. */
 export async function setSysctls(host: Host): Promise<void> {
   const settings = linesBelow(host, "/etc/sysctl.d").map((line) => {
@@ -52,17 +60,6 @@ export async function setSysctls(host: Host): Promise<void> {
           host.stat(path) && host.poke(path, value),
     ),
   );
-}
-
-/**
- * On a small machine, sets the kernel's memory reserve to what its own rule gives, √(16 · kB of memory). If transparent
- * huge pages are enabled, khugepaged raises the reserve to 5 % of the memory, for large allocations that such a machine
- * does not have (Documentation/admin-guide/sysctl/vm.rst, min_free_kbytes; mm/khugepaged.c).
- */
-export function keepLittleMemoryBack(host: Host): void {
-  const total = Number(/^MemTotal:\s+(\d+) kB/m.exec(host.readText("/proc/meminfo"))?.[1] ?? 0);
-  if (total >= 4 * 1024 * 1024) return;
-  host.poke("/proc/sys/vm/min_free_kbytes", `${Math.floor(Math.sqrt(16 * total))}`);
 }
 
 /**

@@ -22,12 +22,12 @@ import { savedFailures, stagesOf } from "../stages.ts";
 import { enableAuto, isAuto } from "../upgrade/auto-service.ts";
 import {
   bringUpKernelInterfaces,
-  keepLittleMemoryBack,
   linkConsoles,
   listenForDevices,
   loadEarlyDrivers,
   setSysctls,
   showAddresses,
+  startNamingDisks,
 } from "./base.ts";
 import { correctClock } from "./clock.ts";
 import { maintainDisk } from "./disk.ts";
@@ -36,6 +36,7 @@ import { restoreIdentity } from "./identity.ts";
 import { provideImages } from "./images.ts";
 import { prepareInstallation } from "./install-mode.ts";
 import { removeCheckpoints } from "./kubelet.ts";
+import { keepLittleMemoryBack } from "./memory.ts";
 
 /** Used if the layers cannot be read at all. No cause for that is known. */
 const NOTHING: Pick<LoadedLayers, "config" | "problems" | "layers"> = { config: {}, problems: [], layers: [] };
@@ -68,7 +69,8 @@ export async function boot(host: Host): Promise<void> {
   const allDrivers = Promise.all([earlyDrivers, hotplug]).then(([known]) =>
     stage("all drivers", { mayFail }, () => coldplug(host, known && { known })),
   );
-  const diskNames = allDrivers.then(() => stage("names of disks", { mayFail }, () => nameDisks(host)));
+  // Disks that are found from now on are named because mdev hears of them.
+  const diskNames = hotplug.then(() => stage("names of disks", { mayFail }, () => startNamingDisks(host)));
 
   await stage("memory reserve", { mayFail }, () => keepLittleMemoryBack(host));
   await stage("identity", { mayFail }, () => restoreIdentity(host));
@@ -122,10 +124,6 @@ export async function boot(host: Host): Promise<void> {
 
 function unreadable(layer: string, error: unknown): Failure {
   return { step: `read the layer ${layer}`, reason: reasonOf(error) };
-}
-
-async function nameDisks(host: Host): Promise<void> {
-  await (await import("../devices/links.ts")).linkDisks(host);
 }
 
 async function awaitCards(host: Host, { k3os }: Config, drivers: Promise<unknown>): Promise<void> {

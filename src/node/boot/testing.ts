@@ -88,6 +88,7 @@ export function nodeAtBoot(): MemoryHost {
       ip: () => ({}),
       modprobe: () => ({}),
       mdev: () => ({}),
+      "/usr/lib/k3os/name-disks": () => ({}),
       sfdisk: () => ({}),
       resize2fs: () => ({}),
       tune2fs: () => ({}),

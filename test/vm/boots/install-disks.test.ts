@@ -21,7 +21,7 @@ describe("an NVMe disk with sectors of 4096 bytes", { timeout: 420_000 }, () => 
       expect(stdout).toBe("local\n4096\n");
     }, 200);
     const links = ["by-id/nvme-QEMU_NVMe_Ctrl_n1", "by-id/nvme-QEMU_NVMe_Ctrl_n1_1-part3", "by-label/K3OS_STATE"];
-    expect(await node.node(`cd /dev/disk && readlink ${links.join(" ")}`)).toBe(
+    expect(await node.node(`cd /dev/disk && for link in ${links.join(" ")}; do readlink $link; done`)).toBe(
       "../../nvme0n1\n../../nvme0n1p3\n../../nvme0n1p3\n",
     );
     expect(await node.node("ls /dev/disk/by-path")).toMatch(/^pci-\S+-nvme-1\n\S+-nvme-1-part1$/m);

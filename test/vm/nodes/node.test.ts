@@ -91,7 +91,9 @@ describe("a live node", () => {
   });
 
   it("names disks by what they are, where they are, and what is on them", async () => {
-    const links = await node.node("cd /dev/disk && readlink by-id/virtio-k3os-root by-id/virtio-data by-label/cidata");
+    const links = await node.node(
+      "cd /dev/disk && for link in by-id/virtio-k3os-root by-id/virtio-data by-label/cidata; do readlink $link; done",
+    );
     expect(links).toBe("../../vda\n../../vdd\n../../vdb\n");
     expect(await node.node("ls /dev/disk/by-path")).toMatch(/^pci-\S+$/m);
   });
