@@ -30,6 +30,7 @@ import {
   startNamingDisks,
 } from "./base.ts";
 import { correctClock } from "./clock.ts";
+import { compressMemory } from "./compressed-memory.ts";
 import { maintainDisk } from "./disk.ts";
 import { hostnameOf, keepHostname } from "./hostname.ts";
 import { restoreIdentity } from "./identity.ts";
@@ -73,6 +74,7 @@ export async function boot(host: Host): Promise<void> {
   const diskNames = hotplug.then(() => stage("names of disks", { mayFail }, () => startNamingDisks(host)));
 
   await stage("memory reserve", { mayFail }, () => keepLittleMemoryBack(host));
+  const swap = stage("compressed memory", { mayFail }, () => compressMemory(host));
   await stage("identity", { mayFail }, () => restoreIdentity(host));
   await stage("consoles", { mayFail }, () => linkConsoles(host));
   await stage("data source", { mayFail }, () => readDataSources(host, allDrivers));
@@ -94,7 +96,7 @@ export async function boot(host: Host): Promise<void> {
   const due =
     (await stage("due steps", { mayFail }, () => pending(steps, observe(host)))) ?? dueEach(host, steps, failures);
   await stage("console login", { mayFail }, () => allowConsoleLogin(host, config, facts));
-  await Promise.all([earlyDrivers, kernelInterfaces]);
+  await Promise.all([earlyDrivers, kernelInterfaces, swap]);
   reached("modules");
 
   // Before the sysctls of the configuration. Some keys exist only once their module is loaded.
