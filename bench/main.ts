@@ -12,6 +12,7 @@ import { clusterFaultsCommand } from "./cluster-faults/command.ts";
 import { conformanceCommand } from "./conformance/command.ts";
 import { fuzzCommand } from "./fuzz/command.ts";
 import { work } from "./fuzz/worker.ts";
+import { hardwareCommand } from "./hardware/command.ts";
 import { installCommand } from "./install/command.ts";
 import { podsCommand } from "./pods/command.ts";
 import { powerLossCommand } from "./power-loss/command.ts";
@@ -40,7 +41,15 @@ function createBench(io: Io): Command {
   const bench = new Command("k3os bench").description("Runs a measurement and prints a table.");
   const commands = [
     conformanceCommand,
-    ...[bootCommand, apiCommand, installCommand, upgradeBenchCommand, rollingUpgradeCommand, podsCommand],
+    ...[
+      bootCommand,
+      hardwareCommand,
+      apiCommand,
+      installCommand,
+      upgradeBenchCommand,
+      rollingUpgradeCommand,
+      podsCommand,
+    ],
     ...[buildBenchCommand, fuzzCommand, powerLossCommand, serverFaultsCommand, clusterFaultsCommand],
   ];
   for (const create of commands) {

@@ -36,6 +36,8 @@ export interface StartOptions {
   /** See `QemuOptions`. */
   readonly clock?: string | undefined;
   readonly watchdog?: boolean | undefined;
+  /** QEMU's board, if it is not the usual one. */
+  readonly board?: "pc" | undefined;
   /** See `MachineRecord`. */
   readonly cluster?: Cluster | undefined;
   readonly server?: string | undefined;
@@ -148,6 +150,7 @@ function qemuCommand(options: StartOptions, paths: MachinePaths, ports: MachineR
     nics: options.nics,
     clock: options.clock,
     watchdog: options.watchdog,
+    board: options.board,
     qmpSocket: "qmp.sock",
     serialSocket: "serial.sock",
     serialLog: "serial.log",

@@ -43,7 +43,10 @@ export function nicArguments(nics: readonly Nic[], forwards: readonly Forward[],
     const mac = nic.mac === undefined ? "" : `,mac=${nic.mac}`;
     const boots = bootFile !== undefined && index === reachable;
     const first = boots ? ",bootindex=0" : "";
-    const device = ["-device", `${nic.model ?? "virtio-net-pci"},netdev=${id}${mac}${first}`];
+    const { model = "virtio-net-pci" } = nic;
+    const controller = model.startsWith("usb-") ? ["-device", `qemu-xhci,id=${id}-usb`] : [];
+    const bus = model.startsWith("usb-") ? `,bus=${id}-usb.0` : "";
+    const device = [...controller, "-device", `${model},netdev=${id}${bus}${mac}${first}`];
     if (nic.hub !== undefined) return ["-netdev", `hubport,id=${id},hubid=${nic.hub}`, ...device];
     if (nic.wire !== undefined)
       return ["-netdev", `socket,id=${id},mcast=230.0.0.1:${nic.wire},localaddr=127.0.0.1`, ...device];

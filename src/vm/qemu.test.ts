@@ -91,6 +91,17 @@ describe("qemuArguments", () => {
     ],
     ["a clock that is wrong", { clock: "1970-01-01T00:00:00" }, "-rtc base=1970-01-01T00:00:00"],
     ["a watchdog in hardware", { watchdog: true }, "-device i6300esb"],
+    ["another board", { board: "pc" }, "-machine pc -accel"],
+    [
+      "a card at USB",
+      { nics: [{ model: "usb-net" }] },
+      "-device qemu-xhci,id=net-usb -device usb-net,netdev=net,bus=net-usb.0",
+    ],
+    [
+      "a disk at a RAID controller",
+      { disks: [own("megasas")] },
+      "-device megasas-gen2,id=disk0-bus -device scsi-hd,bus=disk0-bus.0",
+    ],
     ["a NoCloud volume", { seed: "/m/cidata.iso" }, "if=none,id=seed,format=raw,readonly=on,file=/m/cidata.iso"],
     ["commas in paths", { seed: "/a,b" }, "file=/a,,b"],
     [

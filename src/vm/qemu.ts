@@ -63,6 +63,8 @@ export interface QemuOptions {
   readonly nics?: readonly Nic[] | undefined;
   /** The clock's time at power-on, in QEMU's format: `1970-01-01T00:00:00`. The host's time if not given. */
   readonly clock?: string | undefined;
+  /** QEMU's board; that of the processor if not given, a `q35` for amd64. */
+  readonly board?: "pc" | undefined;
   /** Whether it has a watchdog in hardware, which resets it: Intel's 6300ESB. */
   readonly watchdog?: boolean | undefined;
   /** Paths of the sockets and of the log, as QEMU opens them. */
@@ -87,7 +89,8 @@ export function qemuArguments(options: QemuOptions): string[] {
     qemu.program,
     ...["-name", `${options.name},process=k3os-${options.name}`.slice(0, 120)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"],
-    ...["-machine", isSecure(options.boot) ? qemu.secure.machine : qemu.machine, ...processor(options)],
+    ...["-machine", options.board ?? (isSecure(options.boot) ? qemu.secure.machine : qemu.machine)],
+    ...processor(options),
     ...["-smp", String(options.cpus), "-m", String(options.memoryMiB)],
     ...["-qmp", `unix:${comma(options.qmpSocket)},server=on,wait=off`],
     ...["-chardev", consoleDevice(options)],
@@ -193,6 +196,10 @@ const buses: Readonly<Record<Bus, (id: string, architecture: ArchitectureName) =
     ARCHITECTURES[architecture].qemu.hasSata
       ? { devices: [], model: "ide-hd" }
       : { devices: ["-device", `ahci,id=${id}-bus`], model: `ide-hd,bus=${id}-bus.0` },
+  megasas: (id) => ({ devices: ["-device", `megasas-gen2,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),
+  mptsas: (id) => ({ devices: ["-device", `mptsas1068,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),
+  usb3: (id) => ({ devices: ["-device", `qemu-xhci,id=${id}-bus`], model: `usb-storage,bus=${id}-bus.0` }),
+  usb2: (id) => ({ devices: ["-device", `usb-ehci,id=${id}-bus`], model: `usb-storage,bus=${id}-bus.0` }),
 };
 
 /** Doubles commas, which separate the options in QEMU's lists. */
