@@ -28,9 +28,9 @@ export const CASES = {
     ...{ title: "MegaRAID SAS, Realtek 8139", firmware: "bios", bus: "megasas", card: "rtl8139" },
     drivers: { disk: "megaraid_sas", card: "8139cp" },
   },
-  mptsas: {
-    ...{ title: "Fusion-MPT SAS, VMware's vmxnet3", firmware: "bios", bus: "mptsas", card: "vmxnet3" },
-    drivers: { disk: "mptsas", card: "vmxnet3" },
+  vmware: {
+    ...{ title: "VMware's PVSCSI and VMXNET3", firmware: "bios", bus: "pvscsi", card: "vmxnet3" },
+    drivers: { disk: "vmw_pvscsi", card: "vmxnet3" },
   },
   usb3: {
     ...{ title: "USB stick at xHCI, Intel 82551 (e100, with firmware)", firmware: "uefi", bus: "usb3", card: "i82551" },

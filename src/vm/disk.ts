@@ -15,10 +15,10 @@ export interface OwnDisk {
 }
 
 /**
- * How the guest sees a disk: virtio-blk, virtio-scsi, VMware's SCSI, NVMe, AHCI (IDE on a `pc`), MegaRAID, Fusion-MPT SAS,
- * a USB stick at a controller of USB 3 or of USB 2.
+ * How the guest sees a disk: virtio-blk, virtio-scsi, VMware's SCSI, NVMe, AHCI (IDE on a `pc`), MegaRAID, a USB stick at
+ * a controller of USB 3 or of USB 2.
  */
-export type Bus = "virtio" | "scsi" | "pvscsi" | "nvme" | "sata" | "megasas" | "mptsas" | "usb3" | "usb2";
+export type Bus = "virtio" | "scsi" | "pvscsi" | "nvme" | "sata" | "megasas" | "usb3" | "usb2";
 
 const DEFAULT_DISK_MIB = 8192;
 

@@ -197,7 +197,6 @@ const buses: Readonly<Record<Bus, (id: string, architecture: ArchitectureName) =
       ? { devices: [], model: "ide-hd" }
       : { devices: ["-device", `ahci,id=${id}-bus`], model: `ide-hd,bus=${id}-bus.0` },
   megasas: (id) => ({ devices: ["-device", `megasas-gen2,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),
-  mptsas: (id) => ({ devices: ["-device", `mptsas1068,id=${id}-bus`], model: `scsi-hd,bus=${id}-bus.0` }),
   usb3: (id) => ({ devices: ["-device", `qemu-xhci,id=${id}-bus`], model: `usb-storage,bus=${id}-bus.0` }),
   usb2: (id) => ({ devices: ["-device", `usb-ehci,id=${id}-bus`], model: `usb-storage,bus=${id}-bus.0` }),
 };
