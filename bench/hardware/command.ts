@@ -24,8 +24,6 @@ interface HardwareOptions extends OutputOptions {
 interface Found extends Devices {
   /** Seconds from power-on until somebody could log in. */
   readonly seconds: number;
-  /** Names of the disk in /dev/disk/by-path. */
-  readonly paths: readonly string[];
   /** Files that drivers asked for and did not find. */
   readonly missing: readonly string[];
 }
@@ -114,12 +112,10 @@ async function lookAt(what: Case, { image, disk, timeoutMs, signal }: Conditions
     await reached(machine, timeoutMs, signal);
     const seconds = (performance.now() - begun) / 1000;
     const devices = parseDrivers(await succeed(machine, DRIVERS));
-    const all = await succeed(machine, "ls /dev/disk/by-path");
     // The node is not Ready yet, so its exit status is not 0.
     const status = JSON.parse(await succeed(machine, "sudo k3os status --json || true"));
     const missing = (status.missing_firmware as readonly { readonly file: string }[]).map(({ file }) => file);
-    const paths = all.split("\n").filter((path) => path !== "" && !/virtio|-part\d+$/.test(path));
-    return { ...devices, seconds, paths, missing };
+    return { ...devices, seconds, missing };
   } finally {
     await dispose();
   }
