@@ -44,7 +44,7 @@ describe("run", () => {
   it.each<[string, number, RegExp]>([
     ["frob", 2, /^k3os: Unknown command 'frob'/],
     ["up --cpus none", 2, /It must be a whole number from 1 to 64\./],
-    ["up --memory 512M", 2, /too little for a Kubernetes node: 768 MiB are the least\./],
+    ["up --memory 256M", 2, /too little for a Kubernetes node: 512 MiB are the least\./],
     ["up --memory lots", 2, /"lots" is no amount of memory\./],
     ["up --accel magic", 2, /Allowed choices are kvm, tcg\./],
     ["build --format raw --format iso", 2, /^k3os: Option '--format <format>' was given twice\n/],

@@ -163,7 +163,7 @@ nodes: [{ name: a, role: server, config: { k3os: { upgrade: { deadline: 2m } } }
     [
       "too little memory",
       "name: c\nnodes: [{ name: a, role: server, vm: { memory: 12 } }]\n",
-      ['2:48 error nodes[0].vm.memory: expected an amount of memory, 768M or more, got "12"'],
+      ['2:48 error nodes[0].vm.memory: expected an amount of memory, 512M or more, got "12"'],
     ],
     [
       "what the file says elsewhere",

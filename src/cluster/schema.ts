@@ -53,7 +53,7 @@ const vm = struct(
   {
     memory: text({
       about: "Its memory; 2G if not given.",
-      check: size(parseMemory, "an amount of memory, 768M or more", "such as 2G, 1536M or 2048 (MiB)"),
+      check: size(parseMemory, "an amount of memory, 512M or more", "such as 2G, 1536M or 2048 (MiB)"),
       example: "2G",
     }),
     cpus: text({

@@ -33,7 +33,7 @@ describe("parseMemory", () => {
     expect(() => parseMemory(text)).toThrow(/is no amount of memory/);
   });
 
-  it.each(["512M", "0", "0.5G", "1"])("refuses %s, which is too little", (text) => {
-    expect(() => parseMemory(text)).toThrow(/too little .* 768 MiB/);
+  it.each(["511M", "0", "0.4G", "1"])("refuses %s, which is too little", (text) => {
+    expect(() => parseMemory(text)).toThrow(/too little .* 512 MiB/);
   });
 });

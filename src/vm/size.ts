@@ -3,7 +3,7 @@ import { K3osError } from "../errors.ts";
 import { SMALLEST_DISK_MIB } from "../image/disk.ts";
 
 /** With less memory, the kernel kills Kubernetes before the node is Ready. */
-const leastMemoryMiB = 768;
+const leastMemoryMiB = 512;
 
 /**
  * Reads an amount of memory: `1G`, `1024M`, `1.5GiB`, or MiB as a bare number. Throws on less than Kubernetes needs.
