@@ -9,7 +9,7 @@ const target = { ...emptyDisk(node.directory, "n1"), bus: "nvme", sectorSize: 40
 describe("an NVMe disk with sectors of 4096 bytes", { timeout: 420_000 }, () => {
   it("is installed to by the name that it has in /dev/disk/by-id elsewhere", async () => {
     const config = `k3os: { install: { silent: true, device: nvme-QEMU_NVMe_Ctrl_n1, power_off: true, debug: true } }\n`;
-    await node.start({ ...(await installerMachine([target])), config });
+    await node.start({ ...(await installerMachine([target], "metal")), config });
     await node.poweredOff(300_000);
     expect(node.machine.serial.text()).toContain("k3OS is installed on /dev/nvme0n1.");
   });

@@ -27,7 +27,7 @@ const see = (text: RegExp | string, timeoutMs = 60_000) => machine.serial.expect
 
 describe("the installer on a serial console", { timeout: 420_000 }, () => {
   beforeAll(async () => {
-    const { image, dir } = await buildIso();
+    const { image, dir } = await buildIso({ usualFlavour: "cloud" });
     const firmware = usualFirmware(image.imageJson.architecture);
     const boot = { kind: "iso", file: join(dir, "k3os.iso"), as: "disc", firmware } as const;
     machine = await node.start({ boot, disks: [target, other] });

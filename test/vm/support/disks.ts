@@ -2,6 +2,7 @@ import { closeSync, openSync, readSync, statSync, truncateSync, writeFileSync } 
 import { join } from "node:path";
 import { usualArchitecture } from "../../../src/build/host-architecture.ts";
 import { buildIso } from "../../../src/build/index.ts";
+import type { FlavourName } from "../../../src/image/flavours.ts";
 import { type Boot, type Disk, type Firmware, usualFirmware } from "../../../src/vm/qemu.ts";
 import { tool } from "./image.ts";
 import type { Start } from "./machine.ts";
@@ -37,10 +38,13 @@ export function fromDisk(firmware: Firmware = usualFirmware(usualArchitecture(pr
 
 /**
  * A machine that the installer of the ISO starts on, as the medium's boot menu starts it, but without firmware and
- * menu.
+ * menu. The flavour is the smaller one, unless what is tested needs the other.
  */
-export async function installerMachine(disks: readonly Disk[]): Promise<Pick<Start, "boot" | "disks">> {
-  const { image, dir } = await buildIso();
+export async function installerMachine(
+  disks: readonly Disk[],
+  usualFlavour: FlavourName = "cloud",
+): Promise<Pick<Start, "boot" | "disks">> {
+  const { image, dir } = await buildIso({ usualFlavour });
   const append = "k3os.root=LABEL=K3OS:/k3os/system/current/root.squashfs k3os.mode=install";
   const iso = { file: join(dir, "k3os.iso"), format: "raw", serial: "iso", readOnly: true } as const;
   return { boot: { kind: "image", dir: image.dir, append }, disks: [iso, ...disks] };
