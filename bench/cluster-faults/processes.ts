@@ -19,8 +19,8 @@ export const restartsOf = async (machine: Machine): Promise<number> =>
   Number(await succeed(machine, "cat /run/openrc/options/k3s/start_count 2>/dev/null || echo 0"));
 
 /**
- * What a machine says of restarts of k3s: when its supervisor saw it end, and the last lines of its log that are no news
- * of daily work.
+ * What a machine says of restarts of k3s: when its supervisor saw it end, and the last lines of its log that are no
+ * news of daily work.
  */
 export async function endsOf(machine: Machine): Promise<string> {
   const ends = "grep run-k3s /var/log/messages | tail -n 5";

@@ -1,8 +1,8 @@
 /** What a node tells of the devices that it runs by. */
 
 /**
- * Shell that prints a line for the disk of the state partition, and one for each network card: the drivers of the device
- * and of all that it hangs on. Then one for each name of that disk in /dev/disk/by-path.
+ * Shell that prints a line for the disk of the state partition, and one for each network card: the drivers of the
+ * device and of all that it hangs on. Then one for each name of that disk in /dev/disk/by-path.
  */
 export const DRIVERS = `drivers() {
   name=$1 device=$(readlink -f "$2")

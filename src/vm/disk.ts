@@ -15,8 +15,8 @@ export interface OwnDisk {
 }
 
 /**
- * How the guest sees a disk: virtio-blk, virtio-scsi, VMware's SCSI, NVMe, AHCI (IDE on a `pc`), MegaRAID, a USB stick at
- * a controller of USB 3 or of USB 2.
+ * How the guest sees a disk: virtio-blk, virtio-scsi, VMware's SCSI, NVMe, AHCI (IDE on a `pc`), MegaRAID, a USB stick
+ * at a controller of USB 3 or of USB 2.
  */
 export type Bus = "virtio" | "scsi" | "pvscsi" | "nvme" | "sata" | "megasas" | "usb3" | "usb2";
 

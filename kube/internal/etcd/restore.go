@@ -181,8 +181,8 @@ func (m *Member) alone(ctx context.Context, dir string, with func(*embed.Config)
 	unixURL := func(name string) url.URL { return url.URL{Scheme: "unix", Path: filepath.Join(dir, name)} }
 	c := embed.NewConfig()
 	c.Name, c.Dir = "alone", dir
-	// Of what is listened at for peers, etcd takes the host alone. Without one it is a socket without a file, which anybody
-	// may connect to, and which etcd never closes where the working directory is read-only.
+	// Of what is listened at for peers, etcd takes the host alone. Without one it is a socket without a file, which
+	// anybody may connect to, and which etcd never closes where the working directory is read-only.
 	c.ListenPeerUrls = []url.URL{{Scheme: "unix", Host: filepath.Join(dir, "peer.sock")}}
 	c.AdvertisePeerUrls = []url.URL{unixURL("peer.sock")}
 	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{unixURL("client.sock")}, []url.URL{unixURL("client.sock")}

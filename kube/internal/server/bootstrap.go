@@ -161,11 +161,11 @@ func bootstrapPriorityClasses(hook genericapiserver.PostStartHookContext) error 
 	})
 }
 
-// quietFor is how long a try may fail before that is news: the API listens a moment later, and other servers start, too.
+// quietFor is how long a try may fail before that is news: the API listens a moment later, and other servers start.
 const quietFor = 10 * time.Second
 
-// eventually tries until it works or the server ends. Upstream ends the process after half a minute. Here that would take
-// a member from an etcd that has no majority yet, and therefore takes no writes.
+// eventually tries until it works or the server ends. Upstream ends the process after half a minute. Here that would
+// take a member from an etcd that has no majority yet, and therefore takes no writes.
 func eventually(ctx context.Context, what string, try func(context.Context) error) error {
 	backoff := wait.Backoff{Duration: 50 * time.Millisecond, Factor: 1.5, Steps: math.MaxInt, Cap: 5 * time.Second}
 	begun := time.Now()
