@@ -101,16 +101,6 @@ func (s *runningServer) stop() {
 	}
 }
 
-// kill ends the server as a power cut does.
-func (s *runningServer) kill() {
-	s.w.t.Helper()
-	s.isOver = true
-	if err := s.cmd.Process.Kill(); err != nil {
-		s.w.t.Fatal(err)
-	}
-	<-s.ended
-}
-
 // hasEnded leaves the end for the next one who asks.
 func (s *runningServer) hasEnded() bool {
 	select {
