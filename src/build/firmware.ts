@@ -77,11 +77,7 @@ async function makeFirmware(work: Work, parts: FirmwareParts): Promise<string> {
   const chosen = files.filter(({ path }) => needed.has(path));
   checkCatalogue(chosen, parts.catalogue);
   const target = join(work.out, FILES);
-  for (const { path, target: to, tree } of chosen) {
-    mkdirSync(dirname(join(target, path)), { recursive: true });
-    if (to !== undefined) symlinkSync(to, join(target, path));
-    else renameSync(join(tree, path), join(target, path));
-  }
+  layFirmware(chosen, target, ({ path, tree }, to) => renameSync(join(tree, path), to));
   const microcode = packMicrocode(work, all, parts.time);
   const size = chosen.length === 0 ? 0 : treeSize(target);
   return `${chosen.length} of ${all.length} files, ${megabytes(size)}; microcode ${megabytes(microcode)}`;
@@ -103,6 +99,20 @@ export function filesBelow(directory: string): FirmwareFile[] {
     if (entry.isDirectory()) return [];
     return [{ path, target: entry.isSymbolicLink() ? readlinkSync(join(directory, path)) : undefined }];
   });
+}
+
+/** Makes the links below `directory`, and has `place` bring each file to the path that it gets. */
+export function layFirmware<F extends FirmwareFile>(
+  files: readonly F[],
+  directory: string,
+  place: (file: F, to: string) => void,
+): void {
+  for (const file of files) {
+    const to = join(directory, file.path);
+    mkdirSync(dirname(to), { recursive: true });
+    if (file.target === undefined) place(file, to);
+    else symlinkSync(file.target, to);
+  }
 }
 
 /** `k3os status` names packages by the catalogue, so that must be right. */

@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { K3osError } from "../errors.ts";
 import { type CpioEntry, cpio } from "../formats/cpio.ts";
 import { readElf } from "../formats/elf.ts";
@@ -17,7 +17,7 @@ import { neededFirmware } from "../image/firmware.ts";
 import { moduleFiles } from "../image/modules.ts";
 import { readApplets } from "./busybox.ts";
 import { megabytes } from "./extract.ts";
-import { askedFirmware, type Firmware, filesBelow } from "./firmware.ts";
+import { askedFirmware, type Firmware, filesBelow, layFirmware } from "./firmware.ts";
 import { type SourceFiles, sourceFiles } from "./identity.ts";
 import type { Kernel } from "./kernel.ts";
 import { modulesBelow } from "./modules.ts";
@@ -165,12 +165,8 @@ async function placeFirmware(work: Work, tree: string, { firmware, kernel, tools
   const asked = await askedFirmware(work, tools, modulesBelow(join(tree, "lib/modules", kernel.release)));
   const all = filesBelow(files);
   const needed = neededFirmware(asked, all);
-  for (const { path, target } of all.filter((file) => needed.has(file.path))) {
-    const place = join(tree, "lib/firmware", path);
-    mkdirSync(dirname(place), { recursive: true });
-    if (target === undefined) placeFile(join(files, path), place);
-    else symlinkSync(target, place);
-  }
+  const chosen = all.filter(({ path }) => needed.has(path));
+  layFirmware(chosen, join(tree, "lib/firmware"), ({ path }, to) => placeFile(join(files, path), to));
 }
 
 /** A directory as entries of an archive, in an order that does not depend on the file system. */

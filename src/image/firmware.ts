@@ -18,6 +18,11 @@ export interface FirmwareFile {
   readonly target?: string | undefined;
 }
 
+/** The name that a driver asks for, of a file that may be compressed, as the kernel reads it. */
+export function uncompressed(path: string): string {
+  return path.replace(/\.(xz|zst)$/, "");
+}
+
 /**
  * Of `files`, the paths that the drivers load which ask for `asked`, with the targets of links. Drivers declare what
  * they ask for (`modinfo -F firmware`): a name, a pattern with `*`, or only the newest version of a file, though they
@@ -25,7 +30,7 @@ export interface FirmwareFile {
  */
 export function neededFirmware(asked: readonly string[], files: readonly FirmwareFile[]): ReadonlySet<string> {
   const byPath = new Map(files.map((file) => [file.path, file]));
-  const byName = new Map(files.map(({ path }) => [path.replace(/\.(xz|zst)$/, ""), path]));
+  const byName = new Map(files.map(({ path }) => [uncompressed(path), path]));
   const names = [...byName.keys()];
   const needed = new Set<string>();
   const add = (path: string): boolean => {

@@ -2,7 +2,7 @@
 import { K3osError } from "../errors.ts";
 import { SMALLEST_DISK_MIB } from "../image/disk.ts";
 
-/** With less memory, the kernel kills Kubernetes before the node is Ready. */
+/** The least that a server was seen to run in, from a disk (docs/hardware.md). */
 const leastMemoryMiB = 512;
 
 /**

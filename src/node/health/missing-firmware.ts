@@ -1,4 +1,5 @@
 /** What the kernel's log says of firmware that drivers asked for and did not get. Pure. */
+import { uncompressed } from "../../image/firmware.ts";
 import { matcher } from "../../image/glob.ts";
 
 export interface MissingFirmware {
@@ -77,7 +78,7 @@ function plain(file: string): string {
 /** Whether the image has the file, or the name that a driver asks for next. A file may be compressed. */
 function isProvided(file: string, image: Image): boolean {
   const next = file.replace(VERSION, (_, version, rest) => `-${Number(version) - 1}${rest}`);
-  const there = new Set(image.filesBeside(file).map((path) => path.replace(/\.(xz|zst)$/, "")));
+  const there = new Set(image.filesBeside(file).map(uncompressed));
   return [file, next, plain(file)].some((name) => there.has(name));
 }
 
