@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Decision, decide } from "./decide.ts";
+import { decide } from "./decide.ts";
+import type { Decision } from "./decision.ts";
 import type { Observed, Work } from "./observed.ts";
 import {
   digestOf,

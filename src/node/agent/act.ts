@@ -4,7 +4,7 @@ import { ChannelError } from "../../image/index-json.ts";
 import type { Machine, MachineStatus } from "../../kubernetes/machine.ts";
 import type { MachinePool, Turn } from "../../kubernetes/machine-pool.ts";
 import { mergePatch } from "../../kubernetes/merge-patch.ts";
-import { type Action, CORDONED } from "../../management/decide.ts";
+import { type Action, CORDONED } from "../../management/decision.ts";
 import type { AgentNote, Observed, Work } from "../../management/observed.ts";
 import { hasTarget } from "../../management/status.ts";
 import { configKey } from "../../management/summary.ts";

@@ -1,4 +1,5 @@
-import { type Decision, decide } from "../../management/decide.ts";
+import { decide } from "../../management/decide.ts";
+import type { Decision } from "../../management/decision.ts";
 import type { Observed } from "../../management/observed.ts";
 import { isStalled, machineStatus } from "../../management/status.ts";
 import { act, Conflict, noteSetback, Restarting, tell } from "./act.ts";

@@ -2,7 +2,7 @@
 import type { MachinePool, MachinePoolSpec } from "../../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../../kubernetes/node.ts";
 import { maxUnavailable, nodesOf, spareServers } from "../../management/budget.ts";
-import { CORDONED } from "../../management/decide.ts";
+import { CORDONED } from "../../management/decision.ts";
 import { type NodeSpec, type SimulatedApi, type SimulatedNode, type World, world } from "./testing.ts";
 import { PATHS, pathOf } from "./watches.ts";
 
