@@ -210,6 +210,9 @@ func writeResult(w io.Writer, answer []byte) error {
 	for _, name := range result.Deleted {
 		fmt.Fprintf(w, "Snapshot %s deleted.\n", name)
 	}
+	if len(result.Created)+len(result.Deleted) == 0 {
+		fmt.Fprintln(w, "No snapshot was to be deleted.")
+	}
 	if len(result.Created) > 0 {
 		fmt.Fprintln(w, "Keep the token of servers (server/token) with it, elsewhere: without it a snapshot cannot be restored"+
 			" on another machine.")
