@@ -31,8 +31,11 @@ export function trustOf(kubeconfig: string): Trust | undefined {
 
 const ANSWER_MS = 5000;
 
-/** Returns nothing until the server has written its kubeconfig; without the certificate in it, it answers nobody. */
-export function connect(port: number, kubeconfig: string, connections: number): Api | undefined {
+/**
+ * Returns nothing until the server has written its kubeconfig; without the certificate in it, it answers nobody. An
+ * answer may take `answerMs`.
+ */
+export function connect(port: number, kubeconfig: string, connections: number, answerMs = ANSWER_MS): Api | undefined {
   const trust = trustOf(kubeconfig);
   if (trust === undefined) return undefined;
   const agent = new Agent({ keepAlive: true, maxSockets: connections, ...trust });
@@ -52,7 +55,7 @@ export function connect(port: number, kubeconfig: string, connections: number): 
         );
       });
       asked.once("error", ({ message }) => resolve({ status: 0, text: message }));
-      asked.setTimeout(ANSWER_MS, () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)));
+      asked.setTimeout(answerMs, () => asked.destroy(new Error(`no answer within ${answerMs / 1000} s`)));
       asked.end(body === undefined ? undefined : JSON.stringify(body));
     });
   const ask: Api["ask"] = async (...about) => (await answer(...about)).status;

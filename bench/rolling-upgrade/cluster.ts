@@ -24,11 +24,13 @@ export interface StartOptions extends Pick<ClusterOptions, "timeoutMs" | "signal
   readonly disk: string;
   /** How many agents there are besides the three servers. */
   readonly agents: number;
+  /** How many times longer than usual the servers wait for etcd, and its members for one another. */
+  readonly slow: number;
 }
 
 /** Starts them, and hands them to `work` once all are Ready. They are gone afterwards. */
 export function withMachines<T>(options: StartOptions, work: (machines: Machines) => Promise<T>): Promise<T> {
-  const { disk, agents: count, ...conditions } = options;
+  const { disk, agents: count, slow, ...conditions } = options;
   const agents = agentsOf("rolling", count + 1);
   const [client] = agents.slice(count);
   const cluster: ClusterOptions = {
@@ -39,6 +41,7 @@ export function withMachines<T>(options: StartOptions, work: (machines: Machines
       k3os: {
         labels: member === client ? CLIENT : {},
         upgrade: { unsigned: true, stable_for: "1s", deadline: "20m" },
+        ...(slow === 1 ? {} : { k3s_args: patience(slow) }),
       },
     }),
   };
@@ -48,6 +51,14 @@ export function withMachines<T>(options: StartOptions, work: (machines: Machines
     if (asking === undefined) throw new Error("no machine is left to ask");
     return work({ servers, agents: upgraded, client: asking });
   });
+}
+
+/** The times of k3s, of its etcd in ms, multiplied. */
+function patience(slow: number): string[] {
+  return [
+    ...[`--etcd-arg=heartbeat-interval=${500 * slow}`, `--etcd-arg=election-timeout=${5000 * slow}`],
+    ...["healthcheck", "readycheck"].map((check) => `--kube-apiserver-arg=etcd-${check}-timeout=${2 * slow}s`),
+  ];
 }
 
 /** Puts the image of the page's pods onto the machine, where it survives upgrades. */

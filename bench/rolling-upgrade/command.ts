@@ -26,6 +26,7 @@ import { type Answers, type Quorum, watchPage, watchServers } from "./watch.ts";
 
 interface RollingOptions extends OutputOptions {
   readonly agents: number;
+  readonly slow: number;
   readonly timeout: number;
 }
 
@@ -48,6 +49,14 @@ export function rollingUpgradeCommand(io: Io): Command {
         "status is 1 if a request failed or the servers lost their majority.",
     )
     .addOption(numberOption("--agents <count>", "agents that are upgraded, too", 0, 10).default(2))
+    .addOption(
+      numberOption(
+        "--slow <factor>",
+        "etcd and the API wait so many times longer for one another, and are asked so many times less often: for machines that share processors",
+        1,
+        10,
+      ).default(1),
+    )
     .addOption(numberOption("--timeout <seconds>", "how long each step may take", 1, 36_000).default(3600))
     .addOption(jsonOption())
     .addOption(markdownOption())
@@ -64,10 +73,10 @@ async function runRolling(options: RollingOptions, io: Io): Promise<void> {
     const text = "files: [{ path: /usr/share/k3os/next, content: next }]\n";
     const next = await build({ spec: { text, name: "bench-rolling", directory: dir }, progress, signal });
     const disk = join(dir, "k3os.raw");
-    const { agents } = options;
-    const how = (update: (text: string) => void) => ({ image, disk, agents, timeoutMs, signal, update });
+    const { agents, slow } = options;
+    const how = (update: (text: string) => void) => ({ image, disk, agents, slow, timeoutMs, signal, update });
     return asStep(progress, `Upgrade ${3 + agents} machines`, (update) =>
-      withMachines(how(update), (machines) => measure(machines, next, { timeoutMs, signal, update, io })),
+      withMachines(how(update), (machines) => measure(machines, next, { slow, timeoutMs, signal, update, io })),
     );
   });
   const { answers, quorum, mostAway, seconds, downtimes } = measured;
@@ -102,6 +111,7 @@ async function runRolling(options: RollingOptions, io: Io): Promise<void> {
 }
 
 interface Conditions {
+  readonly slow: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly update: (text: string) => void;
@@ -109,7 +119,7 @@ interface Conditions {
 }
 
 async function measure(machines: Machines, image: BuiltImage, conditions: Conditions): Promise<Measured> {
-  const { signal, update } = conditions;
+  const { update } = conditions;
   const [server] = machines.servers;
   const upgraded = [...machines.servers, ...machines.agents];
   const work = mkdtempSync(join(tmpdir(), "k3os-rolling-"));
@@ -119,8 +129,8 @@ async function measure(machines: Machines, image: BuiltImage, conditions: Condit
     await Promise.all(upgraded.map((machine) => loadPage(machine, image, work)));
     const url = await deployPage(server, conditions);
     await leaveOutClient(server, conditions);
-    const stopAsking = await watchPage(machines.client, url);
-    const stopServers = watchServers(machines.servers, signal);
+    const stopAsking = await watchPage(machines.client, url, conditions);
+    const stopServers = watchServers(machines.servers, conditions);
     let ends: readonly [PromiseSettledResult<Answers>, PromiseSettledResult<Quorum>];
     let mostAway: number;
     let seconds: number;

@@ -26,12 +26,20 @@ export interface Lapse {
 }
 
 const EVERY_MS = 500;
+/** How long a server may take for an answer. */
+const ANSWER_MS = 5000;
 const configMaps = "/api/v1/namespaces/default/configmaps";
 
+export interface WatchOptions {
+  /** How many times slower than a real one a machine is: it is asked less often, and has more time for its answer. */
+  readonly slow: number;
+  readonly signal: AbortSignal;
+}
+
 /** Asks every server for its health, and for a write, until the returned function is called. */
-export function watchServers(servers: readonly Machine[], signal: AbortSignal): () => Promise<Quorum> {
+export function watchServers(servers: readonly Machine[], { slow, signal }: WatchOptions): () => Promise<Quorum> {
   const apis = servers.map(({ name, record, paths }): Api => {
-    const api = connect(record.ports.api, paths.kubeconfig, 2);
+    const api = connect(record.ports.api, paths.kubeconfig, 2, ANSWER_MS * slow);
     if (api === undefined) throw new K3osError("machine", `${name} has no kubeconfig.`);
     return api;
   });
@@ -43,7 +51,7 @@ export function watchServers(servers: readonly Machine[], signal: AbortSignal): 
     while (!isOver) {
       const asked = performance.now();
       lapses.add(asked, await Promise.all(apis.map((api) => api.answer("GET", "/readyz"))));
-      await sleep(EVERY_MS, signal);
+      await sleep(EVERY_MS * slow, signal);
     }
   };
   const watchWrites = async () => {
@@ -56,7 +64,7 @@ export function watchServers(servers: readonly Machine[], signal: AbortSignal): 
         last = performance.now();
         writes++;
       }
-      await sleep(EVERY_MS, signal);
+      await sleep(EVERY_MS * slow, signal);
     }
     longest = Math.max(longest, performance.now() - last);
   };
@@ -121,14 +129,18 @@ export function readyzSays({ status, text }: Answer): string {
 export type Answers = ReadonlyMap<string, number>;
 
 /**
- * Asks for the page on the machine, ten times a second at most, each time over a new connection, until the returned
- * function is called.
+ * Asks for the page on the machine, ten times a second at most where it is not slow, each time over a new connection,
+ * until the returned function is called.
  */
-export async function watchPage(client: Machine, url: string): Promise<() => Promise<Answers>> {
+export async function watchPage(
+  client: Machine,
+  url: string,
+  { slow }: Pick<WatchOptions, "slow">,
+): Promise<() => Promise<Answers>> {
   const ask = `curl -s -o /dev/null -m 10 -w "%{http_code}\\n" ${url}`;
   await succeed(
     client,
-    `rm -f /tmp/stop; (while [ ! -e /tmp/stop ]; do ${ask}; sleep 0.1; done) >/tmp/answers 2>&1 & `,
+    `rm -f /tmp/stop; (while [ ! -e /tmp/stop ]; do ${ask}; sleep ${(0.1 * slow).toFixed(1)}; done) >/tmp/answers 2>&1 & `,
   );
   return async () => {
     const counted = await succeed(client, "touch /tmp/stop; sort /tmp/answers | uniq -c");
