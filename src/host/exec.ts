@@ -2,11 +2,14 @@ import { concat } from "../formats/bytes.ts";
 import type { ExecOptions, ExecResult, Host } from "./host.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
+/** Each program starts the next one in its own place. */
+const IN_BACKGROUND = ["nice", "-n", "19", "ionice", "-c", "idle"];
+
 /** `exec` of every host, by `spawn`: collects the output of the program. */
 export async function execBy(
   spawn: Host["spawn"],
   argv: readonly string[],
-  { inherit = false, ...options }: ExecOptions,
+  { inherit = false, background = false, ...options }: ExecOptions,
 ): Promise<ExecResult> {
   const stdout: Uint8Array[] = [];
   const stderr: Uint8Array[] = [];
@@ -14,6 +17,7 @@ export async function execBy(
     onChunk: (chunk: Uint8Array) => void stdout.push(chunk),
     onErrorChunk: (chunk: Uint8Array) => void stderr.push(chunk),
   };
-  const status = await spawn(argv, inherit ? options : { ...options, ...keep }).ended;
+  const started = background ? [...IN_BACKGROUND, ...argv] : argv;
+  const status = await spawn(started, inherit ? options : { ...options, ...keep }).ended;
   return { status, stdout: decodeUtf8(concat(stdout)), stderr: decodeUtf8(concat(stderr)) };
 }

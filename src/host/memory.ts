@@ -208,7 +208,7 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
       if (group !== undefined) entry.gid = accountNumber(group || user);
     },
 
-    exec: (argv, execOptions = {}) => execBy(spawn, argv, execOptions),
+    exec: (argv, { background: _, ...execOptions } = {}) => execBy(spawn, argv, execOptions),
     spawn,
     openPipe(receive) {
       const path = `/proc/1/fd/${pipesOpened++}`;

@@ -66,8 +66,8 @@ const FRUITLESS = 5;
 const RESTARTS = 3;
 
 /**
- * Fetches a file of `size` bytes into `path`, and goes on where an earlier try was interrupted. What has come stays
- * there if this fails. The content is not checked.
+ * Fetches a file of `size` bytes into `path`, in the background, and goes on where an earlier try was interrupted. What
+ * has come stays there if this fails. The content is not checked.
  */
 export async function fetchResumed(
   host: Host,
@@ -82,7 +82,7 @@ export async function fetchResumed(
     const had = host.stat(path)?.size ?? 0;
     if (had === size) return;
     if (had > size) host.remove(path);
-    const result = await curl(host, download, path, ["--continue-at", "-", ...atMost(size)], onBytes);
+    const result = await curl(host, download, path, ["--continue-at", "-", ...atMost(size)], onBytes, true);
     const has = host.stat(path)?.size ?? 0;
     if (result.status === TOO_LARGE || (result.status === 0 && has !== size)) {
       host.remove(path);
@@ -119,10 +119,11 @@ async function curl(
   path: string,
   more: readonly string[],
   onBytes: (bytes: number) => void,
+  background = false,
 ): Promise<ExecResult> {
   const quiet = ["--fail", "--silent", "--show-error", "--location"];
   const argv = ["curl", ...quiet, ...PATIENCE, ...more, "--output", path, "--config", "-"];
   const input = [`url = ${curlQuoted(url)}`, ...options, ""].join("\n");
-  const ended = host.exec(argv, { input }).then((result) => ({ result }));
+  const ended = host.exec(argv, { input, background }).then((result) => ({ result }));
   return (await watch(host, ended, path, onBytes)).result;
 }

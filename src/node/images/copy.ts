@@ -20,7 +20,7 @@ export async function copyFiles(
     "Copy the image",
     async (step) => {
       for (const [from, to] of files) {
-        await watch(host, run(host, ["cp", from, to]), to, (bytes) => {
+        await watch(host, run(host, ["cp", from, to], { background: true }), to, (bytes) => {
           const all = copied + bytes;
           const percent = Math.min(100, Math.floor((all / size) * 100));
           step.update(`${formatBytes(all)} of ${formatBytes(size)}, ${percent} %`);

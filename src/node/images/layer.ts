@@ -14,7 +14,7 @@ export async function unpackLayer(
   // The limit is in blocks of 512 bytes. A part of one more tells that there is too much.
   const script = 'ulimit -f "$3"; exec tar "$0" "$1" >"$2"';
   const blocks = `${Math.floor(most / 512) + 1}`;
-  const { status, stderr } = await host.exec(["sh", "-c", script, options, from, to, blocks]);
+  const { status, stderr } = await host.exec(["sh", "-c", script, options, from, to, blocks], { background: true });
   const size = host.stat(to)?.size ?? 0;
   if (status === 0 && size <= most) return;
   host.remove(to);

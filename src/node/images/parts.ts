@@ -28,10 +28,10 @@ export function partsIn(host: Host, directory: string): Part[] {
 
 /** The sha256 of a file, in hexadecimal digits. */
 export async function sha256Of(host: Host, path: string): Promise<string> {
-  return (await run(host, ["sha256sum", path])).replace(/^\\/, "").split(/\s+/)[0] ?? "";
+  return (await run(host, ["sha256sum", path], { background: true })).replace(/^\\/, "").split(/\s+/)[0] ?? "";
 }
 
 /** Makes `to` the same file as `from`, or on another file system a copy of it. */
 export async function linkOrCopy(host: Host, from: string, to: string): Promise<void> {
-  await run(host, ["sh", "-c", 'ln -f "$1" "$2" 2>/dev/null || cp "$1" "$2"', "link", from, to]);
+  await run(host, ["sh", "-c", 'ln -f "$1" "$2" 2>/dev/null || cp "$1" "$2"', "link", from, to], { background: true });
 }
