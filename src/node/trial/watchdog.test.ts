@@ -76,5 +76,5 @@ it("gives every driver the same time, in the initrd and in the root", () => {
     readFileSync(new URL(`../../../${tree}/etc/modprobe.d/watchdog.conf`, import.meta.url), "utf8"),
   );
   expect(initrd).toBe(root);
-  expect(root?.match(/^options \S+ \w+=180$/gm)).toHaveLength(5);
+  expect(root?.match(/^options \S+ \w+=180$/gm)).toHaveLength(6);
 });

@@ -3,7 +3,7 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 
 /** Drivers of watchdogs in hardware. os/rootfs/etc/modprobe.d/watchdog.conf sets their time. */
-const HARDWARE = ["i6300esb", "wdat_wdt", "iTCO_wdt", "sbsa_gwdt"];
+const HARDWARE = ["i6300esb", "wdat_wdt", "iTCO_wdt", "sbsa_gwdt", "bcm2835_wdt"];
 /** The kernel's own timer. It ends a userland that hangs, and most hangs of the kernel. */
 const SOFTWARE = "softdog";
 /** A watchdog that cannot wait for this long would reset a machine that boots slowly. */
