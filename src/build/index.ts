@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
-import { chooseFlavour, type FlavourName, parseFlavours } from "../image/flavours.ts";
+import { architectureFor, chooseFlavour, type FlavourName, parseFlavours } from "../image/flavours.ts";
 import { parseLock } from "../image/lock.ts";
 import { type ImageSpec, parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import { type Progress, silent } from "../progress.ts";
@@ -12,7 +12,7 @@ import type { BuiltImage } from "./image.ts";
 import { kubernetes } from "./kube.ts";
 import { MAKERS, makerDigests } from "./makers.ts";
 import type { DiskOptions } from "./media/disk.ts";
-import { type DiskFormat, type Format, MEDIA, refuseMedium } from "./media/index.ts";
+import { type DiskFormat, type Format, MEDIA, refuseBoard, refuseMedium } from "./media/index.ts";
 import { checkLock, lockPackages } from "./package-lock.ts";
 import { packageSource } from "./packages.ts";
 import { checkHost, checkSpecFiles } from "./preflight.ts";
@@ -93,6 +93,7 @@ export function buildDevImage(options: BuildOptions = {}): Promise<BuiltImage> {
 export async function buildMedium(format: Format, options: BuildOptions & DiskOptions = {}): Promise<Medium> {
   const { config, arguments: machine, sectorSize } = options;
   return inWorkshop(format, options, async (shop) => {
+    refuseBoard(format, shop.flavour, sectorSize);
     const made = await makeImage(shop);
     return { image: made.image, dir: await MEDIA[format].make(shop, made, { config, arguments: machine, sectorSize }) };
   });
@@ -108,6 +109,7 @@ export interface Media {
 /** Builds the image once, and one medium of it for each of `each`, one after the other. */
 export function buildMedia(format: Format, options: BuildOptions, each: readonly DiskOptions[]): Promise<Media> {
   return inWorkshop(format, options, async (shop) => {
+    for (const { sectorSize } of each) refuseBoard(format, shop.flavour, sectorSize);
     const made = await makeImage(shop);
     const dirs: string[] = [];
     for (const one of each) dirs.push(await MEDIA[format].make(shop, made, one));
@@ -184,14 +186,22 @@ async function inWorkshop<T>(
   const project = findProject();
   const { spec, name: specName, directory: specDirectory } = readSpec(options.spec ?? join(project, "os/image.yaml"));
   checkSpecFiles(spec, specDirectory);
-  const { architecture = usualArchitecture(env) } = options;
+  const given = options.lock === undefined ? undefined : parseLock(readNamedFile(options.lock, lockHint), options.lock);
+  const flavoursText = await readFile(join(project, FLAVOURS), "utf8");
+  const tableFor = (one: ArchitectureName) => parseFlavours(flavoursText, FLAVOURS, ARCHITECTURES[one]);
+  const usual = options.usualFlavour ?? (isFormat(purpose) ? MEDIA[purpose].flavour : "cloud");
+  const choice = { asked: options.flavour ?? spec.flavour ?? given?.flavour, usual, own: spec.flavours };
+  const usualOne = options.architecture ?? usualArchitecture(env);
+  const isImage = isFormat(purpose) || purpose === "dev";
+  const architecture = isImage
+    ? architectureFor(chooseFlavour(tableFor(usualOne), choice), options.architecture, usualOne)
+    : usualOne;
   const names = { architecture, host: hostArchitecture() };
-  if (isFormat(purpose)) refuseMedium(purpose, architecture);
   const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", names);
-  const givenLock =
-    options.lock === undefined
-      ? undefined
-      : checkLock(parseLock(readNamedFile(options.lock, lockHint), options.lock), architecture);
+  const givenLock = given && checkLock(given, architecture);
+  const flavours = tableFor(architecture);
+  const flavour = chooseFlavour(flavours, { ...choice, lock: givenLock });
+  if (isFormat(purpose)) refuseMedium(purpose, architecture);
   const root = cacheDirectory(env);
   await checkHost(root, existsSync(join(root, "store")), signal);
   const store = openStore(root);
@@ -201,14 +211,6 @@ async function inWorkshop<T>(
     suites: [suite],
     keyring: resolve(specDirectory, keyring),
   }));
-  const flavours = parseFlavours(
-    await readFile(join(project, FLAVOURS), "utf8"),
-    FLAVOURS,
-    ARCHITECTURES[architecture],
-  );
-  const usual = options.usualFlavour ?? (isFormat(purpose) ? MEDIA[purpose].flavour : "cloud");
-  const asked = options.flavour ?? spec.flavour;
-  const flavour = chooseFlavour(flavours, { asked, usual, own: spec.flavours, lock: givenLock });
   const [version, makers] = await Promise.all([projectVersion(project), makerDigests(project, MAKERS)]);
   const keepFailed = Boolean(env.K3OS_DEBUG);
   return runRecipe({ store, progress, makers, signal, jobs, keepFailed }, async (runner) => {

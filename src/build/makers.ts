@@ -8,6 +8,7 @@ export const MAKERS = {
   kernel: "src/build/kernel.ts",
   firmware: "src/build/firmware.ts",
   loader: "src/build/loader.ts",
+  bootFirmware: "src/build/boot-firmware.ts",
   go: "src/build/go.ts",
   kube: "src/build/compile-kube.ts",
   k3s: "src/build/release.ts",

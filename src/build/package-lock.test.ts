@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
-import { chooseFlavour, parseFlavours } from "../image/flavours.ts";
+import { chooseFlavour, type FlavourName, parseFlavours } from "../image/flavours.ts";
 import type { Lock } from "../image/lock.ts";
 import { parseBaseSpec, parseImageSpec } from "../image/spec.ts";
 import type { PackageSet } from "./apt.ts";
@@ -31,7 +31,7 @@ describe("a lock", () => {
 describe("the packages of a flavour", () => {
   const read = (path: string) => readFileSync(path, "utf8");
 
-  async function ask(asked: "cloud" | "metal", architecture: ArchitectureName) {
+  async function ask(asked: FlavourName, architecture: ArchitectureName) {
     const flavours = parseFlavours(read("os/flavours.yaml"), "os/flavours.yaml", ARCHITECTURES[architecture]);
     let question: Readonly<Record<string, PackageSet>> = {};
     const { flavour } = await lockPackages({
@@ -59,6 +59,14 @@ describe("the packages of a flavour", () => {
     const { firmware, root, tools } = arm64.question;
     expect([firmware, root, tools].map((set) => set?.architecture)).toEqual(["arm64", "arm64", "amd64"]);
     expect(root?.packages).toContain("wpasupplicant");
+  });
+
+  it("are besides those that the firmware of a board is in", async () => {
+    const { question } = await ask("rpi", "arm64");
+    expect(question.boot).toEqual({
+      ...{ architecture: "arm64", packages: ["raspi-firmware", "u-boot-rpi"], exclude: ["dosfstools"] },
+    });
+    expect((await ask("metal", "arm64")).question).not.toHaveProperty("boot");
   });
 
   it("have no firmware where it has none", async () => {

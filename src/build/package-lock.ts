@@ -1,6 +1,8 @@
 import { K3osError } from "../errors.ts";
 import { ARCHITECTURES, type ArchitectureName } from "../image/architecture.ts";
+import { type BootFirmwareName, bootFirmware } from "../image/boot-firmware.ts";
 import type { Lock } from "../image/lock.ts";
+import type { PackageSet } from "./apt.ts";
 import type { Workshop } from "./workshop.ts";
 
 type Asked = Pick<Workshop, "givenLock" | "base" | "spec" | "architecture" | "host" | "flavour" | "flavours"> & {
@@ -28,10 +30,16 @@ export async function lockPackages({
     root: { architecture, packages: all, exclude: base.exclude },
     kernel: { architecture, packages: [flavour.kernel], exclude: base.kernel.exclude },
     ...(loaded.length > 0 && { firmware: { architecture, packages: loaded, exclude: flavours.exclude } }),
+    ...(flavour.boot !== undefined && { boot: bootPackages(architecture, flavour.boot) }),
     target: { architecture, packages: sorted(...base.target.packages, ...target), exclude: base.target.exclude },
     tools: { architecture: host, packages: sorted(...base.tools.packages, ...tools), exclude: base.tools.exclude },
   });
   return { ...lock, flavour: flavour.name };
+}
+
+function bootPackages(architecture: ArchitectureName, name: BootFirmwareName): PackageSet {
+  const { packages, exclude } = bootFirmware(name);
+  return { architecture, packages, exclude };
 }
 
 /** A lock is for one architecture, and has the boot loader's packages since these are a set of their own. */

@@ -219,6 +219,18 @@ describe("the steps of a build", () => {
     expect(metal.graph.squashfs?.from).toContain("firmware-packages");
   });
 
+  it("give the disk of a board what its firmware reads", async () => {
+    const rpi = recordingWorkshop("", "rpi", "arm64");
+    await MEDIA.raw.make(rpi.shop, await makeImage(rpi.shop), {});
+    expect(rpi.graph["boot-packages"]).toEqual({
+      maker: "bootFirmware",
+      parts: ["files", "kernel", "packages", "texts"],
+      from: ["kernel-packages"],
+    });
+    expect(rpi.graph.raw?.from).toContain("boot-packages");
+    expect(rpi.parts.image).toMatchObject({ description: { kernel: { arguments: ["console=ttyS1,115200"] } } });
+  });
+
   it("take an official k3s in the place of Kubernetes", async () => {
     const other = recordingWorkshop("kubernetes: { source: k3s, version: v1.34.1+k3s1 }");
     await makeImage(other.shop);

@@ -1,3 +1,4 @@
+import { bootFirmwareFiles } from "./boot-firmware.ts";
 import { bundleNode } from "./bundle.ts";
 import { devInitrd } from "./dev-initrd.ts";
 import { firmwareTree } from "./firmware.ts";
@@ -38,6 +39,9 @@ async function makeSystem(shop: Workshop): Promise<System> {
     kernelTree(shop, lock, tools),
     bootLoader(shop, { tools, target }),
   ]);
-  const firmware = await firmwareTree(shop, lock, kernel, tools);
-  return { lock, tools, target, packages, kernel, firmware, loader, programs };
+  const [firmware, boot] = await Promise.all([
+    firmwareTree(shop, lock, kernel, tools),
+    bootFirmwareFiles(shop, lock, kernel),
+  ]);
+  return { lock, tools, target, packages, kernel, firmware, loader, boot, programs };
 }

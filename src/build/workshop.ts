@@ -2,6 +2,7 @@ import type { ArchitectureName } from "../image/architecture.ts";
 import type { Flavour, FlavourTable } from "../image/flavours.ts";
 import type { Lock } from "../image/lock.ts";
 import type { BaseSpec, ImageSpec } from "../image/spec.ts";
+import type { BootFirmwareFiles } from "./boot-firmware.ts";
 import type { NodePrograms } from "./bundle.ts";
 import type { Firmware } from "./firmware.ts";
 import type { BuiltImage } from "./image.ts";
@@ -44,6 +45,8 @@ export interface System {
   readonly target: string;
   /** Directory with the files of the boot loader. */
   readonly loader: string;
+  /** What the ESP has for firmware that is read from the disk, if it is for machines with such. */
+  readonly boot: BootFirmwareFiles | undefined;
   readonly programs: NodePrograms;
 }
 

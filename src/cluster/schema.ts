@@ -40,7 +40,7 @@ const image = struct(
       example: "./image.yaml",
     }),
     flavour: text({
-      about: "For which machines: cloud, metal or one of the spec, as `--flavour` of `./k3os build`.",
+      about: "For which machines: cloud, metal, rpi or one of the spec, as `--flavour` of `./k3os build`.",
       check: path,
       example: "metal",
     }),

@@ -1,4 +1,6 @@
 import * as v from "valibot";
+import { ARCHITECTURE_NAMES } from "./architecture.ts";
+import { BOOT_FIRMWARE_NAMES } from "./boot-firmware.ts";
 
 const names = v.array(v.string());
 
@@ -28,10 +30,19 @@ const fields = {
   /** Packages with the microcode of processors. */
   microcode: v.optional(names),
   firmware: v.optional(firmware),
+  /** Kernel arguments of every image of it. */
+  arguments: v.optional(names),
 };
 
 /** A row of `os/flavours.yaml`. */
-export const flavourRow = v.strictObject({ kernel: v.string(), ...fields });
+export const flavourRow = v.strictObject({
+  kernel: v.string(),
+  ...fields,
+  /** The only processor that there are such machines of. */
+  only: v.optional(v.picklist(ARCHITECTURE_NAMES)),
+  /** What their disk has for firmware that reads it. */
+  boot: v.optional(v.picklist(BOOT_FIRMWARE_NAMES)),
+});
 
 /** A flavour of image.yaml: what it does not say is that of the flavour `from`. */
 export const ownFlavour = v.pipe(

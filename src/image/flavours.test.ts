@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { chooseFlavour, FLAVOURS, type FlavourTable, parseFlavours } from "./flavours.ts";
+import { architectureFor, chooseFlavour, FLAVOURS, type FlavourTable, parseFlavours } from "./flavours.ts";
 import type { Lock } from "./lock.ts";
 import { parseImageSpec } from "./spec.ts";
 
@@ -13,6 +13,7 @@ describe("the table of flavours", () => {
   it("has what the architecture's packages are called", () => {
     expect(FLAVOURS.map((name) => table.flavours[name].kernel)).toEqual([
       "linux-image-cloud-amd64",
+      "linux-image-amd64",
       "linux-image-amd64",
     ]);
   });
@@ -57,9 +58,9 @@ describe("the flavour of a build", () => {
   });
 
   it.each<[yaml: string, asked: string, message: RegExp]>([
-    ["{}", "arm", /There is no flavour "arm": expected one of cloud, metal\./],
-    ["{ b: { from: c } }", "b", /There is no flavour "c": expected one of cloud, metal\./],
-    ["{ b: { from: metal } }", "c", /expected one of cloud, metal, b\./],
+    ["{}", "arm", /There is no flavour "arm": expected one of cloud, metal, rpi\./],
+    ["{ b: { from: c } }", "b", /There is no flavour "c": expected one of cloud, metal, rpi\./],
+    ["{ b: { from: metal } }", "c", /expected one of cloud, metal, rpi, b\./],
     ["{ metal: { from: cloud } }", "metal", /flavours\.metal: there is a flavour of that name already/],
   ])("of %s, asked for as %s, is refused", (yaml, asked, message) => {
     expect(() => chooseFlavour(table, { asked, usual, own: own(yaml) })).toThrow(message);
@@ -86,4 +87,25 @@ it("the table's type asks for every flavour by name", () => {
   // @ts-expect-error: `metal` is missing.
   const incomplete: FlavourTable["flavours"] = { cloud: table.flavours.cloud };
   expect(incomplete).toBeDefined();
+});
+
+describe("the processor of a build", () => {
+  const rpi = chooseFlavour(table, { asked: "rpi", usual });
+  const cloud = chooseFlavour(table, { usual });
+
+  it("follows from the flavour, where only one has such machines", () => {
+    expect(architectureFor(rpi, undefined, "amd64")).toBe("arm64");
+    expect(architectureFor(rpi, "arm64", "amd64")).toBe("arm64");
+    expect(architectureFor(cloud, undefined, "amd64")).toBe("amd64");
+    expect(architectureFor(cloud, "arm64", "amd64")).toBe("arm64");
+  });
+
+  it("is an error where there are no such machines", () => {
+    expect(() => architectureFor(rpi, "amd64", "amd64")).toThrow("The flavour rpi is for arm64, not for amd64.");
+  });
+
+  it("is that of the flavour that one of image.yaml begins with", () => {
+    const mine = chooseFlavour(table, { asked: "pi", usual, own: own("{ pi: { from: rpi, packages: [] } }") });
+    expect(mine).toEqual({ ...rpi, name: "pi", packages: [] });
+  });
 });

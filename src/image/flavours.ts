@@ -1,16 +1,20 @@
 import * as v from "valibot";
 import { K3osError } from "../errors.ts";
-import type { Architecture } from "./architecture.ts";
+import type { Architecture, ArchitectureName } from "./architecture.ts";
+import type { BootFirmwareName } from "./boot-firmware.ts";
 import { type FlavourRow, flavourRow, type OwnFlavour } from "./flavour-schema.ts";
 import type { Lock } from "./lock.ts";
 import { parseYaml } from "./parse-yaml.ts";
 
 /** The flavours that every checkout has: the rows of `os/flavours.yaml`. */
-export const FLAVOURS = ["cloud", "metal"] as const;
+export const FLAVOURS = ["cloud", "metal", "rpi"] as const;
 export type FlavourName = (typeof FLAVOURS)[number];
 
 const table = v.strictObject({
-  flavours: v.strictObject({ cloud: flavourRow, metal: flavourRow } satisfies Record<FlavourName, unknown>),
+  flavours: v.strictObject({ cloud: flavourRow, metal: flavourRow, rpi: flavourRow } satisfies Record<
+    FlavourName,
+    unknown
+  >),
   /** Dependencies of packages with firmware that are left out. */
   exclude: v.array(v.string()),
   /** Patterns of the files of each package with firmware. */
@@ -35,6 +39,10 @@ export interface Flavour {
     readonly drop: readonly string[];
     readonly links: Readonly<Record<string, string>>;
   };
+  readonly arguments: readonly string[];
+  /** The only processor that there are such machines of. */
+  readonly only?: ArchitectureName;
+  readonly boot?: BootFirmwareName;
 }
 
 /** With Debian's name of `architecture` in the place of `{arch}`. */
@@ -68,6 +76,21 @@ export function chooseFlavour({ flavours }: FlavourTable, { asked, usual, own = 
   );
 }
 
+/**
+ * The processor that an image is for: `named`, else the only one of the flavour, else `usual`. Naming another
+ * one than the only one is an error.
+ */
+export function architectureFor(
+  { name, only }: Pick<Flavour, "name" | "only">,
+  named: ArchitectureName | undefined,
+  usual: ArchitectureName,
+): ArchitectureName {
+  if (only === undefined || named === undefined || only === named) return named ?? only ?? usual;
+  throw new K3osError("usage", `The flavour ${name} is for ${only}, not for ${named}.`, {
+    hint: "Leave --arch away, or take another flavour.",
+  });
+}
+
 function rowOf(name: string, rows: Readonly<Record<string, FlavourRow>>, own: NonNullable<FlavourChoice["own"]>) {
   const added = own[name];
   if (added === undefined) return rows[name] ?? unknown(name, rows, own);
@@ -89,11 +112,13 @@ function unknown(name: string, ...tables: readonly Readonly<Record<string, unkno
   });
 }
 
-function complete(name: string, { kernel, keep, packages, modules, microcode, firmware = {} }: FlavourRow): Flavour {
+function complete(name: string, { firmware = {}, only, boot, ...row }: FlavourRow): Flavour {
   const none: readonly string[] = [];
   return {
-    ...{ name, kernel, keep: keep ?? none, packages: packages ?? none, modules: modules ?? none },
-    microcode: microcode ?? none,
+    ...{ name, kernel: row.kernel, keep: row.keep ?? none, packages: row.packages ?? none },
+    ...{ modules: row.modules ?? none, microcode: row.microcode ?? none, arguments: row.arguments ?? none },
+    ...(only !== undefined && { only }),
+    ...(boot !== undefined && { boot }),
     firmware: {
       packages: firmware.packages ?? none,
       asks: firmware.asks ?? none,

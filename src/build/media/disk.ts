@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { biosLoader } from "../../formats/grub-bios.ts";
+import { FAT32_LBA, hybridTable, MBR_TABLE_OFFSET } from "../../formats/mbr.ts";
 import { ARCHITECTURES } from "../../image/architecture.ts";
 import {
   BIOS_BOOT,
@@ -33,11 +34,12 @@ import {
 } from "../../image/disk.ts";
 import { type SlotRecord, slotDirectory } from "../../image/grub.ts";
 import type { RunOptions } from "../../process/run.ts";
+import type { BootFirmwareFiles } from "../boot-firmware.ts";
 import { sha256File } from "../digest.ts";
 import { megabytes } from "../extract.ts";
 import type { BuiltImage } from "../image.ts";
 import type { Work } from "../steps.ts";
-import { placeFile, placeText } from "../tree.ts";
+import { overlayTree, placeFile, placeText } from "../tree.ts";
 import type { MadeImage, Workshop } from "../workshop.ts";
 
 export interface DiskOptions {
@@ -59,33 +61,42 @@ export const RAW_DISK = "k3os.raw";
 
 interface DiskParts {
   readonly image: BuiltImage;
+  readonly boot?: BootFirmwareFiles;
   readonly options: DiskOptions;
 }
 
 /**
  * A disk as a node boots it, `RAW_DISK`. With a config inside, only its owner can read the file. Returns its directory.
  */
-export function rawDisk({ runner }: Workshop, { image }: MadeImage, options: DiskOptions): Promise<string> {
+export function rawDisk({ runner }: Workshop, { image, system }: MadeImage, options: DiskOptions): Promise<string> {
+  const { boot } = system;
   const step = { name: "raw", title: "Disk", maker: "disk" } as const;
-  return runner.run({ ...step, parts: { image, options }, make: makeDisk });
+  return runner.run({ ...step, parts: { image, options, ...(boot && { boot }) }, make: makeDisk });
 }
 
-function makeDisk(work: Work, { image, options }: DiskParts): Promise<string> {
-  return makeRawDisk(work, image, options, join(work.out, RAW_DISK));
+function makeDisk(work: Work, { image, options, boot }: DiskParts): Promise<string> {
+  return makeRawDisk(work, image, options, join(work.out, RAW_DISK), boot);
 }
 
 /**
  * A whole disk in a sparse file, made without root and without a mount. Equal input gives equal bytes; what must differ
  * from machine to machine is made at the first boot.
  */
-export async function makeRawDisk(work: Work, image: BuiltImage, options: DiskOptions, file: string): Promise<string> {
+export async function makeRawDisk(
+  work: Work,
+  image: BuiltImage,
+  options: DiskOptions,
+  file: string,
+  boot?: BootFirmwareFiles,
+): Promise<string> {
   const run = toolRunner(work, image);
   writeFileSync(file, "", { mode: options.config === undefined ? 0o644 : 0o600 });
   truncateSync(file, sizeMiB * MiB);
   await partition(run, file, options);
+  if (boot?.inMbr) placeHybridTable(file);
   const { bios } = ARCHITECTURES[image.imageJson.architecture];
   if (bios && options.sectorSize !== 4096) placeBiosLoader(file, image.loader);
-  await makeEsp(run, work, image, file, options);
+  await makeEsp(run, work, image, file, { ...options, boot });
   await makeState(run, work, image, file, options);
   return megabytes(statSync(file).blocks * 512);
 }
@@ -110,6 +121,18 @@ async function partition(run: RunTool, file: string, { sectorSize = 512 }: DiskO
   await run(argv, { input: partitionScript(PREBUILT) });
 }
 
+/** Lets firmware find the ESP that reads no GPT. */
+function placeHybridTable(file: string): void {
+  const sectors = (mebibytes = 0) => (mebibytes * MiB) / 512;
+  const table = hybridTable({ type: FAT32_LBA, start: sectors(ESP.startMiB), sectors: sectors(ESP.sizeMiB) });
+  const disk = openSync(file, "r+");
+  try {
+    writeSync(disk, table, 0, table.length, MBR_TABLE_OFFSET);
+  } finally {
+    closeSync(disk);
+  }
+}
+
 function placeBiosLoader(file: string, loader: string): void {
   const bytes = (name: string) => new Uint8Array(readFileSync(join(loader, name)));
   const place = { start: BIOS_BOOT.startMiB * MiB, size: (BIOS_BOOT.sizeMiB ?? 0) * MiB };
@@ -127,12 +150,14 @@ async function makeEsp(
   work: Work,
   image: BuiltImage,
   file: string,
-  { sectorSize = 512, arguments: machine }: DiskOptions,
+  { sectorSize = 512, arguments: machine, boot }: DiskOptions & { readonly boot: BootFirmwareFiles | undefined },
 ): Promise<void> {
   const start = ESP.startMiB * MiB;
   const place = ["-S", `${sectorSize}`, "--offset", `${start / sectorSize}`, "--invariant"];
   await run([...MAKE_ESP, ...place, file, `${(ESP.sizeMiB ?? 0) * 1024}`]);
   const tree = join(work.scratch, "esp");
+  mkdirSync(tree);
+  if (boot) overlayTree(boot.directory, tree);
   placeEntries(tree, espEntries(image.imageJson.architecture, await recordOf(image), machine));
   for (const { path, from } of espLoaders(image.imageJson.architecture))
     placeFile(join(image.loader, from), join(tree, path));

@@ -1,6 +1,6 @@
 import { K3osError } from "../../errors.ts";
 import type { ArchitectureName } from "../../image/architecture.ts";
-import type { FlavourName } from "../../image/flavours.ts";
+import type { Flavour, FlavourName } from "../../image/flavours.ts";
 import type { MadeImage, Workshop } from "../workshop.ts";
 import { type DiskOptions, rawDisk } from "./disk.ts";
 import { isoMedium } from "./iso.ts";
@@ -21,6 +21,8 @@ export interface MediumKind {
   readonly isDisk: boolean;
   /** The only architecture that there is hardware for. */
   readonly only?: ArchitectureName;
+  /** Whether boards get it whose firmware is read from the disk: it has that, or goes onto a disk that has it. */
+  readonly forBoards?: true;
   /** Makes it, and returns the directory with its files. Only disks look at the options. */
   make(shop: Workshop, made: MadeImage, options: DiskOptions): Promise<string>;
 }
@@ -31,11 +33,11 @@ export interface MediumKind {
  */
 export const MEDIA: { readonly [F in Format]: MediumKind } = {
   image: {
-    ...{ title: "the kernel, the initrd and the root as files", flavour: "cloud", isDisk: false },
+    ...{ title: "the kernel, the initrd and the root as files", flavour: "cloud", isDisk: false, forBoards: true },
     make: async (_, { image }) => image.dir,
   },
   dir: {
-    ...{ title: "the same, for upgrades of any machine", flavour: "metal", isDisk: false },
+    ...{ title: "the same, for upgrades of any machine", flavour: "metal", isDisk: false, forBoards: true },
     make: async (_, { image }) => image.dir,
   },
   oci: {
@@ -43,6 +45,7 @@ export const MEDIA: { readonly [F in Format]: MediumKind } = {
       title: "the same as a container image, for a registry and for jobs in a cluster",
       flavour: "metal",
       isDisk: false,
+      forBoards: true,
     },
     make: ociArchive,
   },
@@ -54,7 +57,10 @@ export const MEDIA: { readonly [F in Format]: MediumKind } = {
     ...{ title: "the image, initrd-netboot and boot.ipxe, for a boot server", flavour: "cloud", isDisk: false },
     make: netbootSet,
   },
-  raw: { title: "a disk, to be written byte by byte", flavour: "metal", isDisk: true, make: rawDisk },
+  raw: {
+    ...{ title: "a disk, to be written byte by byte", flavour: "metal", isDisk: true, forBoards: true },
+    make: rawDisk,
+  },
   qcow2: virtual("qcow2", "cloud", "a disk for QEMU, libvirt, Proxmox, OpenStack"),
   vmdk: virtual("vmdk", "metal", "a disk for VMware"),
   ova: { ...virtual("ova", "metal", "a whole machine for VMware and VirtualBox"), only: "amd64" },
@@ -72,6 +78,15 @@ export function refuseMedium(format: Format, architecture: ArchitectureName): vo
   if (only === architecture) return;
   throw new K3osError("usage", `--format ${format} is for ${only}, not for ${architecture}.`, {
     hint: "A machine of one's own takes a disk: --format qcow2, vmdk or raw.",
+  });
+}
+
+/** The same for a flavour: boards boot from cards, which have sectors of 512 bytes. */
+export function refuseBoard(format: Format, { name, boot }: Pick<Flavour, "name" | "boot">, sectorSize = 512): void {
+  if (boot === undefined || (MEDIA[format].forBoards && sectorSize === 512)) return;
+  const what = MEDIA[format].forBoards ? `--sector-size ${sectorSize}` : `--format ${format}`;
+  throw new K3osError("usage", `No machine of the flavour ${name} boots from ${what}.`, {
+    hint: "Build a card: --format raw, without --sector-size.",
   });
 }
 

@@ -44,7 +44,7 @@ export function buildCommand(io: Io): Command {
     .addOption(archOption())
     .option(
       "--flavour <name>",
-      "for which machines: cloud, metal or one of the spec, instead of what the medium usually is",
+      "for which machines: cloud, metal, rpi or one of the spec, instead of what the medium usually is",
     )
     .option("--spec <file>", "the image.yaml that says what goes in, instead of os/image.yaml")
     .option("--lock <file>", "build from exactly the packages of that lock (an earlier build's lock.json)")
@@ -61,6 +61,7 @@ export function buildCommand(io: Io): Command {
     ["./k3os build --format qcow2 --flavour metal -o .", "with drivers and firmware of real machines"],
     ["./k3os build --format oci --key release -o .", "k3os.oci.tar, a container image that upgrades nodes"],
     ["./k3os build --arch arm64 --format raw -o .", "for 64-bit ARM with UEFI, built on any machine"],
+    ["./k3os build --flavour rpi --format raw -o .", "k3os.raw, the card of a Raspberry Pi"],
     ["./k3os build --refresh", "with today's security fixes"],
     ["./k3os build --lock lock.json -o out", "an earlier image again, byte for byte"],
   );
