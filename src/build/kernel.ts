@@ -28,7 +28,9 @@ interface KernelParts {
 }
 
 export async function kernelTree(shop: Workshop, lock: Lock, tools: Tools): Promise<Kernel> {
-  const parts = { drop: shop.base.kernel.drop, keep: [...shop.flavour.keep, ...shop.spec.kernel.keep], tools };
+  const { base, flavour, spec } = shop;
+  const drop = [...base.kernel.drop, ...flavour.drop];
+  const parts = { drop, keep: [...flavour.keep, ...spec.kernel.keep], tools };
   return kernelIn(
     await packageStep(shop, lock, "kernel", { title: "Kernel", maker: "kernel", parts, make: makeKernel }),
   );

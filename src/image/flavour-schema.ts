@@ -21,7 +21,9 @@ const firmware = v.strictObject({
 });
 
 const fields = {
-  /** Patterns of modules that stay although `kernel.drop` of base.yaml names them. */
+  /** Patterns of modules that are left out besides those that `kernel.drop` of base.yaml names. */
+  drop: v.optional(names),
+  /** Patterns of modules that stay although one of the two names them. */
   keep: v.optional(names),
   /** Packages of the root. */
   packages: v.optional(names),

@@ -29,6 +29,7 @@ export interface Flavour {
   readonly name: string;
   /** The Debian package of its kernel. */
   readonly kernel: string;
+  readonly drop: readonly string[];
   readonly keep: readonly string[];
   readonly packages: readonly string[];
   readonly modules: readonly string[];
@@ -115,7 +116,7 @@ function unknown(name: string, ...tables: readonly Readonly<Record<string, unkno
 function complete(name: string, { firmware = {}, only, boot, ...row }: FlavourRow): Flavour {
   const none: readonly string[] = [];
   return {
-    ...{ name, kernel: row.kernel, keep: row.keep ?? none, packages: row.packages ?? none },
+    ...{ name, kernel: row.kernel, drop: row.drop ?? none, keep: row.keep ?? none, packages: row.packages ?? none },
     ...{ modules: row.modules ?? none, microcode: row.microcode ?? none, arguments: row.arguments ?? none },
     ...(only !== undefined && { only }),
     ...(boot !== undefined && { boot }),
