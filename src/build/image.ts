@@ -88,7 +88,11 @@ export function describeImage(
     architecture,
     flavour: flavour.name,
     time: lock.time,
-    kernel: { release: system.kernel.release, arguments: [...flavour.arguments, ...spec.kernel.arguments] },
+    kernel: {
+      release: system.kernel.release,
+      arguments: [...flavour.arguments, ...spec.kernel.arguments],
+      ...(flavour.serial && { serial: flavour.serial }),
+    },
     kubernetes: { source: spec.kubernetes.source, version: kube.version },
     lock: digestOf(lock),
     packages: held.map((entry) => `${entry.name} ${entry.version}`).sort(),

@@ -33,9 +33,16 @@ describe("the boot menus of arm64", () => {
       expect(menu).toContain("set linux=linux\nset initrd=initrd\n");
       expect(menu).not.toContain("linux16");
       expect(menu).not.toContain("serial --unit");
-      expect(menu).toContain(" console=tty0 console=ttyAMA0,115200 ");
+      expect(menu).toContain("console=tty0 console=ttyAMA0,115200");
     }
-    expect(ipxeScript("arm64", "initrd-netboot", [])).toContain(" console=ttyAMA0,115200 ");
+    expect(ipxeScript("arm64", "initrd-netboot", { arguments: [] })).toContain(" console=ttyAMA0,115200 ");
+  });
+
+  it("have the serial ports that an image names in the place of that one", () => {
+    const named = { arguments: [], serial: ["ttyS1", "ttyS0"] };
+    const want = " console=tty0 console=ttyS1,115200 console=ttyS0,115200 ";
+    expect(grubMenu("arm64", { ...medium, ...named })).toContain(want);
+    expect(ipxeScript("arm64", "initrd-netboot", named)).toContain(want);
   });
 
   it("are those of amd64 but for that", () => {

@@ -10,7 +10,7 @@ export interface Architecture {
   readonly elfMachine: number;
   /** Its name in images of containers (OCI) and for the Go compiler. */
   readonly go: string;
-  /** What Linux calls the first serial port. */
+  /** What Linux calls the first serial port: a console, unless an image names others. */
   readonly serialConsole: string;
   /** Modules of the initrd besides those of base.yaml. */
   readonly modules: readonly string[];
@@ -126,7 +126,11 @@ export const ARCHITECTURES: { readonly [A in ArchitectureName]: Architecture } =
 
 export const ARCHITECTURE_NAMES = Object.keys(ARCHITECTURES) as ArchitectureName[];
 
-/** Kernel arguments for a console on the screen and, with the last word, one on the serial port. */
-export function screenAndSerial(architecture: ArchitectureName): readonly string[] {
-  return ["console=tty0", `console=${ARCHITECTURES[architecture].serialConsole},115200`];
+/**
+ * Kernel arguments for a console on the screen and, with the last words, on serial ports: these, or the usual one of
+ * the processor.
+ */
+export function screenAndSerial(architecture: ArchitectureName, ports?: readonly string[]): readonly string[] {
+  const serial = ports ?? [ARCHITECTURES[architecture].serialConsole];
+  return ["console=tty0", ...serial.map((port) => `console=${port},115200`)];
 }

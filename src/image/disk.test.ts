@@ -12,7 +12,11 @@ import {
 } from "./disk.ts";
 import { diskMenu, formatSlotRecord, parseSlotRecord } from "./grub.ts";
 
-const image = { version: "1.2.3", kernel: { release: "6.12", arguments: ["mitigations=off", "nosmt"] } };
+const image = {
+  version: "1.2.3",
+  architecture: "arm64",
+  kernel: { release: "6.12", arguments: ["mitigations=off", "nosmt"] },
+} as const;
 
 describe("partitions", () => {
   it("lie one after the other, and the last takes what is left", () => {
@@ -101,6 +105,8 @@ describe("the record of a slot", () => {
     const [, look = ""] = /function look \{\n([^}]*)\}/.exec(diskMenu("amd64")) ?? [];
     const asked = [...look.matchAll(/set (\w+)=$/gm)].map(([, name]) => name);
     expect(asked).toEqual(["version", "system", "arguments"]);
+    // The usual consoles, unless the record names others.
+    expect(look).toMatch(/set consoles="console=tty0 console=ttyS0,115200"\n.*source/s);
     for (const text of [first, formatSlotRecord(record)])
       expect([...text.matchAll(/^set (\w+)=/gm)].map(([, name]) => name)).toEqual(expect.arrayContaining(asked));
     expect(parseSlotRecord(first)).toMatchObject({ version: "0.31.0", system: "/k3os/system/0.31.0-01" });
@@ -116,5 +122,13 @@ describe("the record of a slot", () => {
       arguments: ["mitigations=off", "nosmt"],
     });
     expect(parseSlotRecord(text.slice(0, 40))).toBeUndefined();
+  });
+
+  it("names the consoles of an image that has others than the usual ones", () => {
+    const named = { ...image, kernel: { ...image.kernel, serial: ["ttyS1"] } };
+    const text = formatSlotRecord(slotRecord(named, record.digest));
+    expect(text).toContain('\nset consoles="console=tty0 console=ttyS1,115200"\n');
+    expect(parseSlotRecord(text)).toEqual({ ...record, consoles: ["console=tty0", "console=ttyS1,115200"] });
+    expect(formatSlotRecord(record)).not.toContain("consoles");
   });
 });

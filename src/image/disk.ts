@@ -1,5 +1,5 @@
 /** What lies where on the disk of a node, as data: the build writes it into a file, the installer onto a device. */
-import { ARCHITECTURES, type ArchitectureName } from "./architecture.ts";
+import { ARCHITECTURES, type ArchitectureName, screenAndSerial } from "./architecture.ts";
 import { formatBootEnv, type SlotName } from "./boot-env.ts";
 import {
   BOOT_ENV,
@@ -188,8 +188,13 @@ export function stateEntries(slot: SlotRecord, config: string | undefined): Disk
 }
 
 /** The record of a slot with this image. `digest` is the sha256 of its `image.json`: `sha256:…`. */
-export function slotRecord({ version, kernel }: Pick<ImageJson, "version" | "kernel">, digest: string): SlotRecord {
-  return { version, digest, system: `${SYSTEM}/${imageName({ version, digest })}`, arguments: kernel.arguments };
+export function slotRecord(
+  { version, architecture, kernel }: Pick<ImageJson, "version" | "architecture" | "kernel">,
+  digest: string,
+): SlotRecord {
+  const consoles = kernel.serial && screenAndSerial(architecture, kernel.serial);
+  const system = `${SYSTEM}/${imageName({ version, digest })}`;
+  return { version, digest, system, arguments: kernel.arguments, ...(consoles && { consoles }) };
 }
 
 /** The lowest layer of the config, for root only; nothing for `undefined`. */

@@ -10,6 +10,8 @@ export const flavourName = v.pipe(
   v.regex(/^[a-z0-9][a-z0-9-]*$/, "expected lower-case letters, digits and dashes"),
 );
 
+const serialPort = v.pipe(v.string(), v.regex(/^tty[A-Za-z]+\d+$/, "expected a serial port, such as ttyS1"));
+
 const firmware = v.strictObject({
   packages: v.optional(names),
   /** What drivers ask for and do not declare. */
@@ -34,6 +36,8 @@ const fields = {
   firmware: v.optional(firmware),
   /** Kernel arguments of every image of it. */
   arguments: v.optional(names),
+  /** Serial ports that are consoles, instead of the one that is usual for the processor. */
+  serial: v.optional(v.pipe(v.array(serialPort), v.minLength(1, "expected at least one port"))),
 };
 
 /** A row of `os/flavours.yaml`. */

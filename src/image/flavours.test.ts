@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { architectureFor, chooseFlavour, FLAVOURS, type FlavourTable, parseFlavours } from "./flavours.ts";
+import { matcher } from "./glob.ts";
 import type { Lock } from "./lock.ts";
 import { parseImageSpec } from "./spec.ts";
 
@@ -87,6 +88,48 @@ it("the table's type asks for every flavour by name", () => {
   // @ts-expect-error: `metal` is missing.
   const incomplete: FlavourTable["flavours"] = { cloud: table.flavours.cloud };
   expect(incomplete).toBeDefined();
+});
+
+describe("the flavour rpi", () => {
+  const { firmware, packages } = chooseFlavour(table, { asked: "rpi", usual });
+
+  it.each([
+    ["3 B", "brcm/brcmfmac43430-sdio", "raspberrypi,3-model-b"],
+    ["3 A+", "brcm/brcmfmac43455-sdio", "raspberrypi,3-model-a-plus"],
+    ["3 B+", "brcm/brcmfmac43455-sdio", "raspberrypi,3-model-b-plus"],
+    ["4 B", "brcm/brcmfmac43455-sdio", "raspberrypi,4-model-b"],
+    ["400", "brcm/brcmfmac43456-sdio", "raspberrypi,400"],
+    ["Compute Module 4", "brcm/brcmfmac43455-sdio", "raspberrypi,4-compute-module"],
+    ["Zero 2 W", "brcm/brcmfmac43430b0-sdio", "raspberrypi,model-zero-2-w"],
+  ])("leaves out nothing that the Wi-Fi of a %s loads", (_, chip, board) => {
+    const cypress = chip.replace("brcm/brcm", "cypress/cy");
+    const files = [`${chip}.bin`, `${chip}.clm_blob`, `${chip}.${board}.txt`, `${cypress}.bin`, `${cypress}.clm_blob`];
+    expect(files.filter(matcher(firmware.drop))).toEqual([]);
+  });
+
+  it("has what Wi-Fi takes besides, and leaves out the firmware of other cards", () => {
+    expect(packages).toContain("wpasupplicant");
+    expect(firmware.packages).toContain("wireless-regdb");
+    expect(Object.keys(firmware.links)).toEqual(["regulatory.db", "regulatory.db.p7s"]);
+    expect(matcher(firmware.drop)("brcm/brcmfmac4366c-pcie.bin")).toBe(true);
+  });
+});
+
+describe("the consoles of a flavour", () => {
+  it("are those of the row", () => {
+    expect(chooseFlavour(table, { asked: "rpi", usual }).serial).toEqual(["ttyS1"]);
+    expect(chooseFlavour(table, { usual }).serial).toBeUndefined();
+    const mine = own("{ mine: { from: rpi, serial: [ttyAMA0] } }");
+    expect(chooseFlavour(table, { asked: "mine", usual, own: mine }).serial).toEqual(["ttyAMA0"]);
+  });
+
+  it.each([
+    ["[ttyS0 quiet]", "expected a serial port, such as ttyS1"],
+    ['["/dev/ttyS0"]', "expected a serial port, such as ttyS1"],
+    ["[]", "expected at least one port"],
+  ])("are not %s", (serial, message) => {
+    expect(() => own(`{ mine: { from: metal, serial: ${serial} } }`)).toThrow(message);
+  });
 });
 
 describe("the processor of a build", () => {

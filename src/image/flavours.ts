@@ -41,6 +41,8 @@ export interface Flavour {
     readonly links: Readonly<Record<string, string>>;
   };
   readonly arguments: readonly string[];
+  /** Serial ports that are consoles, if not the usual one of the processor. */
+  readonly serial?: readonly string[];
   /** The only processor that there are such machines of. */
   readonly only?: ArchitectureName;
   readonly boot?: BootFirmwareName;
@@ -113,11 +115,12 @@ function unknown(name: string, ...tables: readonly Readonly<Record<string, unkno
   });
 }
 
-function complete(name: string, { firmware = {}, only, boot, ...row }: FlavourRow): Flavour {
+function complete(name: string, { firmware = {}, serial, only, boot, ...row }: FlavourRow): Flavour {
   const none: readonly string[] = [];
   return {
     ...{ name, kernel: row.kernel, drop: row.drop ?? none, keep: row.keep ?? none, packages: row.packages ?? none },
     ...{ modules: row.modules ?? none, microcode: row.microcode ?? none, arguments: row.arguments ?? none },
+    ...(serial !== undefined && { serial }),
     ...(only !== undefined && { only }),
     ...(boot !== undefined && { boot }),
     firmware: {

@@ -8,6 +8,8 @@ export interface BootMenu {
   readonly label: string;
   /** Kernel arguments of every entry. */
   readonly arguments: readonly string[];
+  /** Serial ports that are consoles, if not the usual one of the processor. */
+  readonly serial?: readonly string[] | undefined;
 }
 
 /** Boots at once unless a key is pressed, on the screen and on the serial port. */
@@ -40,8 +42,11 @@ function beginning(architecture: ArchitectureName): string {
 }
 
 /** The menu of a medium. */
-export function grubMenu(architecture: ArchitectureName, { directory, label, arguments: common }: BootMenu): string {
-  const consoles = screenAndSerial(architecture).join(" ");
+export function grubMenu(
+  architecture: ArchitectureName,
+  { directory, label, arguments: common, serial: ports }: BootMenu,
+): string {
+  const consoles = screenAndSerial(architecture, ports).join(" ");
   const root = `k3os.root=LABEL=${label}:${directory}/root.squashfs`;
   const entry = (title: string, ...extra: string[]) => `menuentry "${title}" {
   $linux ${directory}/vmlinuz ${[root, consoles, ...common, ...extra].join(" ")}
@@ -98,6 +103,7 @@ function look {
   set version=
   set system=
   set arguments=
+  set consoles="${consoles}"
   source ($esp)${BOOT}/$1/${SLOT_FILE}
 }
 function whole {
@@ -107,7 +113,7 @@ function whole {
 }
 function slot {
   look $1
-  $linux ($esp)${BOOT}/$1/${SLOT_KERNEL} k3os.root=$state:$system/root.squashfs k3os.slot=$1 $damage gpt ${consoles} $arguments $machine $2
+  $linux ($esp)${BOOT}/$1/${SLOT_KERNEL} k3os.root=$state:$system/root.squashfs k3os.slot=$1 $damage gpt $consoles $arguments $machine $2
   $initrd ($esp)${BOOT}/$1/${SLOT_INITRD}
 }
 set ${good}=
@@ -184,14 +190,17 @@ export interface SlotRecord {
   readonly system: string;
   /** Kernel arguments of its image. */
   readonly arguments: readonly string[];
+  /** Kernel arguments that name its consoles, if they are not the usual ones of the processor. */
+  readonly consoles?: readonly string[];
 }
 
 /**
  * `SLOT_FILE` of a slot, in GRUB's language. The system comes last: a power cut may leave an empty file, or one that
  * cannot be read, and a record without a system makes no slot.
  */
-export function formatSlotRecord({ version, digest, system, arguments: words }: SlotRecord): string {
-  const lines = { version, digest, arguments: words.join(" "), system };
+export function formatSlotRecord({ version, digest, system, arguments: words, consoles }: SlotRecord): string {
+  const own = consoles && { consoles: consoles.join(" ") };
+  const lines = { version, digest, arguments: words.join(" "), ...own, system };
   return Object.entries(lines)
     .map(([name, value]) => `set ${name}="${value}"\n`)
     .join("");
@@ -201,9 +210,10 @@ export function formatSlotRecord({ version, digest, system, arguments: words }: 
 export function parseSlotRecord(text: string): SlotRecord | undefined {
   const lines = [...text.matchAll(/^set (\w+)="([^"\n]*)"$/gm)].map(([, name, value]) => [name, value] as const);
   const values: Partial<Record<string, string>> = Object.fromEntries(lines);
-  const { version, digest, system, arguments: words = "" } = values;
+  const { version, digest, system, arguments: words = "", consoles } = values;
   if (version === undefined || digest === undefined || system === undefined) return undefined;
-  return { version, digest, system, arguments: words.split(" ").filter((word) => word !== "") };
+  const split = (text: string) => text.split(" ").filter((word) => word !== "");
+  return { version, digest, system, arguments: split(words), ...(consoles && { consoles: split(consoles) }) };
 }
 
 /** Text of `MACHINE_ARGUMENTS`. */

@@ -9,7 +9,12 @@ export interface ImageJson {
   readonly flavour: string;
   /** Seconds since 1970: the time that every file of the image carries. */
   readonly time: number;
-  readonly kernel: { readonly release: string; readonly arguments: readonly string[] };
+  readonly kernel: {
+    readonly release: string;
+    readonly arguments: readonly string[];
+    /** Serial ports that are consoles, as Linux calls them; the usual one of the processor if not given. */
+    readonly serial?: readonly string[];
+  };
   /** `upstream` and the digest of its source, or the official k3s release. */
   readonly kubernetes: { readonly source: string; readonly version?: string };
   /** Digest of the lock of packages that it was built from. */

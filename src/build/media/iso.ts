@@ -55,7 +55,7 @@ function placeImage(tree: string, { dir, imageJson }: BuiltImage): void {
   }
   symlinkSync(imageJson.version, join(tree, "k3os/system/current"));
   mkdirSync(join(tree, "boot/grub"), { recursive: true });
-  const menu = grubMenu(imageJson.architecture, { directory, label, arguments: imageJson.kernel.arguments });
+  const menu = grubMenu(imageJson.architecture, { ...imageJson.kernel, directory, label });
   writeFileSync(join(tree, "boot/grub/grub.cfg"), menu);
   // Started from a disc, Debian's signed GRUB takes the whole disc for its volume, not the FAT file system that it came
   // from.

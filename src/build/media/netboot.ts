@@ -35,6 +35,6 @@ async function makeNetboot(work: Work, { image, initrd }: NetbootParts): Promise
   for (const name of IMAGE_FILES) linkSync(join(dir, name), join(work.out, name));
   const root = JSON.stringify(imageJson.files?.["root.squashfs"]);
   await makeInitrd(work, { ...initrd, files: { "root.json": root } }, INITRD);
-  writeFileSync(join(work.out, "boot.ipxe"), ipxeScript(imageJson.architecture, INITRD, imageJson.kernel.arguments));
+  writeFileSync(join(work.out, "boot.ipxe"), ipxeScript(imageJson.architecture, INITRD, imageJson.kernel));
   return `${INITRD} ${megabytes(statSync(join(work.out, INITRD)).size)}`;
 }

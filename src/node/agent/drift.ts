@@ -5,6 +5,7 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { screenAndSerial } from "../../image/architecture.ts";
 import { MACHINE_ARGUMENTS } from "../../image/grub.ts";
+import type { ImageJson } from "../../image/image-json.ts";
 import { type Difference, differencesOf, kernelDifferences } from "../../management/drift.ts";
 import { keptPlan } from "../apply/kept-plan.ts";
 import { observe } from "../apply/observe.ts";
@@ -63,9 +64,11 @@ const MENU = /^(BOOT_IMAGE|initrd|k3os\.(root|slot|trial|env)|panic|oops|softloc
 async function kernelDrift(host: Host): Promise<Difference[]> {
   const system = runningSystem(host);
   if (runningSlot(host) === undefined || system === undefined) return [];
-  if (host.stat(WORDS) === undefined) host.write(WORDS, JSON.stringify(await wantedWords(host, system)));
+  const { kernel } = JSON.parse(host.readText(`${STATE}${system}/image.json`)) as Pick<ImageJson, "kernel">;
+  if (host.stat(WORDS) === undefined) host.write(WORDS, JSON.stringify(await wantedWords(host, kernel)));
   const wanted = JSON.parse(host.readText(WORDS)) as string[];
-  const consoles = screenAndSerial(OWN_ARCHITECTURE);
+  // A menu that is older than the image knows the usual ones alone.
+  const consoles = [undefined, kernel.serial].flatMap((ports) => screenAndSerial(OWN_ARCHITECTURE, ports));
   return kernelDifferences(
     host.readText("/proc/cmdline"),
     wanted,
@@ -73,11 +76,8 @@ async function kernelDrift(host: Host): Promise<Difference[]> {
   );
 }
 
-async function wantedWords(host: Host, system: string): Promise<string[]> {
-  const image = JSON.parse(host.readText(`${STATE}${system}/image.json`)) as {
-    readonly kernel: { readonly arguments: readonly string[] };
-  };
+async function wantedWords(host: Host, kernel: ImageJson["kernel"]): Promise<string[]> {
   const machine = await withEsp(host, async (esp) => readTextIf(host, `${esp}${MACHINE_ARGUMENTS}`) ?? "");
   const words = /^set machine="([^"]*)"$/m.exec(machine)?.[1] ?? "";
-  return [...image.kernel.arguments, ...words.split(" ").filter((word) => word !== "")];
+  return [...kernel.arguments, ...words.split(" ").filter((word) => word !== "")];
 }

@@ -64,12 +64,17 @@ export async function setSysctls(host: Host): Promise<void> {
 
 /**
  * Enables a login on each console of the kernel (`console=`, /sys/class/tty/console/active), and on the first virtual
- * one.
+ * one. A port without a device is a console all the same where the kernel has given it to a driver, such as that of a
+ * board's Bluetooth: nobody can log in there.
  */
 export async function linkConsoles(host: Host): Promise<void> {
   const consoles = readTextIf(host, "/sys/class/tty/console/active")?.trim().split(/\s+/) ?? [];
   const ports = new Set(consoles.map((name) => (name === "tty0" ? "tty1" : name)).filter((name) => name !== ""));
-  await doAll([...ports].map((port) => () => enableService(host, `console.${port}`, "/etc/init.d/console")));
+  await doAll(
+    [...ports].map(
+      (port) => () => host.stat(`/dev/${port}`) && enableService(host, `console.${port}`, "/etc/init.d/console"),
+    ),
+  );
 }
 
 /**

@@ -78,8 +78,10 @@ const effects: Readonly<Record<string, Effect>> = {
     about: /ssh_host|k3os\/ssh$/,
   },
   console: {
-    isThere: links("/etc/runlevels/default/console.ttyS0", "/etc/init.d/console.ttyS0"),
-    about: /console/,
+    isThere: (host) =>
+      links("/etc/runlevels/default/console.ttyS0", "/etc/init.d/console.ttyS0")(host) &&
+      host.stat("/etc/runlevels/default/console.ttyAMA0") === undefined,
+    about: /console|\/dev\/ttyS0/,
   },
   images: {
     isThere: links("/var/lib/rancher/k3s/agent/images/pause.tar", "/usr/share/k3os/images/pause.tar"),
