@@ -87,6 +87,7 @@ export function describeImage(
     version,
     architecture,
     flavour: flavour.name,
+    ...(flavour.boot && { boot: flavour.boot }),
     time: lock.time,
     kernel: {
       release: system.kernel.release,

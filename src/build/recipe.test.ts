@@ -228,7 +228,7 @@ describe("the steps of a build", () => {
       from: ["kernel-packages"],
     });
     expect(rpi.graph.raw?.from).toContain("boot-packages");
-    expect(rpi.parts.image).toMatchObject({ description: { kernel: { serial: ["ttyS1"] } } });
+    expect(rpi.parts.image).toMatchObject({ description: { boot: "raspberry-pi", kernel: { serial: ["ttyS1"] } } });
   });
 
   it("take an official k3s in the place of Kubernetes", async () => {

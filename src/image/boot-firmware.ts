@@ -3,6 +3,8 @@
  * come as far as UEFI.
  */
 export interface BootFirmware {
+  /** What people call these machines, after `a`. */
+  readonly title: string;
   /** Debian packages with its files. */
   readonly packages: readonly string[];
   /** Dependencies of these that are left out. */
@@ -33,6 +35,7 @@ upstream_kernel=1
 
 export const BOOT_FIRMWARE = {
   "raspberry-pi": {
+    title: "Raspberry Pi",
     packages: ["raspi-firmware", "u-boot-rpi"],
     exclude: ["dosfstools"],
     files: [
@@ -51,6 +54,11 @@ export const BOOT_FIRMWARE = {
 
 export type BootFirmwareName = keyof typeof BOOT_FIRMWARE;
 export const BOOT_FIRMWARE_NAMES = Object.keys(BOOT_FIRMWARE) as BootFirmwareName[];
+
+/** What people call the machines with this firmware; its name, if only a newer k3OS knows it. */
+export function bootFirmwareTitle(name: string): string {
+  return Object.hasOwn(BOOT_FIRMWARE, name) ? bootFirmware(name as BootFirmwareName).title : name;
+}
 
 /** As an interface: a table of one row would tell its own values for those of every row. */
 export const bootFirmware = (name: BootFirmwareName): BootFirmware => BOOT_FIRMWARE[name];

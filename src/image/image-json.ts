@@ -1,4 +1,5 @@
 import type { ArchitectureName } from "./architecture.ts";
+import type { BootFirmwareName } from "./boot-firmware.ts";
 
 /** What an image is: `image.json` beside its files, and without `files` inside of its root. */
 export interface ImageJson {
@@ -7,6 +8,8 @@ export interface ImageJson {
   readonly architecture: ArchitectureName;
   /** For which machines it is: a row of `os/flavours.yaml`, or one of the user's. */
   readonly flavour: string;
+  /** Whose firmware is read from the disk, if its machines have no UEFI or BIOS by themselves. */
+  readonly boot?: BootFirmwareName;
   /** Seconds since 1970: the time that every file of the image carries. */
   readonly time: number;
   readonly kernel: {

@@ -3,10 +3,10 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import { isReference } from "../../image/oci.ts";
 import type { Progress } from "../../progress.ts";
-import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { isUrl } from "../fetch-file.ts";
 import { mount } from "../initrd/mount.ts";
 import { fetchImage, fetchSigned } from "./fetch.ts";
+import { requireFit } from "./fits.ts";
 import type { OnDescribed, RoomFor, SourceImage } from "./image.ts";
 import type { Part } from "./parts.ts";
 import type { Registries } from "./registry.ts";
@@ -55,7 +55,7 @@ export async function openImage(host: Host, place: string, options: OpenOptions)
   if (options.trust !== undefined) requireTrust(options.trust);
   host.mkdir(options.work, { mode: 0o700 });
   const onDescribed: OnDescribed = (described) => {
-    refuseOtherProcessor(place, described.json.architecture);
+    requireFit(host, place, described.json);
     options.onDescribed?.(described);
   };
   const image = await openPlace(host, place, { ...options, onDescribed });
@@ -65,13 +65,6 @@ export async function openImage(host: Host, place: string, options: OpenOptions)
     });
   }
   return image;
-}
-
-/** Images of before other processors were known do not all tell theirs. */
-function refuseOtherProcessor(place: string, architecture: string | undefined): void {
-  if (architecture === undefined || architecture === OWN_ARCHITECTURE) return;
-  const message = `${place} is an image for ${architecture}, and this machine is ${OWN_ARCHITECTURE}`;
-  throw new K3osError("host", message, { hint: `One for it: ./k3os build --arch ${OWN_ARCHITECTURE}` });
 }
 
 function openPlace(host: Host, place: string, options: OpenOptions): Promise<SourceImage> {

@@ -1,5 +1,7 @@
 import { K3osError } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
+import { bootFirmwareTitle } from "../../image/boot-firmware.ts";
+import type { ImageJson } from "../../image/image-json.ts";
 import type { Progress } from "../../progress.ts";
 import type { SourceImage } from "../images/image.ts";
 import { ON_MEDIUM, openImage } from "../images/open.ts";
@@ -25,8 +27,17 @@ export async function imageToInstall(
   return openImage(host, place ?? RUNNING, {
     ...(isSigned && { trust: trustIn(host, image_key, "image_key") }),
     work: WORK,
+    onDescribed: ({ json }) => refuseCard(json),
     ifDamaged: "Write the medium anew, or fetch the image again.",
     progress,
+  });
+}
+
+/** The installer makes no disk that firmware reads itself. */
+function refuseCard({ flavour, boot }: Pick<ImageJson, "flavour" | "boot">): void {
+  if (boot === undefined) return;
+  throw new K3osError("host", `a ${bootFirmwareTitle(boot)} does not start from a disk that is installed`, {
+    hint: `Write one that is built: ./k3os build --flavour ${flavour} --format raw`,
   });
 }
 

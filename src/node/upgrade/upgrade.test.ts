@@ -86,11 +86,13 @@ describe("k3os upgrade", () => {
     expect(powerOn(host)).toMatchObject({ slot: "b", trial: true });
   });
 
-  it("refuses an image of another processor, and one without a signature, before it writes anything", async () => {
+  it("refuses an image for other machines, and one without a signature, before it writes anything", async () => {
     const host = await node();
     const json = JSON.parse(host.readText("/image/2.0-a/image.json"));
     host.write("/image/2.0-a/image.json", JSON.stringify({ ...json, architecture: "arm64" }));
     await expect(to(host, "2.0-a")).rejects.toThrow("is an image for arm64");
+    host.write("/image/2.0-a/image.json", JSON.stringify({ ...json, boot: "raspberry-pi" }));
+    await expect(to(host, "2.0-a")).rejects.toThrow("is an image for a Raspberry Pi");
     await expect(upgrade(host, {}, { ...nothing, place: "/image/3.0-a" }, silent)).rejects.toMatchObject({
       kind: "integrity",
       hint: expect.stringContaining("k3os.upgrade.unsigned"),
