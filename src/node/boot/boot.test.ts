@@ -243,6 +243,12 @@ describe("boot", () => {
     });
   });
 
+  it("corrects the clock before it notes when an earlier trial was given up", async () => {
+    const { host } = await faultless();
+    const order = savedStages(host).map(({ stage }) => stage);
+    expect(order.filter((name) => ["earlier trial", "clock"].includes(name))).toEqual(["clock", "earlier trial"]);
+  });
+
   it("reports what failed in the initrd", async () => {
     const host = nodeAtBoot();
     host.append(

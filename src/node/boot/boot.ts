@@ -56,12 +56,13 @@ export async function boot(host: Host): Promise<void> {
   await stage("failures of the initrd", { mayFail }, () => failures.push(...savedFailures(host, "initrd")));
   const kernel = await stage("kernel arguments", { mayFail }, () => bootArguments(host.readText("/proc/cmdline")));
   stages.debug = kernel?.debug ?? false;
-  if (kernel?.trial) await stage("note of the trial", { mayFail }, () => noteTrialStage(host, "root"));
-  else {
+  const onTrial = kernel?.trial === true;
+  if (onTrial) await stage("note of the trial", { mayFail }, () => noteTrialStage(host, "root"));
+  await stage("clock", { mayFail }, () => correctClock(host));
+  if (!onTrial) {
     await stage("earlier trial", { mayFail }, () => tellOfTrial(host));
     await stage("boot loader", { mayFail }, () => renewLoader(host));
   }
-  await stage("clock", { mayFail }, () => correctClock(host));
   const kernelInterfaces = stage("kernel interfaces", { mayFail }, () => bringUpKernelInterfaces(host));
   const disk = stage("disk", { mayFail }, () => maintainDisk(host));
   // Before any bus is looked at, so that no device is missed in between.
