@@ -104,7 +104,7 @@ interface ProgramOptions {
 export interface ExecOptions extends ProgramOptions {
   /** Let the program write to this process's own stdout and stderr. Both are empty in the result. */
   readonly inherit?: boolean;
-  /** Let all other programs have the processor and the disk first. */
+  /** Let all other programs have most of the processor, and the disk first. */
   readonly background?: boolean;
 }
 
