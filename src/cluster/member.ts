@@ -1,4 +1,5 @@
 /** What makes a config that of one member of a cluster. Pure. */
+import { databaseOf } from "../config/database.ts";
 import type { Config } from "../config/index.ts";
 
 export type Role = "server" | "agent";
@@ -30,13 +31,7 @@ export function asMember(own: Config, { role, token, joins, several, flags }: Me
 }
 
 /** Whether servers find each other, and the authority of their cluster, in a database: SQLite is for one alone. */
-export function isOverDatabase({ k3os }: Config): boolean {
-  const { environment, k3s_args = [] } = k3os ?? {};
-  // A flag's value is in its own word or in the next one.
-  const given = /(?:^| )--?datastore-endpoint(?:=|\s+)(\S+)/.exec(k3s_args.join(" "))?.[1];
-  const endpoint = given ?? environment?.K3S_DATASTORE_ENDPOINT ?? "";
-  return /^["']?(postgres|postgresql|mysql):\/\//.test(endpoint);
-}
+export const isOverDatabase = (config: Config): boolean => databaseOf(config) !== undefined;
 
 /** The API of the server that listens there. */
 export const urlOf = (address: string): string => `https://${address.includes(":") ? `[${address}]` : address}:6443`;

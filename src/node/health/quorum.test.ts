@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { observeQuorum, peersIn, quorumSentence } from "./quorum.ts";
+import { observeDatabase, observeQuorum, peersIn, quorumSentence } from "./quorum.ts";
 import { FILES, healthyNode } from "./testing.ts";
 
 const MEMBER = "/var/lib/rancher/k3s/server/db/etcd/member/wal/0.wal";
@@ -48,6 +48,15 @@ describe("why etcd does not answer", () => {
     const { host, parts } = observed(SERVER);
     parts.api = undefined;
     expect(await observeQuorum(host)).toBeUndefined();
+  });
+
+  it("is the database, where the config names one", async () => {
+    const environment = { K3S_DATASTORE_ENDPOINT: "postgres://k3s:hunter2@192.168.1.5:5432/k3s" };
+    const { [MEMBER]: _, ...single } = SERVER;
+    const said = (etcd: number, config: object) => observeDatabase(observed(single, etcd).host, config);
+    expect(await said(500, { k3os: { environment } })).toBe("the database at 192.168.1.5:5432 does not answer");
+    expect(await said(200, { k3os: { environment } })).toBeUndefined();
+    expect(await said(500, {})).toBeUndefined();
   });
 
   it("reads the connections of the kernel", () => {

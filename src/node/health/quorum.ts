@@ -1,4 +1,6 @@
-/** Why the API of a server does not answer though it runs: its etcd needs the answers of other servers. */
+/** Why the API of a server does not answer though it runs: what has its objects does not. */
+import { databaseOf } from "../../config/database.ts";
+import type { Config } from "../../config/index.ts";
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { adminAccess, askApi } from "./api.ts";
@@ -18,13 +20,24 @@ const PATIENCE_S = 12;
  * etcd whose API runs. Ask when the API does not answer: it takes seconds.
  */
 export async function observeQuorum(host: Host): Promise<string | undefined> {
-  if (host.stat(MEMBER) === undefined) return undefined;
+  if (host.stat(MEMBER) === undefined || !(await lacksObjects(host))) return undefined;
+  return quorumSentence(peersIn(readTextIf(host, "/proc/net/tcp") ?? ""));
+}
+
+/** The same of a server over a database, which this config of the node names. */
+export async function observeDatabase(host: Host, config: Config): Promise<string | undefined> {
+  const database = databaseOf(config);
+  if (database === undefined || !(await lacksObjects(host))) return undefined;
+  return `the database at ${database} does not answer`;
+}
+
+/** Whether the API server of this machine says that it does not reach its objects; its check of them is called etcd. */
+async function lacksObjects(host: Host): Promise<boolean> {
   const access = adminAccess(host);
-  if (access === undefined) return undefined;
+  if (access === undefined) return false;
   const answer = await askApi(host, access, "/readyz/etcd", PATIENCE_S);
   // The API server says 500. Without an answer of its own, it is the one that is missing.
-  if (answer.answers || answer.refused || !answer.reason.startsWith("it says ")) return undefined;
-  return quorumSentence(peersIn(readTextIf(host, "/proc/net/tcp") ?? ""));
+  return !answer.answers && !answer.refused && answer.reason.startsWith("it says ");
 }
 
 /** The addresses of other servers, sorted. */
