@@ -29,7 +29,8 @@ export function trustOf(kubeconfig: string): Trust | undefined {
   return key.length === 0 ? undefined : { ca, cert, key };
 }
 
-const ANSWER_MS = 5000;
+/** How long a server may take for an answer if nobody says otherwise. */
+export const ANSWER_MS = 5000;
 
 /**
  * Returns nothing until the server has written its kubeconfig; without the certificate in it, it answers nobody. An

@@ -2,7 +2,7 @@
 import { K3osError } from "../../src/errors.ts";
 import type { Machine } from "../../src/vm/machine.ts";
 import { sleep } from "../../src/vm/wait.ts";
-import { type Answer, type Api, connect } from "../api/client.ts";
+import { ANSWER_MS, type Answer, type Api, connect } from "../api/client.ts";
 import { succeed } from "../on-machine.ts";
 
 /** What the servers answered. */
@@ -26,8 +26,6 @@ export interface Lapse {
 }
 
 const EVERY_MS = 500;
-/** How long a server may take for an answer. */
-const ANSWER_MS = 5000;
 const configMaps = "/api/v1/namespaces/default/configmaps";
 
 export interface WatchOptions {

@@ -174,6 +174,32 @@ const lockHint = "Every image has its own beside it: `lock.json`.";
 type Purpose = Format | "dev" | "tools" | "go" | "kube";
 
 /**
+ * For which machines a build is, by command line, image.yaml and lock, and the lock, which is for the same. A flavour
+ * whose machines have one processor alone decides that for images, but not for the tools of this workstation.
+ */
+async function chooseMachines(
+  purpose: Purpose,
+  { lock, env = process.env, ...options }: BuildOptions,
+  { project, spec }: { readonly project: string; readonly spec: ImageSpec },
+) {
+  const given = lock === undefined ? undefined : parseLock(readNamedFile(lock, lockHint), lock);
+  const text = await readFile(join(project, FLAVOURS), "utf8");
+  const tableFor = (one: ArchitectureName) => parseFlavours(text, FLAVOURS, ARCHITECTURES[one]);
+  const usual = options.usualFlavour ?? (isFormat(purpose) ? MEDIA[purpose].flavour : "cloud");
+  const choice = { asked: options.flavour ?? spec.flavour ?? given?.flavour, usual, own: spec.flavours };
+  const usualOne = options.architecture ?? usualArchitecture(env);
+  const isImage = isFormat(purpose) || purpose === "dev";
+  const architecture = isImage
+    ? architectureFor(chooseFlavour(tableFor(usualOne), choice), options.architecture, usualOne)
+    : usualOne;
+  const givenLock = given && checkLock(given, architecture);
+  const flavours = tableFor(architecture);
+  const flavour = chooseFlavour(flavours, { ...choice, lock: givenLock });
+  if (isFormat(purpose)) refuseMedium(purpose, architecture);
+  return { architecture, flavour, flavours, givenLock };
+}
+
+/**
  * Reads what the build is made from, and runs `make` on it. `purpose` tells builds apart of which the latest is kept in
  * the cache, together with spec and lock.
  */
@@ -186,22 +212,9 @@ async function inWorkshop<T>(
   const project = findProject();
   const { spec, name: specName, directory: specDirectory } = readSpec(options.spec ?? join(project, "os/image.yaml"));
   checkSpecFiles(spec, specDirectory);
-  const given = options.lock === undefined ? undefined : parseLock(readNamedFile(options.lock, lockHint), options.lock);
-  const flavoursText = await readFile(join(project, FLAVOURS), "utf8");
-  const tableFor = (one: ArchitectureName) => parseFlavours(flavoursText, FLAVOURS, ARCHITECTURES[one]);
-  const usual = options.usualFlavour ?? (isFormat(purpose) ? MEDIA[purpose].flavour : "cloud");
-  const choice = { asked: options.flavour ?? spec.flavour ?? given?.flavour, usual, own: spec.flavours };
-  const usualOne = options.architecture ?? usualArchitecture(env);
-  const isImage = isFormat(purpose) || purpose === "dev";
-  const architecture = isImage
-    ? architectureFor(chooseFlavour(tableFor(usualOne), choice), options.architecture, usualOne)
-    : usualOne;
+  const { architecture, flavour, flavours, givenLock } = await chooseMachines(purpose, options, { project, spec });
   const names = { architecture, host: hostArchitecture() };
   const base = parseBaseSpec(await readFile(join(project, "os/base.yaml"), "utf8"), "os/base.yaml", names);
-  const givenLock = given && checkLock(given, architecture);
-  const flavours = tableFor(architecture);
-  const flavour = chooseFlavour(flavours, { ...choice, lock: givenLock });
-  if (isFormat(purpose)) refuseMedium(purpose, architecture);
   const root = cacheDirectory(env);
   await checkHost(root, existsSync(join(root, "store")), signal);
   const store = openStore(root);

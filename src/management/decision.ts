@@ -98,6 +98,18 @@ export function pausedBy(machine: Machine | undefined, { spec, metadata }: Machi
   return spec.paused ? `spec.paused of the pool ${metadata.name} is true` : undefined;
 }
 
+/** What pool and Machine ask for by such a key; where one says nothing any more, what it asked for `before`. */
+export function askedBy(
+  key: "restartedAt" | "retry",
+  { machine }: Pick<Observed, "machine">,
+  pool: MachinePool,
+  before: ByOwner,
+): ByOwner {
+  const ofPool = pool.spec[key] || before.pool;
+  const ofMachine = machine?.spec?.[key] || before.machine;
+  return { ...(ofPool && { pool: ofPool }), ...(ofMachine && { machine: ofMachine }) };
+}
+
 /** Whether the node has become Ready in this boot; what the API says may still be of the one before. */
 export function isBack({ node, local }: Pick<Observed, "node" | "local">): boolean {
   return node !== undefined && isReady(node) && node.status?.nodeInfo?.bootID === local.bootId;

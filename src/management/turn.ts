@@ -6,9 +6,9 @@ import type { MachinePool, Turn } from "../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../kubernetes/node.ts";
 import { isoTime } from "../kubernetes/time.ts";
 import { blocked, isAvailable, isServer, PROTOCOL, stallOf, turnOf } from "./budget.ts";
-import { act, type Decision, giveBack, IDLE, MINUTE, SECOND, WAITING, wait } from "./decision.ts";
+import { act, askedBy, type Decision, giveBack, IDLE, MINUTE, SECOND, WAITING, wait } from "./decision.ts";
 import { fresh } from "./fresh.ts";
-import type { ByOwner, Cluster, Observed, Work } from "./observed.ts";
+import type { Cluster, Observed, Work } from "./observed.ts";
 import type { Wish } from "./wish.ts";
 
 /** Beside the drain and the trial, a turn has room for two restarts. */
@@ -90,15 +90,13 @@ export function takeTurn(observed: Observed, node: NodeObject, watched: MachineP
   if (held !== undefined && (held.reason !== wish.reason || Date.parse(held.deadline) < now + needed / 2)) {
     return giveBack(watched, "WaitingForTurn", "a turn of before is given back");
   }
-  const why = cluster === undefined ? undefined : whyNot(node, watched, cluster, observed);
-  if (cluster === undefined) {
-    return act({ kind: "ReadCluster" }, "WaitingForTurn", "the other nodes are looked at");
-  }
+  if (cluster === undefined) return act({ kind: "ReadCluster" }, "WaitingForTurn", "the other nodes are looked at");
   const pool = cluster.pools.find(({ metadata }) => metadata.name === watched.metadata.name);
   if (pool === undefined || pool.metadata.generation !== watched.metadata.generation) {
     return wait("WaitingForTurn", "the pool has just changed", SECOND);
   }
   const seen = turnOf(pool, node);
+  const why = whyNot(node, pool, cluster, observed);
   if (why !== undefined) {
     if (seen === undefined && held === undefined) return wait("WaitingForTurn", why.message, WAITING);
     return why.yields ? wait("WaitingForTurn", why.message, SECOND) : giveBack(pool, "WaitingForTurn", why.message);
@@ -114,17 +112,17 @@ export function takeTurn(observed: Observed, node: NodeObject, watched: MachineP
     ...{ pool: pool.metadata.name, reason: wish.reason, key: wish.key, startedAt: now, bootId: local.bootId },
     ...(wish.image && { image: wish.image }),
     drain: wantsDrain(pool, wish, node, cluster, observed),
-    restarted: restartsAnswered(observed, pool),
+    // A restart for whatever reason answers every `restartedAt` so far.
+    restarted: askedBy("restartedAt", observed, pool, local.note.restarted),
     ...(pool.spec.trial && { trial: pool.spec.trial }),
   };
   return act({ kind: "Begin", work }, "Draining", "its turn begins");
 }
 
 function whyNot(node: NodeObject, pool: MachinePool, cluster: Cluster, { now, clockTrusted }: Observed) {
-  const current = cluster.pools.find(({ metadata }) => metadata.name === pool.metadata.name) ?? pool;
-  const stall = stallOf(current, cluster, clockTrusted ? now : 0);
+  const stall = stallOf(pool, cluster, clockTrusted ? now : 0);
   if (stall !== undefined) return { message: `the pool is stalled: ${stall.message}`, yields: false };
-  return blocked(node, current, cluster);
+  return blocked(node, pool, cluster);
 }
 
 function turnSeconds({ spec }: MachinePool, { reason }: Wish, ofNode = TRIAL_DEADLINE): number {
@@ -145,14 +143,4 @@ function wantsDrain(
   const mode = pool.spec.rollout?.drain?.mode ?? "Auto";
   if (mode !== "Auto") return mode === "Always";
   return nodes.some((other) => other.metadata.name !== node.metadata.name && isAvailable(other));
-}
-
-/** A restart for whatever reason answers every `restartedAt` so far. */
-function restartsAnswered({ machine, local }: Observed, pool: MachinePool): ByOwner {
-  const { restarted } = local.note;
-  const now = {
-    pool: pool.spec.restartedAt || restarted.pool,
-    machine: machine?.spec?.restartedAt || restarted.machine,
-  };
-  return { ...(now.pool && { pool: now.pool }), ...(now.machine && { machine: now.machine }) };
 }

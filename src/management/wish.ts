@@ -3,7 +3,7 @@ import { compareVersions } from "../image/version.ts";
 import type { MachinePool, Turn } from "../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../kubernetes/node.ts";
 import { nodesOf } from "./budget.ts";
-import { act, type Decision, IDLE, MINUTE, setbackOf, wait } from "./decision.ts";
+import { act, askedBy, type Decision, IDLE, MINUTE, setbackOf, wait } from "./decision.ts";
 import { fresh, PER_RANK } from "./fresh.ts";
 import type { ByOwner, Observed, WantedImage } from "./observed.ts";
 import { hasTarget } from "./status.ts";
@@ -117,9 +117,9 @@ export function isRestartDue(
   return !(Date.parse(text) < Date.parse(machine?.metadata.creationTimestamp ?? ""));
 }
 
-export function retriesIn({ machine, local }: Observed, pool: MachinePool): ByOwner | undefined {
-  const { retried } = local.note;
-  const now = { pool: pool.spec.retry || retried.pool, machine: machine?.spec?.retry || retried.machine };
-  if (now.pool === retried.pool && now.machine === retried.machine) return undefined;
-  return { ...(now.pool && { pool: now.pool }), ...(now.machine && { machine: now.machine }) };
+/** The `retry` of pool and Machine, if one of them is new. */
+export function retriesIn(observed: Observed, pool: MachinePool): ByOwner | undefined {
+  const { retried } = observed.local.note;
+  const asked = askedBy("retry", observed, pool, retried);
+  return asked.pool === retried.pool && asked.machine === retried.machine ? undefined : asked;
 }

@@ -1,6 +1,6 @@
 import { withoutUserInfo } from "../config/secrets.ts";
 import { K3osError } from "../errors.ts";
-import type { ExecResult, Host } from "../host/host.ts";
+import type { ExecOptions, ExecResult, Host } from "../host/host.ts";
 import type { FileLayer } from "../image/oci.ts";
 import { curlFailure, curlQuoted } from "./curl.ts";
 import { watch } from "./watch.ts";
@@ -82,7 +82,9 @@ export async function fetchResumed(
     const had = host.stat(path)?.size ?? 0;
     if (had === size) return;
     if (had > size) host.remove(path);
-    const result = await curl(host, download, path, ["--continue-at", "-", ...atMost(size)], onBytes, true);
+    const result = await curl(host, download, path, ["--continue-at", "-", ...atMost(size)], onBytes, {
+      background: true,
+    });
     const has = host.stat(path)?.size ?? 0;
     if (result.status === TOO_LARGE || (result.status === 0 && has !== size)) {
       host.remove(path);
@@ -119,11 +121,11 @@ async function curl(
   path: string,
   more: readonly string[],
   onBytes: (bytes: number) => void,
-  background = false,
+  how: Pick<ExecOptions, "background"> = {},
 ): Promise<ExecResult> {
   const quiet = ["--fail", "--silent", "--show-error", "--location"];
   const argv = ["curl", ...quiet, ...PATIENCE, ...more, "--output", path, "--config", "-"];
   const input = [`url = ${curlQuoted(url)}`, ...options, ""].join("\n");
-  const ended = host.exec(argv, { input, background }).then((result) => ({ result }));
+  const ended = host.exec(argv, { input, ...how }).then((result) => ({ result }));
   return (await watch(host, ended, path, onBytes)).result;
 }

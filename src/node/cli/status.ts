@@ -9,7 +9,7 @@ import { observeFirmware } from "../health/firmware.ts";
 import { apiChecks, type Check, isAway, localChecks, type Observation } from "../health/judge.ts";
 import { describeMissing, type MissingFirmware } from "../health/missing-firmware.ts";
 import { observeHealth } from "../health/observe.ts";
-import { observeDatabase, observeQuorum } from "../health/quorum.ts";
+import { observeUnanswered, type Unanswered } from "../health/quorum.ts";
 import { loadConfig } from "../layers.ts";
 import { restartsOf } from "../openrc.ts";
 import { lastReport } from "../report.ts";
@@ -34,7 +34,7 @@ interface Service {
   readonly last_error?: string;
 }
 
-interface Status {
+interface Status extends Unanswered {
   readonly hostname: string;
   readonly version: string;
   readonly mode: string;
@@ -45,10 +45,6 @@ interface Status {
   readonly k3s: Service;
   /** Why the machine has not joined its cluster yet, as long as it has not. */
   readonly not_joined?: string;
-  /** Why its etcd does not answer, as long as it does not. */
-  readonly no_quorum?: string;
-  /** Why a server over a database has no answers of it, as long as it has none. */
-  readonly no_database?: string;
   /** The node's state in the API; `unknown` while the API does not answer. */
   readonly ready: "True" | "False" | "unknown";
   /** What Ready takes, in the order in which a node comes up. */
@@ -91,8 +87,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   const checks = [...localChecks(health), ...apiChecks(health.api)];
   const errors = problems.filter(({ severity }) => severity === "error").length + failures.length;
   const { config } = loadConfig(host);
-  const noQuorum = isAway(health.api) ? await observeQuorum(host) : undefined;
-  const noDatabase = isAway(health.api) ? await observeDatabase(host, config) : undefined;
+  const unanswered = isAway(health.api) ? await observeUnanswered(host, config) : {};
   const notJoined = readTextIf(host, JOINING)?.trim();
   const cluster = isClusterConfigOff(host) ? NO_LAYER : layerOfSlot(host, runningSlot(host));
   const status: Status = {
@@ -103,8 +98,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     data_source: readTextIf(host, DATA_SOURCE) ?? "",
     k3s,
     ...(notJoined && { not_joined: notJoined }),
-    ...(noQuorum && { no_quorum: noQuorum }),
-    ...(noDatabase && { no_database: noDatabase }),
+    ...unanswered,
     ready,
     checks,
     config_problems: problems.length + failures.length,
@@ -126,7 +120,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     console.log(
       `node       ${ready === "True" ? "Ready" : ready === "False" ? "not Ready" : "the API does not answer yet"}`,
     );
-    for (const reason of [noQuorum, noDatabase]) if (reason) console.log(`           ${reason}`);
+    for (const reason of Object.values(unanswered)) console.log(`           ${reason}`);
     if (health.k3s.started && !notJoined)
       for (const { message } of checks.filter(isNews)) console.log(`           ${message}`);
     for (const line of upgrades === undefined ? [] : upgradeLines(upgrades)) console.log(line);

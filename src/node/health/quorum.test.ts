@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { observeDatabase, observeQuorum, peersIn, quorumSentence } from "./quorum.ts";
+import { observeUnanswered, peersIn, quorumSentence } from "./quorum.ts";
 import { FILES, healthyNode } from "./testing.ts";
 
 const MEMBER = "/var/lib/rancher/k3s/server/db/etcd/member/wal/0.wal";
@@ -35,28 +35,31 @@ describe("why etcd does not answer", () => {
 
   it("is the servers that it calls in vain", async () => {
     const { host } = observed({ ...SERVER, "/proc/net/tcp": CONNECTIONS });
-    expect(await observeQuorum(host)).toBe(
-      "etcd has no majority: 10.5.0.2 and 10.5.0.3 and 10.5.0.6 do not answer at port 2380",
-    );
+    expect(await observeUnanswered(host, {})).toEqual({
+      no_quorum: "etcd has no majority: 10.5.0.2 and 10.5.0.3 and 10.5.0.6 do not answer at port 2380",
+    });
   });
 
   it("is not asked where etcd answers, on another node than a server with etcd, or while the API is not there", async () => {
-    expect(await observeQuorum(observed(SERVER, 200).host)).toBeUndefined();
+    expect(await observeUnanswered(observed(SERVER, 200).host, {})).toEqual({});
     const { [MEMBER]: _, ...single } = SERVER;
-    expect(await observeQuorum(observed(single).host)).toBeUndefined();
-    expect(await observeQuorum(observed({ ...FILES, [MEMBER]: "" }).host)).toBeUndefined();
+    expect(await observeUnanswered(observed(single).host, {})).toEqual({});
+    expect(await observeUnanswered(observed({ ...FILES, [MEMBER]: "" }).host, {})).toEqual({});
     const { host, parts } = observed(SERVER);
     parts.api = undefined;
-    expect(await observeQuorum(host)).toBeUndefined();
+    expect(await observeUnanswered(host, {})).toEqual({});
   });
 
   it("is the database, where the config names one", async () => {
     const environment = { K3S_DATASTORE_ENDPOINT: "postgres://k3s:hunter2@192.168.1.5:5432/k3s" };
     const { [MEMBER]: _, ...single } = SERVER;
-    const said = (etcd: number, config: object) => observeDatabase(observed(single, etcd).host, config);
-    expect(await said(500, { k3os: { environment } })).toBe("the database at 192.168.1.5:5432 does not answer");
-    expect(await said(200, { k3os: { environment } })).toBeUndefined();
-    expect(await said(500, {})).toBeUndefined();
+    const said = (etcd: number, config: object, files = single) =>
+      observeUnanswered(observed(files, etcd).host, config);
+    const over = { k3os: { environment } };
+    expect(await said(500, over)).toEqual({ no_database: "the database at 192.168.1.5:5432 does not answer" });
+    expect(await said(500, over, SERVER)).toEqual(await said(500, over)); // it had etcd before
+    expect(await said(200, over)).toEqual({});
+    expect(await said(500, {})).toEqual({});
   });
 
   it("reads the connections of the kernel", () => {

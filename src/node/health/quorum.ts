@@ -15,20 +15,25 @@ const MANY_RETRANSMITS = 3;
 /** The API server asks etcd for seconds before it says no. */
 const PATIENCE_S = 12;
 
-/**
- * Says in one sentence why etcd does not answer on this server; `undefined` if it does, or if this is no server with
- * etcd whose API runs. Ask when the API does not answer: it takes seconds.
- */
-export async function observeQuorum(host: Host): Promise<string | undefined> {
-  if (host.stat(MEMBER) === undefined || !(await lacksObjects(host))) return undefined;
-  return quorumSentence(peersIn(readTextIf(host, "/proc/net/tcp") ?? ""));
+/** One sentence about what does not answer, where something does not. */
+export interface Unanswered {
+  /** Its etcd. */
+  readonly no_quorum?: string;
+  /** The database that the config of the node names. */
+  readonly no_database?: string;
 }
 
-/** The same of a server over a database, which this config of the node names. */
-export async function observeDatabase(host: Host, config: Config): Promise<string | undefined> {
+/**
+ * Why this server has no answers of what has its objects; empty if it has, or if this is no server whose API runs. Ask
+ * when the API does not answer: it takes seconds.
+ */
+export async function observeUnanswered(host: Host, config: Config): Promise<Unanswered> {
   const database = databaseOf(config);
-  if (database === undefined || !(await lacksObjects(host))) return undefined;
-  return `the database at ${database} does not answer`;
+  const hasMember = host.stat(MEMBER) !== undefined;
+  if ((database === undefined && !hasMember) || !(await lacksObjects(host))) return {};
+  // What a server with etcd has left behind says nothing of one over a database.
+  if (database !== undefined) return { no_database: `the database at ${database} does not answer` };
+  return { no_quorum: quorumSentence(peersIn(readTextIf(host, "/proc/net/tcp") ?? "")) };
 }
 
 /** Whether the API server of this machine says that it does not reach its objects; its check of them is called etcd. */
