@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // leases are those of what one server at a time runs.
@@ -73,6 +75,50 @@ func TestThePartsOfACutClusterAgreeAfterTheHeal(t *testing.T) {
 		measured(t, "switched off: another server runs the controllers", took)
 		break
 	}
+}
+
+func TestPartsThatHaveLostTheirLeasesBeginAnewInTheSameProcess(t *testing.T) {
+	s := newWire(t).host(1).serve(filepath.Join(shortDir(t), "1"), "--cluster-init")
+	s.awaitReady()
+	turnsOf(t, s)
+	for _, lease := range leases {
+		s.loseTo(lease, "another")
+	}
+	eventually(t, "all parts have lost their leases", func() error {
+		s.mustRun()
+		if n := s.said(turnLost); n < len(leases) {
+			return fmt.Errorf("%d of %d have", n, len(leases))
+		}
+		return nil
+	})
+	for _, lease := range leases {
+		awaitAnotherHolder(t, s, lease, "another")
+	}
+
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "later"}}
+	if _, err := s.client.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the controllers make an account in a new namespace", func() error {
+		s.mustRun()
+		_, err := s.client.CoreV1().ServiceAccounts("later").Get(t.Context(), "default", metav1.GetOptions{})
+		return err
+	})
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "later"},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
+	}
+	if _, err := s.client.CoreV1().Pods("later").Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the scheduler looks for a node", func() error {
+		s.mustRun()
+		now, err := s.client.CoreV1().Pods("later").Get(t.Context(), "later", metav1.GetOptions{})
+		if err == nil && len(now.Status.Conditions) == 0 {
+			err = errors.New("it has not said that there is none")
+		}
+		return err
+	})
 }
 
 // threeServers are members of etcd, by their names.

@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -197,4 +198,16 @@ func (s *runningServer) turn(ctx context.Context, lease string) (t turn, err err
 		t.transitions = *l.Spec.LeaseTransitions
 	}
 	return t, nil
+}
+
+// loseTo writes that another one has a lease, which does not renew it, but keeps it until this server has given up.
+func (s *runningServer) loseTo(lease, holder string) {
+	s.w.t.Helper()
+	patch := fmt.Sprintf(`{"spec": {"holderIdentity": %q, "leaseDurationSeconds": 40, "renewTime": %q}}`,
+		holder, time.Now().UTC().Format(metav1.RFC3339Micro))
+	eventually(s.w.t, lease+" is taken away", func() error {
+		_, err := s.client.CoordinationV1().Leases(metav1.NamespaceSystem).
+			Patch(s.w.t.Context(), lease, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+		return err
+	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"k3os.io/kube/internal/componentargs"
 	"k3os.io/kube/internal/config"
+	"k3os.io/kube/internal/informernames"
 	"k3os.io/kube/internal/pki"
 )
 
@@ -66,7 +67,8 @@ func controllerOptions(cfg config.Server, store *pki.Store) (*controlleroptions.
 }
 
 func runControllers(ctx context.Context, o *controlleroptions.KubeControllerManagerOptions) error {
-	defer configz.Delete(controllers.ConfigzName) // or they cannot run again
+	defer informernames.Release("kube-controller-manager") // or they cannot run again
+	defer configz.Delete(controllers.ConfigzName)          // likewise
 	c, err := o.Config(ctx, controllers.KnownControllers(), controllers.ControllersDisabledByDefault(), controllers.ControllerAliases())
 	if err != nil {
 		return err
