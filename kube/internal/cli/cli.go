@@ -21,6 +21,7 @@ import (
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/logging"
 	"k3os.io/kube/internal/server"
+	"k3os.io/kube/internal/timerslack"
 )
 
 // A command is run with its arguments, its own name first.
@@ -145,6 +146,7 @@ func runServer(args []string) error {
 	if err := logging.SetUp(cfg.Node); err != nil {
 		return err
 	}
+	sleepLonger()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return server.Run(ctx, cfg)
@@ -163,9 +165,17 @@ func runAgent(args []string) error {
 	if err := logging.SetUp(cfg.Node); err != nil {
 		return err
 	}
+	sleepLonger()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return agent.Run(ctx, cfg)
+}
+
+// sleepLonger saves wake-ups of an idle node, which works without that, too.
+func sleepLonger() {
+	if err := timerslack.Raise(); err != nil {
+		warn([]string{fmt.Sprintf("timers wake the processor one by one: %v", err)})
+	}
 }
 
 func warn(warnings []string) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"k3os.io/kube/internal/loop"
+	"k3os.io/kube/internal/timerslack"
 )
 
 // stopPatience is how long containerd may take to end when it is asked to.
@@ -65,6 +66,11 @@ func runOnce(ctx context.Context, exe, configFile, logFile string) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	restore, err := timerslack.Usual() // pods have containerd's
+	if err != nil {
+		return err
+	}
+	defer restore()
 	return cmd.Run()
 }
 
