@@ -1,13 +1,14 @@
 import * as v from "valibot";
 import { ARCHITECTURE_NAMES } from "./architecture.ts";
 import { BOOT_FIRMWARE_NAMES } from "./boot-firmware.ts";
+import { FLAVOUR } from "./fitting.ts";
 
 const names = v.array(v.string());
 
 /** As it is called on the command line. */
 export const flavourName = v.pipe(
   v.string(),
-  v.regex(/^[a-z0-9][a-z0-9-]*$/, "expected lower-case letters, digits and dashes"),
+  v.regex(FLAVOUR, "expected at most 63 lower-case letters, digits and dashes"),
 );
 
 const serialPort = v.pipe(v.string(), v.regex(/^tty[A-Za-z]+\d+$/, "expected a serial port, such as ttyS1"));

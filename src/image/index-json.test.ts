@@ -36,6 +36,11 @@ describe("parseIndex", () => {
     });
   });
 
+  it("reads the flavours of images", () => {
+    const of = { ...index, releases: [release("0.31.0", { flavour: "metal" }), release("0.31.0")] };
+    expect(parseIndex(formatIndex(of), "i")).toEqual(of);
+  });
+
   it("leaves out what it does not know, and images of other processors", () => {
     const more = {
       ...index,
@@ -60,6 +65,7 @@ describe("parseIndex", () => {
     ["a release that is a text", { ...index, releases: ["0.31.0"] }, "releases[0] is no object"],
     ["a version that is a path", { ...index, releases: [release("../../etc")] }, 'releases[0].version is "../../etc"'],
     ["a digest that is none", { ...index, releases: [release("1", { digest: "sha256:a" })] }, "releases[0].digest is"],
+    ["a flavour that is a path", { ...index, releases: [release("1", { flavour: "../x" })] }, "releases[0].flavour is"],
     ["a latest version that is none", { ...index, latest: "" }, 'latest is ""'],
   ])("refuses %s", (_, value, want) => {
     const text = typeof value === "string" ? value : JSON.stringify(value);
@@ -106,7 +112,7 @@ describe("checkIndex", () => {
 });
 
 describe("chooseRelease", () => {
-  const rules = { architecture: "amd64", running: "0.30.0" } as const;
+  const rules = { kind: { architecture: "amd64", flavour: "metal" }, running: "0.30.0" } as const;
 
   it("takes the latest, or the version that is asked for", () => {
     expect(chooseRelease(index, rules).version).toBe("0.31.0");
@@ -119,7 +125,12 @@ describe("chooseRelease", () => {
   });
 
   it.each([
-    ["one for another processor only", { architecture: "arm64" as "amd64" }, "NoRelease", "no k3OS 0.31.0 for arm64"],
+    [
+      "one for another processor only",
+      { kind: { architecture: "arm64" } as const },
+      "NoRelease",
+      "no k3OS 0.31.0 for arm64",
+    ],
     ["a version that is not there", { version: "9.9.9" }, "NoRelease", "no k3OS 9.9.9 for amd64"],
     ["an older one", { running: "0.32.0-rc.1" }, "Downgrade", "is older than 0.32.0-rc.1, which runs"],
     ["one that this node is too old for", { running: "0.29.9" }, "TooOld", "replaces 0.30.0 or newer, and 0.29.9 runs"],
@@ -127,6 +138,43 @@ describe("chooseRelease", () => {
     expect(() => chooseRelease(index, { ...rules, ...change })).toThrow(
       expect.objectContaining({ reason, message: expect.stringContaining(message) }),
     );
+  });
+
+  describe("in a channel with several flavours", () => {
+    const of = (version: string, flavour: string) => release(version, { flavour, digest: digest(version.slice(-1)) });
+    const releases = [of("0.31.0", "cloud"), of("0.31.0", "metal"), of("0.32.0", "cloud")];
+    const several = { ...index, releases, latest: "0.32.0" };
+    const as = (flavour: string | undefined, version?: string) => () =>
+      chooseRelease(several, { running: "0.30.0", version, kind: { architecture: "amd64", flavour } });
+
+    it("takes its own, also an older one that is asked for", () => {
+      expect(as("cloud")()).toEqual(releases[2]);
+      expect(as("metal", "0.31.0")()).toEqual(releases[1]);
+    });
+
+    it.each([
+      [
+        "another flavour than that of the node, if only that one has the latest version",
+        as("metal"),
+        "the channel stable has no k3OS 0.32.0 for amd64 of the flavour metal",
+        "For these it has: 0.31.0. ./k3os publish --arch amd64 --flavour metal adds the image.",
+      ],
+      [
+        "all, if none is of the node's",
+        as("mine"),
+        "the channel stable has k3OS for amd64 of the flavours cloud, metal, and this node is of the flavour mine",
+        "Publish one of it: ./k3os publish --arch amd64 --flavour mine. Or give the node one of these by " +
+          "its place: sudo k3os upgrade PLACE",
+      ],
+      [
+        "all, if the node's is not known",
+        as(undefined, "0.31.0"),
+        "the channel stable has k3OS for amd64 of the flavours cloud, metal, and this node's image tells no flavour",
+        "Give the node one of these by its place: sudo k3os upgrade PLACE",
+      ],
+    ])("refuses %s", (_, choose, message, hint) => {
+      expect(choose).toThrow(expect.objectContaining({ reason: "NoRelease", message, hint }));
+    });
   });
 
   it("takes an older one if that is wanted", () => {

@@ -1,6 +1,7 @@
 /** The index of a channel: which images there are, and which is the latest. A signed file on any web server. */
 import { K3osError } from "../errors.ts";
 import { ARCHITECTURES, type ArchitectureName } from "./architecture.ts";
+import { FLAVOUR, fittingImages, flavoursFor, type ImageKind, lastOfEachKind, withoutOnlyFlavours } from "./fitting.ts";
 import { compareVersions } from "./version.ts";
 
 export interface ChannelIndex {
@@ -22,6 +23,8 @@ export interface Release {
   /** The sha256 of its `image.json`, which has the sums of all other files: `sha256:…`. */
   readonly digest: string;
   readonly architecture: ArchitectureName;
+  /** Not in indexes from before a channel could have several: such an image is for every node of its processor. */
+  readonly flavour?: string;
   /** The version of Kubernetes in it. */
   readonly kubernetes: string;
   /** The oldest version that may be replaced by it. */
@@ -37,7 +40,7 @@ export type ChannelReason =
   | "ChannelStale"
   /** The node has seen a newer one by the same signer. */
   | "ChannelRollback"
-  /** It has no such image for this processor. */
+  /** It has no such image for this processor, or of this flavour. */
   | "NoRelease"
   /** The image is older than the one that runs. */
   | "Downgrade"
@@ -129,6 +132,7 @@ export function parseIndex(text: string, place: string): ChannelIndex {
         version: textAt(at("version"), fields.version, VERSION),
         digest: textAt(at("digest"), fields.digest, DIGEST),
         architecture: architecture as ArchitectureName,
+        ...optional(at("flavour"), "flavour", fields.flavour, FLAVOUR),
         kubernetes: textAt(at("kubernetes"), fields.kubernetes, VERSION),
         ...optional(at("minFrom"), "minFrom", fields.minFrom, VERSION),
         ...optional(at("notes"), "notes", fields.notes, NOTES_TEXT),
@@ -190,7 +194,8 @@ export function isoTime(seconds: number): string {
 }
 
 export interface ReleaseRules {
-  readonly architecture: ArchitectureName;
+  /** The machines that the image of the node is for. */
+  readonly kind: ImageKind;
   /** A version, instead of the latest. */
   readonly version?: string | undefined;
   /** What runs; if not given, whether a node may have the image is not asked. */
@@ -200,15 +205,11 @@ export interface ReleaseRules {
 
 /** The image that a node should have. Throws why there is none that it may take. */
 export function chooseRelease(index: ChannelIndex, rules: ReleaseRules): Release {
-  const { architecture, running, version = index.latest } = rules;
-  const fitting = index.releases.filter((release) => release.architecture === architecture);
+  const { kind, running, version = index.latest } = rules;
+  const fitting = fittingImages(index.releases, kind);
   // Of several builds of one version, the last one counts.
   const release = fitting.filter((one) => one.version === version).at(-1);
-  if (release === undefined) {
-    const there = [...new Set(fitting.map((one) => one.version))].join(", ") || "none";
-    const message = `the channel ${index.channel} has no k3OS ${version} for ${architecture}`;
-    throw new ChannelError("NoRelease", message, `For ${architecture} it has: ${there}.`);
-  }
+  if (release === undefined) throw noRelease(index, kind, version, fitting);
   if (running === undefined) return release;
   if (compareVersions(release.version, running) < 0 && rules.allowDowngrade !== true) {
     const message = `k3OS ${release.version} of the channel ${index.channel} is older than ${running}, which runs`;
@@ -219,4 +220,77 @@ export function chooseRelease(index: ChannelIndex, rules: ReleaseRules): Release
     throw new ChannelError("TooOld", message, `Upgrade to ${release.minFrom} first.`);
   }
   return release;
+}
+
+/** An image of a channel, and for whom it is: without `flavour` for every node of its processor. */
+export type KindImage = ImageKind & Pick<Release, "version" | "digest" | "kubernetes">;
+
+/**
+ * The images of a version, the latest if none is given: the last build for each kind of nodes. Whether a flavour is the
+ * only one is decided by the whole index, as `chooseRelease` does. Throws if there is none.
+ */
+export function imagesOfVersion(index: ChannelIndex, version = index.latest): readonly KindImage[] {
+  const { channel, releases } = index;
+  const kinds: readonly KindImage[] = withoutOnlyFlavours<KindImage>(releases);
+  const images = lastOfEachKind(kinds.filter((one) => one.version === version));
+  if (images.length > 0) return images;
+  const there = [...new Set(releases.map((one) => one.version))].join(", ") || "none";
+  throw new ChannelError("NoRelease", `the channel ${channel} has no k3OS ${version}`, `It has: ${there}.`);
+}
+
+/** Kinds of nodes that the channel has images for, but none of the latest version. */
+export function kindsWithoutLatest({ releases, latest }: ChannelIndex): readonly ImageKind[] {
+  return lastOfEachKind(releases).filter(
+    (kind) =>
+      (kind.flavour !== undefined || flavoursFor(releases, kind).length === 0) &&
+      !fittingImages(releases, kind).some(({ version }) => version === latest),
+  );
+}
+
+/**
+ * Kinds whose images all nodes of the processor take since the latest version: they are of its only flavour. The images
+ * before them told none, so that nodes of other flavours may run these.
+ */
+export function kindsForAllSinceLatest({ releases, latest }: ChannelIndex): readonly ImageKind[] {
+  return lastOfEachKind(releases).filter((kind) => {
+    const same = releases.filter(({ architecture }) => architecture === kind.architecture);
+    const told = same.filter(({ flavour }) => flavour !== undefined);
+    return (
+      kind.flavour !== undefined &&
+      flavoursFor(releases, kind).length === 1 &&
+      told.length < same.length &&
+      told.every(({ version }) => version === latest)
+    );
+  });
+}
+
+function noRelease(
+  { channel, releases }: ChannelIndex,
+  kind: ImageKind,
+  version: string,
+  fitting: readonly Release[],
+): ChannelError {
+  const { architecture, flavour } = kind;
+  const flavours = flavoursFor(releases, kind);
+  const there = [...new Set(fitting.map((one) => one.version))].join(", ") || "none";
+  if (flavours.length < 2) {
+    const message = `the channel ${channel} has no k3OS ${version} for ${architecture}`;
+    return new ChannelError("NoRelease", message, `For ${architecture} it has: ${there}.`);
+  }
+  if (flavour !== undefined && flavours.includes(flavour)) {
+    const message = `the channel ${channel} has no k3OS ${version} for ${architecture} of the flavour ${flavour}`;
+    const hint = `For these it has: ${there}. ${publishOf(kind)} adds the image.`;
+    return new ChannelError("NoRelease", message, hint);
+  }
+  const own = flavour === undefined ? "this node's image tells no flavour" : `this node is of the flavour ${flavour}`;
+  const theirs = `of the flavours ${flavours.join(", ")}`;
+  const message = `the channel ${channel} has k3OS for ${architecture} ${theirs}, and ${own}`;
+  const publish = flavour === undefined ? "" : `Publish one of it: ${publishOf(kind)}. Or give `;
+  const hint = `${publish || "Give "}the node one of these by its place: sudo k3os upgrade PLACE`;
+  return new ChannelError("NoRelease", message, hint);
+}
+
+/** The command that publishes an image of a kind. */
+function publishOf({ architecture, flavour }: ImageKind): string {
+  return `./k3os publish --arch ${architecture} --flavour ${flavour}`;
 }

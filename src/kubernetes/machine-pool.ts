@@ -21,7 +21,7 @@ export interface MachinePoolSpec {
     readonly allowDowngrade?: boolean;
   };
   readonly paused?: boolean;
-  /** `Manual`: nothing is activated before `approved` is the digest in `status.target`. */
+  /** `Manual`: no image is activated before `approved` is a digest in `status.target`, of whichever of its images. */
   readonly approval?: "Automatic" | "Manual";
   readonly approved?: string;
   /** A new time restarts the nodes one after the other. RFC 3339. */
@@ -78,6 +78,15 @@ export interface MachinePoolStatus {
   readonly target?: {
     readonly version: string;
     readonly digest: string;
+    /**
+     * The image of that version for each kind of machine, without `flavour` if it is for every node of its processor. A
+     * node takes that of its own kind, and waits if there is none. `digest` is one of them.
+     */
+    readonly images?: readonly {
+      readonly architecture: string;
+      readonly flavour?: string;
+      readonly digest: string;
+    }[];
     /** The version of Kubernetes in it, such as `v1.37.3`, if the index tells. */
     readonly kubernetes?: string;
     /** Those of `spec.image` that it was looked up for. */

@@ -78,6 +78,7 @@ export type MachineReason =
   | "WaitingForTurn"
   | "WaitingForWindow"
   | "WaitingForApproval"
+  | "WaitingForImage"
   | "Draining"
   | "Restarting"
   | "OnTrial"

@@ -6,6 +6,7 @@ import type { LabelSelector } from "../kubernetes/meta.ts";
 import { isReady, type NodeObject } from "../kubernetes/node.ts";
 import { selects } from "../kubernetes/selector.ts";
 import type { Cluster } from "./observed.ts";
+import { digestsOf } from "./target.ts";
 
 /** The version of the rules that this agent takes turns by. */
 export const PROTOCOL = 1;
@@ -121,17 +122,16 @@ function describe(node: NodeObject, hasTurn: boolean): string {
 
 /** Whether a Machine was given up that the pool wants to change; its agent says so, in the words of its conditions. */
 export function hasFailed({ status = {} }: Machine, { status: pool }: MachinePool): boolean {
-  const target = pool?.target?.digest;
+  const digests = pool?.target === undefined ? [] : digestsOf(pool.target);
   // A Node in two pools is left out; it is no reason to stop the others.
   const stalled = (status.conditions ?? []).some(
     ({ type, status: is, reason }) => type === "Stalled" && is === "True" && reason !== "PoolConflict",
   );
   // What it says of another target does not count any more.
-  if (target !== undefined && status.target !== undefined && status.target.digest !== target) return false;
-  return (
-    stalled ||
-    (target !== undefined && (status.slots ?? []).some((slot) => slot.state === "Failed" && slot.digest === target))
-  );
+  const own = status.target?.digest;
+  if (own !== undefined && digests.length > 0 && !digests.includes(own)) return false;
+  const wanted = own === undefined ? digests : digests.filter((digest) => digest === own);
+  return stalled || (status.slots ?? []).some(({ state, digest }) => state === "Failed" && wanted.includes(digest));
 }
 
 export interface Stall {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { MachinePoolSpec } from "../kubernetes/machine-pool.ts";
 import { decide } from "./decide.ts";
 import type { Decision } from "./decision.ts";
 import type { Observed, Work } from "./observed.ts";
@@ -16,6 +17,28 @@ import {
   upgrading,
 } from "./testing.ts";
 
+const HOUR = 3_600_000;
+
+/** A pool whose target has images of two flavours, whose digests are of 1 and 2. */
+const several = (version: string, one: string, two: string, spec: MachinePoolSpec = {}) => {
+  const images = [one, two].map((flavour, index) => ({
+    ...{ architecture: "amd64", flavour },
+    digest: digestOf(`${index + 1}`),
+  }));
+  return upgrading(version, spec, { target: { ...targetOf(version), digest: digestOf("1"), images } });
+};
+/** The channel has 1.0 for cloud and metal, and 2.0 for metal. */
+const onlyMetal = upgrading(
+  "2.0",
+  {},
+  { target: { ...targetOf("2.0"), images: [{ architecture: "amd64", flavour: "metal", digest: digestOf("2.0") }] } },
+);
+const cloud = localOf({ kind: { architecture: "amd64", flavour: "cloud" } });
+/** Later, with the cluster just read. */
+const after = (time: number) => ({
+  now: NOON + time,
+  cluster: { at: NOON + time, nodes: [nodeOf("node-1"), nodeOf("node-2")], machines: [], pools: [onlyMetal] },
+});
 const staged = localOf({ staged: digestOf("2.0") });
 /** Reads nothing of the cluster yet. */
 const unread = { cluster: undefined };
@@ -189,6 +212,47 @@ const rows: readonly Row[] = [
     "Forget Applying: what was given up is forgotten",
   ],
   [
+    "stages the image of its own flavour",
+    { pools: [several("2.0", "cloud", "metal")] },
+    "Stage Staging: 2.0 is fetched",
+  ],
+  [
+    "runs the image of its own flavour",
+    { pools: [several("2.0", "cloud", "metal")], local: localOf({ image: { version: "2.0", digest: digestOf("2") } }) },
+    "Nothing UpToDate: as the pool agents wants it: 2.0",
+  ],
+  [
+    "has an image of another flavour staged",
+    { pools: [several("2.0", "cloud", "metal")], local: localOf({ staged: digestOf("1") }) },
+    "Stage Staging: 2.0 is fetched",
+  ],
+  [
+    "has no image of its flavour",
+    { pools: [several("2.0", "cloud", "rpi")] },
+    "Nothing WaitingForImage: the channel of the pool has no 2.0 for amd64 metal, but for amd64 cloud, amd64 rpi",
+  ],
+  [
+    "has no image of its flavour, where only one kind has one of that version",
+    { pools: [onlyMetal], local: cloud },
+    "Nothing WaitingForImage: the channel of the pool has no 2.0 for amd64 cloud, but for amd64 metal",
+  ],
+  ["has the only image of that version", { pools: [onlyMetal] }, "Stage Staging: 2.0 is fetched"],
+  [
+    "looks for an image of its kind again after an hour, also with a version",
+    { pools: [onlyMetal], local: cloud, ...after(HOUR + 60_000) },
+    "ResolveTarget WaitingForImage: the image of the pool is looked up",
+  ],
+  [
+    "does not look up a version again that it has an image of",
+    { pools: [onlyMetal], ...after(HOUR + 60_000) },
+    "Stage Staging: 2.0 is fetched",
+  ],
+  [
+    "takes a config while its kind has no image",
+    { pools: [onlyMetal], local: cloud, wanted: { config: { revision: "r", effect: "Restart" } } },
+    "TakeTurn WaitingForTurn: it takes its turn",
+  ],
+  [
     "runs in memory",
     { pools: [upgrading("2.0")], local: localOf({ hasSlots: false }) },
     "Nothing Failed: this node does not run from a disk, so it has no slot to upgrade",
@@ -203,6 +267,30 @@ const rows: readonly Row[] = [
     "waits for approval",
     { pools: [upgrading("2.0", { approval: "Manual", approved: digestOf("1.0") })], local: staged },
     `Nothing WaitingForApproval: 2.0 waits for spec.approved: ${digestOf("2.0")}`,
+  ],
+  [
+    "waits for approval of a target with several images",
+    {
+      pools: [several("2.0", "cloud", "metal", { approval: "Manual", approved: digestOf("1.0") })],
+      local: localOf({ staged: digestOf("2") }),
+    },
+    `Nothing WaitingForApproval: 2.0 waits for spec.approved: ${digestOf("1")}`,
+  ],
+  [
+    "goes on when the target is approved by the image of another kind",
+    {
+      pools: [several("2.0", "cloud", "metal", { approval: "Manual", approved: digestOf("1") })],
+      local: localOf({ staged: digestOf("2") }),
+    },
+    "TakeTurn WaitingForTurn: it takes its turn",
+  ],
+  [
+    "goes on when the target is approved by the image of its kind",
+    {
+      pools: [several("2.0", "cloud", "metal", { approval: "Manual", approved: digestOf("2") })],
+      local: localOf({ staged: digestOf("2") }),
+    },
+    "TakeTurn WaitingForTurn: it takes its turn",
   ],
   [
     "goes on when it is approved",

@@ -20,6 +20,7 @@ import {
 import type { Observed, WantedConfig } from "./observed.ts";
 import { hasTarget } from "./status.ts";
 import { dueSummary, nextSummary } from "./summary.ts";
+import { targetFor } from "./target.ts";
 import { closedGate, takeTurn } from "./turn.ts";
 import { imageWish, isRestartDue, otherWish, retriesIn } from "./wish.ts";
 import { continueWork } from "./work.ts";
@@ -113,8 +114,11 @@ function decideIn(observed: Observed, node: NodeObject, pool: MachinePool): Deci
   if (wanted.config?.effect === "Live") return applyLive(observed, wanted.config);
 
   const image = imageWish(observed, node, pool);
-  if (image !== undefined && "action" in image) return leave(image);
-  const wish = image ?? otherWish(observed, pool);
+  const isWaiting = image !== undefined && "action" in image;
+  // As long as its kind has no image, a node takes configs and restarts as any other.
+  const hasNone = isWaiting && image.reason === "WaitingForImage" && image.action.kind === "Nothing";
+  if (isWaiting && !hasNone) return leave(image);
+  const wish = (hasNone ? undefined : image) ?? otherWish(observed, pool) ?? image;
   if (wish === undefined) return leave(upToDate(observed, pool));
   if ("action" in wish) return leave(wish);
   const gate = closedGate(observed, node, pool, wish);
@@ -131,7 +135,7 @@ function upToDate({ local }: Observed, { spec, metadata }: MachinePool): Decisio
 function isAsWanted(observed: Observed, pool: MachinePool): boolean {
   const { local, wanted } = observed;
   const hasImage =
-    pool.spec.image === undefined || (hasTarget(pool) && pool.status?.target?.digest === local.image.digest);
+    pool.spec.image === undefined || (hasTarget(pool) && targetFor(pool, local.kind)?.digest === local.image.digest);
   return hasImage && wanted.config === undefined && otherWish(observed, pool) === undefined;
 }
 

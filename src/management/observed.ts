@@ -1,4 +1,5 @@
 /** What an agent sees before it decides. All times are milliseconds since 1970. */
+import type { ImageKind } from "../image/fitting.ts";
 import type { Effect, Machine, MachineStatus } from "../kubernetes/machine.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
 import type { MachinePool, Turn } from "../kubernetes/machine-pool.ts";
@@ -45,6 +46,8 @@ export interface LocalState {
   /** Whether the node runs from a disk, so that it has slots and remembers what it did. */
   readonly hasSlots: boolean;
   readonly image: NonNullable<MachineStatus["image"]>;
+  /** The machines that the image is for. */
+  readonly kind: ImageKind;
   readonly slots: NonNullable<MachineStatus["slots"]>;
   readonly boot?: MachineStatus["boot"];
   /** Whether this boot is a trial that is not decided yet. */

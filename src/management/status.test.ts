@@ -3,9 +3,12 @@ import type { Machine, MachineReason } from "../kubernetes/machine.ts";
 import type { MachinePool } from "../kubernetes/machine-pool.ts";
 import type { StatusCondition } from "../kubernetes/meta.ts";
 import { isoTime } from "../kubernetes/time.ts";
+import { stallOf } from "./budget.ts";
+import { decide } from "./decide.ts";
 import { machineStatus, poolStatus } from "./status.ts";
 import {
   digestOf,
+  localOf,
   machineOf,
   NOON,
   nodeOf,
@@ -114,6 +117,49 @@ describe("the status of a pool", () => {
       ...{ machines: 3, updated: 3, unavailable: 0, failed: 0, words: ["Ready=True:UpToDate"], kstatus: "Current" },
       conditions: [{ message: "3 of 3 are at 2.0" }],
     });
+  });
+
+  describe("that wants images of several kinds", () => {
+    const kinds = ["1", "2"].map((build) => ({ architecture: "amd64", flavour: `f${build}`, digest: digestOf(build) }));
+    const pool = upgrading("2.0", {}, { target: { ...targetOf("2.0"), digest: digestOf("1"), images: kinds } });
+    const at = (name: string, build: string, over: Partial<Machine["status"] & object> = {}) => {
+      const digest = digestOf(build);
+      return ready(name, "2.0", { image: { version: "2.0", digest }, target: { version: "2.0", digest }, ...over });
+    };
+    const stalled = (reason: string) => [
+      { type: "Stalled", status: "True" as const, reason, message: "it has failed", lastTransitionTime: "" },
+    ];
+
+    it("is Ready when each Machine runs the one of its kind", () => {
+      const machines = [at("node-1", "1"), at("node-2", "2"), at("node-3", "1")];
+      expect(statusOf(pool, machines)).toMatchObject({ updated: 3, failed: 0, kstatus: "Current" });
+      expect(statusOf(pool, [at("node-1", "3"), ...machines.slice(1)])).toMatchObject({ updated: 2 });
+    });
+
+    it("stops when any of them has failed, but not because of one that is not wanted there any more", () => {
+      const machines = [at("node-1", "1"), at("node-2", "2", { conditions: stalled("Returned") })];
+      expect(statusOf(pool, machines)).toMatchObject({ failed: 1, kstatus: "Failed" });
+      const slots = [{ name: "b", version: "2.0", digest: digestOf("1"), state: "Failed" as const }];
+      expect(statusOf(pool, [at("node-1", "1"), at("node-2", "2", { slots })])).toMatchObject({ failed: 0 });
+      expect(statusOf(pool, [at("node-1", "1", { slots }), at("node-2", "2")])).toMatchObject({ failed: 1 });
+    });
+  });
+
+  it("goes on without a kind of machine that has no image, which does not count as updated", () => {
+    const images = [{ architecture: "amd64", flavour: "metal", digest: digestOf("2.0") }];
+    const pool = upgrading("2.0", {}, { target: { ...targetOf("2.0"), images } });
+    const observed = observedBy({
+      pools: [pool],
+      local: localOf({ kind: { architecture: "amd64", flavour: "cloud" } }),
+    });
+    const waiting = { ...machineOf("node-2"), status: { ...machineStatus(observed, decide(observed)) } };
+    expect(words(waiting.status.conditions)).toEqual([
+      "Ready=False:WaitingForImage",
+      "Reconciling=True:WaitingForImage",
+    ]);
+    const machines = [ready("node-1", "2.0"), waiting, ready("node-3", "2.0")];
+    expect(stallOf(pool, { nodes, machines }, NOON)).toBeUndefined();
+    expect(statusOf(pool, machines)).toMatchObject({ updated: 2, failed: 0, kstatus: "InProgress" });
   });
 
   it("tells how far it is, and who has its turn", () => {

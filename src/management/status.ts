@@ -7,6 +7,7 @@ import type { StatusCondition } from "../kubernetes/meta.ts";
 import { isoTime } from "../kubernetes/time.ts";
 import { hasFailed, isAvailable, nodesOf, poolsOf, stallOf, turnsOf } from "./budget.ts";
 import type { Cluster, Observed, Setback } from "./observed.ts";
+import { digestsOf, targetFor } from "./target.ts";
 
 /** How an object is. */
 export interface Verdict {
@@ -57,7 +58,7 @@ export function machineStatus(
   if (machine === undefined) return undefined;
   const selecting = node === undefined ? [] : poolsOf(pools, node);
   const [pool] = selecting.length === 1 ? selecting : [];
-  const target = pool?.spec.image === undefined ? undefined : pool.status?.target;
+  const target = pool?.spec.image === undefined ? undefined : targetFor(pool, local.kind);
   const { generation } = machine.metadata;
   const verdict: Verdict = {
     ...{ ready: reason === "UpToDate", reason, message },
@@ -68,7 +69,7 @@ export function machineStatus(
     ...(generation !== undefined && { observedGeneration: generation }),
     ...(pool !== undefined && { pool: pool.metadata.name }),
     ...(pool?.metadata.generation !== undefined && { poolGeneration: pool.metadata.generation }),
-    ...(target !== undefined && { target: { version: target.version, digest: target.digest } }),
+    ...(target !== undefined && { target }),
     image: local.image,
     slots: local.slots,
     ...(local.boot !== undefined && { boot: local.boot }),
@@ -146,7 +147,7 @@ function isUpdated(machine: Machine, pool: MachinePool): boolean {
   if (status?.pool !== pool.metadata.name || status.poolGeneration !== pool.metadata.generation) return false;
   const target = pool.spec.image === undefined ? undefined : pool.status?.target;
   if (pool.spec.image !== undefined && !hasTarget(pool)) return false;
-  if (target !== undefined && status.image?.digest !== target.digest) return false;
+  if (target !== undefined && !digestsOf(target).includes(status.image?.digest ?? "")) return false;
   return isTrue(machine, "Ready");
 }
 

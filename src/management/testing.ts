@@ -81,6 +81,7 @@ export const returnedMachine = (name: string, version: string): Machine =>
 
 export const localOf = (local: Partial<LocalState> = {}): LocalState => ({
   ...{ bootId: "boot-1", hasSlots: true, image: { version: "1.0", digest: digestOf("1.0") }, slots: [] },
+  kind: { architecture: "amd64", flavour: "metal" },
   ...{ onTrial: false, refused: [] },
   ...local,
   note: { restarted: {}, retried: {}, givenUp: [], imageFrom: "agents", ...local.note },

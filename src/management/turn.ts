@@ -9,6 +9,7 @@ import { blocked, isAvailable, isServer, PROTOCOL, stallOf, turnOf } from "./bud
 import { act, askedBy, type Decision, giveBack, IDLE, MINUTE, SECOND, WAITING, wait } from "./decision.ts";
 import { fresh } from "./fresh.ts";
 import type { Cluster, Observed, Work } from "./observed.ts";
+import { digestsOf } from "./target.ts";
 import type { Wish } from "./wish.ts";
 
 /** Beside the drain and the trial, a turn has room for two restarts. */
@@ -22,8 +23,9 @@ const RESTART_DEADLINE_S = 600;
 export function closedGate(observed: Observed, node: NodeObject, pool: MachinePool, wish: Wish): Decision | undefined {
   const { now, clockTrusted, window } = observed;
   const { spec, status } = pool;
-  if (wish.image !== undefined && spec.approval === "Manual" && spec.approved !== wish.key) {
-    return wait("WaitingForApproval", `${wish.image.version} waits for spec.approved: ${wish.key}`, IDLE);
+  const target = status?.target;
+  if (wish.image !== undefined && spec.approval === "Manual" && !isApproved(pool)) {
+    return wait("WaitingForApproval", `${wish.image.version} waits for spec.approved: ${target?.digest}`, IDLE);
   }
   const before = spec.rollout?.after ?? [];
   for (const { pool: name, soak } of before) {
@@ -38,7 +40,7 @@ export function closedGate(observed: Observed, node: NodeObject, pool: MachinePo
     const at = `${new Date(window.start).toISOString().slice(0, 16).replace("T", " ")} UTC`;
     return wait("WaitingForWindow", `the next window opens at ${at}`, Math.min(window.start - now, IDLE));
   }
-  const kubernetes = wish.image === undefined ? undefined : minorOf(status?.target?.kubernetes);
+  const kubernetes = wish.image === undefined ? undefined : minorOf(target?.kubernetes);
   if (kubernetes === undefined || isServer(node)) return undefined;
   const cluster = fresh(observed);
   const message = `servers must run Kubernetes ${kubernetes.text} first`;
@@ -49,6 +51,11 @@ export function closedGate(observed: Observed, node: NodeObject, pool: MachinePo
   });
   if (older.length === 0) return undefined;
   return wait("Staged", `${message}: ${older.map(({ metadata }) => metadata.name).join(", ")}`, MINUTE);
+}
+
+/** Whether a user has approved the target: by the digest of any of its images, for all of them. */
+function isApproved({ spec, status }: MachinePool): boolean {
+  return status?.target !== undefined && digestsOf(status.target).includes(spec.approved ?? "");
 }
 
 /** Why a pool that comes first is not done yet. */

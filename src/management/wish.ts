@@ -1,4 +1,5 @@
 /** What a node is to be disrupted for. */
+import { type ImageKind, kindTitle } from "../image/fitting.ts";
 import { compareVersions } from "../image/version.ts";
 import type { MachinePool, Turn } from "../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../kubernetes/node.ts";
@@ -8,6 +9,7 @@ import { fresh, PER_RANK } from "./fresh.ts";
 import type { ByOwner, Observed, WantedImage } from "./observed.ts";
 import { hasTarget } from "./status.ts";
 import { rankOf } from "./summary.ts";
+import { targetFor } from "./target.ts";
 
 /** A channel is asked again after this. */
 const RESOLVE_EVERY = 60 * MINUTE;
@@ -27,8 +29,13 @@ export function imageWish(observed: Observed, node: NodeObject, pool: MachinePoo
   if (!local.hasSlots) return wait("Failed", "this node does not run from a disk, so it has no slot to upgrade", IDLE);
   const unresolved = resolve(observed, node, pool);
   if (unresolved !== undefined) return unresolved;
-  const target = pool.status?.target;
-  if (target === undefined || target.digest === local.image.digest) return undefined;
+  const target = targetFor(pool, local.kind);
+  if (target === undefined) {
+    const { version, images = [] } = pool.status?.target ?? {};
+    const what = `the channel of the pool has no ${version} for ${kindTitle(local.kind)}`;
+    return wait("WaitingForImage", `${what}, but for ${images.map(kindTitle).join(", ")}`, IDLE);
+  }
+  if (target.digest === local.image.digest) return undefined;
 
   const refused = local.refused.find(({ key }) => key === target.digest);
   if (refused !== undefined) {
@@ -57,28 +64,30 @@ export function imageWish(observed: Observed, node: NodeObject, pool: MachinePoo
 
 /** One agent asks the channel for all. `undefined` if the target is known, and holds. */
 function resolve(observed: Observed, node: NodeObject, pool: MachinePool): Decision | undefined {
-  const { now, memory } = observed;
+  const { now, memory, local } = observed;
   const { name } = pool.metadata;
-  const due = resolveAt(pool, memory.poolSince[name] ?? now);
+  const due = resolveAt(pool, local.kind, memory.poolSince[name] ?? now);
   if (due > now) return undefined;
   const isKnown = hasTarget(pool);
+  const hasImage = targetFor(pool, local.kind) !== undefined;
+  const reason = !isKnown ? "Staging" : hasImage ? "UpToDate" : "WaitingForImage";
   const what = "the image of the pool is looked up";
   const setback = setbackOf(observed, "ResolveTarget", name);
   if (setback !== undefined) {
     return isKnown ? undefined : wait("Staging", setback.message, setback.until - now);
   }
   const cluster = fresh(observed);
-  if (cluster === undefined) return act({ kind: "ReadCluster" }, isKnown ? "UpToDate" : "Staging", what);
+  if (cluster === undefined) return act({ kind: "ReadCluster" }, reason, what);
   const at = due + PER_RANK * rankOf(node, nodesOf(pool, cluster.nodes));
-  if (at <= now) return act({ kind: "ResolveTarget", pool: name }, isKnown ? "UpToDate" : "Staging", what);
+  if (at <= now) return act({ kind: "ResolveTarget", pool: name }, reason, what);
   return isKnown ? undefined : wait("Staging", what, at - now);
 }
 
-/** When the channel is to be asked again. */
-function resolveAt(pool: MachinePool, since: number): number {
+/** When the channel is to be asked again: of a `version`, only by nodes whose kind has no image of it yet. */
+function resolveAt(pool: MachinePool, kind: ImageKind, since: number): number {
   const { target } = pool.status ?? {};
   if (target === undefined || !hasTarget(pool)) return since;
-  if (pool.spec.image?.channel === undefined) return Number.POSITIVE_INFINITY;
+  if (pool.spec.image?.channel === undefined && targetFor(pool, kind) !== undefined) return Number.POSITIVE_INFINITY;
   return Date.parse(target.resolvedAt) + RESOLVE_EVERY;
 }
 

@@ -18,6 +18,7 @@ import {
 } from "./decision.ts";
 import type { Observed, WantedConfig, Work } from "./observed.ts";
 import { hasTarget } from "./status.ts";
+import { targetFor } from "./target.ts";
 import { DRAIN_TIMEOUT } from "./turn.ts";
 
 /** A disruption that has begun goes on to its end, unless nobody wants it any more. */
@@ -98,8 +99,8 @@ function outcomeOf(
   return bootId === local.bootId ? undefined : { reason: "Applying", message: "something else is wanted now" };
 }
 
-function isStillWanted({ reason, key }: Work, pool: MachinePool, { wanted, machine }: Observed): boolean {
-  if (reason === "Image") return pool.status?.target?.digest === key && hasTarget(pool);
+function isStillWanted({ reason, key }: Work, pool: MachinePool, { wanted, machine, local }: Observed): boolean {
+  if (reason === "Image") return targetFor(pool, local.kind)?.digest === key && hasTarget(pool);
   if (reason === "Config") return wanted.config?.revision === key;
   return pool.spec.restartedAt === key || machine?.spec?.restartedAt === key;
 }

@@ -1,7 +1,9 @@
-/** Directories of a node that more than one part of this program knows. Files belong to the module that writes them. */
+/** Places on a node that more than one part of this program knows. Files belong to the module that writes them. */
 
 /** Data of this boot, in memory. It exists before the change of root and survives it. */
 export const RUN = "/run/k3os";
+/** What the image that runs says of itself. */
+export const IMAGE_JSON = "/usr/share/k3os/image.json";
 /** What the data sources returned; the layers read it from here. */
 export const RUN_CONFIG = "/run/config";
 /** Where the volume with the image is mounted, unless that is the state partition. */

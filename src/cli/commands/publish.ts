@@ -6,7 +6,15 @@ import type { Check } from "../../config/kinds.ts";
 import { channel } from "../../config/schema/upgrading.ts";
 import { K3osError } from "../../errors.ts";
 import type { ArchitectureName } from "../../image/architecture.ts";
-import { imageName, imageTag, NOTES, VERSION } from "../../image/index-json.ts";
+import { kindTitle, lastOfEachKind } from "../../image/fitting.ts";
+import {
+  imageName,
+  imageTag,
+  kindsForAllSinceLatest,
+  kindsWithoutLatest,
+  NOTES,
+  VERSION,
+} from "../../image/index-json.ts";
 import { isReference } from "../../image/oci.ts";
 import { signatureOf } from "../../image/signing.ts";
 import { type Io, printJson, printLine } from "../io.ts";
@@ -39,8 +47,8 @@ export function publishCommand(io: Io): Command {
   const command = new Command("publish")
     .summary("publish an image for nodes to upgrade to")
     .description(
-      "Signs an image and the index of a channel, and puts both where nodes look: into a directory for any web server, " +
-        "or into a registry.",
+      "Signs an image and the index of a channel, and puts both where nodes look: into a directory for any web " +
+        "server, or into a registry.",
     )
     .argument("<target>", "a directory, or oci://REGISTRY/REPOSITORY")
     .addOption(checked("--channel <name>", "the channel", channel).default("stable"))
@@ -105,15 +113,29 @@ async function runPublish(place: string, options: PublishCommandOptions, io: Io)
     ...{ notes: options.notes, minFrom: options.minFrom, show: (work) => withProgress(io, json, work) },
   });
   if (json) return printJson(io, { target: target.shown, ...index });
-  // Of several builds of a version, nodes take the last one.
-  const latest = index.releases.findLast(({ version }) => version === index.latest);
-  const name = latest && (target.isRegistry ? imageTag(latest) : imageName(latest));
-  printLine(io, `${target.shown}: ${index.channel} ${index.version}, latest ${name}, until ${index.expires}`);
+  const latest = lastOfEachKind(index.releases.filter(({ version }) => version === index.latest));
+  const names = latest.map((release) => {
+    const name = target.isRegistry ? imageTag(release) : imageName(release);
+    return latest.length === 1 ? name : `${name} (${kindTitle(release)})`;
+  });
+  printLine(
+    io,
+    `${target.shown}: ${index.channel} ${index.version}, latest ${names.join(", ")}, until ${index.expires}`,
+  );
+  const without = image === undefined ? [] : kindsWithoutLatest(index);
+  if (without.length > 0) {
+    const what = `${index.channel} has no ${index.latest} for ${without.map(kindTitle).join(", ")} yet`;
+    io.stderr.write(`k3os: ${what}, so that its nodes stay as they are: publish that, too\n`);
+  }
+  for (const { architecture, flavour } of image === undefined ? [] : kindsForAllSinceLatest(index)) {
+    const what = `${flavour} is the only flavour that ${index.channel} has for ${architecture}`;
+    const who = "so all nodes take it, also those of another one";
+    io.stderr.write(`k3os: ${what}, ${who}: if there are such nodes, publish theirs, too, before they look\n`);
+  }
   const left = revoked === undefined ? [] : await target.otherChannels(options.channel);
   if (left.length > 0) {
-    io.stderr.write(
-      `k3os: nodes of ${left.join(", ")} wait for an index that names the new list of revoked keys: renew it, too (--renew --channel NAME)\n`,
-    );
+    const what = `nodes of ${left.join(", ")} wait for an index that names the new list of revoked keys`;
+    io.stderr.write(`k3os: ${what}: renew it, too (--renew --channel NAME)\n`);
   }
 }
 

@@ -7,6 +7,7 @@ import { hasSshKeygen, type Keys, keysIn } from "../../../test/support/keys.ts";
 import { type OciRegistry, type RegistryOptions, startOciRegistry } from "../../../test/support/oci-registry.ts";
 import { nodeHost } from "../../host/node.ts";
 import { configOf, parseContainer } from "../../image/container.ts";
+import type { ImageJson } from "../../image/image-json.ts";
 import { type ChannelIndex, imageName, parseIndex } from "../../image/index-json.ts";
 import { resolveChannel } from "../../node/images/channel.ts";
 import { openImage } from "../../node/images/open.ts";
@@ -67,7 +68,7 @@ describe.runIf(hasSshKeygen)("./k3os publish, by the real ssh-keygen", () => {
     expect(status).toBe(0);
     expect(out).toMatch(/www: stable 1, latest 0\.31\.0-[0-9a-f]{8}, until 20\d\d-/);
     expect(index().releases).toEqual([
-      expect.objectContaining({ version: "0.31.0", architecture: "amd64", kubernetes: "v1.37.2", notes: "New." }),
+      expect.objectContaining({ version: "0.31.0", architecture: "amd64", flavour: "cloud", notes: "New." }),
     ]);
     expect(await upgrade(www())).toMatchObject({ json: { version: "0.31.0" } });
   });
@@ -95,6 +96,37 @@ describe.runIf(hasSshKeygen)("./k3os publish, by the real ssh-keygen", () => {
     await publishTo(www(), ...withKeys(), "--image", other);
     expect(index().releases.map(({ architecture }) => architecture)).toEqual(["amd64", "arm64"]);
     expect((await upgrade(www())).json.architecture).toBe("amd64");
+  });
+
+  it("has images of several flavours in one channel, beside each other, and tells who waits for theirs", async () => {
+    const of = (flavour: string, version = "0.31.0") => {
+      const directory = join(work, `${flavour}-${version}`);
+      writeImage(directory, files, { flavour, version });
+      return publishTo(www(), ...withKeys(), "--image", directory);
+    };
+    const kinds = () => index().releases.map(({ version, flavour }) => `${version} ${flavour}`);
+    await of("cloud");
+    const { out, err } = await of("metal");
+    expect(kinds()).toEqual(["0.31.0 cloud", "0.31.0 metal"]);
+    const [cloud, metal] = index().releases.map(imageName);
+    expect(out).toContain(`www: stable 2, latest ${cloud} (amd64 cloud), ${metal} (amd64 metal), until 20`);
+    expect(err).not.toContain("has no 0.31.0");
+    const next = await of("metal", "0.32.0");
+    expect(kinds()).toEqual(["0.31.0 cloud", "0.31.0 metal", "0.32.0 metal"]);
+    expect(next.err).toContain("k3os: stable has no 0.32.0 for amd64 cloud yet, so that its nodes stay as they are");
+    expect((await publishTo(www(), "--renew", "--channel-key", keys.path("channel"))).err).not.toContain("has no");
+  });
+
+  it("tells whose images nodes of all flavours take, where the channel had some that tell none", async () => {
+    const of = (flavour: string | undefined, version: string) => {
+      const directory = join(work, `${flavour}-${version}`);
+      writeImage(directory, files, { flavour, version } as Partial<ImageJson>);
+      return publishTo(www(), ...withKeys(), "--image", directory);
+    };
+    const warning = "k3os: cloud is the only flavour that stable has for amd64, so all nodes take it";
+    expect((await of(undefined, "0.31.0")).err).not.toContain("flavour");
+    expect((await of("cloud", "0.32.0")).err).toContain(warning);
+    expect((await of("metal", "0.32.0")).err).not.toContain("flavour");
   });
 
   it("repairs an image that is damaged where it was published", async () => {

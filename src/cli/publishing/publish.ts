@@ -80,7 +80,10 @@ async function readRelease(directory: string, { notes, minFrom }: PublishOptions
   const { json, content } = image;
   const release: Release = {
     ...{ version: json.version, digest: `sha256:${createHash("sha256").update(content).digest("hex")}` },
-    ...{ architecture: json.architecture, kubernetes: json.kubernetes.version ?? json.kubernetes.source },
+    architecture: json.architecture,
+    // Images of before there were flavours tell none.
+    ...(json.flavour !== undefined && { flavour: json.flavour }),
+    kubernetes: json.kubernetes.version ?? json.kubernetes.source,
     ...(minFrom !== undefined && { minFrom }),
     ...(notes !== undefined && { notes }),
   };

@@ -44,7 +44,9 @@ const image = withRules(
       source: withRules(
         text(
           1024,
-          "Where images come from: URL or path of a directory that `k3os publish` made, or oci://REGISTRY/REPOSITORY; `k3os.upgrade.source` of the nodes if not given. Such as https://example.com/k3os",
+          "Where images come from: URL or path of a directory that `k3os publish` made, or " +
+            "oci://REGISTRY/REPOSITORY; `k3os.upgrade.source` of the nodes if not given. Such as " +
+            "https://example.com/k3os",
         ),
         patternRules(imageSource),
       ),
@@ -91,7 +93,9 @@ const after = struct(
 const maxUnavailable = withRules(
   {
     description:
-      "How many nodes of the pool may be unavailable at once, for whatever reason, when a change disturbs one: a number, or a part of the pool such as 25%, which is at least one. 1 if not given. Servers keep their quorum in any case.",
+      "How many nodes of the pool may be unavailable at once, for whatever reason, when a change disturbs one: a " +
+      "number, or a part of the pool such as 25%, which is at least one. 1 if not given. Servers keep their " +
+      "quorum in any case.",
     "x-kubernetes-int-or-string": true,
   },
   [
@@ -108,7 +112,8 @@ const rollout = struct(
     after: list(after, 16, { description: "Pools that come first.", key: "pool" }),
     windows: list(window, 16, {
       description:
-        "When nodes may be disturbed, always if not given. All are closed while a node's clock is not known to be right.",
+        "When nodes may be disturbed, always if not given. All are closed while a node's clock is not known to " +
+        "be right.",
     }),
     drain: struct(
       {
@@ -165,7 +170,8 @@ const trial = withRules(
     } satisfies Record<keyof NonNullable<MachinePoolSpec["trial"]>, Json>,
     {
       description:
-        "How a node finds out whether an image or a config was good that it had to restart for. What is not given is as `k3os.upgrade` of the node says.",
+        "How a node finds out whether an image or a config was good that it had to restart for. What is not " +
+        "given is as `k3os.upgrade` of the node says.",
     },
   ),
   [
@@ -185,19 +191,26 @@ const spec = withRules(
     paused: flag("Nothing begins as long as it is true. What has begun is undone, unless the node restarts already."),
     approval: choice(
       ["Automatic", "Manual"],
-      "Manual: an image is activated only when `approved` is the digest in `status.target`. Automatic if not given.",
+      "Manual: images are activated only when `approved` is a digest in `status.target`. Automatic if not given.",
     ),
-    approved: withRules(text(71, "The digest of the image that may be activated, of `status.target.digest`."), [
-      {
-        rule: 'self == "" || self.matches("^sha256:[0-9a-f]{64}$")',
-        message: "expected a digest; copy it from status.target.digest",
-      },
-    ]),
+    approved: withRules(
+      text(
+        71,
+        "What may be activated: `status.target.digest`, or that of one of its `images`. It stands for all of them.",
+      ),
+      [
+        {
+          rule: 'self == "" || self.matches("^sha256:[0-9a-f]{64}$")',
+          message: "expected a digest; copy it from status.target.digest",
+        },
+      ],
+    ),
     restartedAt: restartedAt("Another time restarts the nodes, one after the other. Such as 2026-01-31T02:00:00Z"),
     retry: retry("Another text forgets what was given up, so that it is tried once more."),
     driftPolicy: choice(
       ["Report", "Repair"],
-      "What becomes of a node that differs from its config. Repair: what needs no restart is set again. Report if not given: its Machine tells it, and no more.",
+      "What becomes of a node that differs from its config. Repair: what needs no restart is set again. Report " +
+        "if not given: its Machine tells it, and no more.",
     ),
     rollout,
     trial,
@@ -223,10 +236,22 @@ const turn = struct(
   { required: ["machine", "uid", "since", "deadline", "reason", "protocol"] },
 );
 
+const targetImage = struct(
+  {
+    architecture: text(63, "The processor that it is for."),
+    flavour: text(63, "The flavour that it is for; without one it is for all nodes of that processor."),
+    digest: digest("Its digest."),
+  } satisfies Record<keyof NonNullable<NonNullable<MachinePoolStatus["target"]>["images"]>[number], Json>,
+  { required: ["architecture", "digest"] },
+);
+
 const target = struct(
   {
     version: text(63, "Its version."),
-    digest: digest("Its digest."),
+    digest: digest("Its digest; of several images, that of one of them."),
+    images: list(targetImage, 32, {
+      description: "The image of that version for each kind of machine. A node takes that of its own, or waits.",
+    }),
     kubernetes: text(63, "The version of Kubernetes in it, if the index tells."),
     channel: text(63, "The `spec.image.channel` that it was looked up for."),
     source: text(1024, "The `spec.image.source` that it was looked up in."),
@@ -240,12 +265,16 @@ const withRollout = "has(self.spec.rollout)";
 /** Rules that need the pool's own name. */
 const rules: readonly Rule[] = [
   {
-    rule: `!${withRollout} || !has(self.spec.rollout.after) || !self.spec.rollout.after.exists(a, a.pool == self.metadata.name)`,
+    rule:
+      `!${withRollout} || !has(self.spec.rollout.after) || !self.spec.rollout.after.exists(a, a.pool == ` +
+      "self.metadata.name)",
     message: "expected other pools; a pool cannot wait for itself",
     fieldPath: ".spec.rollout.after",
   },
   {
-    rule: `self.metadata.name != "servers" || !${withRollout} || !has(self.spec.rollout.maxUnavailable) || string(self.spec.rollout.maxUnavailable) == "1"`,
+    rule:
+      `self.metadata.name != "servers" || !${withRollout} || !has(self.spec.rollout.maxUnavailable) || ` +
+      'string(self.spec.rollout.maxUnavailable) == "1"',
     message: "expected 1 for the pool `servers`; two servers that restart at once may cost the cluster its quorum",
     fieldPath: ".spec.rollout.maxUnavailable",
   },

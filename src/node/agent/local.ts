@@ -5,16 +5,15 @@ import type { MachineStatus } from "../../kubernetes/machine.ts";
 import { isoTime } from "../../kubernetes/time.ts";
 import type { GivenUp, LocalState } from "../../management/observed.ts";
 import { readFacts } from "../facts.ts";
+import { kindOfOwn } from "../images/own.ts";
 import { sha256Of } from "../images/parts.ts";
-import { STATE, TRIAL_KEPT } from "../places.ts";
+import { IMAGE_JSON, STATE, TRIAL_KEPT } from "../places.ts";
 import { JOURNAL, type Journal, type Refused, readJournal, refusalOf } from "../slots/journal.ts";
 import { runningSlot } from "../slots/running.ts";
 import { isTrial } from "../slots/trial.ts";
 import { savedStages, uptime } from "../stages.ts";
 import { type SlotState, type SlotStatus, type UpgradeStatus, upgradeStatus } from "../upgrade/describe.ts";
 import { readNote } from "./note.ts";
-
-const IMAGE_JSON = "/usr/share/k3os/image.json";
 
 const STATES: Readonly<Record<SlotState, NonNullable<MachineStatus["slots"]>[number]["state"]>> = {
   current: "Running",
@@ -35,13 +34,14 @@ export function localReader(host: Host): () => Promise<LocalState> {
   const json = JSON.parse(host.readText(IMAGE_JSON)) as ImageJson;
   const kubernetes = json.kubernetes?.version;
   const image = { version: json.version, ...(kernel && { kernel }), ...(kubernetes && { kubernetes }) };
+  const kind = kindOfOwn(json);
   const boot = bootOf(host);
   let known: { readonly mark: string; readonly slots: UpgradeStatus } | undefined;
   let inMemory: string | undefined;
 
   return async () => {
     const note = readNote(host);
-    const common = { bootId, ...(boot && { boot }), note };
+    const common = { bootId, kind, ...(boot && { boot }), note };
     const slot = runningSlot(host);
     if (readFacts(host).mode !== "local" || slot === undefined) {
       // Of image.json in the root, because nothing else of the image is there: nobody publishes that sum.

@@ -4,7 +4,9 @@ import type { Host } from "../../host/host.ts";
 import type { MachinePool, MachinePoolStatus } from "../../kubernetes/machine-pool.ts";
 import { isoTime } from "../../kubernetes/time.ts";
 import type { AgentNote, LocalState, WantedImage, Work } from "../../management/observed.ts";
+import { targetOf } from "../../management/target.ts";
 import { silent } from "../../progress.ts";
+import { ownKind } from "../images/own.ts";
 import { logToKernel } from "../kernel-log.ts";
 import { readNodeName } from "../node-name.ts";
 import { RUN } from "../places.ts";
@@ -99,9 +101,9 @@ export function ownNode(host: Host, tools: () => Promise<NodeTools> = nodeTools)
     },
     local,
     writeNote: (note) => writeNote(host, note),
-    async lookUp({ spec }) {
+    async lookUp({ spec, status }) {
       const { image = {} } = spec;
-      const [{ resolveChannel }, { trustOf }] = await Promise.all([
+      const [{ imagesInChannel }, { trustOf }] = await Promise.all([
         import("../images/channel.ts"),
         import("../images/trust.ts"),
       ]);
@@ -110,13 +112,14 @@ export function ownNode(host: Host, tools: () => Promise<NodeTools> = nodeTools)
       if (source === undefined) {
         throw new K3osError("config", "neither spec.image.source nor k3os.upgrade.source says where images come from");
       }
-      const { release, digest } = await resolveChannel(host, source, channel, {
-        // Whether this node may have it is judged by each node for itself.
-        ...{ running: undefined, version: image.version, trust: trustOf(host, k3os?.upgrade), work: WORK },
+      // Whether a node may have its image is judged by each for itself.
+      const images = await imagesInChannel(host, source, channel, {
+        ...{ version: image.version, trust: trustOf(host, k3os?.upgrade), work: WORK },
         ...{ registries: k3os?.registries, progress: silent },
       });
       return {
-        ...{ version: release.version, digest, kubernetes: release.kubernetes, resolvedAt: isoTime(host.now()) },
+        ...targetOf(images, ownKind(host), status?.target?.digest),
+        resolvedAt: isoTime(host.now()),
         ...(image.channel !== undefined && { channel: image.channel }),
         ...(image.source !== undefined && { source: image.source }),
       };

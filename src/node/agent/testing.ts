@@ -1,7 +1,10 @@
 /** Test support: nodes without machines, on one clock, whose agents take steps in any order and are killed at any. */
+
+import type { KindImage } from "../../image/index-json.ts";
 import type { MachinePool } from "../../kubernetes/machine-pool.ts";
 import { isoTime } from "../../kubernetes/time.ts";
 import type { AgentNote, GivenUp, Work } from "../../management/observed.ts";
+import { targetOf } from "../../management/target.ts";
 import { runAgent } from "./agent.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import { type MemoryApi, memoryApi } from "./memory-api.ts";
@@ -21,6 +24,7 @@ export interface SimulatedNode {
   readonly name: string;
   readonly server: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  readonly flavour: string | undefined;
   /** How far its clock is ahead, in milliseconds. */
   readonly skew: number;
   version: string;
@@ -59,15 +63,23 @@ export interface World {
   /** Switches a node off for good. */
   kill(node: SimulatedNode): void;
   readonly broken: Set<string>;
+  /** Flavours that the channel has no images of yet. */
+  readonly unpublished: Set<string>;
   chances: Chances;
 }
 
-export const digestOf = (version: string) => `sha256:${version.replaceAll(/\D/g, "").padStart(64, "0")}`;
+/** Images of two flavours differ, if these begin with different letters. */
+export const digestOf = (version: string, flavour = "") => {
+  const mark = flavour === "" ? "" : flavour.charCodeAt(0).toString(16);
+  return `sha256:${`${version.replaceAll(/\D/g, "")}${mark}`.padStart(64, "0")}`;
+};
 
 export interface NodeSpec {
   readonly name: string;
   readonly server?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Of the image that runs. The channel has the images of all flavours that there are nodes of. */
+  readonly flavour?: string;
   readonly skew?: number;
 }
 
@@ -87,6 +99,7 @@ export function world(
   const api = makeApi(() => now);
   const timers: { readonly at: number; readonly what: () => void }[] = [];
   const broken = new Set<string>();
+  const unpublished = new Set<string>();
   /** Steps that could be taken now. */
   let ready: { readonly life: Life; readonly go: () => void }[] = [];
 
@@ -99,8 +112,8 @@ export function world(
   const after = (seconds: number, what: () => void) => void timers.push({ at: now + seconds * SECOND, what });
 
   const nodes = specs.map(
-    ({ name, server = false, labels = {}, skew = 0 }): SimulatedNode => ({
-      ...{ name, server, labels, skew, version: "1.0", trial: false, boots: 1, running: true },
+    ({ name, server = false, labels = {}, flavour, skew = 0 }): SimulatedNode => ({
+      ...{ name, server, labels, flavour, skew, version: "1.0", trial: false, boots: 1, running: true },
       ...{ note: { restarted: {}, retried: {}, givenUp: [] }, refused: [], tried: [], restarts: [] },
     }),
   );
@@ -214,7 +227,7 @@ export function world(
     after(300, () => {
       node.trial = false;
       node.version = before;
-      node.refused = [...node.refused, { key: digestOf(armed), message: "k3s did not start", at: now }];
+      node.refused = [...node.refused, { key: digestOf(armed, node.flavour), message: "k3s did not start", at: now }];
       reboot(node);
     });
   }
@@ -237,19 +250,28 @@ export function world(
       async local() {
         return {
           ...{ bootId: `${node.name}-${node.boots}`, hasSlots: true, slots: slotsOf(node), onTrial: node.trial },
-          ...{ image: { version: node.version, digest: digestOf(node.version) }, note: node.note },
-          ...{ staged: node.staged && digestOf(node.staged), refused: node.refused },
+          ...{ image: { version: node.version, digest: digestOf(node.version, node.flavour) }, note: node.note },
+          kind: { architecture: "amd64", flavour: node.flavour },
+          ...{ staged: node.staged && digestOf(node.staged, node.flavour), refused: node.refused },
         };
       },
       writeNote(note) {
         if (!life.dead) node.note = note;
       },
-      async lookUp({ spec }: MachinePool) {
+      async lookUp({ spec, status }: MachinePool) {
         await step(life);
-        const version = spec.image?.version ?? "2.0";
-        return { version, digest: digestOf(version), resolvedAt: isoTime(clock()) };
+        const { version = "2.0", channel } = spec.image ?? {};
+        const imageFor = (flavour: string | undefined): KindImage => ({
+          ...{ version, digest: digestOf(version, flavour), architecture: "amd64", kubernetes: "v1.37.2" },
+          ...(flavour !== undefined && { flavour }),
+        });
+        const flavours = [...new Set(nodes.map(({ flavour }) => flavour))].filter((one) => !unpublished.has(one ?? ""));
+        const kind = { architecture: "amd64", flavour: node.flavour };
+        const { kubernetes: _, ...target } = targetOf(flavours.map(imageFor), kind, status?.target?.digest);
+        return { ...target, ...(channel !== undefined && { channel }), resolvedAt: isoTime(clock()) };
       },
-      async stage({ version }) {
+      async stage({ version, digest }) {
+        if (digest !== digestOf(version, node.flavour)) throw new Error(`${node.name} is told to stage ${digest}`);
         await sleep(life, 30_000 * random());
         node.staged = version;
         await step(life);
@@ -274,7 +296,7 @@ export function world(
   }
 
   return {
-    ...{ api, nodes, broken, setReady, after },
+    ...{ api, nodes, broken, unpublished, setReady, after },
     time: () => now,
     kill: shutDown,
     get chances() {
@@ -311,10 +333,10 @@ export function world(
   };
 }
 
-function slotsOf({ version, staged, refused }: SimulatedNode) {
-  const running = { name: "a", version, digest: digestOf(version), state: "Running" as const };
+function slotsOf({ version, flavour, staged, refused }: SimulatedNode) {
+  const running = { name: "a", version, digest: digestOf(version, flavour), state: "Running" as const };
   if (staged === undefined) return [running];
-  const digest = digestOf(staged);
+  const digest = digestOf(staged, flavour);
   const state = refused.some(({ key }) => key === digest) ? ("Failed" as const) : ("Staged" as const);
   return [running, { name: "b", version: staged, digest, state }];
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isReady } from "../../kubernetes/node.ts";
-import type { SimulatedNode } from "./testing.ts";
+import { type SimulatedNode, world } from "./testing.ts";
 import { AGENTS, addPool, cluster, conditionOf, guard, isDone, poolIn, randomBy, SERVERS } from "./turns.cases.ts";
 import { pathOf } from "./watches.ts";
 
@@ -42,6 +42,56 @@ describe("twenty agents", () => {
       runs,
     );
   }, 120_000);
+
+  it("upgrade a pool of two flavours, each node to the image of its own, and agree about the target", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, async (seed) => {
+        const flavours = ["cloud", "metal"];
+        const specs = [0, 1, 2, 3].map((index) => ({
+          name: `node-${index}`,
+          flavour: flavours[index % 2] ?? "",
+        }));
+        const simulation = world(specs, randomBy(seed));
+        simulation.chances = { kill: 0.01, conflict: 0.2, silence: 0.01 };
+        addPool(simulation, "agents", { ...AGENTS, image: { channel: "stable" } });
+        const targets = new Set<string>();
+        const check = guard(simulation, ["agents"]);
+        const look = () => {
+          check();
+          const digest = poolIn(simulation, "agents").status?.target?.digest;
+          if (digest !== undefined) targets.add(digest);
+        };
+        expect(await simulation.run(12 * HOURS, () => isDone(simulation, "agents"), look)).toBe(true);
+        expect(simulation.nodes.map(({ version, tried }) => [version, tried.length])).toEqual(
+          Array(4).fill(["2.0", 1]),
+        );
+        await simulation.run(3 * HOURS, () => false, look);
+        expect(targets.size).toBe(1);
+      }),
+      runs,
+    );
+  }, 120_000);
+
+  it("go on without a flavour that has no image, which follows once it is published", async () => {
+    const specs = ["cloud", "metal", "cloud", "metal"].map((flavour, index) => ({ name: `node-${index}`, flavour }));
+    const simulation = world(specs, randomBy(1));
+    simulation.unpublished.add("cloud");
+    addPool(simulation, "agents", { ...AGENTS, image: { version: "2.0" } });
+    const check = guard(simulation, ["agents"]);
+    const versions = () => simulation.nodes.map(({ version }) => version).join(" ");
+    expect(await simulation.run(12 * HOURS, () => versions() === "1.0 2.0 1.0 2.0", check)).toBe(true);
+    await simulation.run(3 * HOURS, () => false, check);
+    expect(conditionOf(poolIn(simulation, "agents"), "Ready")).toMatchObject({
+      message: expect.stringMatching(
+        /^2 of 4 are at 2\.0; node-[02]: the channel of the pool has no 2\.0 for amd64 cloud/,
+      ),
+    });
+    expect(conditionOf(poolIn(simulation, "agents"), "Stalled")).toBeUndefined();
+    expect(versions()).toBe("1.0 2.0 1.0 2.0");
+    simulation.unpublished.clear();
+    expect(await simulation.run(12 * HOURS, () => isDone(simulation, "agents"), check)).toBe(true);
+    expect(versions()).toBe("2.0 2.0 2.0 2.0");
+  }, 60_000);
 
   it("keep the servers' majority where two pools hold servers", async () => {
     await fc.assert(

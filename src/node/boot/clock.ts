@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
-import { RUN } from "../places.ts";
+import { IMAGE_JSON, RUN } from "../places.ts";
 
 /** Exists if the clock was wrong at boot, for `wait-for-clock`. */
 export const CLOCK_WAS_WRONG = `${RUN}/clock-was-wrong`;
@@ -8,12 +8,7 @@ export const CLOCK_WAS_WRONG = `${RUN}/clock-was-wrong`;
 /**
  * Files with a time in the past: those of the image, of the time daemon, of the last boot's log, and of the cluster.
  */
-const WITNESSES = [
-  "/usr/share/k3os/image.json",
-  "/var/lib/chrony/drift",
-  "/var/log/messages",
-  "/var/lib/rancher/k3s/server/db/state.db",
-];
+const WITNESSES = [IMAGE_JSON, "/var/lib/chrony/drift", "/var/log/messages", "/var/lib/rancher/k3s/server/db/state.db"];
 /** A clock that is once ahead must not push the clocks of all later boots ahead. */
 const PLAUSIBLE_MS = 50 * 365 * 86_400_000;
 

@@ -1,7 +1,7 @@
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { doAll } from "../failure.ts";
-import { NODE_DATA } from "../places.ts";
+import { IMAGE_JSON, NODE_DATA } from "../places.ts";
 
 /**
  * What a kubelet keeps for its next start, about processors, memory and devices that it gave to pods. After a boot no
@@ -19,7 +19,7 @@ const NOTE = `${NODE_DATA}/kubelet-minor`;
 
 /** Removes the checkpoints of a kubelet of another minor, a newer one or an older one. */
 export async function removeCheckpoints(host: Host): Promise<void> {
-  const { kubernetes } = JSON.parse(host.readText("/usr/share/k3os/image.json")) as {
+  const { kubernetes } = JSON.parse(host.readText(IMAGE_JSON)) as {
     readonly kubernetes?: { readonly version?: string };
   };
   const minor = /^v?(\d+\.\d+)\./.exec(kubernetes?.version ?? "")?.[1];

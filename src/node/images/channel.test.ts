@@ -11,7 +11,7 @@ import { nodeHost } from "../../host/node.ts";
 import { type ChannelIndex, formatIndex, imagePath, imageTag } from "../../image/index-json.ts";
 import { CHANNEL_TYPE, formatManifest } from "../../image/oci.ts";
 import { silent } from "../../progress.ts";
-import { type ChannelOptions, resolveChannel } from "./channel.ts";
+import { type ChannelOptions, imagesInChannel, resolveChannel } from "./channel.ts";
 import { openImage } from "./open.ts";
 import { trustOf } from "./trust.ts";
 
@@ -67,11 +67,11 @@ describe.runIf(hasSshKeygen)("a channel, by the real ssh-keygen and curl", () =>
     return sha256(readFileSync(path));
   };
   const trust = () => trustOf(host, { keys: [keys.public("root")] }, memory);
+  const options = () => ({
+    ...{ running: "0.30.0", trust: trust(), work: join(source, "work"), memory, progress: silent },
+  });
   const ask = (place: string = source, more: Partial<ChannelOptions> = {}) =>
-    resolveChannel(host, place, "stable", {
-      ...{ running: "0.30.0", trust: trust(), work: join(source, "work"), memory, progress: silent },
-      ...more,
-    });
+    resolveChannel(host, place, "stable", { ...options(), ...more });
 
   it("gives the latest image, which then opens", async () => {
     const { place, signer, release, trust: by } = await ask();
@@ -80,6 +80,35 @@ describe.runIf(hasSshKeygen)("a channel, by the real ssh-keygen and curl", () =>
     const options = { trust: by, digest, work: join(source, "work"), ifDamaged: "", progress: silent };
     expect(await openImage(host, place, options)).toMatchObject({ digest, signer: expect.stringMatching(/^SHA256:/) });
     expect(nodeHost.stat(memory)?.mode).toBe(0o700);
+  });
+
+  it("gives the image of the flavour that runs", async () => {
+    const run = (flavour: string) => {
+      const json = JSON.stringify({ flavour });
+      const isOwn = (path: string) => path === "/usr/share/k3os/image.json";
+      host = {
+        ...host,
+        stat: (path) => nodeHost.stat(isOwn(path) ? source : path),
+        readText: (path) => (isOwn(path) ? json : nodeHost.readText(path)),
+      };
+    };
+    const release = { version: "0.31.0", architecture: "amd64", kubernetes: "v1.37.2" } as const;
+    const cloud = { ...release, digest, flavour: "cloud" };
+    const metal = { ...release, digest: `sha256:${"0".repeat(64)}`, flavour: "metal" };
+    publish({ releases: [cloud, metal] });
+    run("cloud");
+    expect((await ask()).release).toEqual(cloud);
+    run("metal");
+    expect((await ask()).release).toEqual(metal);
+    run("mine");
+    await expect(ask()).rejects.toMatchObject({ reason: "NoRelease" });
+    const { running: _, ...asked } = options();
+    expect(await imagesInChannel(host, source, "stable", asked)).toEqual([cloud, metal]);
+    await expect(imagesInChannel(host, source, "stable", { ...asked, version: "9.9.9" })).rejects.toMatchObject({
+      ...{ reason: "NoRelease", message: "the channel stable has no k3OS 9.9.9", hint: "It has: 0.31.0." },
+    });
+    publish({ releases: [cloud] });
+    expect((await ask()).release).toEqual(cloud);
   });
 
   it("gives it from a web server", async () => {

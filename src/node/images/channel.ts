@@ -4,12 +4,15 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import {
+  type ChannelIndex,
   channelPath,
   channelTag,
   checkIndex,
   chooseRelease,
   imagePath,
+  imagesOfVersion,
   imageTag,
+  type KindImage,
   parseIndex,
   REVOKED_PATH,
   type Release,
@@ -19,8 +22,8 @@ import { isNewerKrl } from "../../image/krl.ts";
 import { isReference } from "../../image/oci.ts";
 import { type Purpose, signatureOf } from "../../image/signing.ts";
 import { inStep, type Progress } from "../../progress.ts";
-import { OWN_ARCHITECTURE } from "../architecture.ts";
 import { fetchIfThere, isUrl } from "../fetch-file.ts";
+import { ownKind } from "./own.ts";
 import { sha256Of } from "./parts.ts";
 import type { Registries } from "./registry.ts";
 import { nothingAt, openRemote } from "./remote.ts";
@@ -56,9 +59,8 @@ export interface ChosenImage {
 }
 
 /**
- * Asks a channel of `source` (`k3os.upgrade.source`) for the image that this node should have. The index must be
- * signed, must hold, and must not be older than what this node has seen; that it was seen is remembered. Throws
- * `ChannelError` with a reason, or `integrity`, `network`.
+ * Asks a channel of `source` (`k3os.upgrade.source`) for the image that this node should have. Throws `ChannelError`
+ * with a reason, or `integrity`, `network`.
  */
 export async function resolveChannel(
   host: Host,
@@ -66,6 +68,35 @@ export async function resolveChannel(
   channel: string,
   options: ChannelOptions,
 ): Promise<ChosenImage> {
+  const { index, signer, trust } = await readIndex(host, source, channel, options);
+  const { running, version, allowDowngrade } = options;
+  const release = chooseRelease(index, { kind: ownKind(host), running, version, allowDowngrade });
+  return { place: placeOf(source, release), digest: release.digest, release, signer, trust };
+}
+
+/** Asks a channel, likewise, for the images of a version for all kinds of nodes, whether or not for this one. */
+export async function imagesInChannel(
+  host: Host,
+  source: string,
+  channel: string,
+  options: Omit<ChannelOptions, "running" | "allowDowngrade">,
+): Promise<readonly KindImage[]> {
+  const { index } = await readIndex(host, source, channel, options);
+  return imagesOfVersion(index, options.version);
+}
+
+type AskOptions = Omit<ChannelOptions, "running" | "version" | "allowDowngrade">;
+
+/**
+ * Fetches an index. It must be signed, must hold, and must not be older than what this node has seen; that it was seen
+ * is remembered.
+ */
+async function readIndex(
+  host: Host,
+  source: string,
+  channel: string,
+  options: AskOptions,
+): Promise<{ readonly index: ChannelIndex } & Pick<ChosenImage, "signer" | "trust">> {
   requireTrust(options.trust);
   const { work, progress, memory = CHANNEL_MEMORY } = options;
   host.mkdir(work, { mode: 0o700 });
@@ -82,9 +113,7 @@ export async function resolveChannel(
     // A list that the source does not have is not asked for by one that nobody signs.
     if (signer !== undefined) await checkRevoked(host, trust, index.revoked, shelf, work);
     remember(host, seen, memory);
-    const { running, version, allowDowngrade } = options;
-    const release = chooseRelease(index, { architecture: OWN_ARCHITECTURE, running, version, allowDowngrade });
-    return { place: placeOf(source, release), digest: release.digest, release, signer, trust };
+    return { index, signer, trust };
   });
 }
 
@@ -105,7 +134,7 @@ async function openShelf(
   host: Host,
   source: string,
   channel: string,
-  { registries, work }: ChannelOptions,
+  { registries, work }: AskOptions,
 ): Promise<Shelf> {
   if (!isUrl(source) && !isReference(source)) {
     const shown = (path: string) => `${source.replace(/^file:\/\//, "").replace(/\/+$/, "")}/${path}`;
@@ -161,7 +190,7 @@ async function takeSignature(
  * Takes over the list of revoked keys, if the source has a newer one than this node: signed by a key that is trusted
  * itself. An older one is left alone, because it may have been put there to make a key count again.
  */
-async function learnRevoked(host: Host, shelf: Shelf, options: ChannelOptions): Promise<Trust> {
+async function learnRevoked(host: Host, shelf: Shelf, options: AskOptions): Promise<Trust> {
   const { trust, work, memory = CHANNEL_MEMORY } = options;
   const [file, kept] = [`${work}/${REVOKED_PATH}`, revokedIn(memory)];
   if (trust.signers === "" || !(await shelf.take(REVOKED_PATH, file))) return trust;

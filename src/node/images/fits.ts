@@ -1,11 +1,11 @@
 import { K3osError } from "../../errors.ts";
-import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { bootFirmwareTitle } from "../../image/boot-firmware.ts";
 import type { ImageJson } from "../../image/image-json.ts";
 import { OWN_ARCHITECTURE } from "../architecture.ts";
+import { ownImage } from "./own.ts";
 
-type Described = Partial<Pick<ImageJson, "architecture" | "boot" | "flavour">>;
+type Described = Partial<Pick<ImageJson, "architecture" | "boot">>;
 
 /** Throws if the image at `place` is for machines of another kind than this one, whose own image runs. */
 export function requireFit(host: Host, place: string, { architecture, boot }: Described): void {
@@ -14,7 +14,7 @@ export function requireFit(host: Host, place: string, { architecture, boot }: De
     const message = `${place} is an image for ${architecture}, and this machine is ${OWN_ARCHITECTURE}`;
     throw new K3osError("host", message, { hint: `One for it: ./k3os build --arch ${OWN_ARCHITECTURE}` });
   }
-  const own = JSON.parse(readTextIf(host, "/usr/share/k3os/image.json") ?? "{}") as Described;
+  const own = ownImage(host);
   if (boot === own.boot) return;
   const message = `${place} is an image for ${kindOf(boot)}, and this is ${kindOf(own.boot)}`;
   const flavour = own.flavour === undefined ? "" : ` --flavour ${own.flavour}`;

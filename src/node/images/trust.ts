@@ -2,9 +2,9 @@ import type { UpgradeConfig } from "../../config/index.ts";
 import { K3osError } from "../../errors.ts";
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-import type { ImageJson } from "../../image/image-json.ts";
 import { allowedSigners, IMAGE_SIGNERS } from "../../image/signing.ts";
 import { NODE_DATA, RUN } from "../places.ts";
+import { ownImage } from "./own.ts";
 
 /** Whose signatures are taken. */
 export interface Trust {
@@ -62,6 +62,5 @@ export function isClockTrusted(host: Host): boolean {
 }
 
 function timeOfImage(host: Host): number {
-  const text = readTextIf(host, "/usr/share/k3os/image.json");
-  return text === undefined ? 0 : ((JSON.parse(text) as Partial<ImageJson>).time ?? 0);
+  return ownImage(host).time ?? 0;
 }
