@@ -64,7 +64,7 @@ export async function waitJoined(agent: Machine, server: Machine, options: Ready
     nodeReady: async (kubeconfig) => {
       if (server.state !== "running")
         throw new K3osError("machine", `The server "${server.name}" ended before "${agent.name}" had joined it.`);
-      const found = await nodes(ports.api, kubeconfig, signal);
+      const found = await nodes(ports.api, kubeconfig, { fromCache: true, signal });
       return isReadyNow(
         found?.find(({ name }) => name === agent.node),
         agent,
@@ -195,7 +195,7 @@ function machineProbes(machine: Machine, { signal, onRestart }: ReadyOptions): P
     apiAnswers: () => apiAnswers(ports.api, signal),
     kubeconfig: () => fetchKubeconfig(machine, signal),
     async nodeReady(kubeconfig) {
-      const found = (await nodes(ports.api, kubeconfig, signal)) ?? [];
+      const found = (await nodes(ports.api, kubeconfig, { fromCache: true, signal })) ?? [];
       // The config may give a single machine another name.
       const node = found.find(({ name }) => name === machine.node) ?? (found.length === 1 ? found[0] : undefined);
       return (await isReadyNow(node, machine, signal)) && takesPods(ports.api, kubeconfig, signal);

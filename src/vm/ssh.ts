@@ -11,6 +11,11 @@ export interface SshTarget {
   readonly tools: Tools;
   readonly paths: MachinePaths;
   readonly port: number;
+  /**
+   * Path of a socket, by which commands share one connection (ssh_config(5), ControlPath). It is made by the first one,
+   * and is of no use after a restart of the machine.
+   */
+  readonly control?: string;
 }
 
 /** Makes the machine's key pair unless it has one, and returns the public key. */
@@ -24,6 +29,9 @@ export async function ensureSshKey(tools: Tools, paths: MachinePaths, name: stri
   return readFileSync(`${paths.sshKey}.pub`, "utf8").trim();
 }
 
+/** A connection that others share ends soon after the last of them, and soon when the machine is gone. */
+const SHARED = ["ControlMaster=auto", "ControlPersist=30", "ServerAliveInterval=5", "ServerAliveCountMax=6"];
+
 /** The ssh command line for a machine. A node in live mode has new host keys after every boot, see `startMachine`. */
 function sshArguments(
   target: Omit<SshTarget, "tools">,
@@ -33,6 +41,7 @@ function sshArguments(
   const set = (option: string) => ["-o", option];
   return [
     ...["ssh", "-F", "none", "-p", String(target.port), "-i", target.paths.sshKey],
+    ...(target.control === undefined ? [] : [`ControlPath="${target.control}"`, ...SHARED].flatMap(set)),
     ...set("IdentitiesOnly=yes"),
     ...set(`UserKnownHostsFile="${target.paths.knownHosts}"`),
     ...set("GlobalKnownHostsFile=none"),

@@ -13,11 +13,15 @@ export async function sleep(milliseconds: number, signal?: AbortSignal): Promise
 
 export interface PollOptions {
   readonly timeoutMs: number;
+  /** Between an answer and the next question; as long as the answer took, if that was longer. */
   readonly everyMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Asks until there is an answer; `undefined` on a timeout. Always asks at least once. */
+/**
+ * Asks until there is an answer; `undefined` on a timeout. Always asks at least once. Who answers slowly is asked
+ * rarely, because answering is work, too.
+ */
 export async function poll<T>(
   ask: () => Promise<T | undefined> | T | undefined,
   options: PollOptions,
@@ -25,10 +29,11 @@ export async function poll<T>(
   const end = performance.now() + options.timeoutMs;
   for (;;) {
     options.signal?.throwIfAborted();
+    const start = performance.now();
     const answer = await ask();
     if (answer !== undefined) return answer;
-    const left = end - performance.now();
-    if (left <= 0) return undefined;
-    await sleep(Math.min(options.everyMs, left), options.signal);
+    const now = performance.now();
+    if (now >= end) return undefined;
+    await sleep(Math.min(Math.max(options.everyMs, now - start), end - now), options.signal);
   }
 }

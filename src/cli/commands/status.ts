@@ -89,7 +89,8 @@ export async function describe(machine: Machine, signal: AbortSignal): Promise<S
   const running = state === "running";
   const api = apiMachine(machine);
   const kubeconfig = running && api.state === "running" ? await kubeconfigOf(api, signal) : undefined;
-  const known = kubeconfig !== undefined ? await nodes(api.record.ports.api, kubeconfig, signal) : undefined;
+  const { ports } = api.record;
+  const known = kubeconfig !== undefined ? await nodes(ports.api, kubeconfig, { fromCache: false, signal }) : undefined;
   // The config may give a single machine another name.
   const node = known?.find(({ name }) => name === machine.node) ?? (record.cluster ? undefined : known?.[0]);
   return {

@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import type { BuildOptions } from "../../build/index.ts";
 import { K3osError } from "../../errors.ts";
 import { MOST_SERVERS } from "../../vm/cluster.ts";
-import { type Machine, machinesOf } from "../../vm/machine.ts";
+import { findMachine, type Machine, machinesOf } from "../../vm/machine.ts";
 import { commandFor } from "../../vm/name.ts";
 import { parseDiskSize } from "../../vm/size.ts";
 import { imageOptions, requireClusterFile, tokenFor } from "../cluster-file.ts";
@@ -22,7 +22,7 @@ import { describe } from "./status.ts";
 interface UpOptions extends How {
   readonly name: string;
   readonly memory: number;
-  readonly cpus: number;
+  readonly cpus?: number;
   readonly disk?: true | number;
   readonly config?: string;
   readonly servers?: number;
@@ -42,7 +42,7 @@ export function upCommand(io: Io): Command {
     .option("-f, --file <cluster.yaml>", "the machines of a cluster file: whatever of them does not run yet")
     .addOption(archOption())
     .addOption(memoryOption())
-    .addOption(numberOption("-c, --cpus <count>", "its processors", 1, 64).default(Math.min(2, availableParallelism())))
+    .addOption(numberOption("-c, --cpus <count>", "its processors (default: 2; of several servers, its share)", 1, 64))
     .option("--config <file>", "a config.yaml for the node; checked first, handed over as a NoCloud disk")
     .addOption(
       new Option("--iso [as]", "boot the ISO the way a machine would, as a disc or a USB stick").choices([
@@ -106,11 +106,21 @@ export function upCommand(io: Io): Command {
   );
 }
 
+/**
+ * How many processors a machine has. Several servers have work at the same time, also when they are idle: emulated ones
+ * with more processors than there are take longer to start, and do not come to rest on a slow workstation.
+ */
+function usualCpus(servers = 1): number {
+  return Math.max(1, Math.min(2, Math.floor(availableParallelism() / servers)));
+}
+
 async function runUp(options: UpOptions, io: Io): Promise<void> {
   refuseContradictions(options);
-  const { name, servers, agents, config: path, memory: memoryMiB, cpus, disk } = options;
+  const { name, servers = findMachine(name)?.record.cluster?.servers, agents, config: path } = options;
+  const { memory: memoryMiB, cpus = usualCpus(servers), disk } = options;
   const config = path === undefined ? undefined : { path, text: requireConfigFile(path, io) };
-  const plan = planOf({ name, servers, agents, config, hardware: { memoryMiB, cpus, disk } });
+  const hardware = { memoryMiB, cpus, disk };
+  const plan = planOf({ name, servers: options.servers, agents, config, hardware });
   await refuseEarly(options, plan);
   const hadDisk = plan.server.running === undefined && disk !== undefined && hasDisk(name);
   const machines = await start(plan, options, {}, io);
@@ -133,7 +143,8 @@ async function runFile(path: string, options: UpOptions, given: readonly string[
   const file = requireClusterFile(path, io);
   const disk = file.nodes.some(({ vm }) => vm.diskMiB !== undefined) ? true : undefined;
   refuseContradictions({ ...options, disk, servers: 0, agents: file.nodes.length });
-  const { memory: memoryMiB, cpus } = options;
+  const servers = file.nodes.filter(({ role }) => role === "server").length;
+  const { memory: memoryMiB, cpus = usualCpus(servers) } = options;
   const existing = machinesOf(file.name);
   refuseOtherFile(path, file.name, existing);
   const known = existing.flatMap(({ record }) => record.cluster?.token ?? [])[0];
