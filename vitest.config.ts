@@ -23,7 +23,7 @@ export default defineConfig({
           include: ["test/vm/**/*.test.ts"],
           setupFiles: ["test/vm/support/setup.ts"],
           poolOptions: { forks: { singleFork: true } },
-          testTimeout: 240_000,
+          testTimeout: 600_000,
           hookTimeout: 900_000,
         },
       },

@@ -2,7 +2,7 @@ import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { findProject } from "../../build/project.ts";
 import type { Io } from "../io.ts";
 import { examples } from "../options.ts";
-import { partsWith, runParts } from "../testing/parts.ts";
+import { partsOf, runParts } from "../testing/parts.ts";
 import { findMachineTests, parseSelection, partNames, selectMachineTests } from "../testing/select.ts";
 
 interface TestOptions {
@@ -15,7 +15,7 @@ export function testCommand(io: Io): Command {
     .summary("run the tests")
     .description("Runs the tests and ends with a line that counts them. The exit status is 1 if one failed.")
     .addArgument(
-      new Argument("[parts...]", "only these, all if none is named; behind vm, names of machine tests")
+      new Argument("[parts...]", "only these, all but matrix if none is named; behind vm, names of machine tests")
         .choices(partNames) // for completion: names are checked together
         .argParser((word: string, words: string[] | undefined) => [...(words ?? []), word]),
     )
@@ -29,21 +29,18 @@ export function testCommand(io: Io): Command {
     .action((words: string[], options: TestOptions) => runTests(words, options, io));
   return examples(
     test,
-    ["./k3os test", "everything, about an hour"],
+    ["./k3os test", "everything but the matrix, about 40 minutes"],
     ["./k3os test unit", "types, lint and unit tests, some seconds"],
     ["./k3os test api", "what the API takes and refuses, by a server on this host; needs root"],
     ["./k3os test vm disk --keep", "one machine test, test/vm/disk.test.ts or in a folder there"],
+    ["./k3os test matrix", "the same on other hardware, firmware and media, and with other faults"],
   );
 }
 
 async function runTests(words: readonly string[], { keep = false, budget }: TestOptions, io: Io): Promise<void> {
-  const { parts, machineTests } = parseSelection(words);
-  const tests = selectMachineTests(findMachineTests(findProject()), machineTests);
-  const all = partsWith({ tests, keep, budgetSeconds: budget });
-  await runParts(
-    parts.map((name) => all[name]),
-    io,
-  );
+  const selection = parseSelection(words);
+  const tests = selectMachineTests(findMachineTests(findProject()), selection);
+  await runParts(partsOf(selection.parts, { tests, keep, budgetSeconds: budget }), io);
 }
 
 /** Parses a time such as `90s`, `70m`, `2h` to seconds. */

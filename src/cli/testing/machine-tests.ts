@@ -10,7 +10,7 @@ import { commandFor } from "../../vm/name.ts";
 import { type Io, printLine } from "../io.ts";
 import { duration } from "../progress/format.ts";
 import { withProgress } from "../progress/index.ts";
-import { estimate, inOrder, type MachineTest, runScheduled, type Weights } from "./schedule.ts";
+import { estimate, inOrder, type MachineTest, runScheduled, slowness, type Weights } from "./schedule.ts";
 import { sum, type Tally } from "./tally.ts";
 import { vitest } from "./vitest.ts";
 
@@ -44,11 +44,14 @@ export async function runMachineTests({ tests, keep, budgetSeconds }: MachineRun
     signal: io.signal,
   });
   if (io.env.K3OS_WRITE_WEIGHTS) writeWeights(project, weights, finished);
-  for (const name of skipped) {
-    const seconds = estimate(name, weights, finished);
-    printLine(io, `skipped: ${name}, which would take about ${duration(seconds * 1000)}`);
+  for (const { name, why } of skipped) {
+    const reasons = {
+      time: `would take about ${duration(estimate(name, weights, finished) * 1000)}`,
+      host: `does not come to rest on a host that is ${slowness(weights, finished).toFixed(1)} times slower than usual`,
+    };
+    printLine(io, `skipped: ${name}, which ${reasons[why]}`);
   }
-  return { ...sum(results), skipped };
+  return { ...sum(results), skipped: skipped.map(({ name }) => name) };
 }
 
 interface FileOptions {

@@ -17,9 +17,10 @@ export interface Step {
   readonly run: (io: Io) => Promise<Tally>;
 }
 
-/** Every part of the tests. `machines` says what `vm` runs. */
-export function partsWith(machines: MachineRun): { readonly [Name in PartName]: Part } {
-  return {
+/** The parts of those names. Machine tests are one, of the matrix or not: a budget is for all of them together. */
+export function partsOf(names: readonly PartName[], machines: MachineRun): readonly Part[] {
+  const vm: Part = [{ title: "machine tests", run: (io) => runMachineTests(machines, io) }];
+  const parts: { readonly [Name in PartName]: Part } = {
     unit: [
       { title: "types", run: (io) => check(["tsc", "--noEmit"], io) },
       { title: "lint", run: (io) => check(["biome", "check", "--error-on-warnings"], io) },
@@ -27,8 +28,10 @@ export function partsWith(machines: MachineRun): { readonly [Name in PartName]: 
     ],
     kube: [{ title: "go test", run: goTest }],
     api: [{ title: "tests of the API", run: vitestApi }],
-    vm: [{ title: "machine tests", run: (io) => runMachineTests(machines, io) }],
+    vm,
+    matrix: vm,
   };
+  return [...new Set(names.map((name) => parts[name]))];
 }
 
 /**

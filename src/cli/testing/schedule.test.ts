@@ -32,6 +32,16 @@ describe("the order of machine tests", () => {
   it("has no empty stage", () => {
     expect(inOrder([test("d")], "x")).toEqual([[[test("d")]]]);
   });
+
+  it("has several servers after the first stage, for every commit", () => {
+    const several = test("s", "clusters");
+    for (const commit of commits) expect(inOrder([several, ...all], commit)[1]).toEqual([[several]]);
+  });
+
+  it("has the matrix last, for every commit", () => {
+    const matrix = test("m", "matrix");
+    for (const commit of commits) expect(inOrder([matrix, ...all], commit).at(-1)).toEqual([[matrix]]);
+  });
 });
 
 describe("the estimate of a file's time", () => {
@@ -76,7 +86,7 @@ describe("runScheduled", () => {
       run: async ({ name, group }, alone) => {
         running[group] = (running[group] ?? 0) + 1;
         most[group] = Math.max(most[group] ?? 0, running[group]);
-        expect(alone).toBe(group === "nodes");
+        expect(alone).toBe(group === "nodes" || group === "clusters");
         await new Promise((resolve) => setImmediate(resolve));
         if (group === "nodes") clock += estimate(name, weights, new Map()) * slowness;
         running[group]--;
@@ -97,13 +107,21 @@ describe("runScheduled", () => {
   it("skips what the time is too short for, and goes on with what it is enough for", async () => {
     const { results, skipped } = await schedule([[nodes.slice(0, 3)]], 60);
     expect(results).toEqual(["d", "f"]);
-    expect(skipped).toEqual(["e"]);
+    expect(skipped).toEqual([{ name: "e", why: "time" }]);
   });
 
   it("skips more on a slower host", async () => {
     const { results, skipped } = await schedule([[[test("d"), test("f"), test("a")]]], 60, 3);
     expect(results).toEqual(["d", "f"]);
-    expect(skipped).toEqual(["a"]);
+    expect(skipped).toEqual([{ name: "a", why: "time" }]);
+  });
+
+  it("skips several servers on a host that is too slow for them, once others have shown that it is", async () => {
+    const stages: Stage[] = [[[test("d")]], [[test("c", "clusters")]], [[test("f")]]];
+    const skipped = async (slowness: number) => (await schedule(stages, 1000, slowness)).skipped;
+    expect(await skipped(2.5)).toEqual([]);
+    expect(await skipped(2.6)).toEqual([{ name: "c", why: "host" }]);
+    expect((await schedule(stages.slice(1), 1000, 3)).skipped).toEqual([]);
   });
 
   it("waits for what runs when a run throws, and starts nothing more", async () => {

@@ -3,15 +3,32 @@ import { createHash } from "node:crypto";
 /**
  * The folder of `test/vm` that a file of machine tests is in. `boots`: machines with one processor that are not
  * expected to become Ready. `trials`: the same, but they wait for deadlines and watchdogs most of the time. `nodes`:
- * machines whose Kubernetes becomes Ready, which uses all processors.
+ * machines whose Kubernetes becomes Ready, which uses all processors. `clusters`: the same with several servers, which
+ * have work even when they are idle. `matrix`: one thing on other hardware, firmware or media, or with another fault,
+ * which runs only when it is asked for.
  */
-export type Group = "boots" | "trials" | "nodes";
+export type Group = "boots" | "trials" | "nodes" | "clusters" | "matrix";
 
-/** How many files of a group run side by side, and which groups do: those of the same stage. */
-export const LANES: { readonly [G in Group]: { readonly lanes: number; readonly stage: "short" | "ready" } } = {
-  boots: { lanes: 2, stage: "short" },
-  trials: { lanes: 2, stage: "short" },
-  nodes: { lanes: 1, stage: "ready" },
+/** What runs first or last, depending on the commit. */
+const USUAL_STAGES = ["short", "ready"] as const;
+type StageName = (typeof USUAL_STAGES)[number] | "several" | "matrix";
+
+interface Lanes {
+  /** How many files of the group run side by side. */
+  readonly lanes: number;
+  /** Groups of the same stage run side by side. */
+  readonly stage: StageName;
+  /** How many times slower than that of the weights a host may be; `Infinity` if that is a matter of patience. */
+  readonly slowest: number;
+}
+
+export const LANES: { readonly [G in Group]: Lanes } = {
+  boots: { lanes: 2, stage: "short", slowest: Number.POSITIVE_INFINITY },
+  trials: { lanes: 2, stage: "short", slowest: Number.POSITIVE_INFINITY },
+  nodes: { lanes: 1, stage: "ready", slowest: Number.POSITIVE_INFINITY },
+  // On a host 3.6 times slower, three idle servers took three quarters of its two processors, and mended too late.
+  clusters: { lanes: 1, stage: "several", slowest: 2.5 },
+  matrix: { lanes: 1, stage: "matrix", slowest: Number.POSITIVE_INFINITY },
 };
 
 export const GROUPS = Object.keys(LANES) as Group[];
@@ -28,23 +45,25 @@ export interface MachineTest {
   readonly file: string;
 }
 
-/** Seconds that a file of machine tests takes, by name, all measured on one host. Only their ratios count. */
+/** Seconds that a file of machine tests takes, by name, all measured on one host, which others are compared with. */
 export type Weights = Readonly<Record<string, number>>;
 
 /**
  * The order in which files run: stage by stage, each group of it starting at a place that depends on the commit. So if
- * a budget ends before the last file, another commit skips other files.
+ * a budget ends before the last file, another commit skips other files. The matrix is last; several servers come when
+ * others have shown how fast the host is.
  */
 export function inOrder(tests: readonly MachineTest[], commit: string): readonly Stage[] {
-  const stages = [...new Set(GROUPS.map((group) => LANES[group].stage))].map((stage) =>
-    GROUPS.filter((group) => LANES[group].stage === stage)
-      .map((group) => {
-        const files = tests.filter((test) => test.group === group).sort((a, b) => (a.name < b.name ? -1 : 1));
-        return rotate(files, `${group} ${commit}`);
-      })
-      .filter((files) => files.length > 0),
-  );
-  return rotate(stages, commit).filter((stage) => stage.length > 0);
+  const filesOf = (group: Group) => {
+    const files = tests.filter((test) => test.group === group).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return rotate(files, `${group} ${commit}`);
+  };
+  const usual = rotate(USUAL_STAGES, commit);
+  const names: readonly StageName[] = [...usual.slice(0, 1), "several", ...usual.slice(1), "matrix"];
+  return names
+    .map((name) => GROUPS.filter((group) => LANES[group].stage === name).map(filesOf))
+    .map((stage) => stage.filter((files) => files.length > 0))
+    .filter((stage) => stage.length > 0);
 }
 
 function rotate<T>(list: readonly T[], by: string): T[] {
@@ -57,11 +76,19 @@ function rotate<T>(list: readonly T[], by: string): T[] {
  * their own weights. A file without a weight counts as the average of those with one.
  */
 export function estimate(name: string, weights: Weights, finished: ReadonlyMap<string, number>): number {
+  return weightOf(name, weights) * slowness(weights, finished);
+}
+
+/** How many times longer the files that have finished took than their weights say; 1 if none has. */
+export function slowness(weights: Weights, finished: ReadonlyMap<string, number>): number {
+  if (finished.size === 0) return 1;
+  return add([...finished.values()]) / add([...finished.keys()].map((file) => weightOf(file, weights)));
+}
+
+function weightOf(file: string, weights: Weights): number {
   const known = Object.values(weights);
   const average = known.length === 0 ? 1 : add(known) / known.length;
-  const weightOf = (file: string) => weights[file] ?? average;
-  const scale = finished.size === 0 ? 1 : add([...finished.values()]) / add([...finished.keys()].map(weightOf));
-  return weightOf(name) * scale;
+  return weights[file] ?? average;
 }
 
 function add(numbers: readonly number[]): number {
@@ -83,13 +110,19 @@ export interface Schedule<T> {
   readonly results: readonly T[];
   /** Seconds of each file that ran. */
   readonly finished: ReadonlyMap<string, number>;
-  /** Names of files that would not have finished in time, in order. */
-  readonly skipped: readonly string[];
+  /** Files that did not run, in order. */
+  readonly skipped: readonly Skipped[];
+}
+
+/** A file that did not run: it would not have finished in time, or the host is slower than its group may have it. */
+export interface Skipped {
+  readonly name: string;
+  readonly why: "time" | "host";
 }
 
 /**
  * Runs the files of each stage, as many of a group side by side as it has lanes. Skips a file if too little time is
- * left.
+ * left, or the host is too slow for its group.
  */
 export async function runScheduled<T>(
   stages: readonly Stage[],
@@ -97,7 +130,11 @@ export async function runScheduled<T>(
 ): Promise<Schedule<T>> {
   const results: T[] = [];
   const finished = new Map<string, number>();
-  const skipped: string[] = [];
+  const skipped: Skipped[] = [];
+  const whyNot = ({ name, group }: MachineTest): Skipped["why"] | undefined => {
+    if (slowness(weights, finished) > LANES[group].slowest) return "host";
+    return estimate(name, weights, finished) > secondsLeft() ? "time" : undefined;
+  };
   for (const stage of stages) {
     const queues = stage.map((files) => [...files]);
     const lanes = queues.flatMap((queue) => {
@@ -107,8 +144,9 @@ export async function runScheduled<T>(
     const runQueue = async (queue: MachineTest[]) => {
       for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
         signal.throwIfAborted();
-        if (estimate(test.name, weights, finished) > secondsLeft()) {
-          skipped.push(test.name);
+        const why = whyNot(test);
+        if (why !== undefined) {
+          skipped.push({ name: test.name, why });
           continue;
         }
         const start = now();

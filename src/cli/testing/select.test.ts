@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { machineTestsOf, parseSelection, selectMachineTests } from "./select.ts";
 
-it("takes parts in their own order, all if none is named", () => {
+it("takes parts in their own order, all but the matrix if none is named", () => {
   expect(parseSelection([])).toEqual({ parts: ["unit", "kube", "api", "vm"], machineTests: [] });
-  expect(parseSelection(["vm", "unit"])).toEqual({ parts: ["unit", "vm"], machineTests: [] });
+  expect(parseSelection(["matrix", "unit"])).toEqual({ parts: ["unit", "matrix"], machineTests: [] });
 });
 
 it("takes what follows vm as names of machine tests", () => {
@@ -11,7 +11,9 @@ it("takes what follows vm as names of machine tests", () => {
     parts: ["unit", "vm"],
     machineTests: ["disk", "iso"],
   });
-  expect(() => parseSelection(["disk"])).toThrow('"disk" is no part of the tests: these are unit, kube, api, vm.');
+  expect(() => parseSelection(["disk"])).toThrow(
+    '"disk" is no part of the tests: these are unit, kube, api, vm, matrix.',
+  );
 });
 
 const tests = machineTestsOf([
@@ -20,6 +22,7 @@ const tests = machineTestsOf([
   "boots/disk.test.ts",
   "nodes/node.test.ts",
   "iso.test.ts",
+  "matrix/media.test.ts",
 ]);
 
 it("knows by its folder whether a file waits for Kubernetes", () => {
@@ -27,17 +30,23 @@ it("knows by its folder whether a file waits for Kubernetes", () => {
     { name: "disk", group: "boots", file: "test/vm/boots/disk.test.ts" },
     { name: "node", group: "nodes", file: "test/vm/nodes/node.test.ts" },
     { name: "iso", group: "nodes", file: "test/vm/iso.test.ts" },
+    { name: "media", group: "matrix", file: "test/vm/matrix/media.test.ts" },
   ]);
 });
 
 it("selects machine tests by name", () => {
-  expect(selectMachineTests(tests, [])).toBe(tests);
-  expect(selectMachineTests(tests, ["iso", "disk"]).map(({ name }) => name)).toEqual(["disk", "iso"]);
+  const selected = (...words: string[]) => selectMachineTests(tests, parseSelection(words)).map(({ name }) => name);
+  expect(selected()).toEqual(["disk", "node", "iso"]);
+  expect(selected("unit")).toEqual([]);
+  expect(selected("matrix")).toEqual(["media"]);
+  expect(selected("vm", "matrix")).toEqual(["disk", "node", "iso", "media"]);
+  expect(selected("vm", "media", "disk")).toEqual(["disk", "media"]);
+  expect(selected("vm", "disk", "matrix")).toEqual(["disk", "media"]);
 });
 
 it.each([
   ["dsik", { kind: "usage", message: 'There is no machine test "dsik".', hint: 'Did you mean "disk"?' }],
-  ["volumes", { hint: "There are: disk, iso, node." }],
+  ["volumes", { hint: "There are: disk, iso, media, node." }],
 ])("refuses the name %s, which no test has", (name, error) => {
-  expect(() => selectMachineTests(tests, [name])).toThrow(expect.objectContaining(error));
+  expect(() => selectMachineTests(tests, parseSelection(["vm", name]))).toThrow(expect.objectContaining(error));
 });

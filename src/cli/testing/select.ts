@@ -4,20 +4,22 @@ import { editDistance } from "../../config/spelling.ts";
 import { K3osError } from "../../errors.ts";
 import { GROUPS, type MachineTest } from "./schedule.ts";
 
-export const partNames = ["unit", "kube", "api", "vm"] as const;
+export const partNames = ["unit", "kube", "api", "vm", "matrix"] as const;
 export type PartName = (typeof partNames)[number];
+
+/** What runs if no part is named. */
+const usualParts: readonly PartName[] = partNames.filter((name) => name !== "matrix");
 
 /** What the words of a command line ask for. */
 export interface Selection {
-  /** All parts if no word was given. */
   readonly parts: readonly PartName[];
-  /** Names of machine tests; all of them if empty. */
+  /** Names of machine tests; all of the part if empty. */
   readonly machineTests: readonly string[];
 }
 
 /** Reads `[PART…] [NAME…]`: what follows `vm` and is no part is the name of a machine test. */
 export function parseSelection(words: readonly string[]): Selection {
-  if (words.length === 0) return { parts: partNames, machineTests: [] };
+  if (words.length === 0) return { parts: usualParts, machineTests: [] };
   const isPart = (word: string): word is PartName => partNames.some((name) => name === word);
   const machineTests: string[] = [];
   for (const [index, word] of words.entries()) {
@@ -48,8 +50,14 @@ export function machineTestsOf(paths: readonly string[]): MachineTest[] {
     }));
 }
 
-/** The tests of those names; all of them if there are none. Throws `usage` for a name that no test has. */
-export function selectMachineTests(tests: readonly MachineTest[], names: readonly string[]): readonly MachineTest[] {
+/**
+ * The tests that a selection asks for: of `vm`, those of the names, or all but the matrix if there are none; of
+ * `matrix`, its own. Throws `usage` for a name that no test has.
+ */
+export function selectMachineTests(
+  tests: readonly MachineTest[],
+  { parts, machineTests: names }: Selection,
+): readonly MachineTest[] {
   for (const name of names) {
     if (tests.some((test) => test.name === name)) continue;
     const known = tests.map((test) => test.name).sort();
@@ -58,5 +66,9 @@ export function selectMachineTests(tests: readonly MachineTest[], names: readonl
       hint: meant === undefined ? `There are: ${known.join(", ")}.` : `Did you mean "${meant}"?`,
     });
   }
-  return names.length === 0 ? tests : tests.filter(({ name }) => names.includes(name));
+  return tests.filter(({ name, group }) => {
+    const isMatrix = group === "matrix";
+    const isOfVm = names.length === 0 ? !isMatrix : names.includes(name);
+    return (parts.includes("vm") && isOfVm) || (parts.includes("matrix") && isMatrix);
+  });
 }

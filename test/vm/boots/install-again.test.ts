@@ -8,7 +8,7 @@ import { serveDirectory } from "../support/serve.ts";
 
 const node = useMachine("test-install-again");
 
-describe("an installation that shall not format", { timeout: 420_000 }, () => {
+describe("an installation that shall not format", { timeout: 600_000 }, () => {
   let target: Disk;
 
   beforeAll(async () => {

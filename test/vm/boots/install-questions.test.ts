@@ -25,7 +25,7 @@ async function answer(question: RegExp | string, typed: string): Promise<void> {
 
 const see = (text: RegExp | string, timeoutMs = 60_000) => machine.serial.expect(text, { timeoutMs });
 
-describe("the installer on a serial console", { timeout: 420_000 }, () => {
+describe("the installer on a serial console", { timeout: 600_000 }, () => {
   beforeAll(async () => {
     const { image, dir } = await buildIso({ usualFlavour: "cloud" });
     const firmware = usualFirmware(image.imageJson.architecture);

@@ -10,7 +10,7 @@ describe("a root that was tampered with", () => {
   const node = useMachine("test-netboot-bad");
   const serveSet = useNetboot(node);
 
-  it("is refused, and the machine says that it tries again", { timeout: 420_000 }, async () => {
+  it("is refused, and the machine says that it tries again", { timeout: 600_000 }, async () => {
     const { directory, boot } = await serveSet();
     tamper(join(directory, "root.squashfs"));
     const { serial } = await node.start({ boot });
@@ -24,7 +24,7 @@ describe("a root that was tampered with", () => {
   });
 });
 
-describe("a machine without a system on its disk", { timeout: 420_000 }, () => {
+describe("a machine without a system on its disk", { timeout: 600_000 }, () => {
   const node = useMachine("test-netboot-install");
   const serveSet = useNetboot(node);
 

@@ -39,7 +39,7 @@ describe("./k3os upgrade", { timeout: 600_000 }, () => {
   });
 });
 
-describe("a node that upgrades itself", { timeout: 300_000 }, () => {
+describe("a node that upgrades itself", { timeout: 600_000 }, () => {
   it("starts its service by k3os apply, and waits for the window with what it has staged", async () => {
     const { slots } = await slotsOf(node);
     const { architecture } = node.machine.record;
@@ -48,7 +48,7 @@ describe("a node that upgrades itself", { timeout: 300_000 }, () => {
     const release = { version, digest, architecture, kubernetes: "v1.37.2" };
     const index = { format: 1, channel: "stable", version: 1, latest: version, releases: [release] } as const;
     const file = `/home/rancher/www/${channelPath("stable")}`;
-    await node.machine.ssh(`mkdir -p ${file.replace(/\/[^/]*$/, "")}; cat >${file}`, {
+    await node.ssh(`mkdir -p ${file.replace(/\/[^/]*$/, "")}; cat >${file}`, {
       input: formatIndex({ ...index, expires: "2099-01-01T00:00:00Z" }),
     });
     // A quarter of an hour that began an hour ago: it opens tomorrow.

@@ -35,7 +35,7 @@ k3os:
   install: { silent: true, device: "serial=target", power_off: true }
 `;
 
-describe("a silent installation", { timeout: 420_000 }, () => {
+describe("a silent installation", { timeout: 600_000 }, () => {
   it("writes the disk that the selector means, shows no secret, and switches off", async () => {
     const machine = await node.start({ ...(await installerMachine([other, target])), config });
     await node.poweredOff(300_000);
@@ -131,7 +131,7 @@ describe("an upgrade of the installed node by a job of the cluster", { timeout: 
     const bootId = await node.bootId();
     await restarting(node, "k3os rollback");
     await node.bootAfter(bootId);
-    await eventually(async () => expect(await log()).toMatch(/^(started\nended\n){2}started\n$/), 200);
+    await eventually(async () => expect(await log()).toMatch(/^(started\nended\n){2}started\n$/));
     expect(await written()).toEqual(expect.arrayContaining(["configmap/before", "configmap/after"]));
     expect(await running(node)).toMatchObject({ slot: "a", state: "current" });
     expect(await node.node("ls /usr/share/next || true")).toBe("");

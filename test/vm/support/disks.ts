@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { usualArchitecture } from "../../../src/build/host-architecture.ts";
-import { buildIso } from "../../../src/build/index.ts";
+import { type BuildOptions, buildDisk, buildIso, type DiskOptions } from "../../../src/build/index.ts";
 import type { FlavourName } from "../../../src/image/flavours.ts";
 import { type Boot, type Disk, type Firmware, usualFirmware } from "../../../src/vm/qemu.ts";
 import { tool } from "./image.ts";
@@ -30,6 +30,16 @@ export async function overlay(directory: string, base: DiskFile, sizeMiB = 0): P
   await tool("qemu-img", "create", "-q", "-f", "qcow2", "-F", base.format, "-b", base.file, file);
   if (sizeMiB > 0) await tool("qemu-img", "resize", "-q", file, `${sizeMiB}M`);
   return { file, format: "qcow2", bootIndex: 1 };
+}
+
+/** An `overlay` of the raw disk that is built so, of the smaller flavour. */
+export async function rawDisk(
+  directory: string,
+  options: BuildOptions & DiskOptions = {},
+  sizeMiB = 4096,
+): Promise<Disk> {
+  const { dir } = await buildDisk("raw", { ...options, usualFlavour: "cloud" });
+  return overlay(directory, { file: join(dir, "k3os.raw"), format: "raw" }, sizeMiB);
 }
 
 export function fromDisk(firmware: Firmware = usualFirmware(usualArchitecture(process.env))): Boot {

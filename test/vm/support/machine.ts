@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, type RunnerTask } from "vitest";
-import { type Output, outputOf } from "../../../src/process/run.ts";
+import { type Output, type OutputOptions, outputOf } from "../../../src/process/run.ts";
 import { findMachine, type Machine } from "../../../src/vm/machine.ts";
-import { waitReady } from "../../../src/vm/ready.ts";
+import { fetchKubeconfig, waitReady } from "../../../src/vm/ready.ts";
+import { sshRun } from "../../../src/vm/ssh.ts";
 import { type ImageStartOptions, startOf } from "../../../src/vm/throw-away.ts";
 import { guardBoot } from "../../../src/vm/userland.ts";
 import { poll } from "../../../src/vm/wait.ts";
@@ -52,6 +53,8 @@ export interface TestMachine {
   kubectl(...args: string[]): Promise<string>;
   /** Creates or changes what the manifest says. */
   apply(manifest: object): Promise<string>;
+  /** Runs a line of shell on the node that does not restart it. A failing command is no error. */
+  ssh(command: string, options?: OutputOptions): Promise<Output>;
   /** Runs a line of shell on the node and returns what it printed; throws if it fails. */
   node(command: string): Promise<string>;
   /** Writes a layer of the node's config, such as `10-name.yaml`, without applying it. */
@@ -74,6 +77,8 @@ export function useMachine(name: string): TestMachine {
   const home = join(directory, "k3os/machines");
   let current: Machine | undefined;
   let guard = new AbortController();
+  /** Counts what ends connections to the machine. */
+  let boots = 0;
 
   const found = () => {
     current ??= findMachine(name, home);
@@ -85,13 +90,24 @@ export function useMachine(name: string): TestMachine {
   const start = async (options: Start, cpus: number) => {
     guard.abort();
     guard = new AbortController();
+    boots++;
     current = await startOf(await builtImage(), { name, home, cpus, ...options });
     return current;
   };
-  const node = async (command: string) => successful(await found().ssh(command), [command]);
-  const bootId = () => node("cat /proc/sys/kernel/random/boot_id");
+  // By one connection: a login of its own would take an emulated processor one or two seconds.
+  const ssh: TestMachine["ssh"] = (command, options = {}) =>
+    sshRun({ ...found().sshTarget, control: join(directory, `ssh-${boots}`) }, command, options);
+  // Without a process of `./k3os` for each, unless the machine's processor is another one and kubectl has to be made.
+  const kubectl = async (args: readonly string[], input = "") => {
+    const machine = found();
+    if (machine.record.k3s === undefined) return k3os(["kubectl", "--name", name, ...args], { input });
+    return kubectlOn(machine, args, { input });
+  };
+  const node = async (command: string) => successful(await ssh(command), [command]);
+  const showBootId = "cat /proc/sys/kernel/random/boot_id";
+  const bootId = () => node(showBootId);
   const asRoot = async (command: string, input = "") =>
-    successful(await found().ssh(`sudo sh -euc '${command}'`, { input }), [command]);
+    successful(await ssh(`sudo sh -euc '${command}'`, { input }), [command]);
 
   afterAll(async (file) => {
     guard.abort();
@@ -127,6 +143,7 @@ export function useMachine(name: string): TestMachine {
       const args = ["up", "--name", name, "--memory", "1G", ...(config === undefined ? [] : ["--config", file])];
       successful(await k3os([...args, ...options]), ["./k3os", ...args, ...options]);
       current = undefined;
+      boots++;
       return found();
     },
     async poweredOff(timeoutMs) {
@@ -138,17 +155,19 @@ export function useMachine(name: string): TestMachine {
       await found().stop({ graceMs: 0 });
     },
     async reset() {
+      boots++;
       const qmp = await found().qmp();
       await qmp.execute("system_reset");
       qmp.close();
     },
     k3os,
-    kubectl: async (...args) => successful(await k3os(["kubectl", "--name", name, ...args]), args),
+    kubectl: async (...args) => successful(await kubectl(args), args),
     apply: async (manifest) => {
       // Without validation: kubectl would ask for the whole OpenAPI document, half a minute of an emulated processor.
-      const args = ["kubectl", "--name", name, "apply", "--validate=false", "-f", "-"];
-      return successful(await k3os(args, { input: JSON.stringify(manifest) }), args);
+      const args = ["apply", "--validate=false", "-f", "-"];
+      return successful(await kubectl(args, JSON.stringify(manifest)), args);
     },
+    ssh,
     node,
     async writeLayer(file, text) {
       await asRoot(`mkdir -p ${layers}; cat >${layers}/${file}`, text);
@@ -157,15 +176,27 @@ export function useMachine(name: string): TestMachine {
       await asRoot(`rm ${layers}/${file}`);
     },
     bootId,
-    bootAfter: (before, seconds = 200) =>
+    bootAfter: (before, seconds = 400) =>
       eventually(async () => {
         rmSync(found().paths.knownHosts, { force: true });
-        if ((await bootId()) === before) throw new Error(`${name} still runs the boot ${before}`);
+        const now = successful(await found().ssh(showBootId), [showBootId]);
+        if (now === before) throw new Error(`${name} still runs the boot ${before}`);
+        boots++;
       }, seconds),
-    reachable: async (seconds = 200) => {
+    reachable: async (seconds = 400) => {
       await eventually(bootId, seconds);
     },
   };
+}
+
+/** Runs kubectl against the API of that machine. */
+export async function kubectlOn(
+  machine: Machine,
+  args: readonly string[],
+  options: OutputOptions = {},
+): Promise<Output> {
+  await fetchKubeconfig(machine);
+  return machine.kubectl(args, options);
 }
 
 /** Whether a test or a hook failed. A failed `beforeAll` marks only its suite. */

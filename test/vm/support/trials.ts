@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { expect } from "vitest";
 import { sha256File } from "../../../src/build/digest.ts";
-import { type BuiltImage, build, buildDisk, type SectorSize } from "../../../src/build/index.ts";
+import { type BuiltImage, build, type SectorSize } from "../../../src/build/index.ts";
 import { type Disk, lateTimer } from "../../../src/vm/qemu.ts";
-import { overlay } from "./disks.ts";
+import { rawDisk } from "./disks.ts";
 import { eventually } from "./eventually.ts";
 import type { TestMachine } from "./machine.ts";
 import { type Served, serveDirectory } from "./serve.ts";
@@ -22,10 +22,8 @@ const baked = `k3os:
 
 /** A disk of the stub image `good`, for trials of other images. */
 export async function stubDisk(directory: string, sectorSize: SectorSize = 512): Promise<Disk> {
-  const spec = stubImage("good");
-  const options = { spec, usualFlavour: "cloud", arguments: [lateTimer], config: baked, sectorSize } as const;
-  const { dir } = await buildDisk("raw", options);
-  return { ...(await overlay(directory, { file: join(dir, "k3os.raw"), format: "raw" }, 3072)), sectorSize };
+  const options = { spec: stubImage("good"), arguments: [lateTimer], config: baked, sectorSize };
+  return { ...(await rawDisk(directory, options, 3072)), sectorSize };
 }
 
 /** An image that a web server on this host has. */

@@ -47,7 +47,7 @@ describe("an upgrade", { timeout: 600_000 }, () => {
     await restarting(node, "k3os rollback");
     await node.bootAfter(bootId);
     expect(await running(node)).toMatchObject({ slot: "a", state: "current" });
-    const again = await node.machine.ssh(`sudo k3os upgrade ${other.url}`);
+    const again = await node.ssh(`sudo k3os upgrade ${other.url}`);
     expect(again).toMatchObject({ status: 1, stderr: expect.stringContaining("somebody went back from it") });
   });
 
@@ -91,68 +91,8 @@ find /k3os/system /run/k3os/state/k3os -maxdepth 1 | sort; cut -d" " -f2 /proc/m
     const { last_upgrade } = await tried(node, `k3os upgrade --retry ${broken.url}`, end);
     expect(node.machine.serial.text()).toContain("Kernel panic - not syncing: sysrq triggered crash");
     expect(last_upgrade).toMatchObject({ reason: expect.stringMatching(/^not Ready within 2 min: k3s/) });
-    const again = await node.machine.ssh(`sudo k3os upgrade ${broken.url}`);
+    const again = await node.ssh(`sudo k3os upgrade ${broken.url}`);
     expect(again).toMatchObject({ status: 1, stderr: expect.stringContaining("was tried on this node and given up") });
     expect((await slotsOf(node)).slots).toMatchObject([{ running: true }, { digest: broken.digest }]);
-  });
-});
-
-describe("what the cluster says of the config", { timeout: 600_000 }, () => {
-  /** The command that takes over these MachineConfigs as the agent does, without an API. */
-  async function takingOver(...configs: readonly object[]): Promise<string> {
-    const items = configs.map((config, index) => ({
-      kind: "MachineConfig",
-      metadata: { name: `config-${index}`, generation: 1 },
-      spec: { config },
-    }));
-    await node.node(`cat >/tmp/configs.json <<'end'\n${JSON.stringify({ items })}\nend`);
-    return "k3os machine-configs --file /tmp/configs.json";
-  }
-
-  const swappiness = () => node.node("cat /proc/sys/vm/swappiness");
-  const drift = async () => JSON.parse(await node.node("sudo k3os machine-configs --drift"));
-  const touches = { boot_cmd: ["touch /run/tried"] };
-
-  it("is applied live where that is possible, and goes again", async () => {
-    const before = await swappiness();
-    expect(await drift()).toEqual([]);
-    const config = { k3os: { sysctls: { "vm.swappiness": 7 } } };
-    // In front of it, what was done.
-    const said = (await node.node(`sudo ${await takingOver(config)}`)).trim().split("\n");
-    expect(said.slice(0, -1)).toEqual(["set sysctl vm.swappiness = 7"]);
-    expect(JSON.parse(said.at(-1) ?? "")).toEqual({ effect: "Live", failures: [] });
-    expect((await swappiness()).trim()).toBe("7");
-    expect(await node.node("sudo k3os config --why k3os.sysctls")).toContain("MachineConfig config-0");
-    await node.node("echo 8 | sudo tee /proc/sys/vm/swappiness");
-    expect(await drift()).toEqual([{ kind: "Sysctl", path: "vm.swappiness" }]);
-    await node.node(`sudo ${await takingOver(config)}`);
-    expect(await drift()).toEqual([]);
-    await node.node(`sudo ${await takingOver()}`);
-    expect(await swappiness()).toBe(before);
-  });
-
-  it("is tried by a boot of the same image where it takes one, and kept", async () => {
-    const { digest = "" } = (await running(node)) ?? {};
-    const { slots } = await tried(node, await takingOver(touches), { digest, result: "committed" });
-    expect(slots.map((slot) => slot.digest)).toEqual([digest, digest]);
-    await node.node("test -e /run/tried");
-    expect(await node.node("sudo k3os status || true")).toMatch(/trial {6}config sha256:\w{12} was kept at/);
-  });
-
-  it("is taken back with its reason, and neither tried again nor is its image given up", async () => {
-    const { digest = "", slot } = (await running(node)) ?? {};
-    const panics = { boot_cmd: ["echo c >/proc/sysrq-trigger"] };
-    const end = { digest, result: "returned" } as const;
-    const { slots, last_upgrade } = await tried(node, await takingOver(touches, panics), end);
-    expect(slots.find(({ running }) => running)).toMatchObject({ slot, state: "current" });
-    expect(slots.find(({ running }) => !running)).toMatchObject({ state: "refused", reason: last_upgrade?.reason });
-    await node.node("test -e /run/tried");
-    expect(await node.node("sudo k3os status || true")).toMatch(
-      /config sha256:\w{12} was given up at .*: it stopped after/,
-    );
-    const again = await node.machine.ssh(`sudo ${await takingOver(touches, panics)}`);
-    expect(again).toMatchObject({ status: 1, stderr: expect.stringContaining("was tried on this node and given up") });
-    await node.node(`sudo ${await takingOver()}`);
-    expect(await node.node("sudo k3os status || true")).not.toContain("MachineConfig");
   });
 });

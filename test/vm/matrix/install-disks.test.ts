@@ -6,7 +6,7 @@ import { useMachine } from "../support/machine.ts";
 const node = useMachine("test-install-disks");
 const target = { ...emptyDisk(node.directory, "n1"), bus: "nvme", sectorSize: 4096, bootIndex: 1 } as const;
 
-describe("an NVMe disk with sectors of 4096 bytes", { timeout: 420_000 }, () => {
+describe("an NVMe disk with sectors of 4096 bytes", { timeout: 600_000 }, () => {
   it("is installed to by the name that it has in /dev/disk/by-id elsewhere", async () => {
     const config = `k3os: { install: { silent: true, device: nvme-QEMU_NVMe_Ctrl_n1, power_off: true, debug: true } }\n`;
     await node.start({ ...(await installerMachine([target], "metal")), config });
@@ -17,9 +17,9 @@ describe("an NVMe disk with sectors of 4096 bytes", { timeout: 420_000 }, () => 
   it("boots with Secure Boot on, and tells what it does when it was installed for that", async () => {
     await node.start({ boot: fromDisk("secure-boot"), disks: [target] });
     await eventually(async () => {
-      const { stdout } = await node.machine.ssh("cat /run/k3os/mode /sys/block/nvme0n1/queue/logical_block_size");
+      const { stdout } = await node.ssh("cat /run/k3os/mode /sys/block/nvme0n1/queue/logical_block_size");
       expect(stdout).toBe("local\n4096\n");
-    }, 200);
+    });
     const links = ["by-id/nvme-QEMU_NVMe_Ctrl_n1", "by-id/nvme-QEMU_NVMe_Ctrl_n1_1-part3", "by-label/K3OS_STATE"];
     expect(await node.node(`cd /dev/disk && for link in ${links.join(" ")}; do readlink $link; done`)).toBe(
       "../../nvme0n1\n../../nvme0n1p3\n../../nvme0n1p3\n",

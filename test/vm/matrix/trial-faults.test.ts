@@ -72,7 +72,7 @@ describe("under Secure Boot, on a disk with sectors of 4096 bytes, a trial", { t
     expect(last_upgrade).toMatchObject({ reason });
     expect(last_upgrade).not.toHaveProperty("stage");
     expect(await node.node("sudo k3os status || true")).toContain(`given up: ${reason}`);
-    const again = await node.machine.ssh(`sudo k3os upgrade ${rootless.url}`);
+    const again = await node.ssh(`sudo k3os upgrade ${rootless.url}`);
     expect(again).toMatchObject({ status: 1, stderr: expect.stringContaining("was tried on this node and given up") });
   });
 });

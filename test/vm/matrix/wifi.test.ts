@@ -85,7 +85,7 @@ describe("a node with a Wi-Fi card", () => {
   it("has nothing left to apply", async () => {
     expect(await node.node("sudo k3os config --plan")).toBe("# nothing\n");
     // Whether it is Ready by now makes no difference.
-    const { stdout } = await node.machine.ssh("sudo k3os status");
+    const { stdout } = await node.ssh("sudo k3os status");
     expect(stdout).toMatch(/^user data +from cdrom$/m);
     expect(stdout).not.toMatch(/Wi-Fi/);
   });

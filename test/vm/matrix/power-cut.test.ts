@@ -48,7 +48,7 @@ describe("power cuts during the first boot of a disk", { timeout: 600_000 }, () 
     await node.start(machineOfIt());
     await eventually(async () => {
       known = await identity();
-    }, 200);
+    });
     await node.cut();
     expect(known).toMatch(/^[0-9a-f]{32}\nssh-ed25519 \S+ .*\n\S+\n$/);
   });
@@ -57,10 +57,11 @@ describe("power cuts during the first boot of a disk", { timeout: 600_000 }, () 
 
   it("at some moment after the first pod answers, while objects are created", async () => {
     const machine = await node.startReady(machineOfIt());
-    await eventually(askClusterDns, 200);
+    await eventually(askClusterDns);
     const input = Array.from({ length: 5000 }, (_, n) => configMap(`cut-${n}`)).join("---\n");
     const creating = machine.kubectl(["create", "--validate=false", "-f", "-", "-o", "name"], { input });
-    await sleep(2000 + 6000 * Math.random());
+    await eventually(() => node.kubectl("get", "configmap", "cut-9"));
+    await sleep(5000 * Math.random());
     await node.cut();
     acknowledged = (await creating).stdout.split("\n").filter((line) => line !== "");
     expect(acknowledged).toContain("configmap/cut-9");
@@ -73,7 +74,7 @@ describe("power cuts during the first boot of a disk", { timeout: 600_000 }, () 
     expect(kept.split("\n")).toEqual(expect.arrayContaining(acknowledged));
     expect(await node.kubectl("get", "nodes", "-o", "name")).toBe(`node/${node.name}\n`);
     expect(Number(await node.node("df -m /var | awk 'END { print $2 }'"))).toBeGreaterThan(3700);
-    await eventually(askClusterDns, 200);
+    await eventually(askClusterDns);
     expect(await node.node("cat /sys/fs/ext4/*/errors_count")).toMatch(/^(0\n)+$/);
     expect(JSON.parse(await node.node("sudo k3os status --json || true"))).toMatchObject({ config_problems: 0 });
     expect(await machine.stop({ graceMs: 90_000 })).toBe(true);
