@@ -13,6 +13,7 @@ import { conformanceCommand } from "./conformance/command.ts";
 import { fuzzCommand } from "./fuzz/command.ts";
 import { work } from "./fuzz/worker.ts";
 import { hardwareCommand } from "./hardware/command.ts";
+import { idleWritesCommand } from "./idle-writes/command.ts";
 import { installCommand } from "./install/command.ts";
 import { podsCommand } from "./pods/command.ts";
 import { powerLossCommand } from "./power-loss/command.ts";
@@ -49,6 +50,7 @@ function createBench(io: Io): Command {
       upgradeBenchCommand,
       rollingUpgradeCommand,
       podsCommand,
+      idleWritesCommand,
     ],
     ...[buildBenchCommand, fuzzCommand, powerLossCommand, serverFaultsCommand, clusterFaultsCommand],
   ];

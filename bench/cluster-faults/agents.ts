@@ -42,7 +42,7 @@ export async function joinAtOnce(
         if (failure !== undefined) throw failure;
         const off = agents.find(({ state }) => state !== "running");
         if (off !== undefined) throw new K3osError("machine", `${off.name} is off before it has joined.`);
-        const found = await nodes(server.record.ports.api, server.kubeconfig() ?? "", signal);
+        const found = await nodes(server.record.ports.api, server.kubeconfig() ?? "", { fromCache: false, signal });
         const ready = found?.filter((node) => node.ready && agents.some((agent) => agent.node === node.name)) ?? [];
         while (readyAt.length < ready.length) readyAt.push((performance.now() - begun) / 1000);
         update(`${readyAt.length} of ${agents.length} agents`);

@@ -110,7 +110,9 @@ async function suffer(hit: readonly Machine[], fault: Case["fault"], conditions:
 async function allReady(servers: readonly Machine[], conditions: Conditions): Promise<void> {
   const isWell = async (server: Machine) => {
     const config = await fetchKubeconfig(server, conditions.signal);
-    const found = config === undefined ? [] : await nodes(server.record.ports.api, config, conditions.signal);
+    const { ports } = server.record;
+    const { signal } = conditions;
+    const found = config === undefined ? [] : await nodes(ports.api, config, { fromCache: false, signal });
     return servers.every(({ node }) => found?.find(({ name }) => name === node)?.ready);
   };
   await awaited(

@@ -4,8 +4,8 @@ import { K3osError } from "../errors.ts";
 import type { ImageSpec } from "../image/spec.ts";
 import { runCommand } from "../process/run.ts";
 
-/** What a build may need at most: compiler caches are the larger part of the first one. */
-const coldBytes = 6e9;
+/** What a build needs at most, as measured. Most of the first one is the Go compiler's: modules, cache, work. */
+const coldBytes = 13e9;
 const warmBytes = 1.5e9;
 
 /** Every file that the spec names must be there. */
