@@ -157,13 +157,13 @@ describe("chooseRelease", () => {
         "another flavour than that of the node, if only that one has the latest version",
         as("metal"),
         "the channel stable has no k3OS 0.32.0 for amd64 of the flavour metal",
-        "For these it has: 0.31.0. ./k3os publish --arch amd64 --flavour metal adds the image.",
+        "For these it has: 0.31.0. ./k3os publish TARGET --key FILE --arch amd64 --flavour metal adds the image.",
       ],
       [
         "all, if none is of the node's",
         as("mine"),
         "the channel stable has k3OS for amd64 of the flavours cloud, metal, and this node is of the flavour mine",
-        "Publish one of it: ./k3os publish --arch amd64 --flavour mine. Or give the node one of these by " +
+        "Publish one of it: ./k3os publish TARGET --key FILE --arch amd64 --flavour mine. Or give the node one of these by " +
           "its place: sudo k3os upgrade PLACE",
       ],
       [

@@ -292,5 +292,5 @@ function noRelease(
 
 /** The command that publishes an image of a kind. */
 function publishOf({ architecture, flavour }: ImageKind): string {
-  return `./k3os publish --arch ${architecture} --flavour ${flavour}`;
+  return `./k3os publish TARGET --key FILE --arch ${architecture} --flavour ${flavour}`;
 }

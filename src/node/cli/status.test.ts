@@ -24,7 +24,7 @@ function status(
       "/proc/uptime": "71.4 1\n",
       "/proc/mounts": "",
       "/run/k3os/mode": "local\n",
-      "/usr/share/k3os/image.json": '{ "version": "1.2.3" }',
+      "/usr/share/k3os/image.json": '{ "version": "1.2.3", "flavour": "metal" }',
       ...files,
     },
     programs: {
@@ -42,7 +42,7 @@ describe("k3os status", () => {
   it("says in four lines that a node is well", async () => {
     expect(await status([])).toBe(0);
     expect(printed).toEqual([
-      "a: k3OS 1.2.3, local, up 71 s",
+      "a: k3OS 1.2.3 metal, local, up 71 s",
       "addresses  10.0.2.15",
       "k3s        started",
       "node       Ready",

@@ -10,6 +10,7 @@ import { apiChecks, type Check, isAway, localChecks, type Observation } from "..
 import { describeMissing, type MissingFirmware } from "../health/missing-firmware.ts";
 import { observeHealth } from "../health/observe.ts";
 import { observeUnanswered, type Unanswered } from "../health/quorum.ts";
+import { ownImage } from "../images/own.ts";
 import { loadConfig } from "../layers.ts";
 import { restartsOf } from "../openrc.ts";
 import { lastReport } from "../report.ts";
@@ -37,6 +38,8 @@ interface Service {
 interface Status extends Unanswered {
   readonly hostname: string;
   readonly version: string;
+  /** For which machines the image is; none of an image that does not say so. */
+  readonly flavour?: string;
   readonly mode: string;
   readonly uptime_s: number;
   readonly addresses: readonly string[];
@@ -83,6 +86,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
     observeFirmware(host),
     facts.mode === "local" ? upgradesOf(host) : undefined,
   ]);
+  const { flavour } = ownImage(host);
   const ready = readyOf(health);
   const checks = [...localChecks(health), ...apiChecks(health.api)];
   const errors = problems.filter(({ severity }) => severity === "error").length + failures.length;
@@ -93,6 +97,7 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   const status: Status = {
     hostname,
     ...facts,
+    ...(flavour !== undefined && { flavour }),
     uptime_s: uptime(host),
     addresses,
     data_source: readTextIf(host, DATA_SOURCE) ?? "",
@@ -110,7 +115,8 @@ export async function statusCommand(host: Host, args: readonly string[]): Promis
   };
   if (options["--json"]) console.log(JSON.stringify({ ...status, problems, failures, stages: savedStages(host) }));
   else {
-    console.log(`${hostname}: k3OS ${facts.version}, ${facts.mode}, up ${Math.round(status.uptime_s)} s`);
+    const image = [facts.version, ...(flavour === undefined ? [] : [flavour])].join(" ");
+    console.log(`${hostname}: k3OS ${image}, ${facts.mode}, up ${Math.round(status.uptime_s)} s`);
     console.log(`addresses  ${addresses.join(" ") || "none"}`);
     if (status.data_source !== "") console.log(`user data  from ${status.data_source}`);
     console.log(`k3s        ${k3s.state}${k3s.restarts > 0 ? `, ${k3s.restarts} restarts` : ""}`);
