@@ -33,7 +33,7 @@ describe("the step wifi", () => {
     const host = machine({});
     const failures = await applySteps(host, [step], "boot");
     expect(failures).toEqual([
-      { step: "join the Wi-Fi networks home", reason: expect.stringContaining("packages: [wpasupplicant]") },
+      { step: "join the Wi-Fi networks home", reason: expect.stringContaining("the flavour `metal`") },
     ]);
     expect(host.stat(CONF)).toBeUndefined();
     expect(JSON.stringify(failures)).not.toContain("horse");

@@ -6,7 +6,7 @@ import { enableRareService, servicesRun } from "../openrc.ts";
 const PROGRAM = "/usr/sbin/wpa_supplicant";
 const SERVICE = "wpa_supplicant";
 
-/** Whether the image can join Wi-Fi networks. The default image has no wpa_supplicant. */
+/** Whether the image can join Wi-Fi networks. One of the flavour `cloud` has no wpa_supplicant. */
 export function canJoinWifi(host: Host): boolean {
   return host.stat(PROGRAM) !== undefined;
 }
@@ -19,7 +19,7 @@ export async function joinWifi(host: Host, write: () => void): Promise<void> {
   if (!canJoinWifi(host)) {
     throw new K3osError(
       "config",
-      "this image has no wpa_supplicant: build one with `packages: [wpasupplicant]`, drivers and firmware (docs/network.md), or use a cable",
+      "this image has no wpa_supplicant: take one of the flavour `metal` (docs/network.md), or use a cable",
     );
   }
   write();
