@@ -30,9 +30,9 @@ export function testCommand(io: Io): Command {
   return examples(
     test,
     ["./k3os test", "everything but the matrix, about 40 minutes"],
-    ["./k3os test unit", "types, lint and unit tests, some seconds"],
+    ["./k3os test unit", "types, lint and unit tests, under a minute"],
     ["./k3os test api", "what the API takes and refuses, by a server on this host; needs root"],
-    ["./k3os test vm disk --keep", "one machine test, test/vm/disk.test.ts or in a folder there"],
+    ["./k3os test vm disk --keep", "one machine test: disk.test.ts in a folder of test/vm"],
     ["./k3os test matrix", "the same on other hardware, firmware and media, and with other faults"],
   );
 }
