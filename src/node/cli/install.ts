@@ -11,7 +11,7 @@ const HELP = `Usage: sudo k3os install [OPTIONS] [DEVICE [IMAGE]]
 Installs k3OS to a disk. Asks, unless told everything by options, by k3os.install in the config, or by K3OS_INSTALL_* in the environment.
 Nothing is changed before everything is checked and fetched, and before the summary is agreed to.
 
-  --device DEVICE   the disk: /dev/vda, virtio-SERIAL, serial=…, model=…, size>=100G, largest, only
+  --device DEVICE   the disk: /dev/vda, virtio-SERIAL, serial=…, model=…, size>=100G, largest, smallest, only
   --config PLACE    the node's config.yaml: URL or path
   --image PLACE     the image in place of the running one: URL or path of an ISO or an image directory
   --image-key KEY   the ssh public key that this image must be signed with
