@@ -648,6 +648,11 @@ const rows: readonly Row[] = [
     "End WaitingForTurn: it has restarted before its pods left it",
   ],
   [
+    "begins a drain anew whose beginning the clock, which was ahead, has noted for a later day",
+    { pools: [onTurn], local: working({ startedAt: NOON + 86_400_000 }) },
+    "End WaitingForTurn: the clock was set back, and its turn begins anew",
+  ],
+  [
     "activates without a drain",
     { pools: [onTurn], local: working({ drain: false }) },
     "Activate Restarting: the node restarts into 2.0",

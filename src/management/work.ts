@@ -10,6 +10,7 @@ import {
   cordonedByAgent,
   type Decision,
   isBack,
+  MINUTE,
   pausedBy,
   SECOND,
   SOON,
@@ -49,7 +50,10 @@ export function continueWork(
     if (work.drain && work.drained !== true) {
       const timeout = pool.spec.rollout?.drain?.timeout ?? DRAIN_TIMEOUT;
       const message = memory.draining ?? "its pods leave the node";
-      if (now - work.startedAt > (secondsOf(timeout) ?? 600) * SECOND) {
+      const lasts = now - work.startedAt;
+      // Otherwise a drain that never succeeds would go on until that time.
+      if (lasts < -MINUTE) return undo("WaitingForTurn", "the clock was set back, and its turn begins anew");
+      if (lasts > (secondsOf(timeout) ?? 600) * SECOND) {
         // The time without power is not the pods' time.
         if (work.bootId !== local.bootId) return undo("WaitingForTurn", "it has restarted before its pods left it");
         const why = `its pods did not leave it within ${timeout}: ${message}`;
