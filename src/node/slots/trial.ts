@@ -1,6 +1,6 @@
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-import { type BootEnv, type SlotName, TRIES, type TrialStage } from "../../image/boot-env.ts";
+import { type BootEnv, otherSlot, type SlotName, TRIES, type TrialStage } from "../../image/boot-env.ts";
 import { CURRENT, SYSTEM } from "../../image/disk.ts";
 import { STATE, TRIAL_KEPT, TRIAL_REFUSED } from "../places.ts";
 import { neighbourAnswers } from "../trial/neighbours.ts";
@@ -152,7 +152,10 @@ export async function returnFromTrial(host: Host, reason: string): Promise<void>
       const refused = { ...deploymentOf(candidate), reason, stage: env?.stage, at: host.now() };
       await writeJournal(host, STATE, withRefused(journal, refused));
     }
-    if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
+    // Whoever was about to keep it may have been killed after the block was told.
+    const isKept = env !== undefined && env.good === candidate?.slot;
+    if (isKept) await writeEnv(host, esp, { good: otherSlot(env.good) });
+    else if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
   });
 }
 

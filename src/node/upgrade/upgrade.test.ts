@@ -306,6 +306,22 @@ describe("k3os rollback", () => {
     });
   });
 
+  it("gives up a trial, too, that was just about to be kept when its supervisor was killed", async () => {
+    const onTrial = async () => {
+      const host = await node();
+      await to(host, "2.0-a");
+      powerOn(host);
+      return host;
+    };
+    await withEveryCut(onTrial, commitTrial, async (host) => {
+      host.remove("/run/k3os/esp-100");
+      host.remove("/run/k3os/upgrade.lock");
+      if (readJournal(host, state).candidate === undefined) return;
+      expect(await rollback(host)).toMatchObject({ version: "1.0", slot: "a", needsRestart: true });
+      expect(powerOn(host)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
+    });
+  });
+
   it("leaves `current` where it is while another slot runs by hand", async () => {
     const host = await committed();
     host.write("/proc/cmdline", host.readText("/proc/cmdline").replace("k3os.slot=b", "k3os.slot=a"));
