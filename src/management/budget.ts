@@ -130,7 +130,9 @@ export function hasFailed({ status = {} }: Machine, { status: pool }: MachinePoo
   // What it says of another target does not count any more.
   const own = status.target?.digest;
   if (own !== undefined && digests.length > 0 && !digests.includes(own)) return false;
-  const wanted = own === undefined ? digests : digests.filter((digest) => digest === own);
+  // Where its kind has no image, it waits for one, and what it tried by hand is of another kind. An older agent has
+  // written no kinds.
+  const wanted = digests.filter((digest) => (own === undefined ? !pool?.target?.images : digest === own));
   return stalled || (status.slots ?? []).some(({ state, digest }) => state === "Failed" && wanted.includes(digest));
 }
 

@@ -56,6 +56,7 @@ const node3 = nodeOf("node-3");
 const setback = (key: string, lasting: boolean) => ({
   ...{ key, message: "no route to host", lasting, until: NOON + 60_000, times: 1 },
 });
+const older = { ...setback(digestOf("2.0"), true), message: "2.0 is older than 3.0, which runs" };
 const memory = (over: Partial<Observed["memory"]>) => ({ ...observedBy().memory, ...over });
 
 type Row = readonly [about: string, observed: Partial<Parameters<typeof observedBy>[0]>, expected: string];
@@ -637,6 +638,21 @@ const rows: readonly Row[] = [
     "Uncordon Failed: its pods did not leave it within 10m: its pods leave the node",
   ],
   [
+    "blames no pods for the time that the node was without power, and takes another turn",
+    { pools: [onTurn], local: working({ startedAt: NOON - 3_600_000, bootId: "boot-0" }), nodes: [cordoned] },
+    "Uncordon WaitingForTurn: it has restarted before its pods left it",
+  ],
+  [
+    "gives that turn back, and nothing up",
+    { pools: [onTurn], local: working({ startedAt: NOON - 3_600_000, bootId: "boot-0" }) },
+    "End WaitingForTurn: it has restarted before its pods left it",
+  ],
+  [
+    "begins a drain anew whose beginning the clock, which was ahead, has noted for a later day",
+    { pools: [onTurn], local: working({ startedAt: NOON + 86_400_000 }) },
+    "End WaitingForTurn: the clock was set back, and its turn begins anew",
+  ],
+  [
     "activates without a drain",
     { pools: [onTurn], local: working({ drain: false }) },
     "Activate Restarting: the node restarts into 2.0",
@@ -719,6 +735,20 @@ const rows: readonly Row[] = [
     "tries once more what was never tried",
     { pools: [onTurn], local: working({ stopping: true, bootId: "boot-0" }) },
     "Activate Restarting: the node restarts into 2.0",
+  ],
+  [
+    "gives up after a restart what cannot be tried any more",
+    {
+      pools: [onTurn],
+      local: working({ stopping: true, bootId: "boot-0" }),
+      memory: memory({ setbacks: { Activate: older } }),
+    },
+    "End Failed: 2.0 is older than 3.0, which runs",
+  ],
+  [
+    "only waits in the boot in which it was told to restart",
+    { pools: [onTurn], local: working({ stopping: true }), memory: memory({ setbacks: { Activate: older } }) },
+    "Nothing Restarting: 2.0 is older than 3.0, which runs",
   ],
   // Restarts.
   [

@@ -160,6 +160,10 @@ describe("the status of a pool", () => {
     const machines = [ready("node-1", "2.0"), waiting, ready("node-3", "2.0")];
     expect(stallOf(pool, { nodes, machines }, NOON)).toBeUndefined();
     expect(statusOf(pool, machines)).toMatchObject({ updated: 2, failed: 0, kstatus: "InProgress" });
+    // It was tried there by hand, and is for other machines.
+    const slots = [{ name: "b", version: "2.0", digest: digestOf("2.0"), state: "Failed" as const }];
+    const tried = { ...waiting, status: { ...waiting.status, slots } };
+    expect(stallOf(pool, { nodes, machines: [tried] }, NOON)).toBeUndefined();
   });
 
   it("tells how far it is, and who has its turn", () => {

@@ -10,6 +10,7 @@ import {
   cordonedByAgent,
   type Decision,
   isBack,
+  MINUTE,
   pausedBy,
   SECOND,
   SOON,
@@ -49,7 +50,12 @@ export function continueWork(
     if (work.drain && work.drained !== true) {
       const timeout = pool.spec.rollout?.drain?.timeout ?? DRAIN_TIMEOUT;
       const message = memory.draining ?? "its pods leave the node";
-      if (now - work.startedAt > (secondsOf(timeout) ?? 600) * SECOND) {
+      const lasts = now - work.startedAt;
+      // Otherwise a drain that never succeeds would go on until that time.
+      if (lasts < -MINUTE) return undo("WaitingForTurn", "the clock was set back, and its turn begins anew");
+      if (lasts > (secondsOf(timeout) ?? 600) * SECOND) {
+        // The time without power is not the pods' time.
+        if (work.bootId !== local.bootId) return undo("WaitingForTurn", "it has restarted before its pods left it");
         const why = `its pods did not leave it within ${timeout}: ${message}`;
         return undo("Failed", why, why);
       }
@@ -62,8 +68,9 @@ export function continueWork(
   const action = lastAction(work, wanted.config);
   const setback = setbackOf(observed, action.kind, work.key);
   if (setback !== undefined) {
-    // It has not stopped: others may go first.
-    if (work.stopping !== true && setback.lasting) return undo("Failed", setback.message, setback.message);
+    // It has not stopped, or is back, as from something else that was upgraded to by hand: others may go first.
+    const mayStop = work.stopping === true && work.bootId === local.bootId;
+    if (!mayStop && setback.lasting) return undo("Failed", setback.message, setback.message);
     return wait("Restarting", setback.message, setback.until - now);
   }
   const into = work.image === undefined ? "" : ` into ${work.image.version}`;

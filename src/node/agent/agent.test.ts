@@ -5,7 +5,8 @@ import type { Machine } from "../../kubernetes/machine.ts";
 import type { MachinePool, MachinePoolSpec } from "../../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../../kubernetes/node.ts";
 import { readJournal } from "../slots/journal.ts";
-import { contentOf, installedDisk, PLACES, powerOn, publishImage } from "../slots/testing.ts";
+import { stageImage } from "../slots/stage.ts";
+import { contentOf, FULL, imageOf, installedDisk, PLACES, powerOn, publishImage } from "../slots/testing.ts";
 import { commitTrial, isTrial, returnFromTrial } from "../slots/trial.ts";
 import { restartIntoTrial, restartMachine, upgrade } from "../upgrade/upgrade.ts";
 import { Conflict, Restarting } from "./act.ts";
@@ -115,6 +116,27 @@ function process(state: Rig) {
 
 const config = { k3os: { upgrade: { unsigned: true, source: "/www" } } };
 
+const tools = async () => ({ upgrade, restartIntoTrial, restartMachine, loadConfig: () => ({ config }) });
+
+/** One process of an agent whose clock may be ahead. `walk` takes steps until it waits for something. */
+function agentOf(state: Rig) {
+  const { host, client } = process(state);
+  const clock = { ahead: 0 };
+  const own = {
+    ...ownNode({ ...host, now: () => host.now() + clock.ahead }, tools),
+    ...{ config: noConfig, random: () => 0.5 },
+  };
+  const watches = state.api.watches("a", async () => {});
+  const memory = newMemory();
+  const walk = async () => {
+    for (let steps = 0; steps < 100; steps++) {
+      if ((await takeStep({ own, client, watches }, memory)) > 0) return;
+    }
+    throw new Error("it goes in circles");
+  };
+  return { clock, walk };
+}
+
 /** Starts the agent, and takes steps until it has nothing to do, or the machine restarts. Returns which it was. */
 async function live(state: Rig): Promise<"idle" | "restart" | "killed"> {
   const { api } = state;
@@ -125,7 +147,6 @@ async function live(state: Rig): Promise<"idle" | "restart" | "killed"> {
   state.host.symlink(`${state.pid}`, "/proc/self");
   const boots = state.boots;
   const { host, client, killed } = process(state);
-  const tools = async () => ({ upgrade, restartIntoTrial, restartMachine, loadConfig: () => ({ config }) });
   const work = async (): Promise<"idle" | "restart" | "killed"> => {
     const own = { ...ownNode(host, tools), config: noConfig, random: () => 0.5 };
     const watches = api.watches("a", async () => {});
@@ -258,6 +279,28 @@ describe("the agent of a node", () => {
       node: { spec: {}, annotations: {} },
       boots: 3,
     });
+  });
+
+  it("asks the channel again soon if it was away while the clock was ahead", async () => {
+    const state = await rig(image);
+    const { clock, walk } = agentOf(state);
+    clock.ahead = 300 * 86_400_000;
+    state.host.rename("/www", "/away");
+    await walk();
+    state.host.rename("/away", "/www");
+    clock.ahead = 0;
+    await walk();
+    expect(readJournal(state.host, PLACES.state).candidate).toMatchObject({ version: "2.0", phase: "staged" });
+  });
+
+  it("goes on with an image that an upgrade by hand has staged, and was killed before it was noted", async () => {
+    const state = await rig({});
+    const { walk } = agentOf(state);
+    await walk();
+    await stageImage(state.host, PLACES, imageOf(state.host, "2.0"), FULL);
+    state.api.change(POOL, { spec: image });
+    await walk();
+    expect(readNote(state.host).work).toMatchObject({ reason: "Image" });
   });
 
   it("tries it once more when retry says so", async () => {

@@ -19,6 +19,8 @@ export interface AgentMemory extends Memory {
   secrets?: { readonly mark: string; readonly at: number; readonly found: Secrets } | undefined;
   /** When the status of the own Machine was last written. */
   toldAt?: number | undefined;
+  /** When this agent last looked, by its clock. */
+  lookedAt?: number | undefined;
 }
 
 export function newMemory(): AgentMemory {
@@ -28,6 +30,22 @@ export function newMemory(): AgentMemory {
 /** What was read of the cluster is not acted on any more. */
 export function outdate(memory: AgentMemory): void {
   if (memory.cluster !== undefined) memory.cluster = { ...memory.cluster, at: Number.NEGATIVE_INFINITY };
+}
+
+/** A clock that goes back by less is only corrected. */
+const SET_BACK_MS = 60_000;
+
+/**
+ * Forgets what is due when, if the clock has been set back since the last look: it was ahead, and nothing is to be
+ * waited for until it would be there again.
+ */
+export function noteLook(memory: AgentMemory, now: number): void {
+  const { lookedAt = now } = memory;
+  memory.lookedAt = now;
+  if (lookedAt - now < SET_BACK_MS) return;
+  memory.setbacks = {};
+  memory.summarised = {};
+  memory.generations.clear();
 }
 
 /** How long a watch may take to tell what was written. */

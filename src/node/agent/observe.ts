@@ -10,7 +10,7 @@ import { reasonOf } from "../failure.ts";
 import { bodyOf } from "./answer.ts";
 import type { ApiClient } from "./client.ts";
 import type { EventRecorder } from "./events.ts";
-import { type AgentMemory, newest } from "./memory.ts";
+import { type AgentMemory, newest, noteLook } from "./memory.ts";
 import type { OwnNode } from "./own-node.ts";
 import { readSecrets } from "./secrets.ts";
 import { PATHS, pathOf, type Watches } from "./watches.ts";
@@ -29,6 +29,7 @@ export async function observe({ own, client, watches }: AgentTools, memory: Agen
   const answer = await client.get<NodeObject>(pathOf("nodes", own.name));
   const node = answer.status === 404 ? undefined : bodyOf(answer);
   const now = own.now();
+  noteLook(memory, now);
   const told = [...watches.objects<MachinePool>("pools").values()];
   const pools = told.map((pool) => newest(memory, `pools/${pool.metadata.name}`, pool, now) ?? pool);
   notePools(memory, pools, now);

@@ -68,7 +68,7 @@ const WORK = `${RUN}/agent`;
 
 /** The node that this program runs on. */
 export function ownNode(host: Host, tools: () => Promise<NodeTools> = nodeTools): OwnNode {
-  const local = localReader(host);
+  let local = localReader(host);
   const configFor = async (image: Pick<WantedImage, "source" | "channel">): Promise<Config> => {
     const { config: own } = (await tools()).loadConfig(host);
     const { source, channel } = image;
@@ -78,7 +78,12 @@ export function ownNode(host: Host, tools: () => Promise<NodeTools> = nodeTools)
   const obtain = async (image: WantedImage, stageOnly: boolean) => {
     const { version, digest, allowDowngrade } = image;
     const options = { place: undefined, version, digest, stageOnly, reboot: true, allowDowngrade, retry: false };
-    await (await tools()).upgrade(host, await configFor(image), options, silent);
+    try {
+      await (await tools()).upgrade(host, await configFor(image), options, silent);
+    } finally {
+      // A slot that has the image already, or that was emptied in vain, changes no journal.
+      local = localReader(host);
+    }
   };
   return {
     name: readNodeName(host) ?? host.readText("/proc/sys/kernel/hostname").trim(),
@@ -99,7 +104,7 @@ export function ownNode(host: Host, tools: () => Promise<NodeTools> = nodeTools)
       }
       return spans.sort((a, b) => a.start - b.start)[0];
     },
-    local,
+    local: () => local(),
     writeNote: (note) => writeNote(host, note),
     async lookUp({ spec, status }) {
       const { image = {} } = spec;

@@ -1,6 +1,7 @@
 import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-import { type BootEnv, type SlotName, TRIES, type TrialStage } from "../../image/boot-env.ts";
+import { type BootEnv, otherSlot, type SlotName, TRIES, type TrialStage } from "../../image/boot-env.ts";
+import { CURRENT, SYSTEM } from "../../image/disk.ts";
 import { STATE, TRIAL_KEPT, TRIAL_REFUSED } from "../places.ts";
 import { neighbourAnswers } from "../trial/neighbours.ts";
 import { readEnv, writeEnv } from "./env.ts";
@@ -19,6 +20,7 @@ import {
   writeJournal,
 } from "./journal.ts";
 import { runningSlot, runningSystem } from "./running.ts";
+import { readSlots } from "./slots.ts";
 import { linkCurrent } from "./stage.ts";
 
 /** The deployment that this boot tries. */
@@ -150,7 +152,10 @@ export async function returnFromTrial(host: Host, reason: string): Promise<void>
       const refused = { ...deploymentOf(candidate), reason, stage: env?.stage, at: host.now() };
       await writeJournal(host, STATE, withRefused(journal, refused));
     }
-    if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
+    // Whoever was about to keep it may have been killed after the block was told.
+    const isKept = env !== undefined && env.good === candidate?.slot;
+    if (isKept) await writeEnv(host, esp, { good: otherSlot(env.good) });
+    else if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
   });
 }
 
@@ -167,6 +172,7 @@ export async function repairEnv(host: Host): Promise<string> {
  */
 export async function settleTrial(host: Host): Promise<string | undefined> {
   if (readTextIf(host, `${STATE}${JOURNAL}`) === undefined || isTrial(host)) return undefined;
+  await correctCurrent(host);
   const journal = readJournal(host, STATE);
   const { candidate } = journal;
   if (candidate === undefined || candidate.phase === "staged") return undefined;
@@ -200,6 +206,19 @@ export async function settleTrial(host: Host): Promise<string | undefined> {
     if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
     return `the trial of ${nameOf(candidate)} ended: ${reason}`;
   });
+}
+
+/**
+ * Brings the link to the slot that is kept: a power cut may have come after the environment block was told, as by a
+ * rollback. Copies of the datastore have their names from it. Reads the ESP only if it leads elsewhere.
+ */
+async function correctCurrent(host: Host): Promise<void> {
+  const [slot, system] = [runningSlot(host), runningSystem(host)];
+  const link = `${STATE}${CURRENT}`;
+  const target = host.stat(link)?.type === "link" ? host.readLink(link) : undefined;
+  if (slot === undefined || system === undefined || `${SYSTEM}/${target}` === system) return;
+  const { good } = await withEsp(host, async (esp) => readSlots(host, { esp, state: STATE }));
+  if (slot === good) await linkCurrent(host, STATE, system);
 }
 
 /** What the environment block says about a candidate that is armed in the journal. */

@@ -96,7 +96,7 @@ function targetOf(host: Host, places: Places): Target {
   const running = runningSlot(host) ?? good;
   const other = otherSlot(good);
   const trial = isTrial(host) ? "runs" : env?.trial === other ? "armed" : undefined;
-  const slot = trial !== undefined ? good : running === good ? other : running;
+  const slot = trial === "runs" ? otherSlot(running) : trial === "armed" ? good : running === good ? other : running;
   const record = records[slot];
   if (record === undefined) throw nothingBefore("there is no version before on this disk");
   // What runs was chosen by hand.

@@ -5,7 +5,7 @@ import { silent } from "../../progress.ts";
 import { forgetRefused } from "../slots/given-up.ts";
 import { readJournal } from "../slots/journal.ts";
 import { contentOf, imageOf, installedDisk, PLACES, powerOn, withEveryCut } from "../slots/testing.ts";
-import { commitTrial, returnFromTrial } from "../slots/trial.ts";
+import { commitTrial, returnFromTrial, settleTrial } from "../slots/trial.ts";
 import { upgradeStatus } from "./describe.ts";
 import { prune } from "./prune.ts";
 import { rollback } from "./rollback.ts";
@@ -297,10 +297,38 @@ describe("k3os rollback", () => {
     await expect(rollback(await node())).rejects.toThrow("there is no version before on this disk");
   });
 
-  it("boots the one or the other after a power cut at any moment", async () => {
+  it("boots the one or the other after a power cut at any moment, and `current` leads to it", async () => {
     await withEveryCut(committed, rollback, async (host) => {
-      expect(["1.0-a", "2.0-a"]).toContain(powerOn(host).content);
+      const { content } = powerOn(host);
+      expect(["1.0-a", "2.0-a"]).toContain(content);
+      await settleTrial(host);
+      expect(host.readLink(`${state}/k3os/system/current`)).toMatch(content.split("-")[0] ?? "");
     });
+  });
+
+  it("gives up a trial, too, that was just about to be kept when its supervisor was killed", async () => {
+    const onTrial = async () => {
+      const host = await node();
+      await to(host, "2.0-a");
+      powerOn(host);
+      return host;
+    };
+    await withEveryCut(onTrial, commitTrial, async (host) => {
+      host.remove("/run/k3os/esp-100");
+      host.remove("/run/k3os/upgrade.lock");
+      if (readJournal(host, state).candidate === undefined) return;
+      expect(await rollback(host)).toMatchObject({ version: "1.0", slot: "a", needsRestart: true });
+      expect(powerOn(host)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
+    });
+  });
+
+  it("leaves `current` where it is while another slot runs by hand", async () => {
+    const host = await committed();
+    host.write("/proc/cmdline", host.readText("/proc/cmdline").replace("k3os.slot=b", "k3os.slot=a"));
+    const before = host.readLink(`${state}/k3os/system/current`);
+    host.write("/proc/cmdline", host.readText("/proc/cmdline").replace(/system\/2\.0-\w+/, "system/1.0-0"));
+    await settleTrial(host);
+    expect(host.readLink(`${state}/k3os/system/current`)).toBe(before);
   });
 });
 
