@@ -59,7 +59,8 @@ func completeToken(src Source, flag string, text *string, file string) error {
 			return fmt.Errorf("%s: %s is empty: write a token into it, or leave the flag out", flag, file)
 		}
 	}
-	if *text == "" {
+	// A line of a file ends in what is no part of it, also where YAML or an environment file has it.
+	if *text = strings.TrimSpace(*text); *text == "" {
 		return nil
 	}
 	if _, err := token.Parse(*text); err != nil {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -50,7 +51,7 @@ func readFiles(files fs.FS, name string, required bool) ([]setting, error) {
 		}
 		shown := "/" + n
 		var doc map[string]any
-		if err := yaml.Unmarshal(b, &doc); err != nil {
+		if err := yaml.Unmarshal(b, &doc, asWritten); err != nil {
 			return nil, fmt.Errorf("%s: %w", shown, err)
 		}
 		for _, key := range slices.Sorted(maps.Keys(doc)) { // a key comes before itself with a +
@@ -71,6 +72,12 @@ func readFiles(files fs.FS, name string, required bool) ([]setting, error) {
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].key < out[j].key })
 	return out, nil
+}
+
+// asWritten keeps the digits of numbers: a token may be a long one.
+func asWritten(d *json.Decoder) *json.Decoder {
+	d.UseNumber()
+	return d
 }
 
 func flatten(v any) ([]string, error) {
@@ -99,11 +106,8 @@ func scalar(v any) (string, error) {
 		return v, nil
 	case bool:
 		return fmt.Sprint(v), nil
-	case float64:
-		if v == float64(int64(v)) {
-			return fmt.Sprint(int64(v)), nil
-		}
-		return fmt.Sprint(v), nil
+	case json.Number:
+		return v.String(), nil
 	default:
 		return "", fmt.Errorf("expected a value or a list of values, got %T", v)
 	}

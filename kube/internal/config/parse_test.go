@@ -55,6 +55,8 @@ func TestParseMerges(t *testing.T) {
 		{"the old name of --disable", []string{"--no-deploy", "traefik", "--no-deploy=coredns"}, nil, nil, func(s Server) any { return s.Disable }, []string{"traefik", "coredns"}},
 		{"a flag without effect and its value", []string{"--servicelb-namespace", "x", "--node-name", "n"}, nil, nil, func(s Server) any { return s.NodeName }, "n"},
 		{"a token file", []string{"--token-file", "/t"}, nil, files{"/t": "secret\n"}, func(s Server) any { return s.Token }, "secret"},
+		{"a token that is a block of YAML", nil, nil, files{main: "token: |\n  secret\nagent-token: |\n  other\n"}, func(s Server) any { return s.Token + " " + s.AgentToken }, "secret other"},
+		{"a token that is a long number", nil, nil, files{main: "token: 1234567890123456789"}, func(s Server) any { return s.Token }, "1234567890123456789"},
 		{"a component's verbosity is everybody's", []string{"--kubelet-arg=v=3", "--kubelet-arg=max-pods=5"}, nil, nil, func(s Server) any { return []any{s.Verbose, s.KubeletArgs} }, []any{3, []string{"max-pods=5"}}},
 		{"DNS follows the services", []string{"--service-cidr=10.96.0.0/12"}, nil, nil, func(s Server) any { a, _ := s.DNSAddress(); return a.String() }, "10.96.0.10"},
 	} {

@@ -120,6 +120,9 @@ func (m *Member) Open(ctx context.Context) (datastore.Endpoint, error) {
 		m.close()
 		return datastore.Endpoint{}, err
 	}
+	if err := m.tellAddress(ctx); err != nil && ctx.Err() == nil {
+		fmt.Fprintf(os.Stderr, "k3s: other members still look for this one at the address of before: %v\n", err)
+	}
 	m.makeRoom(ctx)
 	return datastore.Endpoint{URL: m.url()}, nil
 }

@@ -201,6 +201,23 @@ func TestMembersJoinAtTheSameTime(t *testing.T) {
 	}
 }
 
+// Others ask a member at the address that etcd has of it, and whoever joins begins with that.
+func TestAMemberWhoseAddressHasChangedTellsTheOthers(t *testing.T) {
+	first, store := machine(t, 12, nil, nil)
+	open(t, first)()
+	shared, err := store.Bootstrap()
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved, _ := machine(t, 13, shared, nil)
+	moved.Dir, moved.NodeName = first.Dir, first.NodeName
+	open(t, moved)
+	list, err := moved.client.MemberList(t.Context())
+	if want := "https://127.0.77.13:2380"; err != nil || list.Members[0].PeerURLs[0] != want {
+		t.Errorf("%v, %v; want it at %s", list, err, want)
+	}
+}
+
 func TestAnAddressOfAnotherMemberIsRefused(t *testing.T) {
 	first, _ := machine(t, 11, nil, nil)
 	open(t, first)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,26 @@ func (m *Member) Others(ctx context.Context) (map[string]string, error) {
 		others[nodeOf(one.Name)] = u.Hostname()
 	}
 	return others, nil
+}
+
+// tellAddress makes the address that etcd has of this member that of its machine, which may have changed. Others ask it
+// there, and whoever joins begins with it.
+func (m *Member) tellAddress(ctx context.Context) error {
+	known, err := m.list(ctx)
+	if err != nil {
+		return err
+	}
+	own := []string{m.server.Config().AdvertisePeerUrls[0].String()}
+	for _, one := range known {
+		if one.Name != m.Name() || slices.Equal(one.PeerURLs, own) {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, requestPatience)
+		defer cancel()
+		_, err := m.client.MemberUpdate(ctx, one.ID, own)
+		return err
+	}
+	return nil
 }
 
 // AllVote fails while a member is joining.

@@ -34,6 +34,8 @@ type testServer struct {
 	members   members
 	secret    string // of servers
 	expired   bool   // the bootstrap token
+
+	cannotList error // which servers there are
 }
 
 // members takes everybody.
@@ -124,7 +126,7 @@ func newServerWith(t *testing.T, etcd bool) *testServer {
 			return []string{"three"}, nil
 		},
 		Config:  supervisor.ClusterConfig{ClusterIPRange: pods, ClusterDomain: "cluster.local", FlannelBackend: "vxlan"},
-		Servers: func(context.Context) []string { return []string{"192.0.2.1:6443"} },
+		Servers: func(context.Context) ([]string, error) { return []string{"192.0.2.1:6443"}, s.cannotList },
 		Passwords: func() supervisor.PasswordKeeper {
 			if s.notReady {
 				return nil
@@ -356,6 +358,27 @@ func TestJoinWhileServersAreAway(t *testing.T) {
 	cluster, err := member(t, dir, "one", s.URL, secret).Join(t.Context(), func(reason string) { told = reason })
 	if err != nil || cluster.ClusterDomain != "cluster.local" || !strings.Contains(told, "starts with what it has kept") {
 		t.Errorf("got %+v, %v, told %q; want what was kept", cluster, err, told)
+	}
+}
+
+// A server whose datastore fails knows itself alone. Were it the last one that a node knows, the node would be lost with
+// it.
+func TestANodeRemembersServersWhileItsOwnDoesNotKnowThem(t *testing.T) {
+	s := newServer(t)
+	dir := t.TempDir()
+	m := member(t, dir, "one", s.URL, secret)
+	joined(t, m)
+	want := m.Servers()
+	s.cannotList = errors.New("the datastore does not answer")
+	if err := m.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "the datastore does not answer") {
+		t.Errorf("%v; want why there is no list", err)
+	}
+	if got := m.Servers(); !slices.Equal(got, want) {
+		t.Errorf("it knows %v; want still %v", got, want)
+	}
+	again := member(t, dir, "one", s.URL, secret)
+	if _, err := again.Join(t.Context(), func(string) {}); err != nil {
+		t.Errorf("its next start: %v; want one with what it has kept", err)
 	}
 }
 

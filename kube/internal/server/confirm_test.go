@@ -54,7 +54,7 @@ func newClusterOfOne(t *testing.T) *clusterOfOne {
 	server := httptest.NewUnstartedServer(supervisor.New(supervisor.Options{
 		Store: store, Members: c.member, Shared: true, Config: clusterConfig(cfg),
 		Secrets:   func() (supervisor.Secrets, error) { return supervisor.Secrets{Server: "x", Agent: "x"}, nil },
-		Servers:   func(context.Context) []string { return nil },
+		Servers:   func(context.Context) ([]string, error) { return nil, nil },
 		Passwords: func() supervisor.PasswordKeeper { return anybody{} },
 		Encryption: encryptionKeeper{
 			&controlPlane{cfg: cfg, encryption: &secretsEncryption{file: c.keys}},

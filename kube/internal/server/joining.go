@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -70,16 +71,19 @@ func (p *controlPlane) address() string {
 }
 
 // servers are the addresses of all servers that serve the API, this one first.
-func (p *controlPlane) servers(ctx context.Context) []string {
+func (p *controlPlane) servers(ctx context.Context) ([]string, error) {
 	all := []string{p.address()}
-	if !p.isOneOfSeveral() || p.passwords.Load() == nil {
-		return all
+	if !p.isOneOfSeveral() {
+		return all, nil
+	}
+	if p.passwords.Load() == nil {
+		return nil, errors.New("the API is not ready yet")
 	}
 	slices, err := p.client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{
 		LabelSelector: discoveryv1.LabelServiceName + "=kubernetes",
 	})
 	if err != nil {
-		return all
+		return nil, err
 	}
 	for _, slice := range slices.Items {
 		for _, endpoint := range slice.Endpoints {
@@ -93,7 +97,7 @@ func (p *controlPlane) servers(ctx context.Context) []string {
 			}
 		}
 	}
-	return all
+	return all, nil
 }
 
 // clusterConfig is of checked values, which parse.

@@ -218,9 +218,11 @@ func (p *controlPlane) pingOthers(ctx context.Context, secret string) (unreached
 // askServer asks another server, by the address of its member, with the token of servers.
 func (p *controlPlane) askServer(ctx context.Context, host, secret string, ask func(*join.Peer, context.Context) error) error {
 	address := net.JoinHostPort(host, strconv.Itoa(p.cfg.HTTPSListenPort))
-	for _, known := range p.servers(ctx) { // it may listen on another port than this one
-		if strings.HasPrefix(known, net.JoinHostPort(host, "")) {
-			address = known
+	if servers, err := p.servers(ctx); err == nil { // or the port of this one has to do
+		for _, known := range servers {
+			if strings.HasPrefix(known, net.JoinHostPort(host, "")) {
+				address = known
+			}
 		}
 	}
 	peer, err := join.NewPeer(config.Server{

@@ -90,14 +90,14 @@ func (k *Keeper) save(ctx context.Context, c config.Snapshots) (result Result, e
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return result, err
 	}
-	removeUnfinished(c.Dir)
-	defer removeUnfinished(c.Dir)
+	removeUnfinished(c.Dir, k.unfinished())
+	defer removeUnfinished(c.Dir, k.unfinished())
 	name, err := freeName(c.Dir, prefix)
 	if err != nil {
 		return result, err
 	}
 	// Names with a dot in front are nobody's snapshot.
-	temporary := filepath.Join(c.Dir, unfinished+name)
+	temporary := filepath.Join(c.Dir, k.unfinished()+name)
 	if err := k.Source.SaveSnapshot(ctx, temporary); err != nil {
 		return result, fmt.Errorf("the datastore cannot be saved to %s (is the disk full?): %w", c.Dir, err)
 	}
@@ -159,13 +159,15 @@ func (k *Keeper) listAll(ctx context.Context, c config.Snapshots) (all []Snapsho
 	return append(all, there...), problem, nil
 }
 
-const unfinished = ".saving-"
+// unfinished is what the names of this server's begin with that are being saved. Other servers may save to the same
+// directory at the same time, where it is one of the network. No name of a node has a _.
+func (k *Keeper) unfinished() string { return ".saving-" + k.NodeName + "_" }
 
 // removeUnfinished is for what this try or one that a power cut ended has left.
-func removeUnfinished(dir string) {
+func removeUnfinished(dir, prefix string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), unfinished) {
+		if strings.HasPrefix(e.Name(), prefix) {
 			_ = os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}

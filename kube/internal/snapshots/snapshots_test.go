@@ -98,7 +98,7 @@ func TestASnapshotIsThereWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("%v is left", left)
 	}
 	// What a power cut has left goes with the next one.
-	if err := os.WriteFile(filepath.Join(k.Defaults.Dir, unfinished+"x-1700000000"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(k.Defaults.Dir, k.unfinished()+"x-1700000000"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	k.Source = &fakeSource{during: func() {
@@ -113,6 +113,25 @@ func TestASnapshotIsThereWholeOrNotAtAll(t *testing.T) {
 	if left, _ := os.ReadDir(k.Defaults.Dir); len(left) != 1 {
 		t.Errorf("%v; want the snapshot alone", left)
 	}
+}
+
+// All servers save by the same schedule, and their directory may be one of the network.
+func TestServersSaveToTheSameDirectoryAtTheSameTime(t *testing.T) {
+	one, another := keeper(t), keeper(t)
+	another.NodeName, another.Defaults.Dir = "node-2", one.Defaults.Dir
+	one.Source = savingSource(func() { do(t, another, Request{Operation: Save}) })
+	do(t, one, Request{Operation: Save})
+	if got := names(t, one); len(got) != 2 {
+		t.Errorf("%v; want the snapshots of both servers", got)
+	}
+}
+
+// A savingSource has written its file when something else happens.
+type savingSource func()
+
+func (s savingSource) SaveSnapshot(ctx context.Context, file string) error {
+	defer s()
+	return (&fakeSource{}).SaveSnapshot(ctx, file)
 }
 
 func TestACompressedSnapshotIsUnpacked(t *testing.T) {

@@ -80,7 +80,11 @@ func (s *supervisor) mayBe(r *http.Request, node string, ips []net.IP) (status i
 
 // refuseServers refuses addresses of the other servers: with a certificate for one, a node could pass for that server.
 func (s *supervisor) refuseServers(r *http.Request, ips []net.IP) (status int, err error) {
-	for _, server := range s.Servers(r.Context()) {
+	servers, err := s.Servers(r.Context())
+	if err != nil {
+		return http.StatusServiceUnavailable, fmt.Errorf("the API does not say which addresses are those of servers: %w", err)
+	}
+	for _, server := range servers {
 		host, _, err := net.SplitHostPort(server)
 		if err != nil {
 			return http.StatusInternalServerError, err

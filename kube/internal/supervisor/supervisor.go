@@ -74,8 +74,9 @@ type Options struct {
 	Store   *pki.Store
 	Secrets func() (Secrets, error)
 	Config  ClusterConfig
-	// Servers returns HOST:PORT of every server that can be asked for the API.
-	Servers func(context.Context) []string
+	// Servers returns HOST:PORT of every server that can be asked for the API. It fails rather than leave some out: a
+	// node forgets those that it is not told of.
+	Servers func(context.Context) ([]string, error)
 	// Members is the datastore of several servers; nil if it is not one.
 	Members MemberKeeper
 	// Shared is whether other servers may have the same datastore, and so the authorities.
@@ -127,7 +128,7 @@ func New(o Options, next http.Handler) http.Handler {
 	mux.Handle("GET "+PathServerCA, s.known(s.file(pki.ServerCA)))
 	mux.Handle("GET "+PathClientCA, s.known(s.file(pki.ClientCA)))
 	mux.Handle("GET "+PathConfig, s.known(func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Config) }))
-	mux.Handle("GET "+PathServers, s.known(func(w http.ResponseWriter, r *http.Request) { answer(w, s.Servers(r.Context())) }))
+	mux.Handle("GET "+PathServers, s.known(s.listServers))
 	if o.Shared {
 		mux.Handle("GET "+PathBootstrap, s.servers(s.bootstrap))
 	}
@@ -184,6 +185,11 @@ func (s *supervisor) bootstrap(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	answer(w, b)
+}
+
+func (s *supervisor) listServers(w http.ResponseWriter, r *http.Request) {
+	servers, err := s.Servers(r.Context())
+	respond(w, servers, err)
 }
 
 func (s *supervisor) file(authority string) http.HandlerFunc {
