@@ -361,8 +361,7 @@ func TestJoinWhileServersAreAway(t *testing.T) {
 	}
 }
 
-// A server whose datastore fails knows itself alone. Were it the last one that a node knows, the node would be lost with
-// it.
+// A server whose datastore fails knows only itself. A node that remembered only that one would be lost with it.
 func TestANodeRemembersServersWhileItsOwnDoesNotKnowThem(t *testing.T) {
 	s := newServer(t)
 	dir := t.TempDir()

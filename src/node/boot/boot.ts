@@ -38,6 +38,7 @@ import { provideImages } from "./images.ts";
 import { prepareInstallation } from "./install-mode.ts";
 import { removeCheckpoints } from "./kubelet.ts";
 import { keepLittleMemoryBack } from "./memory.ts";
+import { limitUnwritten } from "./unwritten.ts";
 
 /** Used if the layers cannot be read at all. No cause for that is known. */
 const NOTHING: Pick<LoadedLayers, "config" | "problems" | "layers"> = { config: {}, problems: [], layers: [] };
@@ -64,6 +65,7 @@ export async function boot(host: Host): Promise<void> {
     await stage("boot loader", { mayFail }, () => renewLoader(host));
   }
   const kernelInterfaces = stage("kernel interfaces", { mayFail }, () => bringUpKernelInterfaces(host));
+  await stage("limit of unwritten data", { mayFail }, () => limitUnwritten(host));
   const disk = stage("disk", { mayFail }, () => maintainDisk(host));
   // Before any bus is looked at, so that no device is missed in between.
   const hotplug = stage("hotplug", { mayFail }, () => listenForDevices(host));

@@ -36,6 +36,8 @@ export function nodeAtBoot(): MemoryHost {
       "/sys/class/net/eth0/address": "52:54:00:12:34:56\n",
       "/sys/bus/virtio/devices/virtio0/modalias": "virtio:d00000001v00001AF4\n",
       "/sys/bus/pci/devices/0000:00:01.0/modalias": "pci:v00001234\n",
+      [`${disk}/bdi/max_bytes`]: "357203968\n",
+      [`${disk}/bdi/strict_limit`]: "0\n",
       [`${disk}/size`]: "8000000\n",
       [`${disk}/serial`]: "x1\n",
       [`${disk}/vda3/start`]: "135168\n",

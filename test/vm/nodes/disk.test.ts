@@ -39,6 +39,14 @@ describe("the first boot of a disk", () => {
     expect(Number(await node.node("df -m /var | awk 'END { print $3 }'"))).toBeLessThan(600);
   });
 
+  it("keeps little in memory of what is to be written to it", async () => {
+    const partition = `$(awk '$2 == "/run/k3os/state" { sub("/dev/", "", $1); print $1 }' /proc/mounts)`;
+    const cd = `cd "$(readlink -f /sys/class/block/${partition})/../bdi"`;
+    const limits = JSON.parse(await node.node(`${cd}; echo "[$(cat max_bytes), $(cat strict_limit)]"`));
+    // The kernel keeps a share of the memory.
+    expect(limits).toEqual([expect.closeTo(16 * 1024 * 1024, -6), 1]);
+  });
+
   it("gives the state partition an identity of its own", async () => {
     const uuid = await node.node(
       "sudo blkid -o value -s UUID $(awk '$2 == \"/run/k3os/state\" { print $1 }' /proc/mounts)",
