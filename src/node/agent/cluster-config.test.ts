@@ -15,6 +15,7 @@ const node = (): MemoryHost =>
     files: {
       "/run/k3os/mode": "live\n",
       "/proc/cmdline": "quiet\n",
+      "/proc/sys/kernel/random/boot_id": "boot-1\n",
       "/proc/mounts": "",
       [swappiness]: "60\n",
       "/usr/share/k3os/image.json": '{ "version": "1" }',

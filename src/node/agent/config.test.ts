@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Host } from "../../host/host.ts";
 import { type MemoryHost, memoryHost, type Program } from "../../host/memory.ts";
 import { layerOf } from "../../management/config-layer.ts";
-import { NO_LAYER } from "../../management/layer.ts";
+import { type ClusterLayer, NO_LAYER } from "../../management/layer.ts";
 import { machineConfig } from "../../management/testing.ts";
 import { silent } from "../../progress.ts";
 import { curlOf, FILES, nodeNamed, type Parts } from "../health/testing.ts";
@@ -11,7 +11,16 @@ import { forgetRefused, refusalOfRevision } from "../slots/given-up.ts";
 import { readJournal } from "../slots/journal.ts";
 import { layerOfSlot, layerPath, writeLayerOfSlot } from "../slots/layer-file.ts";
 import { readSlots } from "../slots/slots.ts";
-import { contentOf, imageOf, installedDisk, PLACES, PowerCut, powerOn, withEveryCut } from "../slots/testing.ts";
+import {
+  contentOf,
+  cutBefore,
+  imageOf,
+  installedDisk,
+  PLACES,
+  PowerCut,
+  powerOn,
+  withEveryCut,
+} from "../slots/testing.ts";
 import { commitTrial, onTrial, returnFromTrial, settleTrial } from "../slots/trial.ts";
 import { catchPrinted } from "../testing.ts";
 import { upgradeLines, upgradeStatus } from "../upgrade/describe.ts";
@@ -26,6 +35,7 @@ import {
   stageConfigTrial,
   wantedLayer,
 } from "./config.ts";
+import { forgetTries } from "./tries.ts";
 
 const lines = catchPrinted();
 
@@ -361,11 +371,18 @@ function running(change: (parts: Parts, seconds: number, restarted: number) => v
       "/proc/cmdline": "quiet\n",
       "/proc/mounts": "",
       "/usr/share/k3os/image.json": '{ "version": "1" }',
+      [BOOT_ID]: "boot-1\n",
     },
     programs: { curl, "rc-service": restart, sync: () => ({}), ip: () => ({}) },
   });
   return { host, restarts: () => restarted };
 }
+
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+
+/** What a plan says of a layer that nothing hinders. */
+const planFor = (layer: ClusterLayer) =>
+  ({ desired: layer.revision, layer, plan: [], conflicts: [], refused: [] }) as const;
 
 const ARGS = layerSaying("k3os: { k3s_args: [--kubelet-arg=max-pods=50] }\n");
 
@@ -415,5 +432,48 @@ describe("a change that k3s is restarted for", () => {
     expect(host.readText("/etc/conf.d/k3s")).not.toContain("max-pods");
     expect(restarts()).toBe(2);
     expect(planConfigs(host, [], {}).effect).toBeUndefined();
+  });
+});
+
+describe("a change that a machine goes down with", () => {
+  const restart = { ...planFor(ARGS), effect: "Restart" } as const;
+  const live = { ...planFor(OLD), effect: "Live" } as const;
+  const boot = (host: Host, number: number) => host.write(BOOT_ID, `boot-${number}\n`);
+
+  it("is tried again after a power cut, and given up when that was none", async () => {
+    const { host } = running();
+    await beginRestart(host, ARGS);
+    boot(host, 2);
+    expect(await wantedLayer(host, restart)).not.toHaveProperty("refused");
+    await beginRestart(host, ARGS);
+    await beginRestart(host, ARGS); // by an agent that was started again
+    boot(host, 3);
+    const refused = expect.stringContaining("was given up: the machine went down 2 times while it was applied");
+    expect(await wantedLayer(host, restart)).toMatchObject({ refused });
+    expect(await wantedLayer(host, live)).not.toHaveProperty("refused");
+    forgetTries(host);
+    expect(await wantedLayer(host, restart)).not.toHaveProperty("refused");
+  });
+
+  it("is given up as well if k3s was not to be restarted for it", async () => {
+    const { host } = running();
+    for (const number of [1, 2]) {
+      boot(host, number);
+      // The first change is the note, the second one the sync of it.
+      await expect(applyLive(cutBefore(host, 3), OLD)).rejects.toThrow(PowerCut);
+    }
+    boot(host, 3);
+    expect(await wantedLayer(host, live)).toHaveProperty("refused");
+  });
+
+  it("is not blamed for boots that end later", async () => {
+    const { host } = running();
+    for (const number of [1, 2, 3]) {
+      boot(host, number);
+      await applyWithRestart(host, ARGS);
+      await applyLive(host, OLD);
+    }
+    boot(host, 4);
+    expect(await wantedLayer(host, restart)).not.toHaveProperty("refused");
   });
 });

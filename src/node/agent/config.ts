@@ -31,6 +31,7 @@ import { failedUserChecks, look, userChecksDecide } from "../trial/look.ts";
 import { withPool } from "../trial/pool.ts";
 import { type TrialSettings, trialSettings } from "../trial/settings.ts";
 import { requireSettled } from "../upgrade/judge.ts";
+import { forgetTries, noteTry, refusalByTries } from "./tries.ts";
 
 /** The layer that this node goes by: the one in the slot that runs. */
 export function appliedLayer(host: Host): ClusterLayer {
@@ -67,8 +68,8 @@ async function hindranceOf(host: Host, { revision, effect }: WantedConfig): Prom
   if (effect === "Reboot" && runningSlot(host) === undefined) {
     return "it takes a boot, and this node does not run from a slot of a disk, which could be returned from";
   }
-  const refusal = await refusalOfRevision(host, revision);
-  return refusal && `${nameOfRevision(revision)} was given up: ${refusal.reason}`;
+  const reason = (await refusalOfRevision(host, revision))?.reason ?? refusalByTries(host, revision);
+  return reason && `${nameOfRevision(revision)} was given up: ${reason}`;
 }
 
 const CLUSTER_CONFIG_OFF = "the kernel's command line leaves out what the cluster says: k3os.cluster_config=off";
@@ -87,8 +88,10 @@ export function configWith(host: Host, layer: ClusterLayer): Config {
 export async function applyLive(host: Host, layer: ClusterLayer): Promise<Applied> {
   requireOn(host);
   requireDecided(host);
+  await noteTry(host, layer.revision);
   const applied = await applyLayers(host, loadWith(host, layer), { restart: false });
   await writeLayerOfSlot(host, runningSlot(host), layer);
+  forgetTries(host);
   return applied;
 }
 
@@ -116,8 +119,8 @@ export const LOOK_EVERY_MS = 5000;
 
 /**
  * Applies a layer whose effect is `Restart`, and restarts k3s; pods go on running. Follow it by `followRestart` every
- * `LOOK_EVERY_MS`. After a power cut the node has the layer before. If this process ends meanwhile, `planConfigs` asks
- * for a restart again.
+ * `LOOK_EVERY_MS`. After a power cut the node has the layer before, and tries this one once more. If this process ends
+ * meanwhile, `planConfigs` asks for a restart again.
  */
 export async function beginRestart(host: Host, layer: ClusterLayer): Promise<RestartTrial> {
   requireOn(host);
@@ -126,6 +129,7 @@ export async function beginRestart(host: Host, layer: ClusterLayer): Promise<Res
   const k3s = plan(loaded.config, readFacts(host)).find((step) => step.kind === "k3s");
   const settings = trialSettings(withPool(host, loaded.config.k3os ?? {}), k3s?.role ?? "server");
   const before = await look(host, settings, 0);
+  await noteTry(host, layer.revision);
   host.write(ON_TRIAL, JSON.stringify({ revision: layer.revision }), { mode: 0o600 });
   const applied = await applyLayers(host, loaded, { restart: true });
   return { layer, settings, before, startedAt: host.monotonic(), course: undefined, applied };
@@ -146,6 +150,7 @@ export async function followRestart(host: Host, trial: RestartTrial): Promise<Re
   }
   await refuseRevision(host, layer.revision, reason);
   await applyLayers(host, loadWith(host, appliedLayer(host)), { restart: true });
+  forgetTries(host);
   host.remove(ON_TRIAL);
   return { kind: "returned", reason, applied };
 }
@@ -195,6 +200,7 @@ export function layerOnTrial(host: Host): string | undefined {
 
 async function keep(host: Host, { layer, applied }: RestartTrial, reason: string): Promise<RestartDecision> {
   await writeLayerOfSlot(host, runningSlot(host), layer);
+  forgetTries(host);
   host.remove(ON_TRIAL);
   return { kind: "kept", reason, applied };
 }

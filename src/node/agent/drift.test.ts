@@ -24,6 +24,7 @@ async function node(): Promise<MemoryHost> {
     files: {
       "/run/k3os/mode": "live\n",
       "/proc/cmdline": "quiet\n",
+      "/proc/sys/kernel/random/boot_id": "boot-1\n",
       "/proc/mounts": "",
       "/proc/sys/vm/swappiness": "60\n",
       "/usr/share/k3os/image.json": '{ "version": "1" }',

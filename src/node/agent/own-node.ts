@@ -17,6 +17,7 @@ import type { Span } from "../upgrade/window.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import { localReader } from "./local.ts";
 import { writeNote } from "./note.ts";
+import { forgetTries } from "./tries.ts";
 
 export type Target = NonNullable<MachinePoolStatus["target"]>;
 type Windows = NonNullable<MachinePool["spec"]["rollout"]>["windows"];
@@ -135,7 +136,10 @@ export function ownNode(host: Host, tools: () => Promise<NodeTools> = nodeTools)
       const { restartMachine, restartIntoTrial } = await tools();
       await (reason === "Restart" ? restartMachine(host) : restartIntoTrial(host));
     },
-    forgetRefused: () => forgetRefused(host),
+    forgetRefused() {
+      forgetTries(host);
+      return forgetRefused(host);
+    },
     config: lazily(host),
     log: (text) => logToKernel(host, text),
   };

@@ -29,6 +29,7 @@ export function diskInMemory(): MemoryHost {
     files: {
       "/proc/mounts": "/dev/vda3 /run/k3os/state ext4 rw 0 0\n",
       "/proc/cmdline": "quiet\n",
+      "/proc/sys/kernel/random/boot_id": "boot-1\n",
       "/dev/vda2": "",
       "/proc/100/stat": `100 (qjs) S ${"0 ".repeat(30)}\n`,
       "/sys/block/vda/vda3/partition": "3\n",
