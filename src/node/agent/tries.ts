@@ -4,8 +4,8 @@ import { run } from "../../host/run.ts";
 import { NODE_DATA } from "../places.ts";
 
 /**
- * The cluster's layer that was last applied, or that k3s was restarted with, and the boots in which that was begun. It is
- * on the disk, because such a layer may be what ends the boot: a module that makes the kernel panic.
+ * The cluster's layer that was last applied, or that k3s was restarted with, and the boots in which that was begun. It
+ * is on the disk, because such a layer may be what ends the boot: a module that makes the kernel panic.
  */
 interface Tries {
   readonly revision: string;
