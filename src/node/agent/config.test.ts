@@ -466,6 +466,20 @@ describe("a change that a machine goes down with", () => {
     expect(await wantedLayer(host, live)).toHaveProperty("refused");
   });
 
+  it("is not given up for what failed while the machine went on", async () => {
+    const { host } = running();
+    const write: Host["write"] = (path, ...content) => {
+      if (path === layerPath(undefined)) throw new Error("the disk is full");
+      host.write(path, ...content);
+    };
+    for (const number of [1, 2]) {
+      boot(host, number);
+      await expect(applyLive({ ...host, write }, OLD)).rejects.toThrow("the disk is full");
+    }
+    boot(host, 3);
+    expect(await wantedLayer(host, live)).not.toHaveProperty("refused");
+  });
+
   it("is not blamed for boots that end later", async () => {
     const { host } = running();
     for (const number of [1, 2, 3]) {

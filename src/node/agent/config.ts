@@ -31,7 +31,7 @@ import { failedUserChecks, look, userChecksDecide } from "../trial/look.ts";
 import { withPool } from "../trial/pool.ts";
 import { type TrialSettings, trialSettings } from "../trial/settings.ts";
 import { requireSettled } from "../upgrade/judge.ts";
-import { forgetTries, noteTry, refusalByTries } from "./tries.ts";
+import { forgetTries, noted, refusalByTries } from "./tries.ts";
 
 /** The layer that this node goes by: the one in the slot that runs. */
 export function appliedLayer(host: Host): ClusterLayer {
@@ -88,9 +88,11 @@ export function configWith(host: Host, layer: ClusterLayer): Config {
 export async function applyLive(host: Host, layer: ClusterLayer): Promise<Applied> {
   requireOn(host);
   requireDecided(host);
-  await noteTry(host, layer.revision);
-  const applied = await applyLayers(host, loadWith(host, layer), { restart: false });
-  await writeLayerOfSlot(host, runningSlot(host), layer);
+  const applied = await noted(host, layer.revision, async () => {
+    const applied = await applyLayers(host, loadWith(host, layer), { restart: false });
+    await writeLayerOfSlot(host, runningSlot(host), layer);
+    return applied;
+  });
   forgetTries(host);
   return applied;
 }
@@ -129,9 +131,10 @@ export async function beginRestart(host: Host, layer: ClusterLayer): Promise<Res
   const k3s = plan(loaded.config, readFacts(host)).find((step) => step.kind === "k3s");
   const settings = trialSettings(withPool(host, loaded.config.k3os ?? {}), k3s?.role ?? "server");
   const before = await look(host, settings, 0);
-  await noteTry(host, layer.revision);
-  host.write(ON_TRIAL, JSON.stringify({ revision: layer.revision }), { mode: 0o600 });
-  const applied = await applyLayers(host, loaded, { restart: true });
+  const applied = await noted(host, layer.revision, () => {
+    host.write(ON_TRIAL, JSON.stringify({ revision: layer.revision }), { mode: 0o600 });
+    return applyLayers(host, loaded, { restart: true });
+  });
   return { layer, settings, before, startedAt: host.monotonic(), course: undefined, applied };
 }
 

@@ -4,6 +4,7 @@ import type { ImageJson } from "../../image/image-json.ts";
 import type { MachineStatus } from "../../kubernetes/machine.ts";
 import { isoTime } from "../../kubernetes/time.ts";
 import type { GivenUp, LocalState } from "../../management/observed.ts";
+import { bootId } from "../boot-id.ts";
 import { readFacts } from "../facts.ts";
 import { kindOfOwn } from "../images/own.ts";
 import { sha256Of } from "../images/parts.ts";
@@ -29,7 +30,6 @@ const STATES: Readonly<Record<SlotState, NonNullable<MachineStatus["slots"]>[num
  * changed: whatever changes a slot writes it.
  */
 export function localReader(host: Host): () => Promise<LocalState> {
-  const bootId = host.readText("/proc/sys/kernel/random/boot_id").trim();
   const kernel = readTextIf(host, "/proc/sys/kernel/osrelease")?.trim();
   const json = JSON.parse(host.readText(IMAGE_JSON)) as ImageJson;
   const kubernetes = json.kubernetes?.version;
@@ -41,7 +41,7 @@ export function localReader(host: Host): () => Promise<LocalState> {
 
   return async () => {
     const note = readNote(host);
-    const common = { bootId, kind, ...(boot && { boot }), note };
+    const common = { bootId: bootId(host), kind, ...(boot && { boot }), note };
     const slot = runningSlot(host);
     if (readFacts(host).mode !== "local" || slot === undefined) {
       // Of image.json in the root, because nothing else of the image is there: nobody publishes that sum.

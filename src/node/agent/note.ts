@@ -1,4 +1,4 @@
-import { parentOf, readTextIf } from "../../host/files.ts";
+import { parentOf, readJsonIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import type { AgentNote } from "../../management/observed.ts";
 import { NODE_DATA } from "../places.ts";
@@ -10,12 +10,7 @@ const NOTHING: AgentNote = { restarted: {}, retried: {}, givenUp: [] };
 
 /** A missing or damaged note is empty. */
 export function readNote(host: Host): AgentNote {
-  try {
-    return { ...NOTHING, ...(JSON.parse(readTextIf(host, NOTE) ?? "{}") as Partial<AgentNote>) };
-  } catch (error) {
-    if (error instanceof SyntaxError) return NOTHING;
-    throw error;
-  }
+  return { ...NOTHING, ...(readJsonIf(host, NOTE) as Partial<AgentNote> | undefined) };
 }
 
 export function writeNote(host: Host, note: AgentNote): void {

@@ -1,6 +1,7 @@
-import { parentOf, readTextIf } from "../../host/files.ts";
+import { parentOf, readJsonIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
+import { bootId } from "../boot-id.ts";
 import { NODE_DATA } from "../places.ts";
 
 /**
@@ -17,8 +18,21 @@ const TRIES = `${NODE_DATA}/config-tries.json`;
 /** The first boot that ends during a try may have ended by a power cut. */
 const MOST_ENDED = 2;
 
-/** Notes on the disk that this boot tries a layer. To be called before anything of it is applied. */
-export async function noteTry(host: Host, revision: string): Promise<void> {
+/**
+ * Does the `work` that applies a layer, noted on the disk before it begins. What throws has not made the machine go down,
+ * and is forgotten. Otherwise the note stays until `forgetTries`.
+ */
+export async function noted<T>(host: Host, revision: string, work: () => Promise<T>): Promise<T> {
+  await noteTry(host, revision);
+  try {
+    return await work();
+  } catch (error) {
+    forgetTries(host);
+    throw error;
+  }
+}
+
+async function noteTry(host: Host, revision: string): Promise<void> {
   const boots = [...endedTries(host, revision), bootId(host)];
   host.mkdir(parentOf(TRIES));
   host.write(TRIES, `${JSON.stringify({ revision, boots } satisfies Tries)}\n`, { mode: 0o600 });
@@ -39,14 +53,7 @@ export function refusalByTries(host: Host, revision: string): string | undefined
 
 /** The boots before this one in which this layer was tried. A missing or damaged note has none. */
 function endedTries(host: Host, revision: string): readonly string[] {
-  try {
-    const tries = JSON.parse(readTextIf(host, TRIES) ?? "{}") as Partial<Tries>;
-    const own = bootId(host);
-    return tries.revision === revision ? (tries.boots ?? []).filter((boot) => boot !== own) : [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
-    throw error;
-  }
+  const tries = readJsonIf(host, TRIES) as Tries | undefined;
+  const own = bootId(host);
+  return tries?.revision === revision ? tries.boots.filter((boot) => boot !== own) : [];
 }
-
-const bootId = (host: Host) => host.readText("/proc/sys/kernel/random/boot_id").trim();

@@ -1,4 +1,4 @@
-import { readTextIf } from "../../host/files.ts";
+import { readJsonIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import type { SlotName, TrialStage } from "../../image/boot-env.ts";
@@ -71,13 +71,8 @@ const REMEMBERED = 8;
 
 /** The journal of the state partition mounted at `state`. A missing or damaged one is empty. */
 export function readJournal(host: Host, state: string): Journal {
-  try {
-    const journal = JSON.parse(readTextIf(host, `${state}${JOURNAL}`) ?? "{}") as Journal;
-    return journal.format === 1 && Array.isArray(journal.refused) ? journal : EMPTY;
-  } catch (error) {
-    if (error instanceof SyntaxError) return EMPTY;
-    throw error;
-  }
+  const journal = readJsonIf(host, `${state}${JOURNAL}`) as Journal | undefined;
+  return journal?.format === 1 && Array.isArray(journal.refused) ? journal : EMPTY;
 }
 
 /** Writes it. When this returns, it is on the disk, with everything that was written there before. */

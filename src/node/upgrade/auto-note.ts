@@ -1,4 +1,4 @@
-import { parentOf, readTextIf } from "../../host/files.ts";
+import { parentOf, readJsonIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { NODE_DATA } from "../places.ts";
 
@@ -20,12 +20,7 @@ const NOTE = `${NODE_DATA}/upgrade/auto.json`;
 
 /** What was done last; `undefined` if the node has not looked yet. */
 export function lastAuto(host: Host): AutoNote | undefined {
-  try {
-    return JSON.parse(readTextIf(host, NOTE) ?? "null") ?? undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return (readJsonIf(host, NOTE) as AutoNote | undefined) ?? undefined;
 }
 
 export function noteAuto(host: Host, note: AutoNote): void {
