@@ -5,19 +5,12 @@ import { run } from "../../host/run.ts";
 import { FILLED, PREBUILT } from "../../image/disk.ts";
 import { doAll, reasonOf, throwAll } from "../failure.ts";
 import { DISCARDED } from "../initrd/persistent.ts";
-import { readMounts } from "../mounts.ts";
 import { STATE } from "../places.ts";
+import { diskOf, stateDevice } from "../state-disk.ts";
 
 const filled = `${STATE}${FILLED}`;
 /** Sectors that may stay unused at the end of a disk: the backup partition table, and less than a MiB. */
 const SLACK = 4096;
-
-/** The partition with the state, by its names in /sys. */
-interface StatePartition {
-  readonly name: string;
-  readonly disk: string;
-  readonly number: number;
-}
 
 /**
  * Maintains the disk with the node's state. At the first boot from a built disk it gets its own UUID. The file system
@@ -25,19 +18,19 @@ interface StatePartition {
  * program runs.
  */
 export async function maintainDisk(host: Host): Promise<void> {
-  const device = readMounts(host).find(({ target }) => target === STATE)?.source;
-  if (device === undefined) return;
-  await doAll([() => improve(host, device), () => deleteDiscarded(host)]);
+  const name = stateDevice(host);
+  if (name === undefined) return;
+  await doAll([() => improve(host, name), () => deleteDiscarded(host)]);
 }
 
 /** One after the other, because both write to the file system's superblock. */
-async function improve(host: Host, device: string): Promise<void> {
+async function improve(host: Host, name: string): Promise<void> {
   const errors: unknown[] = [];
-  await fillDisk(host, device.slice("/dev/".length)).catch((error) =>
+  await fillDisk(host, name).catch((error) =>
     // A node with too little room is better than no node.
     errors.push(new K3osError("host", `the state partition could not be grown: ${reasonOf(error)}`, { cause: error })),
   );
-  await ensureOwnUuid(host, device).catch((error) => errors.push(error));
+  await ensureOwnUuid(host, `/dev/${name}`).catch((error) => errors.push(error));
   throwAll(errors);
 }
 
@@ -46,11 +39,12 @@ async function improve(host: Host, device: string): Promise<void> {
  * does no harm. A note marks that all of them are complete.
  */
 async function fillDisk(host: Host, name: string): Promise<void> {
-  const partition = partitionOf(host, name);
+  const disk = diskOf(host, name);
+  const isPartition = disk !== name;
   const sectors = () => `${number(host, `${block(name)}/size`)}\n`;
   const isFilled = readTextIf(host, filled) === sectors();
-  if (isFilled && (partition === undefined || !hasRoom(host, partition))) return;
-  if (partition !== undefined) await growPartition(host, partition);
+  if (isFilled && !(isPartition && hasRoom(host, name, disk))) return;
+  if (isPartition) await growPartition(host, name, disk);
   await run(host, ["resize2fs", `/dev/${name}`]);
   host.write(filled, sectors());
 }
@@ -58,14 +52,7 @@ async function fillDisk(host: Host, name: string): Promise<void> {
 const block = (name: string) => `/sys/class/block/${name}`;
 const number = (host: Host, path: string) => Number(host.readText(path));
 
-/** The links of /sys tell which disk a partition is on. The names follow no rule. */
-function partitionOf(host: Host, name: string): StatePartition | undefined {
-  if (host.stat(`${block(name)}/partition`) === undefined) return undefined;
-  const disk = host.readLink(block(name)).split("/").at(-2) ?? "";
-  return { name, disk, number: number(host, `${block(name)}/partition`) };
-}
-
-function hasRoom(host: Host, { name, disk }: StatePartition): boolean {
+function hasRoom(host: Host, name: string, disk: string): boolean {
   const end = number(host, `${block(name)}/start`) + number(host, `${block(name)}/size`);
   return endOfRoom(host, disk, end) - end > SLACK;
 }
@@ -74,7 +61,8 @@ function hasRoom(host: Host, { name, disk }: StatePartition): boolean {
  * Writes both copies of the partition table, since a power cut may have left an old one. The partition is in use, so
  * the kernel is told only its new size and does not reread the table.
  */
-async function growPartition(host: Host, { disk, number: index }: StatePartition): Promise<void> {
+async function growPartition(host: Host, name: string, disk: string): Promise<void> {
+  const index = number(host, `${block(name)}/partition`);
   const sfdisk = ["sfdisk", "--quiet", "--force", "--no-reread", "--no-tell-kernel"];
   await run(host, [...sfdisk, "-N", `${index}`, `/dev/${disk}`], { input: ", +\n" });
   await run(host, ["partx", "--update", "--nr", `${index}`, `/dev/${disk}`]);

@@ -1,6 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import { readMounts } from "../mounts.ts";
-import { STATE } from "../places.ts";
+import { diskOf, stateDevice } from "../state-disk.ts";
 
 const MIB = 1024 * 1024;
 /** Cards and sticks, which write some 10 MB a second, and all other disks. */
@@ -13,11 +12,10 @@ const LIMITS = { slow: 8 * MIB, usual: 16 * MIB } as const;
  * keeps the limit as a share of the memory that is available now, so it falls with that.
  */
 export function limitUnwritten(host: Host): void {
-  const device = readMounts(host).find(({ target }) => target === STATE)?.source;
+  const device = stateDevice(host);
   if (device === undefined) return;
-  const block = `/sys/class/block/${device.slice("/dev/".length)}`;
-  const path = host.readLink(block);
-  const disk = host.stat(`${block}/partition`) === undefined ? block : `/sys/class/block/${path.split("/").at(-2)}`;
-  host.poke(`${disk}/bdi/max_bytes`, `${/\/(mmc_host|usb\d+)\//.test(path) ? LIMITS.slow : LIMITS.usual}`);
+  const disk = `/sys/class/block/${diskOf(host, device)}`;
+  const isSlow = /\/(mmc_host|usb\d+)\//.test(host.readLink(disk));
+  host.poke(`${disk}/bdi/max_bytes`, `${isSlow ? LIMITS.slow : LIMITS.usual}`);
   host.poke(`${disk}/bdi/strict_limit`, "1");
 }

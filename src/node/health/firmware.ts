@@ -2,11 +2,11 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { FIRMWARE_CATALOGUE, type FirmwareCatalogue, packageOf } from "../../image/firmware.ts";
 import type { ImageJson } from "../../image/image-json.ts";
+import { IMAGE_JSON } from "../places.ts";
 import { type Image, type MissingFirmware, missingFirmware } from "./missing-firmware.ts";
 
 /** The kernel's words about firmware at the end of this boot; os/rootfs/etc/init.d/booted writes it. */
 const NOTED = "/run/k3os/firmware.log";
-const IMAGE = "/usr/share/k3os/image.json";
 const FIRMWARE = "/usr/lib/firmware";
 
 /**
@@ -21,7 +21,7 @@ export async function observeFirmware(host: Host): Promise<readonly MissingFirmw
 }
 
 function imageOf(host: Host): Image {
-  const image = JSON.parse(host.readText(IMAGE)) as ImageJson;
+  const image = JSON.parse(host.readText(IMAGE_JSON)) as ImageJson;
   const catalogue = JSON.parse(host.readText(FIRMWARE_CATALOGUE)) as FirmwareCatalogue;
   const held = new Set(image.packages.map((one) => one.split(" ")[0]));
   return {

@@ -58,7 +58,9 @@ function machine(cmdline: string, files: Readonly<Record<string, string>> = {}):
   host.symlink("1", "/proc/self");
   host.mkdir("/sys/class/block");
   host.symlink("../../devices/pci/block/vda/vda3", "/sys/class/block/vda3");
-  for (const path of ["/etc", "/sysroot/usr/local", "/sys/block/vda"]) host.mkdir(path);
+  for (const path of ["/etc", "/sysroot/usr/local", "/sys/block/vda", "/sys/devices/pci/block/vda/vda3"])
+    host.mkdir(path);
+  host.write("/sys/devices/pci/block/vda/vda3/partition", "3\n");
   return { host, mounted };
 }
 

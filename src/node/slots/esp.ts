@@ -4,7 +4,8 @@ import { run } from "../../host/run.ts";
 import { ESP, partitionDevice } from "../../image/disk.ts";
 import { mounted } from "../mounted.ts";
 import { readMounts } from "../mounts.ts";
-import { RUN, STATE } from "../places.ts";
+import { RUN } from "../places.ts";
+import { diskOf, stateDevice } from "../state-disk.ts";
 
 /**
  * Does `work` with the ESP of this node's disk, mounted for root at the path that `work` gets. It is mounted only as
@@ -50,15 +51,13 @@ export async function mendEsp(host: Host, device: string): Promise<void> {
 
 /** The name of the disk that holds the state partition, such as `sda`. Throws if this node does not run from a disk. */
 export function ownDisk(host: Host): string {
-  const device = readMounts(host).find(({ target }) => target === STATE)?.source;
+  const device = stateDevice(host);
   if (device === undefined) {
     throw new K3osError("usage", "this node does not run from a disk: it has no slots", {
       hint: "Install it: sudo k3os install",
     });
   }
-  const name = device.slice("/dev/".length);
-  // The links of /sys tell which disk a partition is on. The names follow no rule.
-  return host.readLink(`/sys/class/block/${name}`).split("/").at(-2) ?? "";
+  return diskOf(host, device);
 }
 
 /** The ESP on that disk. Throws if there is none. */

@@ -3,7 +3,7 @@ import type { Host } from "../../host/host.ts";
 import type { SlotName } from "../../image/boot-env.ts";
 import { SYSTEM } from "../../image/disk.ts";
 import { sha256Of } from "../images/parts.ts";
-import { RUN, STATE } from "../places.ts";
+import { IMAGE_JSON, RUN, STATE } from "../places.ts";
 import {
   type Deployment,
   type Journal,
@@ -21,7 +21,7 @@ const journalRoot = (host: Host): string => (runningSlot(host) === undefined ? `
 
 /** The image that runs. One that is in no slot has a digest of its own, which is none of an image. */
 export async function runningImage(host: Host): Promise<Deployment> {
-  const { version } = JSON.parse(host.readText("/usr/share/k3os/image.json")) as { version: string };
+  const { version } = JSON.parse(host.readText(IMAGE_JSON)) as { version: string };
   const system = runningSlot(host) && runningSystem(host);
   if (system === undefined) return { version, digest: `live:${version}` };
   return { version, digest: `sha256:${await sha256Of(host, `${STATE}${system}/image.json`)}` };

@@ -32,7 +32,7 @@ export function diskInMemory(): MemoryHost {
       "/proc/sys/kernel/random/boot_id": "boot-1\n",
       "/dev/vda2": "",
       "/proc/100/stat": `100 (qjs) S ${"0 ".repeat(30)}\n`,
-      "/sys/block/vda/vda3/partition": "3\n",
+      "/sys/devices/pci/block/vda/vda3/partition": "3\n",
     },
     programs: {
       ...diskPrograms(() => host),
@@ -71,8 +71,9 @@ export function diskInMemory(): MemoryHost {
     if (host.stat(path)?.type === "directory") removed.push(path);
     remove(path);
   };
-  for (const path of [ESP, "/run/k3os", "/sys/class/block"]) host.mkdir(path);
+  for (const path of [ESP, "/run/k3os", "/sys/block", "/sys/class/block"]) host.mkdir(path);
   host.symlink("100", "/proc/self");
+  host.symlink("../devices/pci/block/vda", "/sys/block/vda");
   host.symlink("../../devices/pci/block/vda/vda3", "/sys/class/block/vda3");
   return host;
 }

@@ -2,7 +2,7 @@ import { readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { type BootEnv, otherSlot, type SlotName, TRIES, type TrialStage } from "../../image/boot-env.ts";
 import { CURRENT, SYSTEM } from "../../image/disk.ts";
-import { STATE, TRIAL_KEPT, TRIAL_REFUSED } from "../places.ts";
+import { IMAGE_JSON, STATE, TRIAL_KEPT, TRIAL_REFUSED } from "../places.ts";
 import { neighbourAnswers } from "../trial/neighbours.ts";
 import { readEnv, writeEnv } from "./env.ts";
 import { withEsp } from "./esp.ts";
@@ -57,7 +57,7 @@ export function onTrial(host: Host): Trial | undefined {
   const start = `sha256:${directory.slice(directory.lastIndexOf("-") + 1)}`;
   const known = journal.refused.findLast(({ digest }) => digest.startsWith(start));
   if (known !== undefined) return { slot, ...deploymentOf(known), refused: known.reason };
-  const { version } = JSON.parse(host.readText("/usr/share/k3os/image.json")) as { version: string };
+  const { version } = JSON.parse(host.readText(IMAGE_JSON)) as { version: string };
   return { slot, version, digest: start, refused: "nothing is to be tried" };
 }
 
