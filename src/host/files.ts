@@ -5,7 +5,7 @@ export function readTextIf(host: Host, path: string): string | undefined {
   return host.stat(path) === undefined ? undefined : host.readText(path);
 }
 
-/** What a file of JSON says; `undefined` if there is nothing at `path`, or it is damaged. For what one can do without. */
+/** What a file of JSON says; `undefined` if it is missing or damaged. For what one can do without. */
 export function readJsonIf(host: Host, path: string): unknown {
   const text = readTextIf(host, path);
   if (text === undefined) return undefined;

@@ -19,8 +19,8 @@ const TRIES = `${NODE_DATA}/config-tries.json`;
 const MOST_ENDED = 2;
 
 /**
- * Does the `work` that applies a layer, noted on the disk before it begins. What throws has not made the machine go down,
- * and is forgotten. Otherwise the note stays until `forgetTries`.
+ * Does the `work` that applies a layer, noted on the disk before it begins. What throws has not made the machine go
+ * down, and is forgotten. Otherwise the note stays until `forgetTries`.
  */
 export async function noted<T>(host: Host, revision: string, work: () => Promise<T>): Promise<T> {
   await noteTry(host, revision);
