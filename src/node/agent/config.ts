@@ -143,7 +143,7 @@ export async function followRestart(host: Host, trial: RestartTrial): Promise<Re
   const { settings, layer, applied } = trial;
   if (!isStarted(host, "k3s")) return keep(host, trial, "k3s is not started");
   const at = Math.round((host.monotonic() - trial.startedAt) / 1000);
-  const course = follow(trial.course, await look(host, settings, at));
+  const course = follow(trial.course, await look(host, settings, at, trial.course));
   const failed = userChecksDecide(settings, course) ? await failedUserChecks(host, settings, course) : [];
   const { kind, reason } = decide(settings, course, failed);
   if (kind === "wait") return { kind, reason, trial: { ...trial, course } };

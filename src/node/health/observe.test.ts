@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ExecOptions } from "../../host/host.ts";
 import { memoryHost } from "../../host/memory.ts";
 import { askApi, kubeletAccess } from "./api.ts";
-import { observeHealth } from "./observe.ts";
+import { observeHealth, observeLocal } from "./observe.ts";
 import { FILES, healthyNode, nodeNamed, settingsOf } from "./testing.ts";
 
 const observed = async (change: (node: ReturnType<typeof healthyNode>) => void) => {
@@ -35,6 +35,15 @@ describe("observeHealth", () => {
     });
     const absent = await observed(({ host }) => host.remove("/run/k3s/containerd/containerd.sock"));
     expect([hanging.containerd, absent.containerd]).toEqual(["silent", "absent"]);
+  });
+
+  it("starts one program for all that is on this machine, and none as long as k3s is not started", async () => {
+    const { host } = healthyNode();
+    await observeLocal(host);
+    expect(host.ran.map(([program]) => program)).toEqual(["curl"]);
+    host.remove("/run/openrc/started/k3s");
+    expect(await observeLocal(host)).toMatchObject({ kubelet: false, containerd: "absent" });
+    expect(host.ran).toHaveLength(1);
   });
 
   it.each([

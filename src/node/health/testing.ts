@@ -25,8 +25,10 @@ export const nodeNamed = (name: string, status: string, message = "") => ({
 /** The curl of a node with these parts, which a test may change while it runs. */
 export function curlOf(parts: Parts): Program {
   return (argv, options) => {
-    if (argv.includes("--unix-socket")) return { status: parts.containerd };
-    if (argv.at(-1)?.endsWith("/healthz")) return { status: parts.kubelet ? 0 : 7 };
+    if (argv.some((word) => word.endsWith("/healthz"))) {
+      const statuses = [parts.kubelet ? 0 : 7, ...(argv.includes("--unix-socket") ? [parts.containerd] : [])];
+      return { stdout: `${statuses.join("\n")}\n` };
+    }
     const { api } = parts;
     if (api === undefined) return { status: 7, stderr: "curl: (7) Failed to connect to 127.0.0.1 port 6443\n" };
     const path = settingsOf(options).url?.replace("https://127.0.0.1:6443", "") ?? "";

@@ -8,18 +8,26 @@ import { neighbourAnswers } from "./neighbours.ts";
 import type { TrialSettings } from "./settings.ts";
 import { failedChecks } from "./user-checks.ts";
 
-/** Looks at the node, `at` seconds on the clock of the trial. What cannot be observed is not healthy. */
+/** After this the neighbours are asked again, well before their last answer counts no more. */
+const ASK_AGAIN_S = 20;
+
+/**
+ * Looks at the node, `at` seconds on the clock of the trial, after the looks of `before`. What cannot be observed is
+ * not healthy. A look is work for a small processor, so it asks nobody whose answer decides nothing.
+ */
 export async function look(
   host: Host,
   { role, needsNetwork = false }: Pick<TrialSettings, "role" | "needsNetwork">,
   at: number,
+  before?: Course,
 ): Promise<Look> {
   try {
     const local = await observeLocal(host);
     const verdict = judge(localChecks(local));
     const api = verdict.good ? await observeApi(host, nodeNameOf(host)) : undefined;
-    const asks = needsNetwork || (role === "agent" && isAway(api));
-    const neighbour = asks ? await neighbourAnswers(host) : undefined;
+    const matters = (needsNetwork && verdict.good) || (role === "agent" && isAway(api));
+    const isHeard = before?.heardAt !== undefined && at - before.heardAt < ASK_AGAIN_S;
+    const neighbour = matters && !isHeard ? await neighbourAnswers(host) : undefined;
     return { at, local: verdict, restarts: local.k3s.restarts, api, neighbour };
   } catch (error) {
     const local = { good: false, reason: `the node cannot be observed: ${reasonOf(error)}` };

@@ -101,6 +101,27 @@ describe("a trial of a healthy node", () => {
     expect(programsOf(node)).toEqual([]);
   });
 
+  it("asks its neighbours only if that decides, and every 20 s", async () => {
+    const gateway = { stdout: JSON.stringify([{ dst: "default", gateway: "10.0.2.2", dev: "eth0" }]) };
+    const asked: number[] = [];
+    const node = onTrial(
+      (parts, seconds) => {
+        parts.kubelet = seconds >= 30;
+      },
+      {
+        ip: (argv) => (argv.includes("-4") ? gateway : {}),
+        ping: () => {
+          asked.push(20 + node.host.monotonic() / 1000);
+          return {};
+        },
+      },
+    );
+    writeSettings(node.host, trialSettings({}, "server"));
+    await superviseTrial(node.host, { ...trial, heard: true }, node.deployments);
+    expect(asked).toEqual([30, 50]);
+    expect(node.said.at(-1)).toBe("60 trial of 0.32.0: Ready for 30 s; it is kept");
+  });
+
   it("has a service feed the watchdog from then on, if the config asks for it", async () => {
     const node = await run(onTrial(), { watchdog: true });
     expect(node.fed()).toMatch(/V$/);

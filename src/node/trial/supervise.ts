@@ -46,7 +46,7 @@ export async function superviseTrial(host: Host, trial: Trial, deployments = DEP
   let course: Course | undefined;
   let readyAt: number | undefined;
   for (;;) {
-    course = follow(course, await look(host, settings, now()));
+    course = follow(course, await look(host, settings, now(), course));
     if (course.last.local.good) await notes.reached("k3s");
     if (course.readySince === undefined) readyAt = undefined;
     else {
