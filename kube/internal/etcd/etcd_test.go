@@ -16,6 +16,7 @@ import (
 
 func TestMain(m *testing.M) {
 	pace.heartbeatMs, pace.electionMs, pace.retryEvery = 50, 500, 100*time.Millisecond
+	pace.lookEvery = 50 * time.Millisecond
 	os.Exit(m.Run())
 }
 
