@@ -96,8 +96,8 @@ func (m *Member) giveUp(ctx context.Context, id uint64) error {
 		if _, err := m.client.MemberRemove(ctx, id); err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stderr, "k3s: the server at %s has not answered for %s while it joined, and is no member of etcd any more\n",
-			strings.Join(one.PeerURLs, ", "), (silentLooks * pace.lookEvery).Round(time.Second))
+		fmt.Fprintf(os.Stderr, "k3s: the server at %s has not answered for %s while it joined, and is no member of etcd any"+
+			" more\n", strings.Join(one.PeerURLs, ", "), (silentLooks * pace.lookEvery).Round(time.Second))
 	}
 	return nil
 }

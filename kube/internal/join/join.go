@@ -42,7 +42,8 @@ type Membership struct {
 	seed   string // URL of --server
 	client *client
 	mu     sync.Mutex
-	// strangers are those HOST:PORT that belonged to another cluster when this machine joined. Nothing is handed on to them.
+	// strangers are those HOST:PORT that belonged to another cluster when this machine joined. Nothing is handed on to
+	// them.
 	strangers []string
 }
 
@@ -158,8 +159,8 @@ func (m *Membership) try(ctx context.Context) (cluster supervisor.ClusterConfig,
 // tellStranger says why a node goes on with another server than that of --server, if this is of another cluster.
 func (m *Membership) tellStranger(with string) {
 	if seed := strings.TrimPrefix(m.seed, "https://"); slices.Contains(m.strangers, seed) {
-		fmt.Fprintf(os.Stderr, "k3s: --server=%s belongs to another cluster: this node stays in its own, with %s; correct --server, or,"+
-			" to join the other one, give its whole token\n", m.seed, strings.TrimPrefix(with, "https://"))
+		fmt.Fprintf(os.Stderr, "k3s: --server=%s belongs to another cluster: this node stays in its own, with %s; correct"+
+			" --server, or, to join the other one, give its whole token\n", m.seed, strings.TrimPrefix(with, "https://"))
 	}
 }
 
@@ -286,8 +287,8 @@ func (m *Membership) Balancer() *loadbalancer.Balancer {
 	return b
 }
 
-// Servers are HOST:PORT of the servers that were told of last; the one of --server is the last of them. Those of another
-// cluster are left out.
+// Servers are HOST:PORT of the servers that were told of last; the one of --server is the last of them. Those of
+// another cluster are left out.
 func (m *Membership) Servers() (servers []string) {
 	if b, err := os.ReadFile(filepath.Join(m.dir, "etc", serversFile)); err == nil {
 		_ = json.Unmarshal(b, &servers) // one that is damaged says nothing

@@ -367,7 +367,8 @@ func TestANodeStaysInItsClusterWhenTheAddressIsAnotherOnes(t *testing.T) {
 	own, other := newServer(t), newServer(t)
 	host := func(s *testServer) string { return strings.TrimPrefix(s.URL, "https://") }
 	dir := t.TempDir()
-	for name, text := range map[string]string{"secret": secret, "whole": token.Format(own.authority(t), token.Server, secret)} {
+	whole := token.Format(own.authority(t), token.Server, secret)
+	for name, text := range map[string]string{"secret": secret, "whole": whole} {
 		joined(t, member(t, dir, "one", own.URL, text))
 		m := member(t, dir, "one", other.URL, text)
 		if err := m.keep(serversFile, []string{host(other), host(own)}); err != nil {
@@ -375,7 +376,8 @@ func TestANodeStaysInItsClusterWhenTheAddressIsAnotherOnes(t *testing.T) {
 		}
 		joined(t, m)
 		if m.Balancer().Current != "" || slices.Contains(m.Servers(), host(other)) {
-			t.Errorf("%s token: %v, first %q; want nothing handed on to the other cluster", name, m.Servers(), m.Balancer().Current)
+			t.Errorf("%s token: %v, first %q; want nothing handed on to the other cluster", name, m.Servers(),
+				m.Balancer().Current)
 		}
 		if len(other.passwords.kept) > 0 {
 			t.Errorf("%s token: the other cluster was shown the password", name)
@@ -400,7 +402,8 @@ func TestANodeStartsWhenTheAddressIsAnotherOnesAndItsServersAreAway(t *testing.T
 	own.Close()
 	var told string
 	_, err := m.Join(t.Context(), func(reason string) { told = reason })
-	if err != nil || !strings.Contains(told, "belongs to another cluster") || !strings.Contains(told, "starts with what it has kept") {
+	if err != nil || !strings.Contains(told, "belongs to another cluster") ||
+		!strings.Contains(told, "starts with what it has kept") {
 		t.Errorf("%v, told %q; want it to start", err, told)
 	}
 }

@@ -33,8 +33,8 @@ func makeDirectory(volume, path string) error {
 	return errors.Join(os.Chmod(path, 0o777), files.SyncDir(path), files.SyncDir(parent))
 }
 
-// isBegun tells whether a directory is as it is before it is made for every user. Nobody else makes it so: those who use
-// a volume have something in it, or another mode.
+// isBegun tells whether a directory is as it is before it is made for every user. Nobody else makes it so: those who
+// use a volume have something in it, or another mode.
 func isBegun(path string) (bool, error) {
 	if err := isDirectory(path); err != nil {
 		return false, err

@@ -72,7 +72,8 @@ func savedCluster(t *testing.T, cfg config.Server, host hostFacts, keys []byte) 
 
 // The servers of before do not give up their leases, and the parts would wait for them. Those of pods stay.
 func TestOldLeasesAreGone(t *testing.T) {
-	const ours, system, pods = "kube-controller-manager k3s-controllers kube-scheduler", "/registry/leases/kube-system/", "a-pod"
+	const ours = "kube-controller-manager k3s-controllers kube-scheduler"
+	const system, pods = "/registry/leases/kube-system/", "a-pod"
 	for name, of := range map[string]func(*etcd.Member, string) (string, error){
 		"restore": func(m *etcd.Member, file string) (string, error) { return m.Restore(t.Context(), file, oldLeases()...) },
 		"reset":   func(m *etcd.Member, _ string) (string, error) { return m.Reset(t.Context(), oldLeases()...) },
