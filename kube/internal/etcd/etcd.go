@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/logutil"
@@ -45,7 +46,8 @@ const (
 var pace = struct {
 	heartbeatMs, electionMs uint
 	retryEvery              time.Duration
-}{heartbeatMs, electionMs, 2 * time.Second}
+	lookEvery               time.Duration // at learners
+}{heartbeatMs, electionMs, 2 * time.Second, 10 * time.Second}
 
 // How long the other members are given.
 const (
@@ -130,6 +132,11 @@ func (m *Member) Open(ctx context.Context) (datastore.Endpoint, error) {
 // Wait stops the member when ctx ends, which is no error. It returns sooner if the member cannot go on.
 func (m *Member) Wait(ctx context.Context) error {
 	defer m.close()
+	serving, stop := context.WithCancel(ctx)
+	var looking sync.WaitGroup
+	looking.Go(func() { m.giveUpLearners(serving) })
+	defer looking.Wait()
+	defer stop()
 	select {
 	case <-ctx.Done():
 		return nil

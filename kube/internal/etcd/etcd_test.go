@@ -16,6 +16,7 @@ import (
 
 func TestMain(m *testing.M) {
 	pace.heartbeatMs, pace.electionMs, pace.retryEvery = 50, 500, 100*time.Millisecond
+	pace.lookEvery = 50 * time.Millisecond
 	os.Exit(m.Run())
 }
 
@@ -137,8 +138,23 @@ func TestMembersJoinLeaveAndComeBack(t *testing.T) {
 	if err != nil || len(ids) != 1 {
 		t.Fatalf("members %v, %v; want one", ids, err)
 	}
-	if err := first.RemoveMember(t.Context(), ids[0]); err != nil {
+	if err := first.NoteDeleted(t.Context(), ids[0], "m2"); err != nil {
 		t.Fatal(err)
+	}
+	if noted, err := first.Deleted(t.Context()); err != nil || noted[ids[0]] != "m2" {
+		t.Errorf("%v, %v; want what was noted", noted, err)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(pace.retryEvery) {
+		err := first.RemoveMember(t.Context(), ids[0])
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	if noted, err := first.Deleted(t.Context()); err != nil || len(noted) > 0 {
+		t.Errorf("%v, %v; want nothing left to remove", noted, err)
 	}
 	if err := second.Wait(ctx); err == nil || !strings.Contains(err.Error(), "was removed from its cluster") {
 		t.Errorf("the member that was removed ended with %v", err)

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // Others are the other members that have started once: the host of each, by the name of its node.
@@ -67,13 +68,15 @@ func (m *Member) AllVote(ctx context.Context) error {
 	return nil
 }
 
-// MembersOf are the members of a node: one, or none.
+// MembersOf are the members of a node: one, or none. It also answers without a majority, by what this member has seen.
 func (m *Member) MembersOf(ctx context.Context, nodeName string) (ids []uint64, err error) {
-	known, err := m.list(ctx)
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	known, err := m.client.MemberList(ctx, clientv3.WithSerializable())
 	if err != nil {
 		return nil, err
 	}
-	for _, one := range known {
+	for _, one := range known.Members {
 		if nodeOf(one.Name) == nodeName {
 			ids = append(ids, one.ID)
 		}
@@ -166,17 +169,55 @@ func (m *Member) PromoteMember(ctx context.Context, name string) error {
 	return fmt.Errorf("etcd has no member %s", name)
 }
 
-// RemoveMember takes a member away. It does nothing if there is none of that ID. While the others have not seen enough
-// of each other, or would lose their majority, it tries again for a minute.
+// RemoveMember takes a member away, and what NoteDeleted has noted of it. It does nothing if there is none of that ID.
+// It fails while the others have not seen enough of each other, or would lose their majority.
 func (m *Member) RemoveMember(ctx context.Context, id uint64) error {
-	return eventually(ctx, time.Minute, "a member cannot be taken out of etcd", func() error {
-		ctx, cancel := context.WithTimeout(ctx, requestPatience)
-		defer cancel()
-		if _, err := m.client.MemberRemove(ctx, id); err != nil && !errors.Is(err, rpctypes.ErrMemberNotFound) {
-			return err
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	if _, err := m.client.MemberRemove(ctx, id); err != nil && !errors.Is(err, rpctypes.ErrMemberNotFound) {
+		return err
+	}
+	return m.ForgetDeleted(ctx, id)
+}
+
+// deletedPrefix is where etcd has the members that are to be removed, because their nodes were deleted.
+const deletedPrefix = "/k3s/deleted-members/"
+
+func deletedKey(id uint64) string { return fmt.Sprintf("%s%x", deletedPrefix, id) }
+
+// NoteDeleted notes that the node of a member was deleted, for servers that have not seen that when they start.
+func (m *Member) NoteDeleted(ctx context.Context, id uint64, nodeName string) error {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	_, err := m.client.Put(ctx, deletedKey(id), nodeName)
+	return err
+}
+
+// Deleted are the nodes of members that were noted and are neither removed nor forgotten.
+func (m *Member) Deleted(ctx context.Context) (nodes map[uint64]string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	noted, err := m.client.Get(ctx, deletedPrefix, clientv3.WithPrefix())
+	if err != nil {
+		return nil, err
+	}
+	nodes = map[uint64]string{}
+	for _, kv := range noted.Kvs {
+		id, err := strconv.ParseUint(strings.TrimPrefix(string(kv.Key), deletedPrefix), 16, 64)
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
+		nodes[id] = string(kv.Value)
+	}
+	return nodes, nil
+}
+
+// ForgetDeleted takes back what NoteDeleted has noted.
+func (m *Member) ForgetDeleted(ctx context.Context, id uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	_, err := m.client.Delete(ctx, deletedKey(id))
+	return err
 }
 
 // nodeOf is the node of a member's name.

@@ -70,21 +70,46 @@ func cutPrefix(key []byte) (string, bool) {
 
 // Restore makes this machine the only member of a new etcd that has what the snapshot has. A member that is there
 // already is set aside, as a whole: oldDir is where it is then, or "". At any moment there is the old one or the new
-// one in Dir; after an error it is the old one, unless oldDir is told.
-func (m *Member) Restore(file string) (oldDir string, err error) {
+// one in Dir; after an error it is the old one, unless oldDir is told. It has no objects of the keys in without.
+func (m *Member) Restore(ctx context.Context, file string, without ...string) (oldDir string, err error) {
 	fresh, err := m.scratch("restore")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(fresh)
-	if _, err := m.restoreInto(fresh, file, bump); err != nil {
+	name, err := m.restoreInto(fresh, file, bump)
+	if err != nil {
 		return "", err
+	}
+	err = m.edit(ctx, fresh, name, func(c *clientv3.Client) error {
+		for _, key := range without {
+			if _, err := c.Delete(ctx, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("what %s has cannot be changed: %w", file, err)
 	}
 	return m.replace(fresh)
 }
 
+// edit changes what a member in dir has, which nobody runs, and puts it on the disk.
+func (m *Member) edit(ctx context.Context, dir, name string, do func(*clientv3.Client) error) error {
+	named := func(c *embed.Config) { c.Name = name }
+	err := m.alone(ctx, dir, named, func(c *clientv3.Client, _ string) error { return do(c) })
+	if err != nil {
+		return err
+	}
+	for _, socket := range []string{"peer.sock", "client.sock"} {
+		_ = os.Remove(filepath.Join(dir, socket))
+	}
+	return syncTree(dir)
+}
+
 // Reset is Restore of what this member has itself, without the others.
-func (m *Member) Reset(ctx context.Context) (oldDir string, err error) {
+func (m *Member) Reset(ctx context.Context, without ...string) (oldDir string, err error) {
 	work, err := m.scratch("reset")
 	if err != nil {
 		return "", err
@@ -102,7 +127,7 @@ func (m *Member) Reset(ctx context.Context) (oldDir string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("what is in %s cannot be read: %w", m.Dir, err)
 	}
-	return m.Restore(file)
+	return m.Restore(ctx, file, without...)
 }
 
 // scratch is an empty directory beside Dir, of one name for each purpose, so that nothing is left of a try before.

@@ -94,7 +94,7 @@ func TestARestoreBringsBackWhatWasSavedAtALaterRevision(t *testing.T) {
 	stopSecond()
 	stop()
 
-	oldDir, err := m.Restore(file)
+	oldDir, err := m.Restore(t.Context(), file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestARestoreOnAnEmptyMachine(t *testing.T) {
 	file, _ := saved(t, m)
 	stop()
 	other, _ := machine(t, 25, nil, nil)
-	if oldDir, err := other.Restore(file); err != nil || oldDir != "" {
+	if oldDir, err := other.Restore(t.Context(), file); err != nil || oldDir != "" {
 		t.Fatalf("%q, %v; want nothing set aside", oldDir, err)
 	}
 	open(t, other)
@@ -148,7 +148,7 @@ func TestADamagedSnapshotChangesNothing(t *testing.T) {
 	if err := os.WriteFile(file, make([]byte, 4096+32), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Restore(file); err == nil {
+	if _, err := m.Restore(t.Context(), file); err == nil {
 		t.Error("a file of zeros was restored")
 	}
 	left, _ := filepath.Glob(m.Dir + "?*")

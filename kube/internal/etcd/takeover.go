@@ -81,8 +81,7 @@ func (m *Member) TakeOver(ctx context.Context, from string) (objects int, err er
 		return 0, err
 	}
 	var copied tally
-	named := func(c *embed.Config) { c.Name = name }
-	err = m.alone(ctx, fresh, named, func(to *clientv3.Client, _ string) (err error) {
+	err = m.edit(ctx, fresh, name, func(to *clientv3.Client) (err error) {
 		copied, err = copyAll(ctx, source, to, revision)
 		return err
 	})
@@ -97,12 +96,6 @@ func (m *Member) TakeOver(ctx context.Context, from string) (objects int, err er
 		return 0, err
 	}
 	if err := files.Write(filepath.Join(fresh, takenOver), append(note, '\n'), 0o600); err != nil {
-		return 0, err
-	}
-	for _, socket := range []string{"peer.sock", "client.sock"} {
-		_ = os.Remove(filepath.Join(fresh, socket))
-	}
-	if err := syncTree(fresh); err != nil {
 		return 0, err
 	}
 	_, err = m.replace(fresh)

@@ -51,6 +51,11 @@ type awayError struct{ text string }
 
 func (e *awayError) Error() string { return e.text }
 
+// A strangerError says that whoever answers is no server of this cluster, so its word does not count, either.
+type strangerError struct{ text string }
+
+func (e *strangerError) Error() string { return e.text }
+
 func away(format string, args ...any) error { return &awayError{fmt.Sprintf(format, args...)} }
 
 // trust makes the client trust the cluster's authority: the one that it has kept, unless the token names another.
@@ -192,8 +197,8 @@ func explain(u *url.URL, err error) error {
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return away("there is no way to %s: check the network of this machine", host)
 	case errors.As(err, &unknown):
-		return fmt.Errorf("%s belongs to another cluster than before, or something between ends TLS: if the cluster was"+
-			" made anew, remove server-ca.crt in the directory agent of --data-dir", host)
+		return &strangerError{fmt.Sprintf("%s belongs to another cluster than before, or something between ends TLS: if the"+
+			" cluster was made anew, remove server-ca.crt in the directory agent of --data-dir", host)}
 	case errors.As(err, &name):
 		return fmt.Errorf("the certificate of the server is not for %s: add --tls-san=%s to the server", u.Hostname(), u.Hostname())
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:

@@ -42,6 +42,9 @@ type Membership struct {
 	seed   string // URL of --server
 	client *client
 	mu     sync.Mutex
+	// strangers are those HOST:PORT that belonged to another cluster when this machine joined. Nothing is handed on to
+	// them.
+	strangers []string
 }
 
 // New returns the membership of a machine. api is the URL under which its components reach the API.
@@ -113,6 +116,8 @@ func isAway(err error) bool {
 	return errors.As(err, &nobody)
 }
 
+func isStranger(err error) bool { return errors.As(err, new(*strangerError)) }
+
 func (m *Membership) try(ctx context.Context) (cluster supervisor.ClusterConfig, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -123,20 +128,40 @@ func (m *Membership) try(ctx context.Context) (cluster supervisor.ClusterConfig,
 			urls = append(urls, u)
 		}
 	}
+	defer func() { m.client.server = m.seed }()
+	m.strangers = nil
+	var awayErr error // of any
 	for i, u := range urls {
 		m.client.server = u
-		other, otherErr := m.ask(ctx)
-		if i == 0 {
-			cluster, err = other, otherErr
-		} else if otherErr == nil {
-			cluster, err = other, nil
+		answer, failed := m.ask(ctx)
+		if failed == nil {
+			m.tellStranger(u)
+			return answer, nil
 		}
-		if err == nil || !isAway(err) {
-			break
+		if i == 0 {
+			err = failed
+		}
+		switch {
+		case isStranger(failed):
+			m.strangers = append(m.strangers, strings.TrimPrefix(u, "https://"))
+		case isAway(failed):
+			awayErr = failed
+		case i == 0 || isStranger(err):
+			return cluster, failed
 		}
 	}
-	m.client.server = m.seed
+	if isStranger(err) && awayErr != nil {
+		return cluster, away("%v; and of the servers known from before: %v", err, awayErr)
+	}
 	return cluster, err
+}
+
+// tellStranger says why a node goes on with another server than that of --server, if this is of another cluster.
+func (m *Membership) tellStranger(with string) {
+	if seed := strings.TrimPrefix(m.seed, "https://"); slices.Contains(m.strangers, seed) {
+		fmt.Fprintf(os.Stderr, "k3s: --server=%s belongs to another cluster: this node stays in its own, with %s; correct"+
+			" --server, or, to join the other one, give its whole token\n", m.seed, strings.TrimPrefix(with, "https://"))
+	}
 }
 
 // ask joins by the server of the client.
@@ -255,13 +280,19 @@ func (m *Membership) kept() (cluster supervisor.ClusterConfig, ok bool) {
 
 // Balancer hands on to the servers of the cluster, first to the one of --server.
 func (m *Membership) Balancer() *loadbalancer.Balancer {
-	return &loadbalancer.Balancer{Servers: m.Servers, Current: strings.TrimPrefix(m.seed, "https://")}
+	b := &loadbalancer.Balancer{Servers: m.Servers}
+	if seed := strings.TrimPrefix(m.seed, "https://"); !slices.Contains(m.strangers, seed) {
+		b.Current = seed
+	}
+	return b
 }
 
-// Servers are HOST:PORT of the servers that were told of last; the one of --server is the last of them.
+// Servers are HOST:PORT of the servers that were told of last; the one of --server is the last of them. Those of
+// another cluster are left out.
 func (m *Membership) Servers() (servers []string) {
 	if b, err := os.ReadFile(filepath.Join(m.dir, "etc", serversFile)); err == nil {
 		_ = json.Unmarshal(b, &servers) // one that is damaged says nothing
 	}
-	return append(servers, strings.TrimPrefix(m.seed, "https://"))
+	servers = append(servers, strings.TrimPrefix(m.seed, "https://"))
+	return slices.DeleteFunc(servers, func(one string) bool { return slices.Contains(m.strangers, one) })
 }

@@ -362,6 +362,52 @@ func TestJoinWhileServersAreAway(t *testing.T) {
 }
 
 // A server whose datastore fails knows only itself. A node that remembered only that one would be lost with it.
+// The address of a server that is gone may be another machine's later, and that one a server of its own.
+func TestANodeStaysInItsClusterWhenTheAddressIsAnotherOnes(t *testing.T) {
+	own, other := newServer(t), newServer(t)
+	host := func(s *testServer) string { return strings.TrimPrefix(s.URL, "https://") }
+	dir := t.TempDir()
+	whole := token.Format(own.authority(t), token.Server, secret)
+	for name, text := range map[string]string{"secret": secret, "whole": whole} {
+		joined(t, member(t, dir, "one", own.URL, text))
+		m := member(t, dir, "one", other.URL, text)
+		if err := m.keep(serversFile, []string{host(other), host(own)}); err != nil {
+			t.Fatal(err)
+		}
+		joined(t, m)
+		if m.Balancer().Current != "" || slices.Contains(m.Servers(), host(other)) {
+			t.Errorf("%s token: %v, first %q; want nothing handed on to the other cluster", name, m.Servers(),
+				m.Balancer().Current)
+		}
+		if len(other.passwords.kept) > 0 {
+			t.Errorf("%s token: the other cluster was shown the password", name)
+		}
+	}
+	// To another cluster by its whole token.
+	moved := member(t, dir, "one", other.URL, token.Format(other.authority(t), token.Server, secret))
+	joined(t, moved)
+	if moved.Balancer().Current != host(other) {
+		t.Errorf("it is handed on to %q first; want the server that it was given", moved.Balancer().Current)
+	}
+}
+
+func TestANodeStartsWhenTheAddressIsAnotherOnesAndItsServersAreAway(t *testing.T) {
+	own, other := newServer(t), newServer(t)
+	dir := t.TempDir()
+	joined(t, member(t, dir, "one", own.URL, secret))
+	m := member(t, dir, "one", other.URL, secret)
+	if err := m.keep(serversFile, []string{strings.TrimPrefix(own.URL, "https://")}); err != nil {
+		t.Fatal(err)
+	}
+	own.Close()
+	var told string
+	_, err := m.Join(t.Context(), func(reason string) { told = reason })
+	if err != nil || !strings.Contains(told, "belongs to another cluster") ||
+		!strings.Contains(told, "starts with what it has kept") {
+		t.Errorf("%v, told %q; want it to start", err, told)
+	}
+}
+
 func TestANodeRemembersServersWhileItsOwnDoesNotKnowThem(t *testing.T) {
 	s := newServer(t)
 	dir := t.TempDir()

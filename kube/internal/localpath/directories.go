@@ -13,7 +13,7 @@ import (
 )
 
 // makeDirectory makes a volume's directory, for every user, in one that is root's alone if it is made, too. What exists
-// stays as it is, with what is in it.
+// stays as it is, with what is in it, unless it is what a power cut has left of this.
 func makeDirectory(volume, path string) error {
 	if err := checkPath(volume, path); err != nil {
 		return err
@@ -24,12 +24,27 @@ func makeDirectory(volume, path string) error {
 	}
 	err := os.Mkdir(path, 0o700)
 	if errors.Is(err, fs.ErrExist) {
-		return isDirectory(path)
-	}
-	if err != nil {
+		if begun, err := isBegun(path); err != nil || !begun {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
-	return errors.Join(os.Chmod(path, 0o777), files.SyncDir(parent))
+	return errors.Join(os.Chmod(path, 0o777), files.SyncDir(path), files.SyncDir(parent))
+}
+
+// isBegun tells whether a directory is as it is before it is made for every user. Nobody else makes it so: those who
+// use a volume have something in it, or another mode.
+func isBegun(path string) (bool, error) {
+	if err := isDirectory(path); err != nil {
+		return false, err
+	}
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		return false, err
+	}
+	inside, err := os.ReadDir(path)
+	return len(inside) == 0, err
 }
 
 // removeDirectory removes a volume's directory and all that is in it. One that is not there is no error. It follows

@@ -73,6 +73,34 @@ func TestADirectoryIsMadeForEveryoneAndRemovedWithAllThatIsInIt(t *testing.T) {
 	}
 }
 
+func TestADirectoryIsMadeForEveryoneAfterAPowerCut(t *testing.T) {
+	for name, tt := range map[string]struct {
+		mode os.FileMode
+		file string
+		want os.FileMode
+	}{
+		"it was begun":          {0o700, "", 0o777},
+		"its pod has chosen so": {0o700, "PG_VERSION", 0o700},
+		"it is private, empty":  {0o750, "", 0o750},
+	} {
+		path := directory(t.TempDir(), pv, "ns", "claim")
+		if err := os.Mkdir(path, tt.mode); err != nil {
+			t.Fatal(err)
+		}
+		if tt.file != "" {
+			if err := os.WriteFile(filepath.Join(path, tt.file), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := makeDirectory(pv, path); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != tt.want {
+			t.Errorf("%s: %v, %v; want %v", name, info.Mode(), err, tt.want)
+		}
+	}
+}
+
 func TestNothingElseIsRemoved(t *testing.T) {
 	root := t.TempDir()
 	good := directory(root, pv, "ns", "claim")

@@ -128,8 +128,8 @@ func (p *controlPlane) parts() []parts.Part {
 		all = append(all, parts.Part{Name: "snapshots", Tier: parts.Clients, After: after(s.nodeAwaited), Run: p.snapshots.Follow})
 	}
 	if !p.cfg.DisableScheduler {
-		all = append(all, parts.Part{Name: "kube-scheduler", Tier: parts.Clients, After: after(s.nodeAwaited),
-			Run: p.elected("kube-scheduler", func(ctx context.Context) error {
+		all = append(all, parts.Part{Name: schedulerPart, Tier: parts.Clients, After: after(s.nodeAwaited),
+			Run: p.elected(schedulerPart, func(ctx context.Context) error {
 				return runScheduler(ctx, p.options.scheduler)
 			})})
 	}

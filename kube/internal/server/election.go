@@ -13,6 +13,13 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
+// Parts that one server runs at a time, and their leases.
+const (
+	upstreamControllers = "kube-controller-manager"
+	ownControllers      = "k3s-controllers"
+	schedulerPart       = "kube-scheduler"
+)
+
 // How long a part that only one server runs is another's, as k3s has it.
 const (
 	leaseDuration = 40 * time.Second

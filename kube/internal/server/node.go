@@ -96,24 +96,11 @@ func (p *controlPlane) followNodes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.members != nil {
+		go p.resumeRemovals(ctx)
+	}
 	p.nodes.RunWithContext(ctx)
 	return nil
-}
-
-// removeMembers takes the members out of etcd that a node has at this moment: later ones are those of another machine,
-// or of this one with an empty disk.
-func (p *controlPlane) removeMembers(ctx context.Context, nodeName string) {
-	ids, err := p.members.MembersOf(ctx, nodeName)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "k3s: cannot tell which member of etcd was on node %s: %v\n", nodeName, err)
-	}
-	for _, id := range ids {
-		go func() {
-			if err := p.members.RemoveMember(ctx, id); err != nil && ctx.Err() == nil {
-				fmt.Fprintf(os.Stderr, "k3s: node %s: %v\n", nodeName, err)
-			}
-		}()
-	}
 }
 
 // How often names without a Node are looked for, and how long a machine may take from its first request to its Node.

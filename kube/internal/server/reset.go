@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/datastore"
 	"k3os.io/kube/internal/encryption"
@@ -47,7 +49,7 @@ func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
 		if !etcd.Exists(member.Dir) {
 			return fmt.Errorf("there is no etcd in %s: give a snapshot with --cluster-reset-restore-path=FILE", member.Dir)
 		}
-		oldDir, err = member.Reset(ctx)
+		oldDir, err = member.Reset(ctx, oldLeases()...)
 	} else {
 		oldDir, err = restore(ctx, cfg, store, member)
 	}
@@ -63,6 +65,15 @@ func reset(ctx context.Context, cfg config.Server, host hostFacts) error {
 	fmt.Fprintln(os.Stderr, "k3s: etcd has one member now, this server: restart without --cluster-reset."+
 		" Other servers join again when server/db/etcd is moved away on them.")
 	return nil
+}
+
+// oldLeases are the keys of those leases of servers of before that nobody gives up any more: whoever runs their parts
+// now would wait until they have run out. Leases of others are theirs.
+func oldLeases() (keys []string) {
+	for _, name := range []string{upstreamControllers, ownControllers, schedulerPart} {
+		keys = append(keys, "/registry/leases/"+metav1.NamespaceSystem+"/"+name)
+	}
+	return keys
 }
 
 // restore is reset with a snapshot.
@@ -93,7 +104,7 @@ func restore(ctx context.Context, cfg config.Server, store *pki.Store, member *e
 		return "", err
 	}
 	if shared == nil {
-		return member.Restore(file)
+		return member.Restore(ctx, file, oldLeases()...)
 	}
 	store.Etcd = true
 	// Before etcd is there: a start with it and without them would make others.
@@ -104,7 +115,7 @@ func restore(ctx context.Context, cfg config.Server, store *pki.Store, member *e
 	if err := keys.prepare(); err != nil {
 		return "", err
 	}
-	if oldDir, err = member.Restore(file); err != nil {
+	if oldDir, err = member.Restore(ctx, file, oldLeases()...); err != nil {
 		if oldDir == "" {
 			err = errors.Join(err, keys.putBack())
 		}

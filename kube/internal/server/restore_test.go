@@ -3,12 +3,19 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
 	"k3os.io/kube/internal/config"
 	"k3os.io/kube/internal/encryption"
+	"k3os.io/kube/internal/etcd"
 	"k3os.io/kube/internal/pki"
 )
 
@@ -63,6 +70,81 @@ func savedCluster(t *testing.T, cfg config.Server, host hostFacts, keys []byte) 
 	return snapshot
 }
 
+// The servers of before do not give up their leases, and the parts would wait for them. Those of pods stay.
+func TestOldLeasesAreGone(t *testing.T) {
+	const ours = "kube-controller-manager k3s-controllers kube-scheduler"
+	const system, pods = "/registry/leases/kube-system/", "a-pod"
+	for name, of := range map[string]func(*etcd.Member, string) (string, error){
+		"restore": func(m *etcd.Member, file string) (string, error) { return m.Restore(t.Context(), file, oldLeases()...) },
+		"reset":   func(m *etcd.Member, _ string) (string, error) { return m.Reset(t.Context(), oldLeases()...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, host := resettable(t)
+			store, err := newStore(cfg, host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			store.Etcd = true
+			if _, err := store.Ensure(); err != nil {
+				t.Fatal(err)
+			}
+			member := newMember(cfg, host, store)
+			// run calls do with what the member has.
+			run := func(do func(*clientv3.Client)) {
+				t.Helper()
+				ctx, stop := context.WithCancel(t.Context())
+				at, err := member.Open(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				client, err := clientv3.New(clientv3.Config{Endpoints: []string{at.URL}, Logger: zap.NewNop()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				do(client)
+				stop()
+				if err := errors.Join(client.Close(), member.Wait(ctx)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			kept := []string{system + pods, system + "kube-scheduler-2", "/registry/leases/default/kube-scheduler"}
+			file := filepath.Join(t.TempDir(), "snapshot")
+			run(func(c *clientv3.Client) {
+				for _, lease := range strings.Fields(ours) {
+					if _, err := c.Put(t.Context(), system+lease, "x"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, key := range kept {
+					if _, err := c.Put(t.Context(), key, "x"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := member.SaveSnapshot(t.Context(), file); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if _, err := of(member, file); err != nil {
+				t.Fatal(err)
+			}
+			run(func(c *clientv3.Client) {
+				found, err := c.Get(t.Context(), "/registry/leases/", clientv3.WithPrefix(), clientv3.WithKeysOnly())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var keys []string
+				for _, kv := range found.Kvs {
+					keys = append(keys, string(kv.Key))
+				}
+				slices.Sort(kept)
+				if !slices.Equal(keys, kept) {
+					t.Errorf("the leases %v; want %v", keys, kept)
+				}
+			})
+		})
+	}
+}
+
 func content(t *testing.T, file string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -72,7 +154,7 @@ func content(t *testing.T, file string) []byte {
 	return b
 }
 
-func TestARestoreKeepsTheKeysOfBeforeBesideThoseOfTheSnapshot(t *testing.T) {
+func TestARestoreKeepsTheKeysOfBeforeAside(t *testing.T) {
 	own, theirs := encryption.New(encryption.AESCBC, true), encryption.New(encryption.AESCBC, true)
 	before, then := marshalled(t, own), marshalled(t, theirs)
 	cfg, host := resettable(t)

@@ -17,9 +17,9 @@ import (
 // upstream's: an election of their own would cost every cluster a write every few seconds, so the flag has to be equal.
 func (p *controlPlane) controllersName() string {
 	if p.cfg.DisableControllerManager {
-		return "k3s-controllers"
+		return ownControllers
 	}
-	return "kube-controller-manager"
+	return upstreamControllers
 }
 
 // runAllControllers runs upstream's controllers and our own on one server at a time.
