@@ -39,6 +39,9 @@ const after = (time: number) => ({
   now: NOON + time,
   cluster: { at: NOON + time, nodes: [nodeOf("node-1"), nodeOf("node-2")], machines: [], pools: [onlyMetal] },
 });
+/** A pool whose channel was looked up at that time. */
+const lookedUp = (resolvedAt: string) =>
+  poolOf("agents", { image: { channel: "stable" } }, { target: { ...targetOf("1.0"), channel: "stable", resolvedAt } });
 const staged = localOf({ staged: digestOf("2.0") });
 /** Reads nothing of the cluster yet. */
 const unread = { cluster: undefined };
@@ -58,6 +61,8 @@ const setback = (key: string, lasting: boolean) => ({
 });
 const older = { ...setback(digestOf("2.0"), true), message: "2.0 is older than 3.0, which runs" };
 const memory = (over: Partial<Observed["memory"]>) => ({ ...observedBy().memory, ...over });
+/** The pool is known here for so long. */
+const knownFor = (milliseconds: number) => ({ memory: memory({ poolSince: { agents: NOON - milliseconds } }) });
 
 type Row = readonly [about: string, observed: Partial<Parameters<typeof observedBy>[0]>, expected: string];
 
@@ -149,16 +154,30 @@ const rows: readonly Row[] = [
   [
     "asks a channel again after an hour",
     {
-      pools: [
-        poolOf(
-          "agents",
-          { image: { channel: "stable" } },
-          { target: { ...targetOf("1.0"), channel: "stable", resolvedAt: "2026-11-29T11:00:00Z" } },
-        ),
-      ],
+      pools: [lookedUp("2026-11-29T11:00:00Z")],
       nodes: nodes(),
     },
     "ResolveTarget UpToDate: the image of the pool is looked up",
+  ],
+  [
+    "asks again at once if the clock of whoever asked was ahead",
+    { pools: [lookedUp("2027-11-29T12:00:00Z")], nodes: nodes(), ...knownFor(10_000) },
+    "ResolveTarget UpToDate: the image of the pool is looked up",
+  ],
+  [
+    "lets those go first that come first in the order of names then, too",
+    { pools: [lookedUp("2027-11-29T12:00:00Z")], ...knownFor(0) },
+    "Nothing UpToDate: as the pool agents wants it: 1.0",
+  ],
+  [
+    "takes no clock for wrong that is a little ahead",
+    { pools: [lookedUp("2026-11-29T12:04:00Z")], nodes: nodes(), ...knownFor(10_000) },
+    "Nothing UpToDate: as the pool agents wants it: 1.0",
+  ],
+  [
+    "takes the clock of nobody for wrong as long as its own may be",
+    { pools: [lookedUp("2027-11-29T12:00:00Z")], nodes: nodes(), ...knownFor(10_000), clockTrusted: false },
+    "Nothing UpToDate: as the pool agents wants it: 1.0",
   ],
   [
     "waits after a channel did not answer",
