@@ -48,8 +48,8 @@ const unread = { cluster: undefined };
 const nodes = (...others: readonly ReturnType<typeof nodeOf>[]) => [nodeOf("node-2"), ...others];
 const mine = turnFor("node-2");
 const work: Work = {
-  ...{ pool: "agents", reason: "Image", key: digestOf("2.0"), startedAt: NOON, bootId: "boot-1", drain: true },
-  ...{ restarted: {}, image: { version: "2.0", digest: digestOf("2.0"), allowDowngrade: false } },
+  ...{ pool: "agents", reason: "Image", key: digestOf("2.0"), startedAt: NOON, startedUptime: 0, bootId: "boot-1" },
+  ...{ drain: true, restarted: {}, image: { version: "2.0", digest: digestOf("2.0"), allowDowngrade: false } },
 };
 const working = (over: Partial<Work> = {}, local: Partial<Observed["local"]> = {}) =>
   localOf({ staged: digestOf("2.0"), ...local, note: { ...localOf().note, work: { ...work, ...over } } });
@@ -640,20 +640,41 @@ const rows: readonly Row[] = [
     "gives up a drain that takes too long",
     {
       pools: [onTurn],
-      local: working({ startedAt: NOON - 601_000 }),
+      local: working({ startedUptime: 20_000 }),
+      uptime: 621_000,
       memory: memory({ draining: "default/web (PodDisruptionBudget web)" }),
       nodes: [nodeOf("node-2", { cordoned: "by-others" })],
     },
     "End Failed: its pods did not leave it within 10m: default/web (PodDisruptionBudget web)",
   ],
   [
+    "does not take a clock that was set ahead for the time of the drain",
+    {
+      pools: [onTurn],
+      local: working({ startedAt: NOON - 86_400_000, startedUptime: 20_000 }),
+      uptime: 40_000,
+      nodes: [cordoned],
+    },
+    "Drain Draining: its pods leave the node",
+  ],
+  [
+    "does not take a clock that was set back for it either",
+    {
+      pools: [onTurn],
+      local: working({ startedAt: NOON + 86_400_000, startedUptime: 20_000 }),
+      uptime: 40_000,
+      nodes: [cordoned],
+    },
+    "Drain Draining: its pods leave the node",
+  ],
+  [
     "does not cordon again what it gave up",
-    { pools: [onTurn], local: working({ startedAt: NOON - 601_000 }) },
+    { pools: [onTurn], local: working(), uptime: 601_000 },
     "End Failed: its pods did not leave it within 10m: its pods leave the node",
   ],
   [
     "undoes its cordon first",
-    { pools: [onTurn], local: working({ startedAt: NOON - 601_000 }), nodes: [cordoned] },
+    { pools: [onTurn], local: working(), uptime: 601_000, nodes: [cordoned] },
     "Uncordon Failed: its pods did not leave it within 10m: its pods leave the node",
   ],
   [
@@ -668,7 +689,7 @@ const rows: readonly Row[] = [
   ],
   [
     "begins a drain anew whose beginning the clock, which was ahead, has noted for a later day",
-    { pools: [onTurn], local: working({ startedAt: NOON + 86_400_000 }) },
+    { pools: [onTurn], local: working({ startedAt: NOON + 86_400_000, bootId: "boot-0" }) },
     "End WaitingForTurn: the clock was set back, and its turn begins anew",
   ],
   [

@@ -29,7 +29,7 @@ export function continueWork(
   work: Work,
   pool: MachinePool | undefined,
 ): Decision {
-  const { machine, local, now, memory, wanted } = observed;
+  const { machine, local, now, uptime, memory, wanted } = observed;
   const outcome = outcomeOf(observed, work);
   if (outcome !== undefined) {
     // What others may do depends on it.
@@ -50,12 +50,14 @@ export function continueWork(
     if (work.drain && work.drained !== true) {
       const timeout = pool.spec.rollout?.drain?.timeout ?? DRAIN_TIMEOUT;
       const message = memory.draining ?? "its pods leave the node";
-      const lasts = now - work.startedAt;
+      const isSameBoot = work.bootId === local.bootId;
+      // The clock may be set meanwhile: that is not the pods' time.
+      const lasts = isSameBoot ? uptime - work.startedUptime : now - work.startedAt;
       // Otherwise a drain that never succeeds would go on until that time.
       if (lasts < -MINUTE) return undo("WaitingForTurn", "the clock was set back, and its turn begins anew");
       if (lasts > (secondsOf(timeout) ?? 600) * SECOND) {
         // The time without power is not the pods' time.
-        if (work.bootId !== local.bootId) return undo("WaitingForTurn", "it has restarted before its pods left it");
+        if (!isSameBoot) return undo("WaitingForTurn", "it has restarted before its pods left it");
         const why = `its pods did not leave it within ${timeout}: ${message}`;
         return undo("Failed", why, why);
       }

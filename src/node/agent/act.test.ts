@@ -10,8 +10,8 @@ import { noConfig } from "./testing.ts";
 
 const RESTARTED = "2026-11-29T11:00:00Z";
 const work: Work = {
-  ...{ pool: "agents", reason: "Config", key: "sha256:1", startedAt: 0, bootId: "boot-1" },
-  ...{ drain: false, restarted: { pool: RESTARTED } },
+  ...{ pool: "agents", reason: "Config", key: "sha256:1", startedAt: 0, startedUptime: 0 },
+  ...{ bootId: "boot-1", drain: false, restarted: { pool: RESTARTED } },
 };
 
 function rig(own: Partial<OwnNode> = {}) {
