@@ -16,6 +16,7 @@ import {
   cutBefore,
   imageOf,
   installedDisk,
+  linkIn,
   PLACES,
   PowerCut,
   powerOn,
@@ -72,7 +73,6 @@ async function node(): Promise<MemoryHost> {
 
 /** What the menu boots, and with which layer. */
 function boot(host: MemoryHost) {
-  host.remove("/run/k3os/upgrade.lock");
   const started = powerOn(host);
   return { ...started, revision: appliedLayer(host).revision };
 }
@@ -372,9 +372,11 @@ function running(change: (parts: Parts, seconds: number, restarted: number) => v
       "/proc/mounts": "",
       "/usr/share/k3os/image.json": '{ "version": "1" }',
       [BOOT_ID]: "boot-1\n",
+      "/proc/100/stat": `100 (qjs) S ${"0 ".repeat(30)}\n`,
     },
-    programs: { curl, "rc-service": restart, sync: () => ({}), ip: () => ({}) },
+    programs: { curl, "rc-service": restart, sync: () => ({}), ip: () => ({}), ln: linkIn(() => host) },
   });
+  host.symlink("100", "/proc/self");
   return { host, restarts: () => restarted };
 }
 

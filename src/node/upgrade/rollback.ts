@@ -7,7 +7,7 @@ import { STATE } from "../places.ts";
 import { writeEnv } from "../slots/env.ts";
 import { espDevice, withEsp } from "../slots/esp.ts";
 import { refusalInSlot } from "../slots/given-up.ts";
-import { type Deployment, readJournal, withCommitted, withRefused, writeJournal } from "../slots/journal.ts";
+import { changeJournal, type Deployment, readJournal, withCommitted, withRefused } from "../slots/journal.ts";
 import { layerOfSlot } from "../slots/layer-file.ts";
 import { runningSlot } from "../slots/running.ts";
 import { type Places, readSlots } from "../slots/slots.ts";
@@ -120,20 +120,16 @@ function nothingBefore(message: string): K3osError {
 }
 
 async function change(host: Host, places: Places, { slot, record, left }: Target): Promise<void> {
-  const journal = readJournal(host, places.state);
   const at = host.now();
   // Where both slots have one image, it is the config that somebody wants to get away from.
   const revision = left?.digest === record.digest ? layerOfSlot(host, otherSlot(slot)).revision : undefined;
-  const noted =
-    left === undefined
-      ? journal
-      : withRefused(journal, {
-          ...{ version: left.version, digest: left.digest, reason: BY_HAND, at },
-          ...(revision !== undefined && { revision }),
-        });
-  await writeJournal(host, places.state, {
-    ...withCommitted(noted, record, at),
-    ...(noted.last && { last: noted.last }),
+  const refused = left && {
+    ...{ version: left.version, digest: left.digest, reason: BY_HAND, at },
+    ...(revision !== undefined && { revision }),
+  };
+  await changeJournal(host, places.state, (journal) => {
+    const noted = refused === undefined ? journal : withRefused(journal, refused);
+    return { ...withCommitted(noted, record, at), ...(noted.last && { last: noted.last }) };
   });
   await writeEnv(host, places.esp, { good: slot });
   await linkCurrent(host, places.state, record.system);
