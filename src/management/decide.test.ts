@@ -773,14 +773,27 @@ const rows: readonly Row[] = [
   ],
   [
     "tries once more what was never tried",
-    { pools: [onTurn], local: working({ stopping: true, bootId: "boot-0" }) },
+    { pools: [onTurn], local: working({ drained: true, stopping: true, bootId: "boot-0" }) },
     "Activate Restarting: the node restarts into 2.0",
+  ],
+  [
+    "does not try it once more without a turn",
+    { pools: [upgrading("2.0")], local: working({ drained: true, stopping: true, bootId: "boot-0" }) },
+    "End WaitingForTurn: this node has no turn any more",
+  ],
+  [
+    "does not try it once more if the pool was paused meanwhile",
+    {
+      pools: [{ ...onTurn, spec: { ...onTurn.spec, paused: true } }],
+      local: working({ drained: true, stopping: true, bootId: "boot-0" }),
+    },
+    "End Paused: spec.paused of the pool agents is true",
   ],
   [
     "gives up after a restart what cannot be tried any more",
     {
       pools: [onTurn],
-      local: working({ stopping: true, bootId: "boot-0" }),
+      local: working({ drained: true, stopping: true, bootId: "boot-0" }),
       memory: memory({ setbacks: { Activate: older } }),
     },
     "End Failed: 2.0 is older than 3.0, which runs",

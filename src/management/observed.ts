@@ -101,7 +101,7 @@ export interface Work {
   /** Likewise, by the `uptime` of that boot. */
   readonly startedUptime: number;
   readonly image?: WantedImage | undefined;
-  /** The boot in which it began. */
+  /** The boot in which it began, or in which the node was last told to restart into a trial. */
   readonly bootId: string;
   /** Whether the pods have to leave the node before it stops. */
   readonly drain: boolean;

@@ -32,7 +32,7 @@ export interface Candidate extends Deployment {
   readonly heard?: boolean;
   /** When the machine stopped for the trial, in milliseconds since 1970. */
   readonly stoppedAt?: number;
-  /** How often the machine has restarted for it, and the boot menu started something else. */
+  /** How often it was armed, and the boot menu started something else. */
   readonly unstarted?: number;
   /** Tells one trial from another of the same image. */
   readonly trialId?: string;

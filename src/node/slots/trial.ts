@@ -176,15 +176,14 @@ export async function settleTrial(host: Host): Promise<string | undefined> {
   return withEsp(host, async (esp) => {
     const env = readEnv(host, esp);
     const outcome = outcomeOf(candidate, env);
-    if (outcome === "untried") {
-      const { stoppedAt: at, unstarted = 0, ...due } = candidate;
-      // Armed, and nobody has restarted the machine for it yet.
-      if (at === undefined) return undefined;
-      // Once, somebody may have chosen another entry. Then it is armed, and the machine restarted, for ever.
-      if (unstarted === 0) {
-        await changeJournal(host, STATE, (journal) => ({ ...journal, candidate: { ...due, unstarted: 1 } }));
-        return undefined;
-      }
+    const { stoppedAt: at, unstarted = 0, ...due } = candidate;
+    // Otherwise it would be armed, and the machine restarted for it, for ever.
+    const isLast = unstarted > 0 && at !== undefined;
+    if (outcome === "untried" && !isLast) {
+      // Not by any later restart: whoever wants it asks for it again. First, so that nothing noted as staged is tried.
+      if (env !== undefined) await writeEnv(host, esp, { good: env.good });
+      await noteStaged(host, { ...due, unstarted: unstarted + 1 });
+      return `${nameOf(candidate)} is staged, and was not tried: the boot menu started something else`;
     }
     if (outcome === "committed") {
       await finishCommit(host, candidate, undefined);

@@ -69,7 +69,7 @@ export async function restorable(host: Host, k3s: K3s | undefined): Promise<Rest
   if (trial === "armed") {
     throw new K3osError(
       "usage",
-      `the next boot tries another image, and ${record.version} runs with its own datastore`,
+      `another image is about to be tried, and ${record.version} runs with its own datastore`,
       {
         hint: "Give that trial up: sudo k3os rollback",
       },
@@ -87,7 +87,7 @@ interface Target {
   readonly record: SlotRecord;
   /** What the other slot holds. */
   readonly left: SlotRecord | undefined;
-  /** Whether the other slot is on trial in this boot, or is to be in the next one. */
+  /** Whether the other slot is on trial in this boot, or is to be in the next one, or was to be in this one. */
   readonly trial?: "runs" | "armed";
 }
 
@@ -95,7 +95,10 @@ function targetOf(host: Host, places: Places): Target {
   const { env, good = "a", records } = readSlots(host, places);
   const running = runningSlot(host) ?? good;
   const other = otherSlot(good);
-  const trial = isTrial(host) ? "runs" : env?.trial === other ? "armed" : undefined;
+  const { candidate } = readJournal(host, places.state);
+  const isUnstarted = candidate?.slot === other && candidate.unstarted !== undefined && running === good;
+  const isDue = env?.trial === other || isUnstarted;
+  const trial = isTrial(host) ? "runs" : isDue ? "armed" : undefined;
   const slot = trial === "runs" ? otherSlot(running) : trial === "armed" ? good : running === good ? other : running;
   const record = records[slot];
   if (record === undefined) throw nothingBefore("there is no version before on this disk");

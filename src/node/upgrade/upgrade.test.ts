@@ -220,6 +220,14 @@ describe("k3os rollback", () => {
     expect(await to(host, "2.0-a", { retry: true })).toMatchObject({ state: "armed" });
   });
 
+  it("gives one up, too, that the boot menu was kept from starting", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    expect(await settleTrial(host)).toContain("was not tried");
+    expect(await rollback(host)).toMatchObject({ version: "1.0", slot: "a", needsRestart: false });
+    await expect(to(host, "2.0-a")).rejects.toThrow("somebody gave it up before its trial");
+  });
+
   it("gives that up after a power cut at any moment, or tries it", async () => {
     const armed = async () => {
       const host = await node();
