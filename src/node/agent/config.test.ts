@@ -158,13 +158,20 @@ describe("a live change", () => {
     await expect(applyLive(host, NEW)).rejects.toMatchObject({ hint: expect.stringContaining("reboot") });
   });
 
-  it("survives a damaged file", async () => {
-    const host = await node();
-    host.write(layerPath("a"), "{");
-    expect(appliedLayer(host)).toEqual(NO_LAYER);
-    await applyLive(host, OLD);
-    expect(appliedLayer(host)).toEqual(OLD);
-  });
+  it.each(["{", "null", '{ "format": 1 }', '{ "format": 2, "revision": "", "parts": [] }'])(
+    "survives a file that says %s, and a boot tells of it",
+    async (text) => {
+      const host = await node();
+      host.write(layerPath("a"), text);
+      expect(() => loadConfig(host)).toThrow(`${layerPath("a")}: expected a layer of the cluster in format 1, got`);
+      const told: string[] = [];
+      expect(loadConfig(host, (layer) => told.push(layer))).toMatchObject({ config: {} });
+      expect(told).toEqual(["of the cluster"]);
+      expect(appliedLayer(host)).toEqual(NO_LAYER);
+      await applyLive(host, OLD);
+      expect(appliedLayer(host)).toEqual(OLD);
+    },
+  );
 });
 
 describe("the trial of a config", () => {
