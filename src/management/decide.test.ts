@@ -39,14 +39,17 @@ const after = (time: number) => ({
   now: NOON + time,
   cluster: { at: NOON + time, nodes: [nodeOf("node-1"), nodeOf("node-2")], machines: [], pools: [onlyMetal] },
 });
+/** A pool whose channel was looked up at that time. */
+const lookedUp = (resolvedAt: string) =>
+  poolOf("agents", { image: { channel: "stable" } }, { target: { ...targetOf("1.0"), channel: "stable", resolvedAt } });
 const staged = localOf({ staged: digestOf("2.0") });
 /** Reads nothing of the cluster yet. */
 const unread = { cluster: undefined };
 const nodes = (...others: readonly ReturnType<typeof nodeOf>[]) => [nodeOf("node-2"), ...others];
 const mine = turnFor("node-2");
 const work: Work = {
-  ...{ pool: "agents", reason: "Image", key: digestOf("2.0"), startedAt: NOON, bootId: "boot-1", drain: true },
-  ...{ restarted: {}, image: { version: "2.0", digest: digestOf("2.0"), allowDowngrade: false } },
+  ...{ pool: "agents", reason: "Image", key: digestOf("2.0"), startedAt: NOON, startedUptime: 0, bootId: "boot-1" },
+  ...{ drain: true, restarted: {}, image: { version: "2.0", digest: digestOf("2.0"), allowDowngrade: false } },
 };
 const working = (over: Partial<Work> = {}, local: Partial<Observed["local"]> = {}) =>
   localOf({ staged: digestOf("2.0"), ...local, note: { ...localOf().note, work: { ...work, ...over } } });
@@ -58,6 +61,8 @@ const setback = (key: string, lasting: boolean) => ({
 });
 const older = { ...setback(digestOf("2.0"), true), message: "2.0 is older than 3.0, which runs" };
 const memory = (over: Partial<Observed["memory"]>) => ({ ...observedBy().memory, ...over });
+/** The pool is known here for so long. */
+const knownFor = (milliseconds: number) => ({ memory: memory({ poolSince: { agents: NOON - milliseconds } }) });
 
 type Row = readonly [about: string, observed: Partial<Parameters<typeof observedBy>[0]>, expected: string];
 
@@ -149,16 +154,30 @@ const rows: readonly Row[] = [
   [
     "asks a channel again after an hour",
     {
-      pools: [
-        poolOf(
-          "agents",
-          { image: { channel: "stable" } },
-          { target: { ...targetOf("1.0"), channel: "stable", resolvedAt: "2026-11-29T11:00:00Z" } },
-        ),
-      ],
+      pools: [lookedUp("2026-11-29T11:00:00Z")],
       nodes: nodes(),
     },
     "ResolveTarget UpToDate: the image of the pool is looked up",
+  ],
+  [
+    "asks again at once if the clock of whoever asked was ahead",
+    { pools: [lookedUp("2027-11-29T12:00:00Z")], nodes: nodes(), ...knownFor(10_000) },
+    "ResolveTarget UpToDate: the image of the pool is looked up",
+  ],
+  [
+    "lets those go first that come first in the order of names then, too",
+    { pools: [lookedUp("2027-11-29T12:00:00Z")], ...knownFor(0) },
+    "Nothing UpToDate: as the pool agents wants it: 1.0",
+  ],
+  [
+    "takes no clock for wrong that is a little ahead",
+    { pools: [lookedUp("2026-11-29T12:04:00Z")], nodes: nodes(), ...knownFor(10_000) },
+    "Nothing UpToDate: as the pool agents wants it: 1.0",
+  ],
+  [
+    "takes the clock of nobody for wrong as long as its own may be",
+    { pools: [lookedUp("2027-11-29T12:00:00Z")], nodes: nodes(), ...knownFor(10_000), clockTrusted: false },
+    "Nothing UpToDate: as the pool agents wants it: 1.0",
   ],
   [
     "waits after a channel did not answer",
@@ -621,20 +640,41 @@ const rows: readonly Row[] = [
     "gives up a drain that takes too long",
     {
       pools: [onTurn],
-      local: working({ startedAt: NOON - 601_000 }),
+      local: working({ startedUptime: 20_000 }),
+      uptime: 621_000,
       memory: memory({ draining: "default/web (PodDisruptionBudget web)" }),
       nodes: [nodeOf("node-2", { cordoned: "by-others" })],
     },
     "End Failed: its pods did not leave it within 10m: default/web (PodDisruptionBudget web)",
   ],
   [
+    "does not take a clock that was set ahead for the time of the drain",
+    {
+      pools: [onTurn],
+      local: working({ startedAt: NOON - 86_400_000, startedUptime: 20_000 }),
+      uptime: 40_000,
+      nodes: [cordoned],
+    },
+    "Drain Draining: its pods leave the node",
+  ],
+  [
+    "does not take a clock that was set back for it either",
+    {
+      pools: [onTurn],
+      local: working({ startedAt: NOON + 86_400_000, startedUptime: 20_000 }),
+      uptime: 40_000,
+      nodes: [cordoned],
+    },
+    "Drain Draining: its pods leave the node",
+  ],
+  [
     "does not cordon again what it gave up",
-    { pools: [onTurn], local: working({ startedAt: NOON - 601_000 }) },
+    { pools: [onTurn], local: working(), uptime: 601_000 },
     "End Failed: its pods did not leave it within 10m: its pods leave the node",
   ],
   [
     "undoes its cordon first",
-    { pools: [onTurn], local: working({ startedAt: NOON - 601_000 }), nodes: [cordoned] },
+    { pools: [onTurn], local: working(), uptime: 601_000, nodes: [cordoned] },
     "Uncordon Failed: its pods did not leave it within 10m: its pods leave the node",
   ],
   [
@@ -649,7 +689,7 @@ const rows: readonly Row[] = [
   ],
   [
     "begins a drain anew whose beginning the clock, which was ahead, has noted for a later day",
-    { pools: [onTurn], local: working({ startedAt: NOON + 86_400_000 }) },
+    { pools: [onTurn], local: working({ startedAt: NOON + 86_400_000, bootId: "boot-0" }) },
     "End WaitingForTurn: the clock was set back, and its turn begins anew",
   ],
   [
@@ -733,14 +773,27 @@ const rows: readonly Row[] = [
   ],
   [
     "tries once more what was never tried",
-    { pools: [onTurn], local: working({ stopping: true, bootId: "boot-0" }) },
+    { pools: [onTurn], local: working({ drained: true, stopping: true, bootId: "boot-0" }) },
     "Activate Restarting: the node restarts into 2.0",
+  ],
+  [
+    "does not try it once more without a turn",
+    { pools: [upgrading("2.0")], local: working({ drained: true, stopping: true, bootId: "boot-0" }) },
+    "End WaitingForTurn: this node has no turn any more",
+  ],
+  [
+    "does not try it once more if the pool was paused meanwhile",
+    {
+      pools: [{ ...onTurn, spec: { ...onTurn.spec, paused: true } }],
+      local: working({ drained: true, stopping: true, bootId: "boot-0" }),
+    },
+    "End Paused: spec.paused of the pool agents is true",
   ],
   [
     "gives up after a restart what cannot be tried any more",
     {
       pools: [onTurn],
-      local: working({ stopping: true, bootId: "boot-0" }),
+      local: working({ drained: true, stopping: true, bootId: "boot-0" }),
       memory: memory({ setbacks: { Activate: older } }),
     },
     "End Failed: 2.0 is older than 3.0, which runs",

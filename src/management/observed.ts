@@ -1,4 +1,4 @@
-/** What an agent sees before it decides. All times are milliseconds since 1970. */
+/** What an agent sees before it decides. All times are milliseconds since 1970, except `uptime`. */
 import type { ImageKind } from "../image/fitting.ts";
 import type { Effect, Machine, MachineStatus } from "../kubernetes/machine.ts";
 import type { MachineConfig } from "../kubernetes/machine-config.ts";
@@ -8,6 +8,8 @@ import type { LabelPatch } from "./node-labels.ts";
 
 export interface Observed {
   readonly now: number;
+  /** Milliseconds since the kernel started: a clock that nobody sets, and that tells nothing in another boot. */
+  readonly uptime: number;
   /** Whether the clock is known to be right. Without that no window is open, and no time that others wrote counts. */
   readonly clockTrusted: boolean;
   /** The own Node; `undefined` as long as the kubelet has not registered it. */
@@ -96,8 +98,10 @@ export interface Work {
   /** What it is for: the digest of an image, the revision of a config, the time of a restart. */
   readonly key: string;
   readonly startedAt: number;
+  /** Likewise, by the `uptime` of that boot. */
+  readonly startedUptime: number;
   readonly image?: WantedImage | undefined;
-  /** The boot in which it began. */
+  /** The boot in which it began, or in which the node was last told to restart into a trial. */
   readonly bootId: string;
   /** Whether the pods have to leave the node before it stops. */
   readonly drain: boolean;

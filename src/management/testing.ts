@@ -97,6 +97,7 @@ export function observedBy(observed: Partial<Observed> & { readonly nodes?: read
   return {
     ...{
       now: NOON,
+      uptime: 0,
       clockTrusted: true,
       machine: machineOf("node-2"),
       pools,

@@ -90,7 +90,7 @@ function minorOf(version: string | undefined) {
 
 /** Takes a turn, makes sure of it, and begins. */
 export function takeTurn(observed: Observed, node: NodeObject, watched: MachinePool, wish: Wish): Decision {
-  const { now, local } = observed;
+  const { now, uptime, local } = observed;
   const cluster = fresh(observed);
   const held = turnOf(watched, node);
   const needed = turnSeconds(watched, wish, observed.wanted.deadline) * SECOND;
@@ -116,7 +116,8 @@ export function takeTurn(observed: Observed, node: NodeObject, watched: MachineP
     return act({ kind: "TakeTurn", pool, turn }, "WaitingForTurn", "it takes its turn");
   }
   const work: Work = {
-    ...{ pool: pool.metadata.name, reason: wish.reason, key: wish.key, startedAt: now, bootId: local.bootId },
+    ...{ pool: pool.metadata.name, reason: wish.reason, key: wish.key },
+    ...{ startedAt: now, startedUptime: uptime, bootId: local.bootId },
     ...(wish.image && { image: wish.image }),
     drain: wantsDrain(pool, wish, node, cluster, observed),
     // A restart for whatever reason answers every `restartedAt` so far.

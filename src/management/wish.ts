@@ -1,5 +1,5 @@
 /** What a node is to be disrupted for. */
-import { type ImageKind, kindTitle } from "../image/fitting.ts";
+import { kindTitle } from "../image/fitting.ts";
 import { compareVersions } from "../image/version.ts";
 import type { MachinePool, Turn } from "../kubernetes/machine-pool.ts";
 import type { NodeObject } from "../kubernetes/node.ts";
@@ -13,6 +13,8 @@ import { targetFor } from "./target.ts";
 
 /** A channel is asked again after this. */
 const RESOLVE_EVERY = 60 * MINUTE;
+/** A time that another node wrote may be ahead of the own clock by so much, and both are right. */
+const CLOCKS_APART = 5 * MINUTE;
 
 /** What a pool, the Machine or a config wants to be disrupted for. */
 export interface Wish {
@@ -66,7 +68,7 @@ export function imageWish(observed: Observed, node: NodeObject, pool: MachinePoo
 function resolve(observed: Observed, node: NodeObject, pool: MachinePool): Decision | undefined {
   const { now, memory, local } = observed;
   const { name } = pool.metadata;
-  const due = resolveAt(pool, local.kind, memory.poolSince[name] ?? now);
+  const due = resolveAt(observed, pool, memory.poolSince[name] ?? now);
   if (due > now) return undefined;
   const isKnown = hasTarget(pool);
   const hasImage = targetFor(pool, local.kind) !== undefined;
@@ -83,12 +85,18 @@ function resolve(observed: Observed, node: NodeObject, pool: MachinePool): Decis
   return isKnown ? undefined : wait("Staging", what, at - now);
 }
 
-/** When the channel is to be asked again: of a `version`, only by nodes whose kind has no image of it yet. */
-function resolveAt(pool: MachinePool, kind: ImageKind, since: number): number {
+/**
+ * When the channel is to be asked again: of a `version`, only by nodes whose kind has no image of it yet. A time that
+ * has not come yet is of a clock that was ahead, and would put that off until it comes.
+ */
+function resolveAt({ now, clockTrusted, local }: Observed, pool: MachinePool, since: number): number {
   const { target } = pool.status ?? {};
   if (target === undefined || !hasTarget(pool)) return since;
-  if (pool.spec.image?.channel === undefined && targetFor(pool, kind) !== undefined) return Number.POSITIVE_INFINITY;
-  return Date.parse(target.resolvedAt) + RESOLVE_EVERY;
+  if (pool.spec.image?.channel === undefined && targetFor(pool, local.kind) !== undefined) {
+    return Number.POSITIVE_INFINITY;
+  }
+  const at = Date.parse(target.resolvedAt);
+  return clockTrusted && at > now + CLOCKS_APART ? since : at + RESOLVE_EVERY;
 }
 
 /** A config that needs a restart, or a restart for its own sake. What was given up waits for `retry`. */

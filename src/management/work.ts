@@ -29,18 +29,19 @@ export function continueWork(
   work: Work,
   pool: MachinePool | undefined,
 ): Decision {
-  const { machine, local, now, memory, wanted } = observed;
+  const { machine, local, now, uptime, memory, wanted } = observed;
+  const isSameBoot = work.bootId === local.bootId;
   const outcome = outcomeOf(observed, work);
   if (outcome !== undefined) {
     // What others may do depends on it.
-    if (work.bootId !== local.bootId && !isBack(observed))
+    if (!isSameBoot && !isBack(observed))
       return wait(outcome.reason, `${outcome.message}; the node is not Ready yet`, SOON);
     return finish(node, { kind: "End", work, done: true }, outcome.reason, outcome.message);
   }
   const undo = (reason: MachineReason, message: string, givenUp?: string) =>
     finish(node, { kind: "End", work, done: false, ...(givenUp !== undefined && { givenUp }) }, reason, message);
-  // Once it was told to restart it may be armed: then nothing but the restart decides.
-  if (work.stopping !== true) {
+  // Once it was told to restart it may be armed: then nothing but the restart decides. After that, nothing is.
+  if (work.stopping !== true || !isSameBoot) {
     if (pool === undefined || pool.metadata.name !== work.pool || turnOf(pool, node) === undefined) {
       return undo("WaitingForTurn", "this node has no turn any more");
     }
@@ -50,12 +51,13 @@ export function continueWork(
     if (work.drain && work.drained !== true) {
       const timeout = pool.spec.rollout?.drain?.timeout ?? DRAIN_TIMEOUT;
       const message = memory.draining ?? "its pods leave the node";
-      const lasts = now - work.startedAt;
+      // The clock may be set meanwhile: that is not the pods' time.
+      const lasts = isSameBoot ? uptime - work.startedUptime : now - work.startedAt;
       // Otherwise a drain that never succeeds would go on until that time.
       if (lasts < -MINUTE) return undo("WaitingForTurn", "the clock was set back, and its turn begins anew");
       if (lasts > (secondsOf(timeout) ?? 600) * SECOND) {
         // The time without power is not the pods' time.
-        if (work.bootId !== local.bootId) return undo("WaitingForTurn", "it has restarted before its pods left it");
+        if (!isSameBoot) return undo("WaitingForTurn", "it has restarted before its pods left it");
         const why = `its pods did not leave it within ${timeout}: ${message}`;
         return undo("Failed", why, why);
       }
@@ -69,7 +71,7 @@ export function continueWork(
   const setback = setbackOf(observed, action.kind, work.key);
   if (setback !== undefined) {
     // It has not stopped, or is back, as from something else that was upgraded to by hand: others may go first.
-    const mayStop = work.stopping === true && work.bootId === local.bootId;
+    const mayStop = work.stopping === true && isSameBoot;
     if (!mayStop && setback.lasting) return undo("Failed", setback.message, setback.message);
     return wait("Restarting", setback.message, setback.until - now);
   }

@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 import { layersOf } from "../management/layer.ts";
 import { rethrow } from "./failure.ts";
 import { NODE_DATA, RUN_CONFIG } from "./places.ts";
-import { layerPath, readLayerFile } from "./slots/layer-file.ts";
+import { layerOfSlot, requireWholeLayer } from "./slots/layer-file.ts";
 import { isClusterConfigOff, runningSlot } from "./slots/running.ts";
 
 const DROP_INS = `${NODE_DATA}/config.d`;
@@ -45,7 +45,10 @@ export function ownLayers(host: Host, onUnreadable = giveUp): Layer[] {
 
 function clusterLayers(host: Host, onUnreadable: OnUnreadable): Layer[] {
   try {
-    return isClusterConfigOff(host) ? [] : layersOf(readLayerFile(host, layerPath(runningSlot(host))));
+    if (isClusterConfigOff(host)) return [];
+    const slot = runningSlot(host);
+    requireWholeLayer(host, slot);
+    return layersOf(layerOfSlot(host, slot));
   } catch (error) {
     onUnreadable("of the cluster", error);
     return [];

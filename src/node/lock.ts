@@ -3,17 +3,25 @@ import { type Host, HostError } from "../host/host.ts";
 import { type Progress, type ProgressStep, silent } from "../progress.ts";
 import { RUN } from "./places.ts";
 
-/** What only one process of this machine may do at a time, and what messages call that process. */
-export type Lock = "installer" | "upgrade";
+/** What only one process of this machine may do at a time. `journal`: to change the journal of the slots. */
+export type Lock = "installer" | "upgrade" | "journal";
+
+/** What messages call the process that holds it. */
+const HOLDER: { readonly [L in Lock]: string } = {
+  installer: "installer",
+  upgrade: "upgrade",
+  journal: "writer of the journal of deployments",
+};
 
 /** Another process holds the lock, and will be done some time. */
 export class LockHeld extends K3osError {}
 
 /**
  * How long one waits for the holder. An upgrade takes minutes, but `upgrade` is also held for seconds: by who keeps a
- * trial, and by who renews the boot loader after it. Nobody should be refused because of those.
+ * trial, and by who renews the boot loader after it. Nobody should be refused because of those. `journal` is held
+ * while a small file is written, which a disk with much to do may take seconds for.
  */
-const PATIENCE_MS: { readonly [L in Lock]: number } = { installer: 0, upgrade: 30_000 };
+const PATIENCE_MS: { readonly [L in Lock]: number } = { installer: 0, upgrade: 30_000, journal: 30_000 };
 const LOOK_EVERY_MS = 1000;
 
 /** A dangling link. Its target identifies the holder by process number and start time, because numbers are reused. */
@@ -68,13 +76,15 @@ async function acquire(host: Host, lock: Lock, path: string, me: string): Promis
   const holder = holderOf(host, path);
   const pid = holder.split("@")[0] ?? "";
   if (holder !== "" && identity(host, pid) === holder) {
-    throw new LockHeld("busy", `another ${lock} is at work (process ${pid})`, { hint: "Wait until it is done." });
+    throw new LockHeld("busy", `another ${HOLDER[lock]} is at work (process ${pid})`, {
+      hint: "Wait until it is done.",
+    });
   }
   const right = `${path}.after-${holder}`;
   await acquire(host, lock, right, me);
   try {
     if (holder !== "" && holderOf(host, path) === holder) host.remove(path);
-    if (!(await take(host, path, me))) throw new LockHeld("busy", `another ${lock} has just begun`);
+    if (!(await take(host, path, me))) throw new LockHeld("busy", `another ${HOLDER[lock]} has just begun`);
   } finally {
     host.remove(right);
   }

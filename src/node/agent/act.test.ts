@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { AgentNote, Work } from "../../management/observed.ts";
 import { localOf, observedBy } from "../../management/testing.ts";
-import { act } from "./act.ts";
+import { act, Restarting } from "./act.ts";
 import { newMemory } from "./memory.ts";
 import { memoryApi } from "./memory-api.ts";
 import type { AgentTools } from "./observe.ts";
@@ -10,8 +10,8 @@ import { noConfig } from "./testing.ts";
 
 const RESTARTED = "2026-11-29T11:00:00Z";
 const work: Work = {
-  ...{ pool: "agents", reason: "Config", key: "sha256:1", startedAt: 0, bootId: "boot-1" },
-  ...{ drain: false, restarted: { pool: RESTARTED } },
+  ...{ pool: "agents", reason: "Config", key: "sha256:1", startedAt: 0, startedUptime: 0 },
+  ...{ bootId: "boot-1", drain: false, restarted: { pool: RESTARTED } },
 };
 
 function rig(own: Partial<OwnNode> = {}) {
@@ -45,5 +45,14 @@ describe("a config that takes a boot", () => {
     const failing = act({ kind: "ActivateConfig", work }, tools, newMemory(), observed("boot-1"));
     await expect(failing).rejects.toThrow("by hand");
     expect(notes.map((note) => note.work?.stopping)).toEqual([true, undefined]);
+  });
+
+  it("is noted as armed in this boot if the one before was to try it, and did not", async () => {
+    const { notes, tools, observed } = rig({ config: noConfig, restart: async () => {} });
+    const again = { ...work, stopping: true };
+    await expect(act({ kind: "ActivateConfig", work: again }, tools, newMemory(), observed("boot-2"))).rejects.toThrow(
+      Restarting,
+    );
+    expect(notes.at(-1)?.work).toMatchObject({ stopping: true, bootId: "boot-2" });
   });
 });

@@ -5,7 +5,7 @@ import type { Machine, MachineStatus } from "../../kubernetes/machine.ts";
 import type { MachinePool, Turn } from "../../kubernetes/machine-pool.ts";
 import { mergePatch } from "../../kubernetes/merge-patch.ts";
 import { type Action, CORDONED } from "../../management/decision.ts";
-import type { AgentNote, Observed, Work } from "../../management/observed.ts";
+import type { AgentNote, LocalState, Observed, Work } from "../../management/observed.ts";
 import { hasTarget } from "../../management/status.ts";
 import { configKey } from "../../management/summary.ts";
 import { reasonOf } from "../failure.ts";
@@ -155,7 +155,7 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
   async Activate({ work }, { own }, _, { local }) {
     const { image } = work;
     if (image === undefined) throw new Error("it has no image to activate");
-    await arm(own, local.note, work, () => own.arm(image));
+    await arm(own, local, work, () => own.arm(image));
   },
 
   async Restart({ work }, { own }, _, { local }) {
@@ -172,7 +172,7 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
   },
 
   async ActivateConfig({ work }, { own }, _, { local }) {
-    await arm(own, local.note, work, () => own.config.apply(work.key, "Reboot"));
+    await arm(own, local, work, () => own.config.apply(work.key, "Reboot"));
   },
 
   async Uncordon(_, { client, own }) {
@@ -198,13 +198,13 @@ const ACTIONS: { readonly [Kind in Action["kind"]]: Does<Kind> } = {
 };
 
 /** Makes the next boot a trial, and restarts into it. */
-async function arm(own: OwnNode, note: AgentNote, work: Work, make: () => Promise<void>): Promise<void> {
-  // Before: once it is armed, a restart by whomever tries it.
-  noteWork(own, note, { ...work, stopping: true });
+async function arm(own: OwnNode, { note, bootId }: LocalState, work: Work, make: () => Promise<void>): Promise<void> {
+  // Before: once it is armed, a restart by whomever tries it. It may be armed anew in another boot than the first time.
+  noteWork(own, note, { ...work, stopping: true, bootId });
   try {
     await make();
   } catch (error) {
-    if (work.stopping !== true) noteWork(own, note, work);
+    if (work.stopping !== true || work.bootId !== bootId) noteWork(own, note, work);
     throw error;
   }
   await stop({ own }, work);

@@ -47,10 +47,10 @@ async function rig(
   for (const directory of ["/proc/sys/kernel/random", "/var/lib/rancher/k3os", "/www/channels"]) host.mkdir(directory);
   host.write("/proc/sys/kernel/random/boot_id", "boot-1\n");
   host.write("/proc/sys/kernel/hostname", "a\n");
-  host.write("/proc/uptime", "60.00 10.00\n");
   host.write("/dev/kmsg", "");
   host.write("/run/k3os/mode", "local\n");
-  const { exec } = host;
+  const { exec, readText } = host;
+  host.readText = (path) => (path === "/proc/uptime" ? `${60 + host.monotonic() / 1000} 10.00\n` : readText(path));
   host.exec = async (argv, options) => {
     if (argv[0] !== "openrc-shutdown") return exec(argv, options);
     reboot(made);
@@ -291,6 +291,16 @@ describe("the agent of a node", () => {
     clock.ahead = 0;
     await walk();
     expect(readJournal(state.host, PLACES.state).candidate).toMatchObject({ version: "2.0", phase: "staged" });
+  });
+
+  it("gives no drain up because the clock was set ahead after it began", async () => {
+    const state = await rig(image);
+    state.api.change(podPath("web"), { metadata: { annotations: { "test/budget": "web-pdb" } } });
+    const { clock, walk } = agentOf(state);
+    await walk();
+    clock.ahead = 300 * 86_400_000;
+    await walk();
+    expect(endOf(state)).toMatchObject({ note: { givenUp: [], work: { drain: true } } });
   });
 
   it("goes on with an image that an upgrade by hand has staged, and was killed before it was noted", async () => {

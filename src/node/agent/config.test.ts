@@ -16,6 +16,7 @@ import {
   cutBefore,
   imageOf,
   installedDisk,
+  linkIn,
   PLACES,
   PowerCut,
   powerOn,
@@ -72,7 +73,6 @@ async function node(): Promise<MemoryHost> {
 
 /** What the menu boots, and with which layer. */
 function boot(host: MemoryHost) {
-  host.remove("/run/k3os/upgrade.lock");
   const started = powerOn(host);
   return { ...started, revision: appliedLayer(host).revision };
 }
@@ -158,13 +158,20 @@ describe("a live change", () => {
     await expect(applyLive(host, NEW)).rejects.toMatchObject({ hint: expect.stringContaining("reboot") });
   });
 
-  it("survives a damaged file", async () => {
-    const host = await node();
-    host.write(layerPath("a"), "{");
-    expect(appliedLayer(host)).toEqual(NO_LAYER);
-    await applyLive(host, OLD);
-    expect(appliedLayer(host)).toEqual(OLD);
-  });
+  it.each(["{", "null", '{ "format": 1 }', '{ "format": 2, "revision": "", "parts": [] }'])(
+    "survives a file that says %s, and a boot tells of it",
+    async (text) => {
+      const host = await node();
+      host.write(layerPath("a"), text);
+      expect(() => loadConfig(host)).toThrow(`${layerPath("a")}: expected a layer of the cluster in format 1, got`);
+      const told: string[] = [];
+      expect(loadConfig(host, (layer) => told.push(layer))).toMatchObject({ config: {} });
+      expect(told).toEqual(["of the cluster"]);
+      expect(appliedLayer(host)).toEqual(NO_LAYER);
+      await applyLive(host, OLD);
+      expect(appliedLayer(host)).toEqual(OLD);
+    },
+  );
 });
 
 describe("the trial of a config", () => {
@@ -372,9 +379,11 @@ function running(change: (parts: Parts, seconds: number, restarted: number) => v
       "/proc/mounts": "",
       "/usr/share/k3os/image.json": '{ "version": "1" }',
       [BOOT_ID]: "boot-1\n",
+      "/proc/100/stat": `100 (qjs) S ${"0 ".repeat(30)}\n`,
     },
-    programs: { curl, "rc-service": restart, sync: () => ({}), ip: () => ({}) },
+    programs: { curl, "rc-service": restart, sync: () => ({}), ip: () => ({}), ln: linkIn(() => host) },
   });
+  host.symlink("100", "/proc/self");
   return { host, restarts: () => restarted };
 }
 

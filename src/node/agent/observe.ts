@@ -42,7 +42,18 @@ export async function observe({ own, client, watches }: AgentTools, memory: Agen
   const secrets = await readSecrets(client, memory, configs, node?.metadata.labels, now);
   const config = node && (await own.config.view(configs, node.metadata, machine?.status, repair, secrets));
   return {
-    ...{ now, clockTrusted, node, machine, pools, configs, local, cluster: memory.cluster, memory },
+    ...{
+      now,
+      uptime: own.uptime(),
+      clockTrusted,
+      node,
+      machine,
+      pools,
+      configs,
+      local,
+      cluster: memory.cluster,
+      memory,
+    },
     ...(config ?? { wanted: {}, parts: {} }),
     ...(await windowOf(own, pool)),
   };

@@ -11,6 +11,7 @@ import { logToKernel } from "../kernel-log.ts";
 import { readNodeName } from "../node-name.ts";
 import { RUN } from "../places.ts";
 import { forgetRefused } from "../slots/given-up.ts";
+import { uptime } from "../stages.ts";
 import { isClockRight, spanOf } from "../upgrade/spans.ts";
 import type { restartIntoTrial, restartMachine, upgrade } from "../upgrade/upgrade.ts";
 import type { Span } from "../upgrade/window.ts";
@@ -27,6 +28,8 @@ export interface OwnNode {
   readonly name: string;
   /** Milliseconds since 1970. */
   now(): number;
+  /** Milliseconds since the kernel started. */
+  uptime(): number;
   sleep(milliseconds: number): Promise<void>;
   /** From 0 to below 1. */
   random(): number;
@@ -89,6 +92,7 @@ export function ownNode(host: Host, tools: () => Promise<NodeTools> = nodeTools)
   return {
     name: readNodeName(host) ?? host.readText("/proc/sys/kernel/hostname").trim(),
     now: () => host.now(),
+    uptime: () => Math.round(uptime(host) * 1000),
     sleep: (milliseconds) => host.sleep(milliseconds),
     random: Math.random,
     isClockTrusted: () => isClockRight(host),

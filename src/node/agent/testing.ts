@@ -243,6 +243,7 @@ export function world(
     return {
       name: node.name,
       now: clock,
+      uptime: () => now,
       sleep: (milliseconds) => sleep(life, milliseconds),
       random,
       isClockTrusted: async () => true,

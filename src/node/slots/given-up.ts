@@ -5,13 +5,13 @@ import { SYSTEM } from "../../image/disk.ts";
 import { sha256Of } from "../images/parts.ts";
 import { IMAGE_JSON, RUN, STATE } from "../places.ts";
 import {
+  changeJournal,
   type Deployment,
   type Journal,
   type Refused,
   readJournal,
   refusalOf,
   withRefused,
-  writeJournal,
 } from "./journal.ts";
 import { layerOfSlot } from "./layer-file.ts";
 import { runningSlot, runningSystem } from "./running.ts";
@@ -44,14 +44,15 @@ export async function refuseRevision(host: Host, revision: string, reason: strin
   const root = journalRoot(host);
   const refused = { ...(await runningImage(host)), revision, reason, at: host.now() };
   host.mkdir(`${root}${SYSTEM}`);
-  const journal = readJournal(host, root);
-  const { candidate } = journal;
-  await writeJournal(host, root, { ...withRefused(journal, refused), ...(candidate && { candidate }) });
+  await changeJournal(host, root, (journal) => {
+    const { candidate } = journal;
+    return { ...withRefused(journal, refused), ...(candidate && { candidate }) };
+  });
 }
 
 /** Forgets what was given up, images and configs, so that it is tried once more. */
 export async function forgetRefused(host: Host): Promise<void> {
-  const root = journalRoot(host);
-  const journal = readJournal(host, root);
-  if (journal.refused.length > 0) await writeJournal(host, root, { ...journal, refused: [] });
+  await changeJournal(host, journalRoot(host), (journal) =>
+    journal.refused.length > 0 ? { ...journal, refused: [] } : undefined,
+  );
 }

@@ -3,6 +3,7 @@ import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import type { SlotName, TrialStage } from "../../image/boot-env.ts";
 import { SYSTEM } from "../../image/disk.ts";
+import { withLock } from "../lock.ts";
 
 /** On the state partition. The environment block decides what boots; the journal tells why. */
 export const JOURNAL = `${SYSTEM}/deployments.json`;
@@ -31,7 +32,7 @@ export interface Candidate extends Deployment {
   readonly heard?: boolean;
   /** When the machine stopped for the trial, in milliseconds since 1970. */
   readonly stoppedAt?: number;
-  /** How often the machine has restarted for it, and the boot menu started something else. */
+  /** How often it was armed, and the boot menu started something else. */
   readonly unstarted?: number;
   /** Tells one trial from another of the same image. */
   readonly trialId?: string;
@@ -75,10 +76,23 @@ export function readJournal(host: Host, state: string): Journal {
   return journal?.format === 1 && Array.isArray(journal.refused) ? journal : EMPTY;
 }
 
-/** Writes it. When this returns, it is on the disk, with everything that was written there before. */
-export async function writeJournal(host: Host, state: string, journal: Journal): Promise<void> {
-  host.write(`${state}${JOURNAL}`, `${JSON.stringify(journal, null, 1)}\n`);
-  await run(host, ["sync", "-f", `${state}${SYSTEM}`]);
+/**
+ * Changes it, while no other process does: `change` gets what is there by now, and returns `undefined` to leave it. When
+ * this returns, it is on the disk, with everything that was written there before. Returns what it says then.
+ */
+export function changeJournal(
+  host: Host,
+  state: string,
+  change: (journal: Journal) => Journal | undefined,
+): Promise<Journal> {
+  return withLock(host, "journal", async () => {
+    const before = readJournal(host, state);
+    const after = change(before);
+    if (after === undefined) return before;
+    host.write(`${state}${JOURNAL}`, `${JSON.stringify(after, null, 1)}\n`);
+    await run(host, ["sync", "-f", `${state}${SYSTEM}`]);
+    return after;
+  });
 }
 
 /** The journal after a deployment was given up. */

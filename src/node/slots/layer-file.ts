@@ -1,5 +1,6 @@
 /** The cluster's layer on the disk: one file for each slot, because it is tried and returned from with the slot. */
-import { parentOf, readTextIf } from "../../host/files.ts";
+import { K3osError } from "../../errors.ts";
+import { parentOf, readJsonIf, readTextIf } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 import { run } from "../../host/run.ts";
 import type { SlotName } from "../../image/boot-env.ts";
@@ -16,22 +17,28 @@ export function layerPath(slot: SlotName | undefined, state = STATE): string {
   return slot === undefined ? `${NODE_DATA}/cluster.json` : `${state}${clusterFile(slot)}`;
 }
 
-/** Reads it. A missing file is an empty layer. Throws if it is damaged. */
-export function readLayerFile(host: Host, path: string): ClusterLayer {
-  const text = readTextIf(host, path);
-  if (text === undefined) return NO_LAYER;
-  const { format, revision, parts } = JSON.parse(text) as LayerFile;
-  return format === 1 ? { revision, parts } : NO_LAYER;
+/** The layer of a slot; an empty one if its file is missing, or damaged, so that it is written anew. */
+export function layerOfSlot(host: Host, slot: SlotName | undefined, state = STATE): ClusterLayer {
+  const file = readJsonIf(host, layerPath(slot, state));
+  return isLayerFile(file) ? { revision: file.revision, parts: file.parts } : NO_LAYER;
 }
 
-/** The layer of a slot; an empty one if its file is damaged, so that it is written anew. */
-export function layerOfSlot(host: Host, slot: SlotName | undefined, state = STATE): ClusterLayer {
-  try {
-    return readLayerFile(host, layerPath(slot, state));
-  } catch (error) {
-    if (error instanceof SyntaxError) return NO_LAYER;
-    throw error;
-  }
+/** Throws if the file of a slot is there, and damaged. Whoever goes by its layer tells of that. */
+export function requireWholeLayer(host: Host, slot: SlotName | undefined): void {
+  const path = layerPath(slot);
+  if (host.stat(path) === undefined) return;
+  const file = readJsonIf(host, path);
+  if (isLayerFile(file)) return;
+  // Nothing of it is shown: it has the values of Secrets.
+  const got = file === undefined ? "no JSON" : "something else";
+  throw new K3osError("config", `${path}: expected a layer of the cluster in format 1, got ${got}`, {
+    hint: "The node goes without what MachineConfigs say until its agent has reached the API, and writes it anew.",
+  });
+}
+
+function isLayerFile(file: unknown): file is LayerFile {
+  const { format, revision, parts } = (file ?? {}) as Partial<LayerFile>;
+  return format === 1 && typeof revision === "string" && Array.isArray(parts);
 }
 
 /** Replaces the layer of a slot. When this returns, it is on the disk. Only root may read it. */

@@ -1,6 +1,6 @@
 /** Test support: a disk in memory, the boot menu that it is started by, and power cuts. */
 import type { Host } from "../../host/host.ts";
-import { type MemoryHost, memoryHost } from "../../host/memory.ts";
+import { type MemoryHost, memoryHost, type Program } from "../../host/memory.ts";
 import { formatBootEnv, type SlotName, slotToBoot } from "../../image/boot-env.ts";
 import { IMAGE_FILES, KERNEL_FILES } from "../../image/disk.ts";
 import { BOOT_ENV, parseSlotRecord, SLOT_FILE, slotDirectory } from "../../image/grub.ts";
@@ -20,6 +20,15 @@ export const FULL = { ifFull: "Make room.", progress: silent };
 
 /** While this file exists, the state partition has 1000 free kilobytes, and more for each directory that is removed. */
 export const NEARLY_FULL = "/nearly-full";
+
+/** `ln -s`, which fails if there is something already. */
+export const linkIn =
+  (host: () => Host): Program =>
+  ([, , target = "", path = ""]) => {
+    if (host().stat(path)) return { status: 1 };
+    host().symlink(target, path);
+    return {};
+  };
 
 /** A running node with a state partition, and no slot yet. */
 export function diskInMemory(): MemoryHost {
@@ -59,11 +68,7 @@ export function diskInMemory(): MemoryHost {
         host.remove(target);
         return {};
       },
-      ln([, , target = "", path = ""]) {
-        if (host.stat(path)) return { status: 1 };
-        host.symlink(target, path);
-        return {};
-      },
+      ln: linkIn(() => host),
     },
   });
   const { remove } = host;
@@ -135,7 +140,7 @@ const said = (text: string) => (text.startsWith("{") ? (JSON.parse(text) as Imag
 
 /** What the boot menu starts, and writes down before: `slot`, whether it is a trial, and what its files say. */
 export function powerOn(host: Host): { readonly slot: SlotName; readonly trial: boolean; readonly content: string } {
-  for (const name of host.list("/run/k3os")) if (name.startsWith("esp-")) host.remove(`/run/k3os/${name}`);
+  forgetProcesses(host);
   const env = readEnv(host, ESP);
   const choice = slotToBoot(env, (slot) => contentOf(host, slot).length > 0);
   if (choice === undefined) throw new Error("no slot is whole");
@@ -149,6 +154,13 @@ export function powerOn(host: Host): { readonly slot: SlotName; readonly trial: 
   host.mkdir("/usr/share/k3os");
   host.write("/usr/share/k3os/image.json", JSON.stringify({ version: content.split("-")[0] }));
   return { ...choice, content };
+}
+
+/** What processes that have ended leave in memory: mounted ESPs and locks. */
+export function forgetProcesses(host: Host): void {
+  for (const name of host.list("/run/k3os")) {
+    if (name.startsWith("esp-") || name.includes(".lock")) host.remove(`/run/k3os/${name}`);
+  }
 }
 
 /** Operations that change a disk; a power cut may come before any of them. */
@@ -186,6 +198,7 @@ export async function withEveryCut(
     } catch (error) {
       if (!(error instanceof PowerCut)) throw error;
     }
+    forgetProcesses(host);
     await after(host);
   }
 }

@@ -9,15 +9,14 @@ import { withEsp } from "./esp.ts";
 import { runningImage } from "./given-up.ts";
 import {
   type Candidate,
+  changeJournal,
   type Deployment,
   JOURNAL,
-  type Journal,
   keptWith,
   nameOf,
   readJournal,
   withCommitted,
   withRefused,
-  writeJournal,
 } from "./journal.ts";
 import { runningSlot, runningSystem } from "./running.ts";
 import { readSlots } from "./slots.ts";
@@ -68,8 +67,7 @@ function deploymentOf({ version, digest, revision }: Deployment): Deployment {
 
 /** Notes what a slot holds that nothing boots yet. */
 export async function noteStaged(host: Host, candidate: Omit<Candidate, "phase">): Promise<void> {
-  const journal = readJournal(host, STATE);
-  await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "staged" } });
+  await changeJournal(host, STATE, (journal) => ({ ...journal, candidate: { ...candidate, phase: "staged" } }));
 }
 
 /**
@@ -77,23 +75,25 @@ export async function noteStaged(host: Host, candidate: Omit<Candidate, "phase">
  * leaves a deployment that is armed in the journal only, and the next boot notes that.
  */
 export async function armTrial(host: Host, esp: string, candidate: Omit<Candidate, "phase">): Promise<void> {
-  const journal = readJournal(host, STATE);
   const heard = await neighbourAnswers(host, { byGateway: true });
   const trialId = readTextIf(host, "/proc/sys/kernel/random/uuid")?.trim();
-  const { candidate: before } = journal;
-  const isSame = before?.digest === candidate.digest && before.revision === candidate.revision;
-  const unstarted = isSame ? before.unstarted : undefined;
-  await writeJournal(host, STATE, {
-    ...journal,
-    // What runs now is what a rollback will go back to.
-    kept: keptWith(journal, (await runningImage(host)).digest),
-    candidate: {
-      ...candidate,
-      phase: "armed",
-      ...(heard && { heard }),
-      ...(trialId && { trialId }),
-      ...(unstarted !== undefined && { unstarted }),
-    },
+  const running = await runningImage(host);
+  await changeJournal(host, STATE, (journal) => {
+    const { candidate: before } = journal;
+    const isSame = before?.digest === candidate.digest && before.revision === candidate.revision;
+    const unstarted = isSame ? before.unstarted : undefined;
+    return {
+      ...journal,
+      // What runs now is what a rollback will go back to.
+      kept: keptWith(journal, running.digest),
+      candidate: {
+        ...candidate,
+        phase: "armed",
+        ...(heard && { heard }),
+        ...(trialId && { trialId }),
+        ...(unstarted !== undefined && { unstarted }),
+      },
+    };
   });
   const env = readEnv(host, esp);
   const good = env?.good ?? runningSlot(host) ?? "a";
@@ -102,9 +102,10 @@ export async function armTrial(host: Host, esp: string, candidate: Omit<Candidat
 
 /** Notes when the services began to stop for the trial, so that its downtime is known. */
 export async function noteStop(host: Host): Promise<void> {
-  const journal = readJournal(host, STATE);
-  if (journal.candidate === undefined) return;
-  await writeJournal(host, STATE, { ...journal, candidate: { ...journal.candidate, stoppedAt: host.now() } });
+  await changeJournal(host, STATE, (journal) => {
+    const { candidate } = journal;
+    return candidate && { ...journal, candidate: { ...candidate, stoppedAt: host.now() } };
+  });
 }
 
 /**
@@ -114,12 +115,15 @@ export async function noteStop(host: Host): Promise<void> {
  */
 export async function commitTrial(host: Host, { readyAt }: { readonly readyAt?: number } = {}): Promise<boolean> {
   const trial = onTrial(host);
-  const journal = readJournal(host, STATE);
-  const { candidate } = journal;
-  if (trial === undefined || candidate === undefined || trial.refused !== undefined) return false;
-  await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "committing" } });
+  if (trial === undefined || trial.refused !== undefined) return false;
+  const { candidate } = await changeJournal(
+    host,
+    STATE,
+    (journal) => journal.candidate && { ...journal, candidate: { ...journal.candidate, phase: "committing" } },
+  );
+  if (candidate === undefined) return false;
   await withEsp(host, (esp) => writeEnv(host, esp, { good: candidate.slot }));
-  await finishCommit(host, journal, candidate, downtimeOf(candidate, readyAt));
+  await finishCommit(host, candidate, downtimeOf(candidate, readyAt));
   host.write(TRIAL_KEPT, "");
   return true;
 }
@@ -131,26 +135,20 @@ function downtimeOf({ stoppedAt }: Candidate, readyAt: number | undefined): numb
   return seconds > 0 && seconds < 86_400 ? seconds : undefined;
 }
 
-async function finishCommit(
-  host: Host,
-  journal: Journal,
-  candidate: Candidate,
-  downtime: number | undefined,
-): Promise<void> {
+async function finishCommit(host: Host, candidate: Candidate, downtime: number | undefined): Promise<void> {
   const system = runningSystem(host);
   if (system !== undefined) await linkCurrent(host, STATE, system);
-  await writeJournal(host, STATE, withCommitted(journal, candidate, host.now(), downtime));
+  await changeJournal(host, STATE, (journal) => withCommitted(journal, candidate, host.now(), downtime));
 }
 
 /** Gives up the deployment on trial. The next boot is the good slot. The caller restarts the machine. */
 export async function returnFromTrial(host: Host, reason: string): Promise<void> {
-  const journal = readJournal(host, STATE);
-  const { candidate } = journal;
+  const { candidate } = readJournal(host, STATE);
   await withEsp(host, async (esp) => {
     const env = readEnv(host, esp);
     if (candidate !== undefined) {
       const refused = { ...deploymentOf(candidate), reason, stage: env?.stage, at: host.now() };
-      await writeJournal(host, STATE, withRefused(journal, refused));
+      await changeJournal(host, STATE, (journal) => withRefused(journal, refused));
     }
     // Whoever was about to keep it may have been killed after the block was told.
     const isKept = env !== undefined && env.good === candidate?.slot;
@@ -173,36 +171,31 @@ export async function repairEnv(host: Host): Promise<string> {
 export async function settleTrial(host: Host): Promise<string | undefined> {
   if (readTextIf(host, `${STATE}${JOURNAL}`) === undefined || isTrial(host)) return undefined;
   await correctCurrent(host);
-  const journal = readJournal(host, STATE);
-  const { candidate } = journal;
+  const { candidate } = readJournal(host, STATE);
   if (candidate === undefined || candidate.phase === "staged") return undefined;
   return withEsp(host, async (esp) => {
     const env = readEnv(host, esp);
     const outcome = outcomeOf(candidate, env);
-    if (outcome === "untried") {
-      const { stoppedAt: at, unstarted = 0, ...due } = candidate;
-      // Armed, and nobody has restarted the machine for it yet.
-      if (at === undefined) return undefined;
-      // Once, somebody may have chosen another entry. Then it is armed, and the machine restarted, for ever.
-      if (unstarted === 0) {
-        await writeJournal(host, STATE, { ...journal, candidate: { ...due, unstarted: 1 } });
-        return undefined;
-      }
+    const { stoppedAt: at, unstarted = 0, ...due } = candidate;
+    // Otherwise it would be armed, and the machine restarted for it, for ever.
+    const isLast = unstarted > 0 && at !== undefined;
+    if (outcome === "untried" && !isLast) {
+      // Not by any later restart: whoever wants it asks for it again. First, so that nothing noted as staged is tried.
+      if (env !== undefined) await writeEnv(host, esp, { good: env.good });
+      await noteStaged(host, { ...due, unstarted: unstarted + 1 });
+      return `${nameOf(candidate)} is staged, and was not tried: the boot menu started something else`;
     }
     if (outcome === "committed") {
-      await finishCommit(host, journal, candidate, undefined);
+      await finishCommit(host, candidate, undefined);
       return `${nameOf(candidate)} was kept`;
     }
     if (outcome === "disarmed") {
-      await writeJournal(host, STATE, { ...journal, candidate: { ...candidate, phase: "staged" } });
+      await noteStaged(host, candidate);
       return `${nameOf(candidate)} is staged, and was not armed`;
     }
     const reason = outcome === "untried" ? NOT_STARTED : stoppedAt(env?.stage);
-    await writeJournal(
-      host,
-      STATE,
-      withRefused(journal, { ...deploymentOf(candidate), reason, stage: env?.stage, at: host.now() }),
-    );
+    const refused = { ...deploymentOf(candidate), reason, stage: env?.stage, at: host.now() };
+    await changeJournal(host, STATE, (journal) => withRefused(journal, refused));
     if (env?.trial !== undefined) await writeEnv(host, esp, { good: env.good });
     return `the trial of ${nameOf(candidate)} ended: ${reason}`;
   });

@@ -7,7 +7,7 @@ import { STATE } from "../places.ts";
 import { writeEnv } from "../slots/env.ts";
 import { espDevice, withEsp } from "../slots/esp.ts";
 import { refusalInSlot } from "../slots/given-up.ts";
-import { type Deployment, readJournal, withCommitted, withRefused, writeJournal } from "../slots/journal.ts";
+import { changeJournal, type Deployment, readJournal, withCommitted, withRefused } from "../slots/journal.ts";
 import { layerOfSlot } from "../slots/layer-file.ts";
 import { runningSlot } from "../slots/running.ts";
 import { type Places, readSlots } from "../slots/slots.ts";
@@ -69,7 +69,7 @@ export async function restorable(host: Host, k3s: K3s | undefined): Promise<Rest
   if (trial === "armed") {
     throw new K3osError(
       "usage",
-      `the next boot tries another image, and ${record.version} runs with its own datastore`,
+      `another image is about to be tried, and ${record.version} runs with its own datastore`,
       {
         hint: "Give that trial up: sudo k3os rollback",
       },
@@ -87,7 +87,7 @@ interface Target {
   readonly record: SlotRecord;
   /** What the other slot holds. */
   readonly left: SlotRecord | undefined;
-  /** Whether the other slot is on trial in this boot, or is to be in the next one. */
+  /** Whether the other slot is on trial in this boot, or is to be in the next one, or was to be in this one. */
   readonly trial?: "runs" | "armed";
 }
 
@@ -95,7 +95,10 @@ function targetOf(host: Host, places: Places): Target {
   const { env, good = "a", records } = readSlots(host, places);
   const running = runningSlot(host) ?? good;
   const other = otherSlot(good);
-  const trial = isTrial(host) ? "runs" : env?.trial === other ? "armed" : undefined;
+  const { candidate } = readJournal(host, places.state);
+  const isUnstarted = candidate?.slot === other && candidate.unstarted !== undefined && running === good;
+  const isDue = env?.trial === other || isUnstarted;
+  const trial = isTrial(host) ? "runs" : isDue ? "armed" : undefined;
   const slot = trial === "runs" ? otherSlot(running) : trial === "armed" ? good : running === good ? other : running;
   const record = records[slot];
   if (record === undefined) throw nothingBefore("there is no version before on this disk");
@@ -120,20 +123,16 @@ function nothingBefore(message: string): K3osError {
 }
 
 async function change(host: Host, places: Places, { slot, record, left }: Target): Promise<void> {
-  const journal = readJournal(host, places.state);
   const at = host.now();
   // Where both slots have one image, it is the config that somebody wants to get away from.
   const revision = left?.digest === record.digest ? layerOfSlot(host, otherSlot(slot)).revision : undefined;
-  const noted =
-    left === undefined
-      ? journal
-      : withRefused(journal, {
-          ...{ version: left.version, digest: left.digest, reason: BY_HAND, at },
-          ...(revision !== undefined && { revision }),
-        });
-  await writeJournal(host, places.state, {
-    ...withCommitted(noted, record, at),
-    ...(noted.last && { last: noted.last }),
+  const refused = left && {
+    ...{ version: left.version, digest: left.digest, reason: BY_HAND, at },
+    ...(revision !== undefined && { revision }),
+  };
+  await changeJournal(host, places.state, (journal) => {
+    const noted = refused === undefined ? journal : withRefused(journal, refused);
+    return { ...withCommitted(noted, record, at), ...(noted.last && { last: noted.last }) };
   });
   await writeEnv(host, places.esp, { good: slot });
   await linkCurrent(host, places.state, record.system);

@@ -150,7 +150,6 @@ describe("k3os upgrade", () => {
         const boot = powerOn(host);
         expect(boot).toMatchObject(boot.trial ? { content: "2.0-a" } : { content: "1.0-a" });
         if (boot.trial) return;
-        host.remove("/run/k3os/upgrade.lock");
         expect(await to(host, "2.0-a")).toMatchObject({ state: "armed" });
         expect(powerOn(host)).toMatchObject({ trial: true, content: "2.0-a" });
       },
@@ -221,6 +220,14 @@ describe("k3os rollback", () => {
     expect(await to(host, "2.0-a", { retry: true })).toMatchObject({ state: "armed" });
   });
 
+  it("gives one up, too, that the boot menu was kept from starting", async () => {
+    const host = await node();
+    await to(host, "2.0-a");
+    expect(await settleTrial(host)).toContain("was not tried");
+    expect(await rollback(host)).toMatchObject({ version: "1.0", slot: "a", needsRestart: false });
+    await expect(to(host, "2.0-a")).rejects.toThrow("somebody gave it up before its trial");
+  });
+
   it("gives that up after a power cut at any moment, or tries it", async () => {
     const armed = async () => {
       const host = await node();
@@ -264,7 +271,6 @@ describe("k3os rollback", () => {
       (host) => to(host, "2.0-a", { stageOnly: true }),
       async (host) => {
         powerOn(host);
-        host.remove("/run/k3os/upgrade.lock");
         await expect(rollback(host)).rejects.toThrow("there is no version before on this disk");
       },
     );
@@ -314,8 +320,6 @@ describe("k3os rollback", () => {
       return host;
     };
     await withEveryCut(onTrial, commitTrial, async (host) => {
-      host.remove("/run/k3os/esp-100");
-      host.remove("/run/k3os/upgrade.lock");
       if (readJournal(host, state).candidate === undefined) return;
       expect(await rollback(host)).toMatchObject({ version: "1.0", slot: "a", needsRestart: true });
       expect(powerOn(host)).toEqual({ slot: "a", trial: false, content: "1.0-a" });
