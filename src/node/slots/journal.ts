@@ -77,8 +77,8 @@ export function readJournal(host: Host, state: string): Journal {
 }
 
 /**
- * Changes it, while no other process does: `change` gets what is there by now, and returns `undefined` to leave it. When
- * this returns, it is on the disk, with everything that was written there before. Returns what it says then.
+ * Changes it, while no other process does: `change` gets what is there by now, and returns `undefined` to leave it.
+ * When this returns, it is on the disk, with everything that was written there before. Returns what it says then.
  */
 export function changeJournal(
   host: Host,
