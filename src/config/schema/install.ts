@@ -6,7 +6,7 @@ export const install = struct(
   {
     device: text({
       about:
-        "The disk to install to, by path, name, serial, model or size; `largest` or `only` (install.md). All on it is lost.",
+        "The disk to install to, by path, name, serial, model or size; `largest`, `smallest` or `only` (install.md). All on it is lost.",
       check: values.notEmpty,
       example: "/dev/vda",
     }),
