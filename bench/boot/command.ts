@@ -26,7 +26,7 @@ interface BootCommandOptions extends OutputOptions {
 export function bootCommand(io: Io): Command {
   return new Command("boot")
     .description(
-      "Boots k3OS, the floor (same kernel, root and k3s, smallest possible init) and the peer (Debian with systemd, same " +
+      "Boots k3OS, its flavour for real machines, the floor (same kernel, root and k3s, smallest possible init) and the peer (Debian with systemd, same " +
         "kernel and k3s) in turns, the first and the second boot of a disk too, and prints how long each stage took and what memory is used.",
     )
     .addOption(numberOption("-n, --runs <count>", "boots of each machine", 1, 100).default(5))

@@ -118,10 +118,12 @@ export function bootJson(measured: Measured): Record<string, unknown> {
   const used: Pick = ({ memory }) => memory?.used;
   return {
     ready_s: middle("os", ready, 2),
+    metal_s: middle("metal", ready, 2),
     floor_s: middle("floor", ready, 2),
     peer_s: middle("peer", ready, 2),
     disk_s: middle("disk", ready, 2),
     again_s: middle("again", ready, 2),
+    metal_per_ready: rounded(readyRatio(measured, "os", "metal"), 3),
     ready_per_floor: rounded(readyRatio(measured, "floor"), 3),
     ready_per_peer: rounded(readyRatio(measured, "peer"), 3),
     disk_per_floor: rounded(readyRatio(measured, "floor", "disk"), 3),
@@ -138,6 +140,7 @@ export function bootJson(measured: Measured): Record<string, unknown> {
     initrd_mb: size("os", "initrd"),
     root_mb: size("os", "root"),
     iso_mb: size("os", "iso"),
+    metal_iso_mb: size("metal", "iso"),
     peer_root_mb: size("peer", "root"),
     boots: measured.boots.map(({ machine, marks, podSeconds, memory }) => ({
       machine,

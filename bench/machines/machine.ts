@@ -1,12 +1,13 @@
 import type { BuiltImage } from "../../src/build/index.ts";
 import type { Accel } from "../../src/vm/qemu.ts";
 
-export const machineNames = ["os", "floor", "peer", "disk", "again"] as const;
+export const machineNames = ["os", "metal", "floor", "peer", "disk", "again"] as const;
 export type MachineName = (typeof machineNames)[number];
 
 /** Their names in the tables. */
 export const titles: Readonly<Record<MachineName, string>> = {
   os: "k3OS",
+  metal: "k3OS, metal",
   floor: "floor",
   peer: "Debian + systemd",
   disk: "k3OS, new disk",

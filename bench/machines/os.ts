@@ -9,12 +9,12 @@ import { benchQemuCommand } from "./qemu.ts";
 const probe = "/run/k3os-bench/probe.sh";
 
 /** The image as `./k3os up` boots it. The probe is in its config.yaml, as a user's program would be. */
-export function osMachine(conditions: Conditions): BenchMachine {
+export function osMachine(conditions: Conditions, name: "os" | "metal" = "os"): BenchMachine {
   const { image } = conditions;
   const seed = cidata({ hostname: "os", instanceId: "k3os-bench", publicKeys: [], userData: userData() });
   const size = (path: string) => statSync(path).size;
   return {
-    name: "os",
+    name,
     sizes: {
       ...{ kernel: size(image.kernel), initrd: size(image.initrd), root: size(image.root), iso: size(conditions.iso) },
     },
@@ -22,7 +22,7 @@ export function osMachine(conditions: Conditions): BenchMachine {
       writeFileSync(join(dir, "cidata.iso"), seed);
       return benchQemuCommand(
         conditions,
-        "os",
+        name,
         { kind: "image", dir: image.dir, append: conditions.append },
         { seed: "cidata.iso" },
       );

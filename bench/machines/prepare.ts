@@ -37,7 +37,7 @@ export async function prepareMachines(
   options: PrepareOptions,
 ): Promise<{ readonly machines: BenchMachine[]; readonly image: BuiltImage }> {
   const { only, memoryMiB, cpus, append, progress, signal } = options;
-  const { image, dir } = await buildIso({ progress, signal });
+  const { image, dir } = await buildIso({ usualFlavour: "cloud", progress, signal });
   const { imageJson, tools, kernel } = image;
   const { architecture } = imageJson;
   const accel = options.accel ?? (await chooseAccel({ architecture, tools, kernel, progress, signal })).accel;
@@ -56,6 +56,10 @@ function makeMachines(
     const common = () => (parts ??= commonParts(shop));
     const make: Readonly<Record<MachineName, () => Promise<BenchMachine>>> = {
       os: async () => osMachine(conditions),
+      metal: async () => {
+        const { image, dir } = await buildIso({ usualFlavour: "metal", progress, signal });
+        return osMachine({ ...conditions, image, iso: join(dir, "k3os.iso") }, "metal");
+      },
       floor: async () => floorMachine(await common(), conditions),
       peer: async () => peerMachine(shop, await common(), conditions),
       disk: () => diskMachine(conditions, { progress, signal }),
