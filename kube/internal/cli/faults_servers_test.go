@@ -23,6 +23,7 @@ import (
 // A runningServer is `k3s server` on a machine.
 type runningServer struct {
 	*host
+	args   []string
 	log    string
 	cmd    *exec.Cmd
 	ended  chan error
@@ -35,23 +36,12 @@ type runningServer struct {
 func (h *host) serve(dir string, args ...string) *runningServer {
 	t := h.w.t
 	t.Helper()
-	s := &runningServer{host: h, log: filepath.Join(t.TempDir(), "log"), ended: make(chan error, 1)}
-	log, err := os.Create(s.log)
-	if err != nil {
-		t.Fatal(err)
-	}
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	cmd := h.program("k3s", append([]string{
+	s := &runningServer{host: h, log: filepath.Join(t.TempDir(), "log"), args: append([]string{
 		"server", "--disable-agent", "--data-dir=" + dir, "--write-kubeconfig=" + kubeconfig, "--token=" + clusterToken,
 		"--node-name=" + h.name, "--node-ip=" + h.ip,
-	}, args...)...)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	_ = log.Close()
-	s.cmd = cmd
-	go func() { s.ended <- cmd.Wait() }()
+	}, args...)}
+	s.start()
 	t.Cleanup(func() {
 		if s.hasEnded() {
 			t.Errorf("%s has ended by itself", s.name)
@@ -63,16 +53,34 @@ func (h *host) serve(dir string, args ...string) *runningServer {
 			t.Logf("%s said:\n%s", s.name, bytes.TrimSpace(b))
 		}
 	})
-	eventually(t, s.name+" writes its kubeconfig", func() error {
+	eventually(t, s.name+" writes its kubeconfig", func() (err error) {
 		s.mustRun()
 		s.config, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
 		return err
 	})
 	s.config.Dial, s.config.QPS, s.config.Burst = h.dial, -1, -1
+	var err error
 	if s.client, err = kubernetes.NewForConfig(s.config); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// start starts the process of a server. What it says goes to the end of the log.
+func (s *runningServer) start() {
+	s.w.t.Helper()
+	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.w.t.Fatal(err)
+	}
+	defer log.Close()
+	cmd, ended := s.program("k3s", s.args...), make(chan error, 1)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		s.w.t.Fatal(err)
+	}
+	s.cmd, s.ended, s.isOver = cmd, ended, false
+	go func() { ended <- cmd.Wait() }()
 }
 
 // run runs another command of k3s on this machine, and returns what it prints.

@@ -75,11 +75,12 @@ type host struct {
 	w         *wire
 	name, ip  string
 	namespace string
+	etc       string // its /etc
 }
 
 func (w *wire) host(number int) *host {
 	w.t.Helper()
-	h := &host{w: w, name: fmt.Sprintf("s%d", number), ip: fmt.Sprintf("10.77.0.%d", number)}
+	h := &host{w: w, name: fmt.Sprintf("s%d", number), ip: fmt.Sprintf("10.77.0.%d", number), etc: w.t.TempDir()}
 	h.namespace = w.name + "-" + h.name
 	w.add(h.namespace)
 	w.ip("link", "add", h.name, "netns", w.name, "type", "veth", "peer", "name", "eth0", "netns", h.namespace)
@@ -119,15 +120,15 @@ func (h *host) dial(ctx context.Context, network, address string) (net.Conn, err
 }
 
 // program runs the test's own program as another one, on this machine, with directories of its own where a machine has
-// its own.
+// its own: /etc stays from one to the next.
 func (h *host) program(as string, args ...string) *exec.Cmd {
 	h.w.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		h.w.t.Fatal(err)
 	}
-	const own = `mount -t tmpfs own /etc && mount -t tmpfs own /run && exec "$0" "$@"`
-	cmd := exec.Command("ip", append([]string{"netns", "exec", h.namespace, "sh", "-c", own, self}, args...)...)
+	const own = `mount --bind "$0" /etc && mount -t tmpfs own /run && exec "$@"`
+	cmd := exec.Command("ip", append([]string{"netns", "exec", h.namespace, "sh", "-c", own, h.etc, self}, args...)...)
 	cmd.Env = append(os.Environ(), asProgram+"="+as)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // where the test is ended from outside
 	return cmd
