@@ -89,8 +89,21 @@ func Exists(dir string) bool {
 	return err == nil
 }
 
-// Open starts the member and returns when it serves, with a vote.
+// Open starts the member and returns when it serves, with a vote. One that was given up while it joined, because its
+// machine was away, joins anew: it has nothing but copies.
 func (m *Member) Open(ctx context.Context) (datastore.Endpoint, error) {
+	endpoint, err := m.open(ctx)
+	if !errors.Is(err, errRemoved) || m.Joining == nil || !m.hadNoVote() {
+		return endpoint, err
+	}
+	fmt.Fprintln(os.Stderr, "k3s: the others have given this server up while it joined: it joins anew")
+	if err := m.forgetCopies(); err != nil {
+		return datastore.Endpoint{}, err
+	}
+	return m.open(ctx)
+}
+
+func (m *Member) open(ctx context.Context) (datastore.Endpoint, error) {
 	name, err := m.name()
 	if err != nil {
 		return datastore.Endpoint{}, err
@@ -108,7 +121,9 @@ func (m *Member) Open(ctx context.Context) (datastore.Endpoint, error) {
 	}
 	if isNew && m.Joining != nil {
 		cfg.ClusterState = embed.ClusterStateFlagExisting
-		err = m.join(ctx, cfg)
+		if err = files.Write(m.noVoteFile(), nil, 0o600); err == nil {
+			err = m.join(ctx, cfg)
+		}
 	} else if m.server, err = embed.StartEtcd(cfg); err != nil {
 		err = fmt.Errorf("etcd cannot start on %s: %w", m.Dir, err)
 	}
@@ -118,7 +133,10 @@ func (m *Member) Open(ctx context.Context) (datastore.Endpoint, error) {
 	if m.client, err = clientv3.New(clientv3.Config{Endpoints: []string{m.url()}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()}); err != nil {
 		return datastore.Endpoint{}, err
 	}
-	if err := m.await(ctx, name); err != nil {
+	if err = m.await(ctx, name); err == nil {
+		err = m.noteVote()
+	}
+	if err != nil {
 		m.close()
 		return datastore.Endpoint{}, err
 	}
@@ -171,9 +189,11 @@ func (m *Member) peerURL() url.URL {
 	return url.URL{Scheme: "https", Host: net.JoinHostPort(m.NodeIP.String(), fmt.Sprint(PeerPort))}
 }
 
+func (m *Member) nameFile() string { return filepath.Join(m.Dir, "name") }
+
 // name is this member's for ever, so that a node that comes back with an empty disk is a new one.
 func (m *Member) name() (string, error) {
-	file := filepath.Join(m.Dir, "name")
+	file := m.nameFile()
 	if b, err := os.ReadFile(file); err == nil && len(b) > 0 {
 		return strings.TrimSpace(string(b)), nil
 	}
