@@ -134,7 +134,7 @@ func TestMembersJoinLeaveAndComeBack(t *testing.T) {
 	}
 	put(t, second, "/registry/a", "2")
 
-	ids, err := first.MembersOf(t.Context(), "m2")
+	ids, err := first.MembersOf(t.Context(), "m2", "")
 	if err != nil || len(ids) != 1 {
 		t.Fatalf("members %v, %v; want one", ids, err)
 	}

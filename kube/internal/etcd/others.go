@@ -68,8 +68,9 @@ func (m *Member) AllVote(ctx context.Context) error {
 	return nil
 }
 
-// MembersOf are the members of a node: one, or none. It also answers without a majority, by what this member has seen.
-func (m *Member) MembersOf(ctx context.Context, nodeName string) (ids []uint64, err error) {
+// MembersOf are the members of a node: one, or none. If a member is named, no other one counts. It also answers without
+// a majority, by what this member has seen.
+func (m *Member) MembersOf(ctx context.Context, nodeName, member string) (ids []uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestPatience)
 	defer cancel()
 	known, err := m.client.MemberList(ctx, clientv3.WithSerializable())
@@ -77,7 +78,7 @@ func (m *Member) MembersOf(ctx context.Context, nodeName string) (ids []uint64, 
 		return nil, err
 	}
 	for _, one := range known.Members {
-		if nodeOf(one.Name) == nodeName {
+		if nodeOf(one.Name) == nodeName && (member == "" || one.Name == member) {
 			ids = append(ids, one.ID)
 		}
 	}

@@ -27,24 +27,34 @@ func (p *controlPlane) serverLabels() map[string]string {
 	return labels
 }
 
-// followNode waits for this machine's node, labels it as a server and reports when it is ready.
+// memberAnnotation is which member of etcd a server is, as k3s tells it on its Node.
+const memberAnnotation = "etcd.k3s.cattle.io/node-name"
+
+func (p *controlPlane) serverAnnotations() map[string]string {
+	if p.members == nil {
+		return nil
+	}
+	return map[string]string{memberAnnotation: p.members.Name()}
+}
+
+// followNode waits for this machine's node, marks it as a server and reports when it is ready.
 func (p *controlPlane) followNode(ctx context.Context) error {
 	defer p.settle()
 	watcher := agent.Watcher(p.client, p.host.NodeName)
-	labelled := false
+	marked := false
 	_, err := watchtools.UntilWithSync(ctx, watcher, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
 		node, ok := e.Object.(*corev1.Node)
 		if !ok || e.Type == watch.Deleted {
 			return false, nil
 		}
-		if !labelled {
-			if err := labelServer(ctx, p.client, node, p.serverLabels()); err != nil {
+		if !marked {
+			if err := markServer(ctx, p.client, node, p.serverLabels(), p.serverAnnotations()); err != nil {
 				fmt.Fprintf(os.Stderr, "k3s: cannot label the node: %v\n", err)
 			} else {
-				labelled = true
+				marked = true
 			}
 		}
-		return labelled && apinode.IsReady(node), nil
+		return marked && apinode.IsReady(node), nil
 	})
 	if err != nil {
 		return nil // only the end of ctx ends the wait
@@ -86,7 +96,7 @@ func (p *controlPlane) followNodes(ctx context.Context) error {
 				return // it is of something else
 			}
 			if p.members != nil && name != p.host.NodeName {
-				p.removeMembers(ctx, name)
+				p.removeMembers(ctx, name, memberNamedBy(o))
 			}
 			if err := p.passwords.Load().Forget(ctx, name); err != nil {
 				fmt.Fprintf(os.Stderr, "k3s: cannot forget the password of node %s: %v\n", name, err)
@@ -125,15 +135,42 @@ func (p *controlPlane) connectNodes(ctx context.Context) error {
 	return agent.ConnectNodes(ctx, p.credentials, p.host.Facts, p.cfg.Node, p.network, p.cfg.FlannelExternalIP)
 }
 
-func labelServer(ctx context.Context, client kubernetes.Interface, node *corev1.Node, labels map[string]string) error {
-	missing := map[string]string{}
-	for k, v := range labels {
-		if node.Labels[k] != v {
-			missing[k] = v
+// memberNamedBy is the member of etcd that a Node names which a DeleteFunc was given: none, if that is no server with etcd.
+func memberNamedBy(deleted any) string {
+	if unknown, ok := deleted.(cache.DeletedFinalStateUnknown); ok {
+		deleted = unknown.Obj
+	}
+	if node, ok := deleted.(*corev1.Node); ok {
+		return node.Annotations[memberAnnotation]
+	}
+	return ""
+}
+
+func markServer(
+	ctx context.Context, client kubernetes.Interface, node *corev1.Node, labels, annotations map[string]string,
+) error {
+	changes := map[string]any{}
+	for field, values := range map[string][2]map[string]string{
+		"labels":      {node.Labels, labels},
+		"annotations": {node.Annotations, annotations},
+	} {
+		if missing := differing(values[0], values[1]); len(missing) > 0 {
+			changes[field] = missing
 		}
 	}
-	if len(missing) == 0 {
+	if len(changes) == 0 {
 		return nil
 	}
-	return apinode.Patch(ctx, client, node.Name, map[string]any{"metadata": map[string]any{"labels": missing}})
+	return apinode.Patch(ctx, client, node.Name, map[string]any{"metadata": changes})
+}
+
+// differing are those of want that has lacks, or has with another value.
+func differing(has, want map[string]string) map[string]string {
+	all := map[string]string{}
+	for k, v := range want {
+		if has[k] != v {
+			all[k] = v
+		}
+	}
+	return all
 }

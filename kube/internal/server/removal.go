@@ -69,10 +69,11 @@ func (p *controlPlane) newRemoval(nodeName string, id uint64) removal {
 	}
 }
 
-// removeMembers takes the members out of etcd that a node has at this moment: later ones are those of another machine,
-// or of this one with an empty disk.
-func (p *controlPlane) removeMembers(ctx context.Context, nodeName string) {
-	ids, err := p.members.MembersOf(ctx, nodeName)
+// removeMembers takes the member out of etcd that a deleted node has named, or else those that it has at this moment.
+// Another one is that of another machine, or of this one with an empty disk, which may have joined before this server
+// saw the node being deleted.
+func (p *controlPlane) removeMembers(ctx context.Context, nodeName, member string) {
+	ids, err := p.members.MembersOf(ctx, nodeName, member)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "k3s: cannot tell which member of etcd was on node %s: %v\n", nodeName, err)
 	}
