@@ -32,8 +32,8 @@ func TestServersThatRestartOneAfterTheOtherKeepTheirMajority(t *testing.T) {
 	turnsOf(t, servers["s2"])
 }
 
-// watchMajority asks all servers whether they are ready, and has each write objects, until what it returns is called. It
-// fails the test if fewer than two were ready at any time. A restarted server says that it is ready by the same client.
+// watchMajority asks all servers whether they are ready, and has any of them write objects, until what it returns is
+// called. It fails the test if fewer than two were ready at any time.
 func watchMajority(t *testing.T, servers map[string]*runningServer) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -135,7 +135,8 @@ func (p *controlPlane) connectNodes(ctx context.Context) error {
 	return agent.ConnectNodes(ctx, p.credentials, p.host.Facts, p.cfg.Node, p.network, p.cfg.FlannelExternalIP)
 }
 
-// memberNamedBy is the member of etcd that a Node names which a DeleteFunc was given: none, if that is no server with etcd.
+// memberNamedBy is the member of etcd that a Node names, as a DeleteFunc is given it: none, if that is no server with
+// etcd.
 func memberNamedBy(deleted any) string {
 	if unknown, ok := deleted.(cache.DeletedFinalStateUnknown); ok {
 		deleted = unknown.Obj
