@@ -4,12 +4,13 @@ import { buildDisk } from "../../src/build/index.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { jsonOption, numberOption } from "../../src/cli/options.ts";
 import { asStep, withProgress } from "../../src/cli/progress/index.ts";
-import type { Config } from "../../src/config/index.ts";
+import { type Config, toYaml } from "../../src/config/index.ts";
 import { agentsOf } from "../../src/vm/cluster.ts";
 import type { Machine } from "../../src/vm/machine.ts";
 import { lateTimer } from "../../src/vm/qemu.ts";
+import { throwAway } from "../../src/vm/throw-away.ts";
 import { sleep } from "../../src/vm/wait.ts";
-import { type BenchCluster, withCluster } from "../cluster.ts";
+import { withCluster } from "../cluster.ts";
 import { succeed } from "../on-machine.ts";
 import { markdownOption, type OutputOptions, printMeasured, quiet } from "../output.ts";
 import type { Table } from "../table.ts";
@@ -55,13 +56,15 @@ async function runIdle(options: IdleOptions, io: Io): Promise<void> {
     return asStep(progress, `Three nodes, ${minutes} minutes`, (update) => {
       const disk = { from: join(dir, "k3os.raw"), sizeMiB: diskMiB };
       const hardware = () => ({ boot: { kind: "disk", firmware: "bios" }, disk, cpus: 1 }) as const;
-      const conditions = { image, servers: 1, hardware, timeoutMs: timeout * 1000, signal, update };
-      const start = <T>(name: string, own: Config, work: (cluster: BenchCluster) => Promise<T>) =>
-        withCluster({ ...conditions, name, own: () => own }, work);
-      return start("sqlite", {}, async ({ servers: [server], join: joined }) => {
+      const conditions = { image, timeoutMs: timeout * 1000, signal };
+      const cluster = { ...conditions, name: "sqlite", servers: 1, hardware, own: () => ({}), update };
+      return withCluster(cluster, async ({ servers: [server], join: joined }) => {
         const [agent] = await joined(agentsOf("sqlite", 1));
         if (agent === undefined) throw new Error("no agent has joined");
-        return start("etcd", etcd, async ({ servers: [other] }) => {
+        update("a server with etcd");
+        // One server alone: those of a cluster say themselves what they store in.
+        const { machine: other, dispose } = await throwAway({ ...conditions, ...hardware(), config: toYaml(etcd) });
+        try {
           const nodes = [
             { title: "a server with SQLite", machine: server },
             { title: "an agent", machine: agent },
@@ -70,8 +73,10 @@ async function runIdle(options: IdleOptions, io: Io): Promise<void> {
           update("all are Ready");
           await sleep(settle * 60_000, signal);
           update("watched");
-          return Promise.all(nodes.map(({ title, machine }) => watch(title, machine, minutes, signal)));
-        });
+          return await Promise.all(nodes.map(({ title, machine }) => watch(title, machine, minutes, signal)));
+        } finally {
+          await dispose();
+        }
       });
     });
   });
