@@ -8,7 +8,10 @@ import { benchQemuCommand } from "./qemu.ts";
 
 const probe = "/run/k3os-bench/probe.sh";
 
-/** The image as `./k3os up` boots it. The probe is in its config.yaml, as a user's program would be. */
+/**
+ * An image, booted as `./k3os up` boots its own, which is of the flavour `cloud`. The probe is in its config.yaml, as a
+ * user's program would be.
+ */
 export function osMachine(conditions: Conditions, name: "os" | "metal" = "os"): BenchMachine {
   const { image } = conditions;
   const seed = cidata({ hostname: "os", instanceId: "k3os-bench", publicKeys: [], userData: userData() });

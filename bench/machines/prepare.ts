@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { InvalidArgumentError } from "commander";
 import { type BuiltImage, buildIso } from "../../src/build/index.ts";
+import type { FlavourName } from "../../src/image/flavours.ts";
 import type { Progress } from "../../src/progress.ts";
 import { chooseAccel } from "../../src/vm/accel.ts";
 import type { Accel } from "../../src/vm/qemu.ts";
@@ -37,12 +38,20 @@ export async function prepareMachines(
   options: PrepareOptions,
 ): Promise<{ readonly machines: BenchMachine[]; readonly image: BuiltImage }> {
   const { only, memoryMiB, cpus, append, progress, signal } = options;
-  const { image, dir } = await buildIso({ usualFlavour: "cloud", progress, signal });
+  const { image, iso } = await isoOf("cloud", { progress, signal });
   const { imageJson, tools, kernel } = image;
   const { architecture } = imageJson;
   const accel = options.accel ?? (await chooseAccel({ architecture, tools, kernel, progress, signal })).accel;
-  const conditions = { image, iso: join(dir, "k3os.iso"), accel, memoryMiB, cpus, append };
+  const conditions = { image, iso, accel, memoryMiB, cpus, append };
   return { machines: await makeMachines(only, conditions, progress, signal), image };
+}
+
+async function isoOf(
+  usualFlavour: FlavourName,
+  how: Pick<PrepareOptions, "progress" | "signal">,
+): Promise<Pick<Conditions, "image" | "iso">> {
+  const { image, dir } = await buildIso({ usualFlavour, ...how });
+  return { image, iso: join(dir, "k3os.iso") };
 }
 
 function makeMachines(
@@ -57,8 +66,7 @@ function makeMachines(
     const make: Readonly<Record<MachineName, () => Promise<BenchMachine>>> = {
       os: async () => osMachine(conditions),
       metal: async () => {
-        const { image, dir } = await buildIso({ usualFlavour: "metal", progress, signal });
-        return osMachine({ ...conditions, image, iso: join(dir, "k3os.iso") }, "metal");
+        return osMachine({ ...conditions, ...(await isoOf("metal", { progress, signal })) }, "metal");
       },
       floor: async () => floorMachine(await common(), conditions),
       peer: async () => peerMachine(shop, await common(), conditions),

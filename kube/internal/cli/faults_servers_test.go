@@ -137,9 +137,10 @@ func (s *runningServer) ready(ctx context.Context) error {
 	return err
 }
 
-func (s *runningServer) awaitReady() {
+// awaitReady returns how long it took until the API was ready.
+func (s *runningServer) awaitReady() time.Duration {
 	s.w.t.Helper()
-	eventually(s.w.t, s.name+" is ready", func() error {
+	return eventually(s.w.t, s.name+" is ready", func() error {
 		s.mustRun()
 		return s.ready(s.w.t.Context())
 	})
@@ -161,16 +162,23 @@ func (s *runningServer) put(ctx context.Context, name string) error {
 	return err
 }
 
+// write is put within a patience. It may find what a try before has written, which was not in vain, only late.
+func (s *runningServer) write(ctx context.Context, name string, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := s.put(ctx, name)
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}
+
 // awaitWrite returns how long it took until an object was written.
 func (s *runningServer) awaitWrite(name string) time.Duration {
 	s.w.t.Helper()
 	return eventually(s.w.t, s.name+" writes", func() error {
 		s.mustRun()
-		err := within(s.w.t, 5*time.Second, func(ctx context.Context) error { return s.put(ctx, name) })
-		if apierrors.IsAlreadyExists(err) {
-			return nil // the try before was not in vain, only late
-		}
-		return err
+		return s.write(s.w.t.Context(), name, 5*time.Second)
 	})
 }
 

@@ -74,15 +74,6 @@ type Member struct {
 	level  zap.AtomicLevel // of etcd's log
 }
 
-// Joining is what a new member asks of the others.
-type Joining interface {
-	// AddMember makes the member a learner, and returns the members as etcd's --initial-cluster has them. It does
-	// nothing if it is a member already.
-	AddMember(ctx context.Context, name, peerURL string) (initialCluster string, err error)
-	// PromoteMember gives it a vote. It fails as long as the member has not caught up.
-	PromoteMember(ctx context.Context, name string) error
-}
-
 // Exists tells whether there is a member in dir.
 func Exists(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "member", "wal"))
@@ -236,20 +227,6 @@ func (m *Member) config(name string) (*embed.Config, error) {
 		return nil, fmt.Errorf("--etcd-arg: %w", err)
 	}
 	return c, nil
-}
-
-// join starts a new member once the others have taken it. When another one was taken in between, the list that it
-// starts with is not that of the others, and it asks again.
-func (m *Member) join(ctx context.Context, cfg *embed.Config) error {
-	return eventually(ctx, startPatience, "the others do not take this server as a member of etcd", func() (err error) {
-		if cfg.InitialCluster, err = m.Joining.AddMember(ctx, cfg.Name, cfg.AdvertisePeerUrls[0].String()); err != nil {
-			return err
-		}
-		m.level.SetLevel(zap.FatalLevel) // what fails here is told by the error
-		defer m.level.SetLevel(zap.ErrorLevel)
-		m.server, err = embed.StartEtcd(cfg)
-		return err
-	})
 }
 
 // await returns when the member answers and has a vote.

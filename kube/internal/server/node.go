@@ -151,13 +151,11 @@ func markServer(
 	ctx context.Context, client kubernetes.Interface, node *corev1.Node, labels, annotations map[string]string,
 ) error {
 	changes := map[string]any{}
-	for field, values := range map[string][2]map[string]string{
-		"labels":      {node.Labels, labels},
-		"annotations": {node.Annotations, annotations},
-	} {
-		if missing := differing(values[0], values[1]); len(missing) > 0 {
-			changes[field] = missing
-		}
+	if missing := differing(node.Labels, labels); len(missing) > 0 {
+		changes["labels"] = missing
+	}
+	if missing := differing(node.Annotations, annotations); len(missing) > 0 {
+		changes["annotations"] = missing
 	}
 	if len(changes) == 0 {
 		return nil
